@@ -1,0 +1,43 @@
+"""What this distribution brings; imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from glasshouse import AuditPlugin, hookimpl
+
+
+@hookimpl
+def glasshouse_audits() -> Iterator[AuditPlugin]:
+    yield AuditPlugin(
+        name="performance",
+        target="glasshouse_audits.performance.audit:PerformanceAudit",
+        summary="how well the model does overall, with intervals, confusion matrix and calibration",
+        family="performance",
+        targets=("binary", "multiclass", "regression"),
+        requires=("targets",),
+    )
+    yield AuditPlugin(
+        name="fairness",
+        target="glasshouse_audits.fairness.audit:FairnessAudit",
+        summary="rates by group and intersection, and the gaps between groups",
+        family="fairness",
+        targets=("binary", "multiclass", "regression"),
+        requires=("targets", "sensitive"),
+    )
+    yield AuditPlugin(
+        name="feature_attribution",
+        target="glasshouse_audits.explain.audit:FeatureAttributionAudit",
+        summary="which features move the model's output: SHAP values and integrated gradients",
+        family="explainability",
+        modalities=("tabular",),
+        targets=("binary", "multiclass", "regression"),
+        requires=("model", "inputs", "features"),
+    )
+    yield AuditPlugin(
+        name="membership_inference",
+        target="glasshouse_audits.privacy.audit:MembershipInferenceAudit",
+        summary="can the model's loss tell who was in the training data?",
+        family="privacy",
+        requires=("targets", "losses", "train_predictions"),
+    )

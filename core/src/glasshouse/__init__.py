@@ -1,0 +1,101 @@
+"""glasshouse: train a model, look through it, act on what is seen.
+
+Importing this package imports neither torch nor any plugin; every public name is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "glasshouse.components": (
+        "AuditPlugin",
+        "CommandPlugin",
+        "DataPlugin",
+        "ExplainerPlugin",
+        "ModelPlugin",
+        "OptimizerPlugin",
+        "ReportFormatPlugin",
+        "SchedulerPlugin",
+        "TechniquePlugin",
+    ),
+    "glasshouse.data": ("Batch", "DataInfo", "Feature", "Sensitive", "Target"),
+    "glasshouse.errors": ("PluginWarning", "UserError"),
+    "glasshouse.evidence": ("Audit", "Evidence"),
+    "glasshouse.hookspecs": ("hookimpl",),
+    "glasshouse.measurements": ("AuditResult", "Column", "Figure", "Measurement", "Section", "Table"),
+    "glasshouse.model": ("ModelHandle",),
+    "glasshouse.predictions": ("Groups", "Predictions"),
+    "glasshouse.tabular": ("InMemoryLoader", "TabularDataModule"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Audit",
+    "AuditPlugin",
+    "AuditResult",
+    "Batch",
+    "Column",
+    "CommandPlugin",
+    "DataInfo",
+    "DataPlugin",
+    "Evidence",
+    "ExplainerPlugin",
+    "Feature",
+    "Figure",
+    "Groups",
+    "InMemoryLoader",
+    "Measurement",
+    "ModelHandle",
+    "ModelPlugin",
+    "OptimizerPlugin",
+    "PluginWarning",
+    "Predictions",
+    "ReportFormatPlugin",
+    "SchedulerPlugin",
+    "Section",
+    "Sensitive",
+    "Table",
+    "TabularDataModule",
+    "Target",
+    "TechniquePlugin",
+    "UserError",
+    "__version__",
+    "hookimpl",
+]
+
+if TYPE_CHECKING:
+    from glasshouse.components import (
+        AuditPlugin,
+        CommandPlugin,
+        DataPlugin,
+        ExplainerPlugin,
+        ModelPlugin,
+        OptimizerPlugin,
+        ReportFormatPlugin,
+        SchedulerPlugin,
+        TechniquePlugin,
+    )
+    from glasshouse.data import Batch, DataInfo, Feature, Sensitive, Target
+    from glasshouse.errors import PluginWarning, UserError
+    from glasshouse.evidence import Audit, Evidence
+    from glasshouse.hookspecs import hookimpl
+    from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
+    from glasshouse.model import ModelHandle
+    from glasshouse.predictions import Groups, Predictions
+    from glasshouse.tabular import InMemoryLoader, TabularDataModule
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'glasshouse' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

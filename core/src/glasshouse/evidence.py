@@ -1,0 +1,88 @@
+"""What an audit is given: predictions of every split, and handles on the model and its inputs where they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from glasshouse.components import AuditPlugin
+from glasshouse.data import DataInfo
+from glasshouse.measurements import AuditResult
+from glasshouse.predictions import Predictions
+
+if TYPE_CHECKING:
+    from glasshouse.model import ModelHandle
+
+REQUIREMENTS: Mapping[str, str] = {
+    "targets": "the true targets of the evaluated rows",
+    "sensitive": "at least one sensitive attribute",
+    "train_predictions": "predictions on the training split as well",
+    "losses": "a loss for every row",
+    "features": "the columns that encode each feature",
+    "inputs": "the encoded inputs of the rows",
+    "model": "the model itself",
+    "gradients": "a model that can be differentiated with respect to its inputs",
+    "module": "the model's torch modules",
+    "embed": "a model with an embedding layer",
+    "rebuild": "a model that can be rebuilt untrained",
+}
+"""What an audit may ask for, and how its absence is said."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """All that audits may look at.
+
+    `predictions` maps a split's name to its `Predictions`; `evaluate_on` names the one that is judged.
+    `inputs(split)` returns the encoded inputs of that split as one tensor (n, ...), row i belonging to row i of the
+    split's predictions; None without data. `model` is None when only predictions are at hand.
+    """
+
+    info: DataInfo
+    predictions: Mapping[str, Predictions]
+    evaluate_on: str = "test"
+    model: ModelHandle | None = None
+    inputs: Callable[[str], Any] | None = None
+    seed: int = 0
+    show_examples: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def evaluated(self) -> Predictions:
+        """Predictions of the judged split."""
+        return self.predictions[self.evaluate_on]
+
+    def has(self, requirement: str) -> bool:
+        """Whether one of `REQUIREMENTS` is met."""
+        evaluated = self.evaluated
+        found = {
+            "targets": evaluated.targets is not None,
+            "sensitive": bool(evaluated.groups),
+            "train_predictions": "train" in self.predictions,
+            "losses": evaluated.losses is not None,
+            "features": bool(self.info.features),
+            "inputs": self.inputs is not None,
+            "model": self.model is not None,
+        }
+        if requirement in found:
+            return found[requirement]
+        return self.model is not None and requirement in self.model.capabilities
+
+
+class Audit(Protocol):
+    """What an `AuditPlugin`'s target is: options are its constructor's keywords."""
+
+    def measure(self, evidence: Evidence) -> AuditResult:
+        """Measure; judge nothing."""
+        ...
+
+
+def why_not(plugin: AuditPlugin, evidence: Evidence) -> str | None:
+    """Why an audit does not fit the evidence, or None where it does."""
+    if evidence.info.modality not in plugin.modalities:
+        return f"made for {', '.join(plugin.modalities)} data, not {evidence.info.modality}"
+    if evidence.info.target.kind not in plugin.targets:
+        return f"made for {', '.join(plugin.targets)} targets, not {evidence.info.target.kind}"
+    missing = [REQUIREMENTS.get(need, need) for need in plugin.requires if not evidence.has(need)]
+    return f"needs {'; '.join(missing)}" if missing else None

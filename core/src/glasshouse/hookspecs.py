@@ -1,0 +1,137 @@
+"""Every question glasshouse asks a plugin, on one page.
+
+Registration hooks take no argument, run once per kind on first use, must not import torch, and yield
+the declarations of `glasshouse.components`. Lifecycle hooks take one `run` (`glasshouse.run.Run`),
+which only ever gains attributes, so a plugin written today keeps working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pluggy import HookimplMarker, HookspecMarker
+
+from glasshouse.components import (
+    AuditPlugin,
+    CommandPlugin,
+    DataPlugin,
+    ExplainerPlugin,
+    ModelPlugin,
+    OptimizerPlugin,
+    ReportFormatPlugin,
+    SchedulerPlugin,
+    TechniquePlugin,
+)
+
+if TYPE_CHECKING:
+    from glasshouse.measurements import AuditResult, Section
+    from glasshouse.run import Run
+
+hookspec = HookspecMarker("glasshouse")
+hookimpl = HookimplMarker("glasshouse")
+
+# ---------------------------------------------------------------- what a plugin brings
+
+
+@hookspec
+def glasshouse_models() -> Iterable[ModelPlugin]:  # type: ignore[empty-body]
+    """Models, by short name."""
+
+
+@hookspec
+def glasshouse_data() -> Iterable[DataPlugin]:  # type: ignore[empty-body]
+    """Data sets, by short name."""
+
+
+@hookspec
+def glasshouse_optimizers() -> Iterable[OptimizerPlugin]:  # type: ignore[empty-body]
+    """Optimizers, by short name."""
+
+
+@hookspec
+def glasshouse_lr_schedulers() -> Iterable[SchedulerPlugin]:  # type: ignore[empty-body]
+    """Learning-rate schedules, by short name."""
+
+
+@hookspec
+def glasshouse_techniques() -> Iterable[TechniquePlugin]:  # type: ignore[empty-body]
+    """Named callbacks that compose under `techniques:`."""
+
+
+@hookspec
+def glasshouse_audits() -> Iterable[AuditPlugin]:  # type: ignore[empty-body]
+    """Audits, by short name."""
+
+
+@hookspec
+def glasshouse_explainers() -> Iterable[ExplainerPlugin]:  # type: ignore[empty-body]
+    """Ways to explain a model, by short name."""
+
+
+@hookspec
+def glasshouse_report_formats() -> Iterable[ReportFormatPlugin]:  # type: ignore[empty-body]
+    """Report formats, by short name."""
+
+
+@hookspec
+def glasshouse_commands() -> Iterable[CommandPlugin]:  # type: ignore[empty-body]
+    """Further words of the command line."""
+
+
+# ---------------------------------------------------------------- what happens in a run
+
+
+@hookspec
+def glasshouse_startup() -> None:
+    """The command line has started and plugins are loaded; nothing heavy may happen here."""
+
+
+@hookspec
+def glasshouse_check_run(run: Run) -> None:
+    """The configuration is read and the data are set up; raise `UserError` to refuse the run."""
+
+
+@hookspec(firstresult=True)
+def glasshouse_adapt_model(run: Run) -> Any | None:
+    """Return the module that takes the place of `run.model` (a LightningModule), or None to leave it."""
+
+
+@hookspec
+def glasshouse_callbacks(run: Run) -> Iterable[Any]:  # type: ignore[empty-body]
+    """Lightning callbacks to add to the Trainer."""
+
+
+@hookspec
+def glasshouse_loggers(run: Run) -> Iterable[Any]:  # type: ignore[empty-body]
+    """Lightning loggers to add to the Trainer."""
+
+
+@hookspec
+def glasshouse_trainer_ready(run: Run) -> None:
+    """`run.trainer` exists; training has not begun."""
+
+
+@hookspec
+def glasshouse_stage_finished(run: Run, stage: str) -> None:
+    """A stage ended well: ``fit``, ``evidence``, ``audit`` or ``report``."""
+
+
+@hookspec
+def glasshouse_run_failed(run: Run, error: BaseException) -> None:
+    """The run ends with an error, which is raised again afterwards."""
+
+
+@hookspec(firstresult=True)
+def glasshouse_run_audit(run: Run, audit: str) -> AuditResult | None:
+    """Run one audit. Core's own implementation comes last; return a result to replace it, or wrap it."""
+
+
+@hookspec
+def glasshouse_report_sections(run: Run) -> Iterable[Section]:  # type: ignore[empty-body]
+    """Further sections (title, tables, figures) that end up in the record and so in every report."""
+
+
+@hookspec
+def glasshouse_run_finished(run: Run) -> None:
+    """Record and reports are written."""

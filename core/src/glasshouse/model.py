@@ -1,0 +1,156 @@
+"""The handle by which audits see a trained model, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from glasshouse.data import DataInfo
+from glasshouse.errors import UserError
+from glasshouse.outputs import OutputKind, loss_per_row, output_kind, to_scores
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningModule
+
+
+class ModelHandle:
+    """A trained model, ready to be asked. Every method leaves the module in the mode and on the device it had.
+
+    Args:
+        lightning_module: a `glasshouse.task.Task` around a plain network, or a foreign one, trained.
+        info: what is known of the data it was trained on.
+        recipe: builds an untrained copy of `lightning_module`; None where that cannot be done.
+        name: how reports call it.
+    """
+
+    def __init__(
+        self,
+        lightning_module: LightningModule,
+        info: DataInfo,
+        *,
+        recipe: Callable[[], LightningModule] | None = None,
+        name: str = "model",
+    ) -> None:
+        self.lightning_module = lightning_module
+        self.info = info
+        self.name = name
+        self._recipe = recipe
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself, for methods that look at layers."""
+        network = getattr(self.lightning_module, "network", None)
+        return network if isinstance(network, nn.Module) else self.lightning_module
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """What `outputs` returns: logits, probabilities or values."""
+        return output_kind(self.module, self.info.target)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are; the CPU for a model without any."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Which of ``gradients``, ``module``, ``embed``, ``loss``, ``rebuild`` this model has."""
+        found = {"module", "loss"}
+        if self.info.modality in ("tabular", "image"):  # text and token sequences enter as integers
+            found.add("gradients")
+        if self._find_embedding() is not None:
+            found.add("embed")
+        if self._recipe is not None:
+            found.add("rebuild")
+        return frozenset(found)
+
+    @property
+    def embed(self) -> nn.Module:
+        """The layer that turns tokens into vectors: the network's `embed`, or its only `nn.Embedding`.
+
+        Raises:
+            UserError: where there is none, or several and none is named.
+        """
+        found = self._find_embedding()
+        if found is None:
+            raise UserError(
+                f"model '{self.name}'",
+                "has no single embedding layer.",
+                "Give the network an attribute `embed` that names it.",
+            )
+        return found
+
+    def _find_embedding(self) -> nn.Module | None:
+        named = getattr(self.module, "embed", None)
+        if isinstance(named, nn.Module):
+            return named
+        embeddings = [m for m in self.module.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
+        return embeddings[0] if len(embeddings) == 1 else None
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Raw output for one batch, differentiable with respect to `x` and the parameters; moves `x` to `device`."""
+        with self._evaluating():
+            return self.module(x.to(self.device))  # type: ignore[no-any-return]
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Scores for one batch, differentiable: (n, K) probabilities or (n, 1) values."""
+        return to_scores(self.outputs(x), self.info.target, self.output_kind)
+
+    def scores(self, x: Tensor, *, batch_size: int = 8192) -> Tensor:
+        """Scores of any number of rows, float32 on the CPU, (n, K); computed in batches without gradients."""
+        return self._batched(x, batch_size, lambda rows, _: self.probabilities(rows))
+
+    def loss(self, x: Tensor, y: Tensor, *, batch_size: int = 8192) -> Tensor:
+        """Cross-entropy in nats or squared error of every row, float32 on the CPU, (n,)."""
+
+        def rows_loss(rows: Tensor, chosen: slice) -> Tensor:
+            return loss_per_row(self.outputs(rows), y[chosen].to(self.device), self.info.target, self.output_kind)
+
+        return self._batched(x, batch_size, rows_loss)
+
+    def rebuild(self, *, seed: int | None = None) -> ModelHandle:
+        """An untrained copy of the recipe, with fresh weights drawn under `seed`.
+
+        The copy's `lightning_module` carries the optimizer of the original, so that
+        ``Trainer(...).fit(copy.lightning_module, loader)`` trains a shadow model. The global random state is kept.
+        """
+        if self._recipe is None:
+            raise UserError(f"model '{self.name}'", "cannot be rebuilt: its recipe is not known.")
+        with torch.random.fork_rng(enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            return ModelHandle(self._recipe(), self.info, recipe=self._recipe, name=self.name)
+
+    def _batched(self, x: Tensor, batch_size: int, compute: Callable[[Tensor, slice], Tensor]) -> Tensor:
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(x), batch_size):
+                chosen = slice(start, start + batch_size)
+                parts.append(compute(x[chosen], chosen).float().cpu())
+        if parts:
+            return torch.cat(parts)
+        with torch.no_grad():
+            return compute(x, slice(0, 0)).float().cpu()
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode for the duration; every submodule gets back the mode it had."""
+        if not self.module.training and not any(m.training for m in self.module.modules()):
+            yield
+            return
+        modes = [(m, m.training) for m in self.module.modules()]
+        self.module.eval()
+        try:
+            yield
+        finally:
+            for m, mode in modes:
+                m.training = mode

@@ -1,0 +1,1 @@
+"""Models, data sets, optimizers and schedules of glasshouse; one plugin a file."""

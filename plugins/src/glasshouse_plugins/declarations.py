@@ -1,0 +1,74 @@
+"""What this distribution brings; imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from glasshouse import DataPlugin, ModelPlugin, OptimizerPlugin, SchedulerPlugin, hookimpl
+
+
+@hookimpl
+def glasshouse_models() -> Iterator[ModelPlugin]:
+    yield ModelPlugin(
+        name="linear",
+        target="glasshouse_plugins.models.linear:Linear",
+        summary="one linear layer: logistic, softmax or linear regression",
+    )
+    yield ModelPlugin(
+        name="mlp",
+        target="glasshouse_plugins.models.mlp:MLP",
+        summary="fully connected layers; embeddings for categorical columns, dropout, batch norm",
+    )
+
+
+@hookimpl
+def glasshouse_data() -> Iterator[DataPlugin]:
+    yield DataPlugin(
+        name="diabetes",
+        target="glasshouse_plugins.data.diabetes:Diabetes",
+        summary="442 patients, disease progression after one year (inside scikit-learn)",
+        targets=("binary", "regression"),
+    )
+    yield DataPlugin(
+        name="adult",
+        target="glasshouse_plugins.data.adult:Adult",
+        summary="UCI Adult: 48,842 people of the 1994 US census, income above 50K",
+        targets=("binary",),
+    )
+    yield DataPlugin(
+        name="table",
+        target="glasshouse_plugins.data.table:Table",
+        summary="any CSV or Parquet file with a target column",
+        targets=("binary", "multiclass", "regression"),
+    )
+
+
+@hookimpl
+def glasshouse_optimizers() -> Iterator[OptimizerPlugin]:
+    optimizers = "glasshouse_plugins.optimizers"
+    yield OptimizerPlugin(name="sgd", target=f"{optimizers}.sgd:SGD", summary="stochastic gradient descent")
+    yield OptimizerPlugin(name="momentum", target=f"{optimizers}.momentum:Momentum", summary="SGD with momentum 0.9")
+    yield OptimizerPlugin(name="rmsprop", target=f"{optimizers}.rmsprop:RMSprop", summary="RMSprop (Hinton 2012)")
+    yield OptimizerPlugin(name="adam", target=f"{optimizers}.adam:Adam", summary="Adam, fused (Kingma and Ba 2015)")
+    yield OptimizerPlugin(
+        name="adamw",
+        target=f"{optimizers}.adamw:AdamW",
+        summary="Adam with decoupled weight decay, fused (Loshchilov and Hutter 2019)",
+    )
+
+
+@hookimpl
+def glasshouse_lr_schedulers() -> Iterator[SchedulerPlugin]:
+    schedules = "glasshouse_plugins.optimizers.schedules"
+    yield SchedulerPlugin(name="constant", target=f"{schedules}:Constant", summary="the same rate throughout")
+    yield SchedulerPlugin(name="step", target=f"{schedules}:Step", summary="divide the rate every few epochs")
+    yield SchedulerPlugin(
+        name="cosine", target=f"{schedules}:Cosine", summary="half a cosine down to zero", interval="step"
+    )
+    yield SchedulerPlugin(
+        name="one_cycle", target=f"{schedules}:OneCycle", summary="up, then down (Smith 2018)", interval="step"
+    )
+    yield SchedulerPlugin(
+        name="warmup_cosine", target=f"{schedules}:WarmupCosine", summary="linear warm-up, then cosine", interval="step"
+    )
+    yield SchedulerPlugin(name="plateau", target=f"{schedules}:Plateau", summary="lower the rate when loss stalls")
