@@ -1,0 +1,30 @@
+"""What core brings itself, registered like any plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from glasshouse import ReportFormatPlugin, hookimpl
+
+
+@hookimpl
+def glasshouse_report_formats() -> Iterator[ReportFormatPlugin]:
+    yield ReportFormatPlugin(
+        name="html",
+        target="glasshouse.report.html:render_html",
+        summary="one self-contained page, opens offline",
+        suffix=".html",
+    )
+    yield ReportFormatPlugin(
+        name="md",
+        target="glasshouse.report.markdown:render_markdown",
+        summary="Markdown for a model card or a pull request",
+        aliases=("markdown",),
+        suffix=".md",
+    )
+    yield ReportFormatPlugin(
+        name="json",
+        target="glasshouse.report.json_format:render_json",
+        summary="the record as indented JSON",
+        suffix=".json",
+    )

@@ -1,0 +1,18 @@
+"""Finding plugins, asking them what they bring, and looking components up by name.
+
+>>> from glasshouse.plugins import registry
+>>> registry().class_path("report_format", "json")
+'glasshouse.report.json_format.render_json'
+"""
+
+from glasshouse.plugins.registration import (
+    KINDS,
+    BrokenPlugin,
+    Component,
+    LoadedPlugin,
+    Registry,
+    registry,
+    set_registry,
+)
+
+__all__ = ["KINDS", "BrokenPlugin", "Component", "LoadedPlugin", "Registry", "registry", "set_registry"]
