@@ -1,0 +1,162 @@
+"""Tables as data plugins hand them over: named NumPy columns, categories as codes; and how to read them from files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+MISSING_TEXTS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+"""Cells of a CSV file that count as missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A categorical column: `codes` (n,) int32 into `levels`; -1 is a missing value."""
+
+    codes: NDArray[np.int32]
+    levels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: Any) -> Coded:
+        return Coded(self.codes[rows], self.levels)
+
+
+Column = NDArray[np.float64] | Coded
+"""Numeric: float64 with NaN for missing. Categorical: `Coded`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensitiveColumn:
+    """A sensitive attribute and the column it is made from.
+
+    `edges` bin a numeric column: (40, 60) makes "under 40", "40 to under 60" and "60 and over".
+    """
+
+    name: str
+    column: str
+    edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawTable:
+    """What `TabularDataModule.load` returns: a table before it is split and encoded.
+
+    Columns may be any 1-D arrays: numbers stay numbers (NaN is missing); strings, booleans and objects (None is
+    missing) become `Coded`.
+    """
+
+    columns: Mapping[str, Any]
+    target: str
+    """Name of the target column."""
+    task: str | None = None
+    """``binary``, ``multiclass`` or ``regression``; None: see `infer_task`."""
+    classes: tuple[str, ...] = ()
+    """The target's levels in the order of their codes; default: sorted. Binary: (negative, positive)."""
+    favourable: str | None = None
+    """The class that is good for the person concerned."""
+    features: tuple[str, ...] | None = None
+    """Columns the model sees; default: all but the target."""
+    immutable: tuple[str, ...] = ()
+    """Columns that nobody can change about themselves."""
+    sensitive: tuple[SensitiveColumn, ...] = ()
+    split: NDArray[Any] | None = None
+    """Given split: ``train``, ``validate`` or ``test`` for every row. Without ``validate``, it is cut from train."""
+    source: str = ""
+    licence: str = ""
+    synthetic: bool = False
+
+    def column(self, name: str, *, who: str) -> Column:
+        """One column, numeric or coded.
+
+        Raises:
+            UserError: if there is no such column.
+        """
+        if name not in self.columns:
+            raise UserError(who, f"there is no column '{name}'.", did_you_mean(name, self.columns))
+        return as_column(self.columns[name], name, who=who)
+
+
+def as_column(values: Any, name: str, *, who: str) -> Column:
+    """Any 1-D array as numeric float64 or `Coded`.
+
+    Raises:
+        UserError: for values that are neither numbers nor text.
+    """
+    import pyarrow as pa
+
+    if isinstance(values, Coded):
+        return values
+    array = np.asarray(values)
+    if array.dtype.kind in "iuf":
+        return array.astype(np.float64, copy=False)
+    try:
+        return from_arrow(pa.chunked_array([pa.array(array, from_pandas=True)]), name, who=who)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise UserError(who, f"column '{name}' is neither numbers nor text: {error}.") from error
+
+
+def from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
+    """An Arrow column as numeric float64 or `Coded`; levels are sorted, as numbers where all are numbers.
+
+    Raises:
+        UserError: for other types (dates, lists, only missing values).
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+    kind = values.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    if pa.types.is_boolean(kind):
+        codes = values.cast(pa.int32()).fill_null(-1).to_numpy()
+        return Coded(codes.astype(np.int32), ("false", "true"))
+    if pa.types.is_dictionary(kind) and not pa.types.is_string(kind.value_type):
+        values, kind = values.cast(pa.string()), pa.string()
+    if pa.types.is_large_string(kind):
+        values, kind = values.cast(pa.string()), pa.string()
+    if not (pa.types.is_string(kind) or pa.types.is_dictionary(kind)):
+        raise UserError(
+            who,
+            f"column '{name}' holds {kind}; expected numbers, text or true/false.",
+            "Leave it out with `drop:`, or convert it in the file.",
+        )
+    encoded = pc.dictionary_encode(values) if pa.types.is_string(kind) else values
+    whole = encoded.unify_dictionaries().combine_chunks()
+    levels = np.asarray(whole.dictionary.to_pylist() if len(whole.dictionary) else [], dtype=object)
+    order = sorted(range(len(levels)), key=_level_order(levels))
+    new_code = np.full(len(levels) + 1, -1, dtype=np.int32)  # the last entry, reached by -1, is "missing"
+    new_code[order] = np.arange(len(levels), dtype=np.int32)
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Coded(new_code[codes], tuple(str(levels[i]) for i in order))
+
+
+def _level_order(levels: NDArray[Any]) -> Any:
+    try:
+        numbers = [float(level) for level in levels]
+    except ValueError:
+        return lambda i: levels[i]
+    return lambda i: (numbers[i], levels[i])
+
+
+def fingerprint(columns: Mapping[str, Column]) -> str:
+    """SHA-256 over names, types and values of all columns, in order of name."""
+    digest = hashlib.sha256()
+    for name in sorted(columns):
+        column = columns[name]
+        levels = column.levels if isinstance(column, Coded) else ()
+        values = column.codes if isinstance(column, Coded) else column
+        digest.update(repr((name, levels, str(values.dtype), len(values))).encode())
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()

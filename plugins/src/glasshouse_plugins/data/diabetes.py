@@ -1,0 +1,79 @@
+"""Diabetes: 442 patients and the progression of their disease after one year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from glasshouse import TabularDataModule
+from glasshouse.tabular import Coded, RawTable, SensitiveColumn
+
+_NAMES = {
+    "bmi": "body mass index",
+    "bp": "blood pressure",
+    "s1": "total cholesterol",
+    "s2": "low-density lipoproteins",
+    "s3": "high-density lipoproteins",
+    "s4": "cholesterol to HDL ratio",
+    "s5": "log triglycerides",
+    "s6": "blood sugar",
+}
+
+
+class Diabetes(TabularDataModule):
+    """442 diabetes patients: age, sex, body mass index, blood pressure and six blood values (inside scikit-learn).
+
+    The binary target asks whether the disease progressed more than in half of the patients (the median of all 442 is
+    part of the label's definition, not learned from a split); not to progress is favourable. Sex is coded 1 and 2 by
+    the publishers, who do not document which is which, so its levels are called "code 1" and "code 2".
+
+    Args:
+        task: ``binary`` (progression above the median) or ``regression`` (the progression score, 25 to 346).
+        batch_size: rows per batch.
+        fractions: shares of train, validate and test.
+        split_seed: where the split comes from.
+        seed: order of training batches; default: the seed of `seed_everything`.
+    """
+
+    name = "diabetes"
+
+    def __init__(
+        self,
+        task: Literal["binary", "regression"] = "binary",
+        batch_size: int = 64,
+        fractions: Sequence[float] = (0.6, 0.2, 0.2),
+        split_seed: int = 0,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed)
+        self.task = task
+
+    def load(self) -> RawTable:
+        """The table of Efron et al. in its original units."""
+        from sklearn.datasets import load_diabetes  # type: ignore[import-untyped]
+
+        data = load_diabetes(scaled=False)
+        columns: dict[str, Any] = {_NAMES.get(name, name): data.data[:, j] for j, name in enumerate(data.feature_names)}
+        columns["sex"] = Coded((columns["sex"] - 1).astype(np.int32), ("code 1", "code 2"))
+        progression = data.target.astype(np.float64)
+        binary = self.task == "binary"
+        target = "progression above the median" if binary else "progression"
+        if binary:
+            above = (progression > np.median(progression)).astype(np.int32)
+            columns[target] = Coded(above, ("no", "yes"))
+        else:
+            columns[target] = progression
+        return RawTable(
+            columns=columns,
+            target=target,
+            task=self.task,
+            favourable="no" if binary else None,
+            immutable=("age", "sex"),
+            sensitive=(
+                SensitiveColumn(name="sex", column="sex"),
+                SensitiveColumn(name="age_group", column="age", edges=(40, 60)),
+            ),
+            source="Efron, Hastie, Johnstone and Tibshirani (2004), Least angle regression, Annals of Statistics 32, "
+            "through sklearn.datasets.load_diabetes",
+        )

@@ -1,0 +1,1 @@
+"""Optimizers, one a file, and schedules of the learning rate."""
