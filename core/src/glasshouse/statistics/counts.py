@@ -1,0 +1,278 @@
+"""Group count tables: everything a group rate needs, from one pass over the rows, and mergeable.
+
+A table of a billion rows is as small as that of ten: groups x targets x predictions. Tables of batches, files or
+machines add up with `+` to the table of all their rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MISSING = "missing"
+"""Name of the level of rows whose attribute is not known (code -1)."""
+
+LISTED_GROUPS = 65_536
+"""Up to this many combinations of levels, each is a group of the table, with or without rows. Beyond it, only those
+that have rows: a dense table of many attributes would be mostly zeros and not fit in memory."""
+
+_BLOCK = 65_536
+"""Rows counted at a time: their combined codes stay in the processor's cache."""
+
+Cells = NDArray[Any]
+
+
+class GroupColumn(Protocol):
+    """One attribute of every row, as `glasshouse.Groups` has it: `codes` (n,) into `levels`, -1 for missing."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def levels(self) -> tuple[str, ...]: ...
+    @property
+    def codes(self) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """The name of a group attribute and its levels in the order of their codes."""
+
+    name: str
+    levels: tuple[str, ...]
+
+    def level(self, code: int) -> str:
+        """Name of a level; the code after the last stands for a missing value."""
+        return self.levels[code] if code < len(self.levels) else MISSING
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroupCounts:
+    """Counts of rows by group, target and prediction, for G groups, a attributes and K classes.
+
+    - `codes` (G, a): each group's level codes in lexicographic order; ``len(levels)`` is a missing value.
+    - `cells` (G, K, K): rows with that target (axis 1) and that prediction (axis 2): integers, or sums of weights as
+      floats. Without targets (G, 1, K).
+    - `rows`: the same cells as plain counts; `squares`: as sums of squared weights. Both equal `cells` unweighted.
+
+    Every combination of levels is a group, also without rows, as long as there are at most `LISTED_GROUPS`.
+    """
+
+    attributes: tuple[Attribute, ...]
+    classes: tuple[str, ...]
+    codes: NDArray[np.int64]
+    cells: Cells
+    rows: NDArray[np.int64]
+    squares: Cells
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __iter__(self) -> Iterator[tuple[dict[str, str], Cells]]:
+        """Each group's levels by attribute and its (K, K) cells."""
+        return zip(self.groups, self.cells, strict=True)
+
+    def __add__(self, other: GroupCounts) -> GroupCounts:
+        """The table of the rows of both.
+
+        Raises:
+            ValueError: if attributes, levels or classes differ, or only one of the tables has targets.
+        """
+        if self.attributes != other.attributes or self.classes != other.classes:
+            raise ValueError("count tables that merge have the same attributes, levels and classes in the same order")
+        if self.has_targets != other.has_targets:
+            raise ValueError("count tables that merge both have targets, or neither has")
+        return _gathered(
+            self.attributes,
+            self.classes,
+            np.concatenate([self.codes, other.codes]),
+            tuple(np.concatenate(pair) for pair in zip(self._parts, other._parts, strict=True)),
+        )
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the cells are sums of weights."""
+        return bool(self.cells.dtype.kind == "f")
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether the true targets were known; without them only selection rates and counts are defined."""
+        return bool(self.cells.shape[1] > 1)
+
+    @property
+    def groups(self) -> tuple[dict[str, str], ...]:
+        """Each group as attribute -> level, in the order of the cells."""
+        return tuple(
+            {attribute.name: attribute.level(int(code)) for attribute, code in zip(self.attributes, codes, strict=True)}
+            for codes in self.codes
+        )
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """(G,) rows of each group."""
+        return np.asarray(self.rows.sum(axis=(1, 2)))
+
+    def marginal(self, names: Sequence[str]) -> GroupCounts:
+        """The table over some of the attributes, in the given order; over none of them, everyone is one group.
+
+        Raises:
+            ValueError: if a name is not an attribute of the table.
+        """
+        known = [attribute.name for attribute in self.attributes]
+        for name in names:
+            if name not in known:
+                raise ValueError(f"the table has no attribute '{name}'; it has {', '.join(known) or 'none'}")
+        kept = [known.index(name) for name in names]
+        return _gathered(tuple(self.attributes[k] for k in kept), self.classes, self.codes[:, kept], self._parts)
+
+    def overall(self) -> GroupCounts:
+        """Everyone as one group."""
+        return self.marginal(())
+
+    @property
+    def _parts(self) -> tuple[Cells, Cells, Cells]:
+        return self.cells, self.rows, self.squares
+
+
+def count(
+    groups: Iterable[GroupColumn],
+    targets: ArrayLike | None,
+    predicted: ArrayLike,
+    *,
+    classes: Sequence[str],
+    weights: ArrayLike | None = None,
+) -> GroupCounts:
+    """Count n rows by group, target and predicted class in one vectorised pass.
+
+    Args:
+        groups: the attributes of the rows; none counts everyone as one group.
+        targets: (n,) class codes, or None where the truth is not known.
+        predicted: (n,) class codes.
+        classes: names of the K classes in the order of their codes.
+        weights: (n,) finite weights >= 0; None counts each row once, in integers.
+
+    Raises:
+        ValueError: if lengths differ, codes are not integers within their range, or weights are negative or NaN.
+    """
+    columns = tuple(groups)
+    truth, decision, weight = _checked_rows(columns, targets, predicted, classes, weights)
+    attributes = tuple(Attribute(column.name, tuple(column.levels)) for column in columns)
+    shape = (1 if truth is None else len(classes), len(classes))
+    # One code more than there are levels: the last stands for a missing value.
+    sizes = tuple(len(attribute.levels) + 1 for attribute in attributes)
+    possible = _product(sizes)
+    if possible * math.prod(shape) <= _BLOCK:
+        observed = np.arange(possible)
+        blocks = [slice(start, start + _BLOCK) for start in range(0, max(1, len(decision)), _BLOCK)]
+    else:
+        observed = np.unique(_group_of_each_row(columns, slice(None), len(decision)))
+        blocks = [slice(None)]
+    parts = [np.zeros((len(observed), *shape), dtype=dtype) for dtype in _dtypes(weight)]
+    for block in blocks:
+        group = _group_of_each_row(columns, block, len(decision[block]))
+        if len(observed) != possible:
+            group = np.searchsorted(observed, group)
+        cell = _cell(group, None if truth is None else truth[block], decision[block], shape)
+        for part, power in zip(parts, (1, 0, 2), strict=False):
+            values = None if weight is None or power == 0 else weight[block] ** power
+            part += np.bincount(cell, weights=values, minlength=part.size).reshape(part.shape)
+    cells, rows, squares = parts if weight is not None else parts * 3
+    seen = rows.any(axis=(1, 2))
+    codes = np.stack(np.unravel_index(observed[seen], sizes), axis=1) if sizes else np.zeros((seen.sum(), 0), np.int64)
+    return _gathered(attributes, tuple(classes), codes, (cells[seen], rows[seen], squares[seen]))
+
+
+def _checked_rows(
+    columns: tuple[GroupColumn, ...],
+    targets: ArrayLike | None,
+    predicted: ArrayLike,
+    classes: Sequence[str],
+    weights: ArrayLike | None,
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[np.float64] | None]:
+    if len(classes) < 2:
+        raise ValueError(f"a count table has two classes or more, got {list(classes)}")
+    decision = _class_codes("predicted", predicted, len(classes))
+    truth = None if targets is None else _class_codes("targets", targets, len(classes))
+    weight = None if weights is None else np.asarray(weights, dtype=np.float64)
+    lengths = {"predicted": len(decision)} | {f"group '{column.name}'": len(column.codes) for column in columns}
+    if truth is not None:
+        lengths["targets"] = len(truth)
+    if weight is not None:
+        lengths["weights"] = len(weight)
+        if not np.all(np.isfinite(weight) & (weight >= 0)):
+            raise ValueError("weights are finite and not negative")
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"all columns have one length, got {lengths}")
+    for column in columns:
+        codes = np.asarray(column.codes)
+        if codes.size and (codes.dtype.kind not in "iu" or codes.min() < -1 or codes.max() >= len(column.levels)):
+            raise ValueError(f"codes of group '{column.name}' are integers from -1 (missing) to {len(column.levels) - 1}")
+    return truth, decision, weight
+
+
+def _class_codes(name: str, values: ArrayLike, classes: int) -> NDArray[Any]:
+    codes = np.asarray(values)
+    if codes.dtype.kind == "b":
+        codes = codes.astype(np.int8)
+    if codes.ndim != 1 or (codes.size and (codes.dtype.kind not in "iu" or codes.min() < 0 or codes.max() >= classes)):
+        raise ValueError(f"{name} are one column of integer class codes from 0 to {classes - 1}")
+    return codes
+
+
+def _dtypes(weight: NDArray[np.float64] | None) -> tuple[type, ...]:
+    return (np.int64,) if weight is None else (np.float64, np.int64, np.float64)
+
+
+def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: int) -> NDArray[np.int64]:
+    """One number for each row's combination of levels, the last attribute varying fastest."""
+    combined = np.zeros(length, dtype=np.int64)
+    for column in columns:
+        codes = np.asarray(column.codes)[block]
+        combined *= len(column.levels) + 1
+        combined += np.where(codes < 0, len(column.levels), codes)
+    return combined
+
+
+def _cell(
+    group: NDArray[np.int64], truth: NDArray[Any] | None, decision: NDArray[Any], shape: tuple[int, int]
+) -> NDArray[np.int64]:
+    """Position of each row's cell in the flattened table."""
+    cell = group * math.prod(shape)
+    if truth is not None:
+        cell += truth.astype(np.int64) * shape[1]
+    return cell + decision
+
+
+def _product(sizes: Sequence[int]) -> int:
+    product = math.prod(sizes)
+    if product >= 2**62:
+        raise ValueError(f"{len(sizes)} attributes have {product:.1e} combinations of levels; count fewer at a time")
+    return product
+
+
+def _gathered(
+    attributes: tuple[Attribute, ...], classes: tuple[str, ...], codes: NDArray[Any], parts: tuple[Cells, ...]
+) -> GroupCounts:
+    """A table from groups in any order, equal ones added up: merging and taking margins alike."""
+    missing = [bool(np.any(codes[:, k] == len(attribute.levels))) for k, attribute in enumerate(attributes)]
+    sizes = tuple(len(attribute.levels) + gap for attribute, gap in zip(attributes, missing, strict=True))
+    combined = np.zeros(len(codes), dtype=np.int64)
+    for k, size in enumerate(sizes):
+        combined = combined * size + codes[:, k]
+    if _product(sizes) <= LISTED_GROUPS:
+        listed, slot = np.arange(math.prod(sizes)), combined
+    else:
+        listed, slot = np.unique(combined, return_inverse=True)
+    summed = []
+    for part in parts:
+        total = np.zeros((len(listed), *part.shape[1:]), dtype=part.dtype)
+        np.add.at(total, slot, part)
+        summed.append(total)
+    ordered = np.stack(np.unravel_index(listed, sizes), axis=1) if sizes else np.zeros((len(listed), 0), np.int64)
+    return GroupCounts(
+        attributes=attributes, classes=classes, codes=ordered, cells=summed[0], rows=summed[1], squares=summed[2]
+    )
