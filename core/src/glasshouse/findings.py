@@ -9,10 +9,11 @@ from typing import Literal
 FindingVerdict = Literal["pass", "fail", "insufficient_evidence", "info"]
 Verdict = Literal["pass", "fail", "insufficient_evidence", "not_judged"]
 Severity = Literal["high", "medium", "low"]
-Bound = Literal["min", "max"]
+Bound = Literal["min", "max", "above", "below"]
 Evidence = Literal["interval", "value"]
 
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+BOUNDS: tuple[Bound, ...] = ("min", "max", "above", "below")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Threshold:
     """What a measurement was held against."""
 
     bound: Bound
-    """``min``: the measurement must not be below `value`; ``max``: not above."""
+    """``min``, ``max``: the measurement is at least, at most `value`; ``above``, ``below``: more, less than it."""
     value: float
     evidence: Evidence
     """Whether the whole confidence interval must lie on the right side, or the value alone."""
