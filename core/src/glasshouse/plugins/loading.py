@@ -1,0 +1,217 @@
+"""Bringing plugins in so that one which breaks costs only itself.
+
+A registration hook is called plugin by plugin, never all at once. What it yielded before it failed is discarded and
+the hook is listed as broken, since half a catalogue that looks whole is worse than one that is missing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from glasshouse import __version__, hookspecs
+from glasshouse.components import Plugin
+from glasshouse.errors import UserError
+from glasshouse.plugins.discovery import EntryPoint, normalized
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CORE = EntryPoint(distribution="glasshouse", version=__version__, name="builtin", value="glasshouse.builtin")
+STRICT = "GLASSHOUSE_STRICT_PLUGINS"
+
+HEAVY = ("torch", "pytorch_lightning", "lightning", "pandas", "sklearn", "tensorflow", "jax", "transformers")
+"""Modules that a plugin must not import merely to say what it brings."""
+
+HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith("glasshouse_"))
+"""Every hook there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenPlugin:
+    """A plugin, or one hook of it, that is left out, with the reason."""
+
+    entry_point: str
+    """``distribution:entry``."""
+    distribution: str
+    version: str
+    hook: str | None
+    """The hook that broke; None where the whole plugin did."""
+    reason: str
+    error: BaseException | None = None
+    """What was raised, for a traceback."""
+
+
+@dataclass(kw_only=True)
+class LoadedPlugin:
+    """A plugin in use, and what it cost to let it say what it brings."""
+
+    entry_point: str
+    distribution: str
+    version: str
+    plugin: Any = None
+    """The module or object whose hooks are called."""
+    seconds: float = 0.0
+    """Importing it and running its registration hooks so far."""
+    heavy: tuple[str, ...] = ()
+    """Those of `HEAVY` that it imported on the way."""
+
+
+class PluginSet:
+    """Plugins under one pluggy manager, each added and asked in isolation.
+
+    Args:
+        strict: raise `UserError` for the first broken plugin instead of listing it.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
+        self.manager = pluggy.PluginManager("glasshouse")
+        self.manager.add_hookspecs(hookspecs)
+        self.loaded: dict[str, LoadedPlugin] = {}
+        self.broken: list[BrokenPlugin] = []
+
+    def add(self, entry: EntryPoint) -> None:
+        """Import an entry point and register what it names under ``distribution:entry``.
+
+        pluggy's own loader would register it under its bare entry name, and drop the second of two that share one.
+        """
+        plugin = LoadedPlugin(entry_point=entry.id, distribution=entry.distribution, version=entry.version)
+        try:
+            with _watched(plugin):
+                plugin.plugin = importlib.import_module(entry.module)
+                for attribute in entry.attribute.split(".") if entry.attribute else ():
+                    plugin.plugin = getattr(plugin.plugin, attribute)
+        except (Exception, SystemExit) as error:  # a module that calls sys.exit() must not end the program
+            self._note_broken(plugin, None, f"cannot be imported: {said(error)}", error)
+            return
+        if self._register(plugin) and not self.manager.get_hookcallers(plugin.plugin):
+            self._note_broken(plugin, None, "implements no glasshouse hook; is @hookimpl missing?")
+
+    def add_file(self, path: Path) -> None:
+        """Import a single file; it may bring classes alone and implement no hook.
+
+        Raises:
+            UserError: if it cannot be imported; a file that was asked for by name is never passed over.
+        """
+        from glasshouse.plugins.single_file import fingerprint, import_file
+
+        plugin = LoadedPlugin(entry_point=f"{path.name}:{path.stem}", distribution=path.name, version="")
+        with _watched(plugin):
+            plugin.plugin = import_file(path)
+        plugin.version = fingerprint(path)
+        self._register(plugin)
+
+    def ask(self, plugin_type: type[Plugin]) -> Iterator[tuple[LoadedPlugin, Plugin]]:
+        """What every plugin declares of one type, each asked alone."""
+        caller: pluggy.HookCaller = getattr(self.manager.hook, plugin_type.hook)
+        for implementation in caller.get_hookimpls():
+            plugin = self.loaded[implementation.plugin_name]
+            try:
+                with _watched(plugin):
+                    declared = _declarations(implementation, plugin_type)
+            except (Exception, SystemExit) as error:
+                self._note_broken(plugin, plugin_type.hook, said(error), error)
+                continue
+            yield from ((plugin, declaration) for declaration in declared)
+
+    def raiser(self, hook_name: str, error: BaseException) -> str | None:
+        """The plugin whose implementation of a hook is innermost in a traceback."""
+        caller: pluggy.HookCaller = getattr(self.manager.hook, hook_name)
+        owner = {getattr(i.function, "__code__", None): i.plugin_name for i in caller.get_hookimpls()}
+        found = None
+        place: TracebackType | None = error.__traceback__
+        while place is not None:
+            found = owner.get(place.tb_frame.f_code, found)
+            place = place.tb_next
+        return found
+
+    def _register(self, plugin: LoadedPlugin) -> bool:
+        try:
+            self.manager.register(plugin.plugin, plugin.entry_point)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if self.manager.get_name(plugin.plugin) == plugin.entry_point:  # pluggy < 1.7 keeps half of what it refuses
+                self.manager.unregister(plugin.plugin)
+            self._note_broken(plugin, None, " ".join(str(error).split()), error)
+            return False
+        self.loaded[plugin.entry_point] = plugin
+        for hook, reason in self._unheard(plugin.plugin):
+            self._note_broken(plugin, hook, reason)
+        return True
+
+    def _unheard(self, plugin: Any) -> Iterator[tuple[str, str]]:
+        """Hooks that pluggy passes over in silence: misspelt ones, and those without the marker."""
+        for caller in self.manager.get_hookcallers(plugin) or ():
+            mine = [implementation for implementation in caller.get_hookimpls() if implementation.plugin is plugin]
+            if not caller.has_spec() and not all(implementation.optionalhook for implementation in mine):
+                near = difflib.get_close_matches(caller.name, HOOKS, n=1)
+                yield caller.name, "there is no such hook" + (f"; did you mean '{near[0]}'?" if near else "")
+        if isinstance(plugin, ModuleType):
+            for name in sorted(HOOKS & vars(plugin).keys()):
+                function = vars(plugin)[name]
+                if inspect.isfunction(function) and not hasattr(function, "glasshouse_impl"):
+                    yield name, "the function is not marked with @hookimpl"
+
+    def _note_broken(
+        self, plugin: LoadedPlugin, hook: str | None, reason: str, error: BaseException | None = None
+    ) -> None:
+        if self.strict:
+            what = f"{hook}: {reason}" if hook else reason
+            raise UserError(f"plugin '{plugin.entry_point}'", f"{what}.", f"{STRICT}=1 makes this fatal.") from error
+        self.broken.append(
+            BrokenPlugin(
+                entry_point=plugin.entry_point,
+                distribution=plugin.distribution,
+                version=plugin.version,
+                hook=hook,
+                reason=reason,
+                error=error,
+            )
+        )
+
+
+def said(error: BaseException) -> str:
+    """An exception in one line, with its type."""
+    text = " ".join(str(error).split()).removesuffix(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def is_one_of(distribution: str, names: Iterable[str]) -> bool:
+    """Whether a distribution is named, in any spelling."""
+    return normalized(distribution) in map(normalized, names)
+
+
+def _declarations(implementation: pluggy.HookImpl, plugin_type: type[Plugin]) -> list[Plugin]:
+    if implementation.wrapper or implementation.hookwrapper:
+        raise TypeError("a registration hook cannot be a wrapper: each plugin is asked alone")
+    declared: list[Plugin] = list(implementation.function())  # type: ignore[call-overload]
+    names: set[str] = set()
+    for declaration in declared:
+        if not isinstance(declaration, plugin_type):
+            raise TypeError(f"expected {plugin_type.__name__}, got {type(declaration).__name__}")
+        if declaration.name in names:
+            raise ValueError(f"'{declaration.name}' is declared twice")
+        names.add(declaration.name)
+    return declared
+
+
+@contextmanager
+def _watched(plugin: LoadedPlugin) -> Iterator[None]:
+    """Add the time taken and the heavy modules imported to what is known of a plugin."""
+    before = {name for name in HEAVY if name in sys.modules}
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        plugin.seconds += time.perf_counter() - start
+        plugin.heavy += tuple(name for name in HEAVY if name in sys.modules and name not in before)
