@@ -1,0 +1,180 @@
+"""The command line's front door: it looks at the first word with the standard library alone.
+
+Only the module that a word names is imported, so that ``--help``, ``plugins list``, ``runs`` and ``report`` never
+wait for torch. Exit codes: 0 done, 1 a policy was violated and the command was asked to gate, 2 unusable input, 3 done
+but an audit ended in error, 70 a defect (never mistaken for a verdict), 130 interrupted, 141 the reader went away.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+from glasshouse import __version__
+from glasshouse.errors import UserError, did_you_mean
+
+DEFECT, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+
+TRAINING = {
+    "run": "train a model, test it, audit it and write the report",
+    "fit": "train only",
+    "validate": "measure on the validation split",
+    "test": "measure on the test split",
+    "predict": "write predictions",
+}
+"""Words of `glasshouse.lightning_cli`, which takes every option of LightningCLI."""
+
+COMMANDS = {
+    "audit": "audit a finished run again, or predictions from elsewhere",
+    "report": "write a run's report again from its record",
+    "runs": "list the runs in a folder",
+    "plugins": "list plugins, show one, or find out what is wrong with them",
+}
+"""Words of their own module in `glasshouse.commands`."""
+
+OPTIONS = {
+    "--plugin FILE.py": "add a plugin that is a single file; may be repeated",
+    "--no-plugin NAME": "leave out a distribution, or one component as distribution/name; may be repeated",
+    "--debug": "show tracebacks",
+}
+"""Taken by every command, before or after its word."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    debug = False
+    try:
+        rest, debug, files, blocked = split_options(sys.argv[1:] if argv is None else argv)
+        if files or blocked:
+            _use_plugins(files, blocked)
+        code = _dispatch(rest)
+        sys.stdout.flush()  # a reader that went away is noticed here, not in the interpreter's last breath
+        return code
+    except UserError as error:
+        if debug:
+            _print_traceback()
+        print(f"error: {error.who}: {error.problem}", file=sys.stderr)
+        if error.remedy:
+            print(f"       {error.remedy}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # what is still buffered has nowhere to go; the interpreter must not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception:
+        _print_traceback()
+        print("error: this is a defect of glasshouse or of a plugin, not of your input.", file=sys.stderr)
+        return DEFECT
+
+
+def split_options(argv: list[str]) -> tuple[list[str], bool, list[str], list[str]]:
+    """Take the options of every command out of the arguments: (rest, debug, files, blocked).
+
+    What follows ``--`` is left alone.
+
+    Raises:
+        UserError: if an option lacks its value.
+    """
+    rest: list[str] = []
+    values: dict[str, list[str]] = {"--plugin": [], "--no-plugin": []}
+    debug = False
+    tokens = iter(argv)
+    for token in tokens:
+        option, equals, value = token.partition("=")
+        if token == "--debug":
+            debug = True
+        elif option in values:
+            given = value if equals else next(tokens, "")
+            if not given or (not equals and given.startswith("-")):
+                raise UserError(option, f"expected a value, received {given!r}." if given else "expected a value.")
+            values[option].append(given)
+        else:
+            rest.append(token)
+            if token == "--":
+                rest.extend(tokens)
+    return rest, debug, values["--plugin"], values["--no-plugin"]
+
+
+def _use_plugins(files: list[str], blocked: list[str]) -> None:
+    from pathlib import Path
+
+    from glasshouse.plugins import Registry, set_registry
+
+    set_registry(Registry.from_environment(blocked=blocked, files=[Path(file) for file in files]))
+
+
+def _dispatch(argv: list[str]) -> int:
+    word, rest = (argv[0], argv[1:]) if argv else ("--help", [])
+    if word in ("--help", "-h"):
+        print(_help())
+        return 0
+    if word == "--version":
+        print(f"glasshouse {__version__}")
+        return 0
+    if word.startswith("-"):
+        raise UserError("glasshouse", f"expected a command first, received '{word}'.", "See `glasshouse --help`.")
+    if word in TRAINING:
+        _announce_start()
+        return int(importlib.import_module("glasshouse.lightning_cli").main(word, rest))
+    if word in COMMANDS:
+        if word == "audit":
+            _announce_start()
+        return int(importlib.import_module(f"glasshouse.commands.{word}").main(rest))
+    return _plugin_command(word, rest)
+
+
+def _plugin_command(word: str, rest: list[str]) -> int:
+    from glasshouse.plugins import registry
+
+    if not registry().candidates("command", word):
+        words = {*TRAINING, *COMMANDS, *(command.name for command in registry().components("command"))}
+        raise UserError("glasshouse", f"there is no command '{word}'.", did_you_mean(word, words, most=len(words)))
+    command = registry().load(registry().find("command", word))
+    _announce_start()
+    return int(command(rest) or 0)
+
+
+def _announce_start() -> None:
+    from glasshouse.plugins import registry
+
+    registry().call("glasshouse_startup")
+
+
+def _help() -> str:
+    from glasshouse.plugins import registry
+
+    lines = [
+        "usage: glasshouse COMMAND [OPTIONS]",
+        "",
+        "Train a model, look through it, act on what is seen.",
+        "",
+        "train and audit (these take every option of LightningCLI; see `glasshouse run --help`)",
+        *_entries(TRAINING),
+        "",
+        "look at what there is",
+        *_entries(COMMANDS),
+    ]
+    brought = {command.name: command.plugin.summary for command in registry().components("command")}
+    if brought:
+        lines += ["", "brought by plugins", *_entries(brought)]
+    lines += ["", "options of every command", *_entries(OPTIONS)]
+    lines += _entries({"--version": "show the version", "-h, --help": "show this page, or a command's own"})
+    return "\n".join(lines)
+
+
+def _entries(entries: dict[str, str]) -> list[str]:
+    return [f"  {name:<18} {summary}" for name, summary in entries.items()]
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
