@@ -84,12 +84,12 @@ class OneHot:
         columns = [values.levels[code] for code in kept]
         other = len(columns) if rare.any() else -1
         if rare.any():
-            columns.append("other")
+            columns.append(_free("other", columns))
         column_of = np.full(len(values.levels) + 1, other, dtype=np.int64)
         column_of[kept] = np.arange(len(kept))
         if missing:
             column_of[-1] = len(columns)
-            columns.append("missing")
+            columns.append(_free("missing", columns))
         return cls(name, tuple(columns), column_of)
 
     def write(self, values: Coded, out: NDArray[np.float32]) -> None:
@@ -97,6 +97,11 @@ class OneHot:
         column = self.column_of[values.codes]
         rows = np.flatnonzero(column >= 0)
         out[rows, column[rows]] = 1.0
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """`name`, with underscores behind it where the data themselves have a level of that name."""
+    return name if name not in taken else _free(f"{name}_", taken)
 
 
 @dataclass(frozen=True, eq=False)

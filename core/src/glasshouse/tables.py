@@ -15,9 +15,6 @@ from glasshouse.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
-MISSING_TEXTS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
-"""Cells of a CSV file that count as missing."""
-
 
 @dataclass(frozen=True, eq=False)
 class Coded:
@@ -53,8 +50,8 @@ class SensitiveColumn:
 class RawTable:
     """What `TabularDataModule.load` returns: a table before it is split and encoded.
 
-    Columns may be any 1-D arrays: numbers stay numbers (NaN is missing); strings, booleans and objects (None is
-    missing) become `Coded`.
+    Columns may be any 1-D arrays, Arrow's among them: numbers stay numbers (NaN or null is missing); strings, booleans
+    and objects (None is missing) become `Coded`.
     """
 
     columns: Mapping[str, Any]
@@ -98,16 +95,20 @@ def as_column(values: Any, name: str, *, who: str) -> Column:
 
     if isinstance(values, Coded):
         return values
+    if isinstance(values, pa.ChunkedArray):
+        return _from_arrow(values, name, who=who)
+    if isinstance(values, pa.Array):
+        return _from_arrow(pa.chunked_array([values]), name, who=who)
     array = np.asarray(values)
     if array.dtype.kind in "iuf":
         return array.astype(np.float64, copy=False)
     try:
-        return from_arrow(pa.chunked_array([pa.array(array, from_pandas=True)]), name, who=who)
+        return _from_arrow(pa.chunked_array([pa.array(array, from_pandas=True)]), name, who=who)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise UserError(who, f"column '{name}' is neither numbers nor text: {error}.") from error
 
 
-def from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
+def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
     """An Arrow column as numeric float64 or `Coded`; levels are sorted, as numbers where all are numbers.
 
     Raises:

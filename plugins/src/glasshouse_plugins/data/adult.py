@@ -1,0 +1,144 @@
+"""UCI Adult: people in the 1994 census of the United States, and whether they earn more than 50,000 dollars."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+from glasshouse import TabularDataModule, UserError
+from glasshouse.tabular import RawTable, SensitiveColumn
+from pyarrow import csv
+
+COLUMNS = (
+    "age",
+    "workclass",
+    "fnlwgt",
+    "education",
+    "education-num",
+    "marital-status",
+    "occupation",
+    "relationship",
+    "race",
+    "sex",
+    "capital-gain",
+    "capital-loss",
+    "hours-per-week",
+    "native-country",
+    "income",
+)
+_NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
+_LEFT_OUT = ("fnlwgt", "education", "income")
+_ROWS = {"adult.data": 32_561, "adult.test": 16_281}
+"""Rows of the two files as published."""
+
+
+class Adult(TabularDataModule):
+    """UCI Adult: 48,842 people, income above 50K (favourable), with the publishers' split into train and test.
+
+    The validation split is cut from their training file. Missing values (``?``, in three categorical columns) are a
+    level of their own. Two columns are no features by default: `fnlwgt`, the number of people in the population for
+    whom a row stands, which is a property of the sampling and not of the person; and `education`, which says in words
+    what `education-num` says as an ordered number, so that each would take half of the other's attribution.
+
+    Args:
+        path: folder with ``adult.data`` and ``adult.test``; default: ``$GLASSHOUSE_DATA/adult`` where that variable is
+            set, else ``../shared/data/adult``.
+        features: columns the model sees; default: all but `fnlwgt` and `education`.
+        validate: share of the training file that becomes the validation split.
+        batch_size: rows per batch.
+        split_seed: where the validation split comes from.
+        seed: order of training batches; default: the seed of `seed_everything`.
+    """
+
+    name = "adult"
+
+    def __init__(
+        self,
+        path: str | None = None,
+        features: Sequence[str] | None = None,
+        validate: float = 0.1,
+        batch_size: int = 256,
+        split_seed: int = 0,
+        seed: int | None = None,
+    ) -> None:
+        if not 0 < validate < 1:
+            raise UserError("data 'adult'", f"validate is {validate}; expected a share between 0 and 1.")
+        super().__init__(
+            batch_size=batch_size, fractions=(1 - validate, validate, 0.0), split_seed=split_seed, seed=seed
+        )
+        self.path = path
+        self.features = (
+            tuple(name for name in COLUMNS if name not in _LEFT_OUT) if features is None else tuple(features)
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are looked for."""
+        if self.path is not None:
+            return Path(self.path).expanduser()
+        root = os.environ.get("GLASSHOUSE_DATA")
+        return Path(root, "adult") if root else Path("..", "shared", "data", "adult")
+
+    def load(self) -> RawTable:
+        """Both files as one table."""
+        table = pa.concat_tables([_read(self._file(name), skip=name == "adult.test") for name in _ROWS])
+        return RawTable(
+            columns={name: table[name] for name in COLUMNS},
+            target="income",
+            task="binary",
+            favourable=">50K",
+            features=self.features,
+            immutable=("age", "race", "sex", "native-country"),
+            sensitive=(
+                SensitiveColumn(name="sex", column="sex"),
+                SensitiveColumn(name="race", column="race"),
+                SensitiveColumn(name="age_group", column="age", edges=(25, 45, 65)),
+            ),
+            split=np.repeat(["train", "test"], list(_ROWS.values())),
+            source="Becker and Kohavi (1996), Adult, UCI Machine Learning Repository, https://doi.org/10.24432/C5XW20",
+            licence="CC BY 4.0",
+        )
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise UserError(
+                self.who,
+                f"there is no file {path.absolute()}.",
+                "Unpack https://archive.ics.uci.edu/static/public/2/adult.zip there, or name its folder with `path:` "
+                "or the folder above `adult` with GLASSHOUSE_DATA.",
+            )
+        return path
+
+
+def _read(path: Path, *, skip: bool) -> pa.Table:
+    """One file as an Arrow table: values without the spaces and full stops around them.
+
+    Raises:
+        UserError: where the file has other rows than the published one.
+    """
+    texts = {name: pa.string() for name in COLUMNS if name not in _NUMBERS}
+    try:
+        table = csv.read_csv(
+            path,
+            read_options=csv.ReadOptions(column_names=COLUMNS, skip_rows=int(skip)),
+            convert_options=csv.ConvertOptions(column_types={**texts, **dict.fromkeys(_NUMBERS, pa.float64())}),
+        )
+    except pa.ArrowInvalid as error:
+        raise UserError("data 'adult'", f"{path} cannot be read: {error}") from error
+    if len(table) != _ROWS[path.name]:
+        raise UserError(
+            "data 'adult'",
+            f"{path} has {len(table):,} rows; expected {_ROWS[path.name]:,} as published.",
+            "The file is cut off or changed: fetch it again.",
+        )
+    for position, name in enumerate(COLUMNS):
+        if name in texts:
+            words = pc.utf8_trim(table[name], " .")  # labels of adult.test end in a full stop
+            present = pc.not_equal(words, "?")
+            table = table.set_column(position, name, pc.if_else(present, words, None))
+    return table

@@ -1,0 +1,178 @@
+"""Any CSV or Parquet file with a target column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa  # type: ignore[import-untyped]
+from glasshouse import TabularDataModule, UserError
+from glasshouse.errors import did_you_mean
+from glasshouse.tabular import RawTable, SensitiveColumn
+from pyarrow import csv, parquet
+
+_CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+_PARQUET = (".parquet", ".pq")
+_ARROW_TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
+
+
+class Table(TabularDataModule):
+    """A CSV file (with a header) or a Parquet file: one row an example, one column the target.
+
+    Numbers are numeric features, text and true/false categorical ones; `types` overrides that. In CSV files an empty
+    cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing. A missing category is a level of its own, a missing
+    number an error unless `missing` says otherwise.
+
+    Args:
+        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet or .pq.
+        target: the column to predict.
+        features: columns the model sees; default: all but the target and the split column.
+        drop: columns the model does not see, e.g. identifiers; they may still be sensitive attributes.
+        sensitive: columns by whose values people must not be treated worse.
+        bins: edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
+        types: ``numeric`` or ``categorical`` by column, where the guess is wrong, e.g. ``{zip: categorical}``.
+        task: ``binary``, ``multiclass`` or ``regression``; default: classes for text and up to ten distinct whole
+            numbers, else regression.
+        favourable: the class that is good for the person concerned.
+        immutable: columns that nobody can change about themselves.
+        split: a column that says ``train``, ``validate`` or ``test``; default: drawn from `fractions`.
+        fractions: shares of train, validate and test.
+        missing: ``error``, ``impute`` (training median and a marker column) or ``drop`` (rows where a feature or the
+            target is missing).
+        delimiter: between the cells of a CSV file; default: a tab for .tsv, else a comma.
+        batch_size: rows per batch.
+        split_seed: where the split comes from.
+        seed: order of training batches; default: the seed of `seed_everything`.
+    """
+
+    name = "table"
+
+    def __init__(
+        self,
+        path: str,
+        target: str,
+        features: Sequence[str] | None = None,
+        drop: Sequence[str] = (),
+        sensitive: Sequence[str] = (),
+        bins: Mapping[str, Sequence[float]] | None = None,
+        types: Mapping[str, Literal["numeric", "categorical"]] | None = None,
+        task: Literal["binary", "multiclass", "regression"] | None = None,
+        favourable: str | None = None,
+        immutable: Sequence[str] = (),
+        split: str | None = None,
+        fractions: Sequence[float] = (0.6, 0.2, 0.2),
+        missing: Literal["error", "impute", "drop"] = "error",
+        delimiter: str | None = None,
+        batch_size: int = 256,
+        split_seed: int = 0,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, missing=missing, seed=seed)
+        self.path = path
+        self.target = target
+        self.features = features
+        self.drop = drop
+        self.sensitive = sensitive
+        self.bins = dict(bins or {})
+        self.types = dict(types or {})
+        self.task = task
+        self.favourable = favourable
+        self.immutable = immutable
+        self.split = split
+        self.delimiter = delimiter
+        for column in self.bins:
+            if column not in sensitive:
+                raise UserError(
+                    self.who, f"`bins` names '{column}', which is not in `sensitive`.", did_you_mean(column, sensitive)
+                )
+        for column, kind in self.types.items():
+            if kind not in _ARROW_TYPES:
+                raise UserError(
+                    self.who, f"type of column '{column}' is {kind!r}; expected one of {', '.join(_ARROW_TYPES)}."
+                )
+
+    def load(self) -> RawTable:
+        """The columns in use."""
+        path = Path(self.path).expanduser()
+        if not path.is_file():
+            raise UserError(
+                self.who, f"there is no file {path.absolute()}.", "Relative paths start at the current folder."
+            )
+        is_parquet = path.name.endswith(_PARQUET)
+        if not is_parquet and not path.name.endswith(_CSV):
+            raise UserError(
+                self.who, f"{path.name} is no table we read.", f"Its name must end in {', '.join((*_CSV, *_PARQUET))}."
+            )
+        try:
+            names = parquet.read_schema(path).names if is_parquet else self._header(path)
+            features = self._chosen_features(names)
+            extra = [] if self.split is None else [self.split]
+            needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
+            table = self._read_parquet(path, needed) if is_parquet else self._read_csv(path, needed)
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+            raise UserError(self.who, f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        return RawTable(
+            columns={name: table[name] for name in needed},
+            target=self.target,
+            task=self.task,
+            favourable=self.favourable,
+            features=features,
+            immutable=tuple(self.immutable),
+            sensitive=tuple(
+                SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
+            ),
+            split=None if self.split is None else table[self.split].to_numpy(),
+            source=path.name,
+        )
+
+    def _chosen_features(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Feature columns, after checking that every column the user names exists."""
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            raise UserError(self.who, f"{self.path} has several columns called '{min(repeated)}'.", "Rename them.")
+        asked: Iterable[tuple[str, str]] = (
+            ("target", self.target),
+            *(("features", name) for name in self.features or ()),
+            *(("drop", name) for name in self.drop),
+            *(("sensitive", name) for name in self.sensitive),
+            *(("types", name) for name in self.types),
+            *(("immutable", name) for name in self.immutable),
+            *((("split", self.split),) if self.split is not None else ()),
+        )
+        for role, name in asked:
+            if name not in names:
+                raise UserError(
+                    self.who, f"`{role}` names '{name}', which is no column of {self.path}.", did_you_mean(name, names)
+                )
+        candidates = names if self.features is None else self.features
+        hidden = {*self.drop, self.split} | ({self.target} if self.features is None else set())
+        return tuple(name for name in candidates if name not in hidden)
+
+    def _parse_options(self, path: Path) -> csv.ParseOptions:
+        guessed = "\t" if ".tsv" in path.suffixes else ","
+        return csv.ParseOptions(delimiter=self.delimiter or guessed)
+
+    def _header(self, path: Path) -> list[str]:
+        with csv.open_csv(path, parse_options=self._parse_options(path)) as reader:
+            return list(reader.schema.names)
+
+    def _read_csv(self, path: Path, needed: Sequence[str]) -> pa.Table:
+        return csv.read_csv(
+            path,
+            parse_options=self._parse_options(path),
+            convert_options=csv.ConvertOptions(
+                include_columns=needed,
+                column_types={name: _ARROW_TYPES[kind] for name, kind in self.types.items()},
+                null_values=[*csv.ConvertOptions().null_values, "?"],
+                strings_can_be_null=True,
+            ),
+        )
+
+    def _read_parquet(self, path: Path, needed: Sequence[str]) -> pa.Table:
+        table = parquet.read_table(path, columns=list(needed))
+        for position, name in enumerate(table.column_names):
+            if name in self.types:
+                kind = _ARROW_TYPES[self.types[name]]
+                table = table.set_column(position, name, table[name].cast(kind))
+        return table

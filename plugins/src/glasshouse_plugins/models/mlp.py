@@ -1,0 +1,100 @@
+"""Fully connected layers over numbers and embedded categories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from glasshouse import UserError
+from torch import Tensor, nn
+
+_ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+
+
+class MLP(nn.Module):
+    """A multi-layer perceptron whose categorical columns are embedded first.
+
+    Input (n, in_features): numeric columns, then one-hot blocks of the widths in `cardinalities`. Output
+    (n, num_classes): logits, or values for regression. Each hidden layer is linear, batch norm (if asked),
+    activation, dropout.
+
+    Args:
+        in_features: encoded columns; filled from the data.
+        num_classes: width of the output (1 for regression); filled from the data.
+        cardinalities: widths of the one-hot blocks that stand last in the input; filled from the data. Empty: the
+            blocks enter as they are.
+        hidden: units of each hidden layer.
+        dropout: share of hidden units that are silenced while training, in [0, 1).
+        batch_norm: normalise each hidden layer over the batch.
+        activation: relu, gelu, silu or tanh.
+
+    Raises:
+        UserError: for widths below one, a dropout outside [0, 1), an unknown activation, or blocks wider than the
+            input.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        cardinalities: Sequence[int] = (),
+        hidden: Sequence[int] = (64, 64),
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        activation: Literal["relu", "gelu", "silu", "tanh"] = "relu",
+    ) -> None:
+        super().__init__()
+        self.cardinalities = list(cardinalities)
+        self.numeric = in_features - sum(self.cardinalities)
+        _check(self.numeric, hidden, dropout, activation)
+        # An embedding is a matrix product with a one-hot row. Written as that product, rather than as a look-up by
+        # position, the same weights give the same output, and the output can be differentiated with respect to x,
+        # which integrated gradients and adversarial search need. A block that is all zero (a level unknown in
+        # training) embeds as zero.
+        embeddings = [nn.Linear(levels, embedding_width(levels), bias=False) for levels in self.cardinalities]
+        for embedding in embeddings:
+            nn.init.normal_(embedding.weight)  # as nn.Embedding; of the scale of the standardised numbers beside it
+        self.embeddings = nn.ModuleList(embeddings)
+
+        layers: list[nn.Module] = []
+        width = self.numeric + sum(embedding_width(levels) for levels in self.cardinalities)
+        for units in hidden:
+            layers.append(nn.Linear(width, units))
+            if batch_norm:
+                layers.append(nn.BatchNorm1d(units))
+            layers.append(_ACTIVATIONS[activation]())
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+            width = units
+        layers.append(nn.Linear(width, num_classes))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in_features) to (n, num_classes)."""
+        if self.embeddings:
+            numbers, *blocks = torch.split(x, [self.numeric, *self.cardinalities], dim=1)
+            embedded = [embed(block) for embed, block in zip(self.embeddings, blocks, strict=True)]
+            x = torch.cat([numbers, *embedded], dim=1)
+        return self.layers(x)  # type: ignore[no-any-return]
+
+
+def embedding_width(levels: int) -> int:
+    """Numbers that stand for one of `levels` categories: min(600, round(1.6 levels^0.56)).
+
+    Source: the rule of thumb of fastai (`fastai.tabular.model.emb_sz_rule`; Howard and Gugger 2020).
+    """
+    return min(600, round(1.6 * math.pow(levels, 0.56)))
+
+
+def _check(numeric: int, hidden: Sequence[int], dropout: float, activation: str) -> None:
+    who = "model 'mlp'"
+    if numeric < 0:
+        raise UserError(who, f"the categorical blocks are {-numeric} columns wider than the whole input.")
+    if any(units < 1 for units in hidden):
+        raise UserError(who, f"hidden is {list(hidden)}; expected widths of at least 1.")
+    if not 0 <= dropout < 1:
+        raise UserError(who, f"dropout is {dropout}; expected 0 <= dropout < 1.")
+    if activation not in _ACTIVATIONS:
+        raise UserError(who, f"activation is {activation!r}; expected one of {', '.join(_ACTIVATIONS)}.")
