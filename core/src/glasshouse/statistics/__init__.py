@@ -4,6 +4,7 @@ Start from a count table (`count`), which merges; rates, gaps, intervals, bootst
 it. Undefined is never zero: arrays hold NaN, and `Estimate` and `Interval` hold None with the reason.
 """
 
+from glasshouse.statistics.bootstrap import MOST_EXCLUDED, Bootstrap, bootstrap
 from glasshouse.statistics.calibration import (
     ReliabilityCurve,
     brier_score,
@@ -13,35 +14,27 @@ from glasshouse.statistics.calibration import (
 )
 from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
-from glasshouse.statistics.gaps import (
-    GAPS,
-    Gap,
-    PairwiseDifference,
-    difference,
-    gap,
-    group_pairwise_differences,
-    impact_ratios,
-    pairs,
-    pairwise_differences,
-    ratio,
-)
+from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
 from glasshouse.statistics.intervals import clopper_pearson, newcombe, normal_interval, t_interval, wilson
 from glasshouse.statistics.means import mean
 from glasshouse.statistics.multiple import benjamini_hochberg, holm
-from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, group_rate_values, group_rates, rate
-from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
-from glasshouse.statistics.resampling import (
-    Bootstrap,
-    PermutationTest,
-    bootstrap,
-    permutation_gap_test,
-    permutation_test,
+from glasshouse.statistics.pairwise import (
+    PairwiseDifference,
+    bootstrap_pairwise_differences,
+    group_pairwise_differences,
+    pairs,
+    pairwise_differences,
 )
+from glasshouse.statistics.permutation import PermutationTest, permutation_gap_test, permutation_test
+from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, group_rates, rate
+from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
 from glasshouse.statistics.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
+from glasshouse.statistics.units import UnitCounts, count_units
 
 __all__ = [
     "GAPS",
     "MISSING",
+    "MOST_EXCLUDED",
     "RATES",
     "Attribute",
     "Bootstrap",
@@ -58,17 +51,19 @@ __all__ = [
     "Rate",
     "ReliabilityCurve",
     "RocCurve",
+    "UnitCounts",
     "benjamini_hochberg",
     "bootstrap",
+    "bootstrap_pairwise_differences",
     "brier_score",
     "clopper_pearson",
     "confusion",
     "count",
+    "count_units",
     "difference",
     "expected_calibration_error",
     "gap",
     "group_pairwise_differences",
-    "group_rate_values",
     "group_rates",
     "holm",
     "impact_ratios",

@@ -171,7 +171,7 @@ def count(
     else:
         observed = np.unique(_group_of_each_row(columns, slice(None), len(decision)))
         blocks = [slice(None)]
-    parts = [np.zeros((len(observed), *shape), dtype=dtype) for dtype in _dtypes(weight)]
+    parts: list[Cells] = [np.zeros((len(observed), *shape), dtype=dtype) for dtype in _dtypes(weight)]
     for block in blocks:
         group = _group_of_each_row(columns, block, len(decision[block]))
         if len(observed) != possible:
@@ -184,6 +184,19 @@ def count(
     seen = rows.any(axis=(1, 2))
     codes = np.stack(np.unravel_index(observed[seen], sizes), axis=1) if sizes else np.zeros((seen.sum(), 0), np.int64)
     return _gathered(attributes, tuple(classes), codes, (cells[seen], rows[seen], squares[seen]))
+
+
+def cell_of_each_row(
+    table: GroupCounts, groups: Iterable[GroupColumn], targets: ArrayLike | None, predicted: ArrayLike
+) -> NDArray[np.int64]:
+    """(n,) position of each row's cell in the flattened cells of a table that was counted from these rows."""
+    columns, decision = tuple(groups), np.asarray(predicted)
+    combined = np.zeros(len(table), dtype=np.int64)
+    for k, attribute in enumerate(table.attributes):
+        combined = combined * (len(attribute.levels) + 1) + table.codes[:, k]
+    group = np.searchsorted(combined, _group_of_each_row(columns, slice(None), len(decision)))
+    truth = None if targets is None else np.asarray(targets)
+    return _cell(group, truth, decision, (table.cells.shape[1], table.cells.shape[2]))
 
 
 def _checked_rows(
@@ -210,7 +223,9 @@ def _checked_rows(
     for column in columns:
         codes = np.asarray(column.codes)
         if codes.size and (codes.dtype.kind not in "iu" or codes.min() < -1 or codes.max() >= len(column.levels)):
-            raise ValueError(f"codes of group '{column.name}' are integers from -1 (missing) to {len(column.levels) - 1}")
+            raise ValueError(
+                f"codes of group '{column.name}' are integers from -1 (missing) to {len(column.levels) - 1}"
+            )
     return truth, decision, weight
 
 
@@ -233,7 +248,7 @@ def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: i
     for column in columns:
         codes = np.asarray(column.codes)[block]
         combined *= len(column.levels) + 1
-        combined += np.where(codes < 0, len(column.levels), codes)
+        combined += np.where(codes < 0, len(column.levels), codes).astype(np.int64, copy=False)
     return combined
 
 
@@ -244,7 +259,7 @@ def _cell(
     cell = group * math.prod(shape)
     if truth is not None:
         cell += truth.astype(np.int64) * shape[1]
-    return cell + decision
+    return cell + decision.astype(np.int64, copy=False)
 
 
 def _product(sizes: Sequence[int]) -> int:

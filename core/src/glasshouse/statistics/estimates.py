@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
@@ -49,6 +49,10 @@ class Intervals:
         if np.isfinite(low) and np.isfinite(high):
             return Interval(low, high, self.level, self.method)
         return Interval(None, None, self.level, self.method, undefined=self.reason)
+
+    def from_effective_counts(self) -> Intervals:
+        """The same, its method saying that effective counts of weighted rows went in: ``wilson_effective``."""
+        return replace(self, method=f"{self.method}_effective")
 
 
 class EstimateFields(TypedDict):

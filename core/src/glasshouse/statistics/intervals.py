@@ -41,13 +41,18 @@ def clopper_pearson(hits: ArrayLike, total: ArrayLike, *, level: float = 0.95) -
     hits, total = _proportion(hits, total)
     tail = (1 - _checked(level)) / 2
     misses = total - hits
-    low = special.betaincinv(np.where(hits > 0, hits, 1), misses + 1, tail)
-    high = special.betainccinv(hits + 1, np.where(misses > 0, misses, 1), tail)
+    low = np.asarray(special.betaincinv(np.where(hits > 0, hits, 1.0), misses + 1, tail), dtype=np.float64)
+    high = np.asarray(special.betainccinv(hits + 1, np.where(misses > 0, misses, 1.0), tail), dtype=np.float64)
     return _bounded(low, high, hits, total, level, "clopper_pearson")
 
 
 def newcombe(
-    first_hits: ArrayLike, first_total: ArrayLike, second_hits: ArrayLike, second_total: ArrayLike, *, level: float = 0.95
+    first_hits: ArrayLike,
+    first_total: ArrayLike,
+    second_hits: ArrayLike,
+    second_total: ArrayLike,
+    *,
+    level: float = 0.95,
 ) -> Intervals:
     """Interval of the difference of two independent proportions, first minus second; in [-1, 1].
 
