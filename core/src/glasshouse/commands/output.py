@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 
@@ -33,4 +32,6 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_json(values: object) -> None:
     """Print plain values for a machine."""
+    import json
+
     print(json.dumps(values, indent=2, ensure_ascii=False))

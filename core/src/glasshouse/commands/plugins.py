@@ -35,7 +35,7 @@ def list_plugins(kind: str | None, *, as_json: bool) -> int:
         return 0
     print_columns(
         ("KIND", "NAME", "FROM", "WHAT IT IS"),
-        [(c.kind, _shortest_name(plugins, c), f"{c.distribution} {c.version}", c.plugin.summary) for c in components],
+        [(c.kind, plugins.shortest_name(c), f"{c.distribution} {c.version}", c.plugin.summary) for c in components],
     )
     for broken in plugins.broken:
         print(f"broken: {broken_line(broken)}")
@@ -77,7 +77,7 @@ def broken_line(broken: BrokenPlugin) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="glasshouse plugins", description="What is installed and whether it works.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list | show NAME | doctor")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | show NAME | doctor", prog=parser.prog)
     listing = actions.add_parser("list", help="every component, a line each")
     listing.add_argument("--kind", choices=KINDS, help="only this kind")
     showing = actions.add_parser("show", help="options, capabilities and origin of one component")
@@ -90,17 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _shortest_name(plugins: Registry, component: Component) -> str:
-    unique = len(plugins.candidates(component.kind, component.name)) == 1
-    return component.name if unique else component.qualified_name
-
-
 def _facts(plugins: Registry, component: Component) -> dict[str, Any]:
     declared = asdict(component.plugin)
     return {
         "kind": component.kind,
         "name": declared.pop("name"),
-        "use": _shortest_name(plugins, component),
+        "use": plugins.shortest_name(component),
         "distribution": component.distribution,
         "version": component.version,
         "plugin": component.entry_point,
@@ -145,10 +140,14 @@ def _options_text(page: dict[str, Any]) -> Iterable[str]:
     elif not page["options"]:
         yield "options: none"
     else:
+        from glasshouse.data import SIZE_NAMES
+
         yield "options"
         for option in page["options"]:
             annotation = f": {option['type']}" if option["type"] else ""
-            default = " (required)" if option["default"] is None else f" = {option['default']}"
+            filled = page["kind"] == "model" and option["name"] in SIZE_NAMES
+            missing = " (from the data)" if filled else " (required)"
+            default = missing if option["default"] is None else f" = {option['default']}"
             yield f"  {option['name']}{annotation}{default}"
             yield from _wrapped(option["doc"], "      ")
 

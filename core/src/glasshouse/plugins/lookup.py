@@ -199,6 +199,11 @@ class Registry:
             remedy += f" {count} broken: see `glasshouse plugins doctor`."
         raise UserError(who, "is not known.", remedy)
 
+    def shortest_name(self, component: Component) -> str:
+        """What `find` understands: the short name where it is unique, else ``distribution/name``."""
+        unique = len(self.candidates(component.kind, component.name)) == 1
+        return component.name if unique else component.qualified_name
+
     def class_path(self, kind: str, name: str) -> str:
         """``package.module.Attribute`` of a short name, after a look at what it needs; nothing is imported.
 
