@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from glasshouse import ReportFormatPlugin, hookimpl
+
+if TYPE_CHECKING:
+    from glasshouse import AuditResult
+    from glasshouse.run import Run
 
 
 @hookimpl
@@ -28,3 +33,10 @@ def glasshouse_report_formats() -> Iterator[ReportFormatPlugin]:
         summary="the record as indented JSON",
         suffix=".json",
     )
+
+
+@hookimpl(trylast=True)
+def glasshouse_run_audit(run: Run, audit: str) -> AuditResult:
+    from glasshouse.auditing import measure
+
+    return measure(run, audit)

@@ -61,6 +61,9 @@ class InMemoryLoader:
         self._first_batch = {"epoch": -1, "batch": 0}
         self._position = {"epoch": 0, "batch": 0}
 
+    batch_sampler = None
+    """Lightning asks for it wherever there is a `sampler`."""
+
     @property
     def sampler(self) -> InMemoryLoader:
         """What Lightning calls `set_epoch` on: the loader itself."""

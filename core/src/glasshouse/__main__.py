@@ -1,0 +1,5 @@
+"""`python -m glasshouse`."""
+
+from glasshouse.cli import main
+
+raise SystemExit(main())

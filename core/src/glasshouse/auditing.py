@@ -1,0 +1,114 @@
+"""Call audits one after another and keep their failures: a crashed audit is an entry in the record, never a pass."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glasshouse.components import AuditPlugin
+from glasshouse.config import Choice
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.evidence import why_not
+from glasshouse.measurements import AuditResult
+from glasshouse.record import read_json, result_from_dict, result_to_dict, write_json, write_whole
+
+if TYPE_CHECKING:
+    from glasshouse.plugins import Registry
+    from glasshouse.run import Run
+
+
+def choose_audits(registry: Registry, asked: Sequence[Choice] | None) -> list[Choice]:
+    """The audits of a run: those asked for, or every installed one, by name.
+
+    Raises:
+        UserError: for an unknown audit, or an option that an audit does not have.
+    """
+    if asked is None:
+        return [Choice(component.name) for component in registry.components("audit")]
+    for choice in asked:
+        cls = registry.load(registry.find("audit", choice.name))
+        accepted = inspect.signature(cls).parameters
+        for option in choice.options:
+            if option not in accepted:
+                raise UserError(
+                    f"audit '{choice.name}'", f"has no option '{option}'.", did_you_mean(option, accepted)
+                )
+        try:
+            cls(**choice.options)  # an audit refuses contradictory options here, before anything is trained
+        except (TypeError, ValueError) as error:
+            raise UserError(f"audit '{choice.name}'", f"cannot be set up: {error}.") from error
+    return list(asked)
+
+
+def required_splits(registry: Registry, audits: Sequence[Choice], evaluate_on: str) -> list[str]:
+    """The splits whose predictions the audits need: the judged one, and the training split where one compares with it."""
+    needs_train = any(
+        "train_predictions" in registry.find("audit", choice.name).plugin.requires for choice in audits
+    )
+    return [evaluate_on, "train"] if needs_train and evaluate_on != "train" else [evaluate_on]
+
+
+def run_audits(run: Run, *, keep: bool = True) -> list[AuditResult]:
+    """Every chosen audit's result, in order; each is written to audits/NAME.json as soon as it is there.
+
+    Args:
+        run: the run, with its evidence.
+        keep: take an audit that finished earlier with the same options from its file.
+    """
+    folder = run.folder / "audits"
+    folder.mkdir(exist_ok=True)
+    results = []
+    for choice in run.audits:
+        path = folder / f"{choice.name.replace('/', '.')}.json"
+        kept = finished(path, choice) if keep else None
+        result = kept or _run_one(run, choice, folder)
+        if kept is None and result.status == "completed":
+            write_json(path, result_to_dict(result))
+        run.say(f"audit {choice.name}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
+        results.append(result)
+    return results
+
+
+def finished(path: Path, choice: Choice) -> AuditResult | None:
+    """The stored result of an audit that ran with these options, or None."""
+    if not path.is_file():
+        return None
+    result = result_from_dict(read_json(path), source=str(path))
+    same = all(result.parameters.get(name) == value for name, value in choice.options.items())
+    return result if same and result.status == "completed" else None
+
+
+def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
+    plugin = run.registry.find("audit", choice.name).plugin
+    assert isinstance(plugin, AuditPlugin)
+    blank = AuditResult(name=choice.name, family=plugin.family, parameters=dict(choice.options))
+    reason = run.no_evidence or why_not(plugin, run.evidence)
+    if reason is not None:
+        return replace(blank, status="skipped", reason=reason)
+    started = time.perf_counter()
+    try:
+        result = run.registry.hook.glasshouse_run_audit(run=run, audit=choice.name)
+        if not isinstance(result, AuditResult):
+            raise TypeError(f"audit '{choice.name}' returned {type(result).__name__}; expected AuditResult")
+        result_to_dict(result)  # what cannot be stored is the audit's failure, not the run's
+    except Exception as error:
+        (folder / f"{choice.name.replace('/', '.')}.json").unlink(missing_ok=True)
+        write_whole(folder / f"{choice.name.replace('/', '.')}.error.txt", traceback.format_exc())
+        seconds = time.perf_counter() - started
+        return replace(blank, status="error", reason=f"{type(error).__name__}: {error}", seconds=seconds)
+    return replace(result, name=choice.name, family=plugin.family).timed(time.perf_counter() - started)
+
+
+def measure(run: Run, audit: str) -> AuditResult:
+    """Instantiate an audit with its options and let it measure: core's own `glasshouse_run_audit`."""
+    options: dict[str, Any] = next(dict(choice.options) for choice in run.audits if choice.name == audit)
+    cls = run.registry.load(run.registry.find("audit", audit))
+    result: AuditResult = cls(**options).measure(run.evidence)
+    return result
+
+

@@ -1,0 +1,81 @@
+"""What a run is asked to do beside training: the keys that LightningCLI does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from glasshouse.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """One run's own keys, as the command line and YAML have them."""
+
+    name: str | None = None
+    """Names the run; the data's name where it is left out."""
+    run_dir: str = "runs"
+    """Parent folder; each run makes RUN_DIR/NAME/TIME-ID/."""
+    techniques: list[str | dict[str, Any]] = field(default_factory=list)
+    """Named callbacks that compose, e.g. early_stopping."""
+    evaluate_on: str = "test"
+    """The split that audits look at: train, validate or test."""
+    sensitive: list[str] | None = None
+    """Sensitive attributes to audit by; all that the data declares where it is left out."""
+    audits: list[str | dict[str, Any]] | None = None
+    """Names, or mappings of a name with its options; all that fit where it is left out."""
+    policy: str = "default"
+    """Thresholds: a name or a file."""
+    report: list[str] = field(default_factory=lambda: ["html", "json"])
+    """Report formats to write."""
+    data_info: dict[str, Any] | None = None
+    """What is known of data that do not say it themselves."""
+    show_examples: bool = False
+    """Whether reports may show single examples of the data."""
+    small_group_limit: int = 10
+    """Reports suppress cells about fewer people than this."""
+
+    def __post_init__(self) -> None:
+        if self.evaluate_on not in ("train", "validate", "test"):
+            raise UserError(
+                "evaluate_on", f"expected train, validate or test, received {self.evaluate_on!r}.", "Set `evaluate_on:`."
+            )
+        if self.small_group_limit < 0:
+            raise UserError("small_group_limit", f"expected 0 or more, received {self.small_group_limit}.")
+        for part in (self.name or "").split("/"):
+            if part in (".", ".."):
+                raise UserError("name", f"{self.name!r} would leave the parent folder.", "Use letters and digits.")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A component chosen by name, with its options."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_choices(key: str, entries: list[str | dict[str, Any]]) -> list[Choice]:
+    """`audits:` or `techniques:` as choices.
+
+    Raises:
+        UserError: for an entry that is neither a name nor a mapping with `name`, or a name that comes twice.
+    """
+    choices = []
+    for entry in entries:
+        if isinstance(entry, str):
+            choices.append(Choice(entry))
+        elif isinstance(entry, dict) and isinstance(entry.get("name"), str):
+            choices.append(Choice(entry["name"], {k: v for k, v in entry.items() if k != "name"}))
+        else:
+            raise UserError(
+                f"`{key}:`",
+                f"expected a name, or a mapping with `name`, received {entry!r}.",
+                f"Write `{key}: [a, {{name: b, option: 1}}]`.",
+            )
+    names = [choice.name for choice in choices]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"`{key}:`", f"names {', '.join(twice)} more than once.", "Name each once.")
+    return choices

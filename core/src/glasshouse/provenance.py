@@ -1,0 +1,92 @@
+"""What a run rests on: versions, plugins, code, hardware and data."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glasshouse.plugins import Registry
+
+_LIBRARIES = ("torch", "pytorch-lightning", "numpy", "scipy", "pyarrow", "scikit-learn", "captum", "shap", "fairlearn")
+_SECRET_KEY = re.compile(r"(password|passwd|secret|token|api_?key|credential)", re.IGNORECASE)
+_SECRET_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
+REDACTED = "[redacted]"
+
+
+def provenance(registry: Registry, *, command: list[str], seed: int, data_fingerprint: str | None) -> dict[str, Any]:
+    """Versions, plugins, command, commit, hardware and the data's fingerprint, as `provenance.json` holds them."""
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version for name in _LIBRARIES if (version := _version(name)) is not None},
+        "plugins": [f"{name}=={version}" for name, version in sorted(registry.distributions.items())],
+        "command": redact(command),
+        "seed": seed,
+        "git": git_state(),
+        "hardware": hardware(),
+        "data_fingerprint": data_fingerprint,
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Platform, processor cores and accelerators."""
+    import torch
+
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerators": devices,
+    }
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of the working folder and whether it has uncommitted changes; None outside a repository."""
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return None
+    return {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
+
+
+def redact(value: Any) -> Any:
+    """Configuration without its secrets: passwords in URLs, and the values of keys that name a secret."""
+    if isinstance(value, Mapping):
+        return {
+            key: REDACTED if _SECRET_KEY.search(str(key)) and isinstance(item, str) else redact(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [redact(item) for item in value]
+    if isinstance(value, str):
+        text = _SECRET_IN_URL.sub(rf"\1:{REDACTED}@", value)
+        option, equals, _ = text.partition("=")
+        return f"{option}={REDACTED}" if equals and text.startswith("--") and _SECRET_KEY.search(option) else text
+    return value
+
+
+def command_line() -> list[str]:
+    """What was typed, with the program's bare name."""
+    return ["glasshouse", *sys.argv[1:]]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

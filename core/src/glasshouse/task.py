@@ -1,0 +1,175 @@
+"""Any `nn.Module` as a LightningModule: loss, metrics and output from the data's target."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from glasshouse.data import Batch, Target
+from glasshouse.errors import UserError
+from glasshouse.outputs import as_columns, loss_per_row, output_kind, to_scores
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
+
+
+class Task(LightningModule):
+    """Trains `network` to predict `target`.
+
+    Losses and correct answers are summed on the device and logged once an epoch; the training loss is logged every
+    `Trainer.log_every_n_steps` steps. A metric object or a `self.log` on every step costs more than the step itself
+    of a small network.
+
+    Args:
+        network: (n, ...) -> (n, K) raw output; its attribute `output_kind` says what that is, logits by default.
+        target: what is predicted.
+    """
+
+    def __init__(self, network: nn.Module, target: Target) -> None:
+        super().__init__()
+        self.network = network
+        self.target = target
+        self.output_kind = output_kind(network, target)
+        self.optimizer_factory: OptimizerFactory | None = None
+        self.scheduler: SchedulerChoice | None = None
+        self._sums: dict[str, Tensor] = {}
+        self._rows: dict[str, int] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x)  # type: ignore[no-any-return]
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        x, y = unpack(batch)
+        loss = loss_per_row(self.network(x), y, self.target, self.output_kind).mean()
+        self._add("train_loss", loss.detach() * len(y), len(y))
+        if (batch_idx + 1) % max(1, self.trainer.log_every_n_steps) == 0:
+            self.log("train_loss_step", loss.detach(), batch_size=len(y))
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self._evaluate(batch, "validate")
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        self._evaluate(batch, "test")
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        x, _ = unpack(batch)
+        return to_scores(self.network(x), self.target, self.output_kind)
+
+    def on_train_epoch_start(self) -> None:
+        self._forget("train")
+
+    def on_validation_epoch_start(self) -> None:
+        self._forget("validate")
+
+    def on_test_epoch_start(self) -> None:
+        self._forget("test")
+
+    def on_train_epoch_end(self) -> None:
+        self._log_means("train")
+        if "train_loss" in self._sums and not torch.isfinite(self._sums["train_loss"]):
+            raise UserError(
+                "training",
+                f"the loss became {float(self._sums['train_loss'])} in epoch {self.current_epoch}.",
+                "Lower the learning rate (`optimizer: {init_args: {lr: ...}}`) or set `trainer: {gradient_clip_val: 1}`.",
+            )
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_means("validate")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_means("test")
+
+    def configure_optimizers(self) -> Any:
+        return configure_optimizers(self)
+
+    def _evaluate(self, batch: Any, split: str) -> None:
+        x, y = unpack(batch)
+        raw = self.network(x)
+        self._add(f"{split}_loss", loss_per_row(raw, y, self.target, self.output_kind).sum(), len(y))
+        if self.target.kind in ("binary", "multiclass"):
+            predicted = to_scores(as_columns(raw, self.target), self.target, self.output_kind).argmax(dim=1)
+            self._add(f"{split}_accuracy", (predicted == y).sum(), len(y))
+
+    def _add(self, name: str, value: Tensor, rows: int) -> None:
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._rows[name] = self._rows.get(name, 0) + rows
+
+    def _forget(self, split: str) -> None:
+        for name in [name for name in self._sums if name.startswith(f"{split}_")]:
+            del self._sums[name], self._rows[name]
+
+    def _log_means(self, split: str) -> None:
+        means = {name: total / self._rows[name] for name, total in self._sums.items() if name.startswith(f"{split}_")}
+        # Each rank has its own rows, so their means are averaged; on one process this changes nothing.
+        self.log_dict(means, prog_bar=True, batch_size=1, sync_dist=self.trainer.world_size > 1)
+
+
+class SchedulerChoice:
+    """A schedule to be built once the optimizer exists.
+
+    Args:
+        factory: builds the schedule; `total_steps` or `T_max` that the user left out are filled in.
+        interval: ``"step"`` or ``"epoch"``.
+    """
+
+    def __init__(self, factory: Callable[..., Any], options: Mapping[str, Any], interval: str) -> None:
+        self.factory = factory
+        self.options = dict(options)
+        self.interval = interval
+
+    def build(self, module: LightningModule, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """What Lightning's `configure_optimizers` wants to know of a schedule."""
+        options = dict(self.options)
+        accepted = inspect.signature(self.factory).parameters
+        for name in ("total_steps", "T_max"):
+            if name in accepted and options.get(name) is None:
+                options[name] = self._length(module)
+        scheduler = self.factory(optimizer, **options)
+        config = {"scheduler": scheduler, "interval": self.interval}
+        if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            config["monitor"] = getattr(scheduler, "monitor", "validate_loss")
+        return config
+
+    def _length(self, module: LightningModule) -> int:
+        if self.interval == "step":
+            return int(module.trainer.estimated_stepping_batches)
+        epochs = module.trainer.max_epochs
+        if epochs is None or epochs < 1:
+            raise UserError("lr_scheduler", "needs to know how long training lasts.", "Set `trainer: {max_epochs: ...}`.")
+        return epochs
+
+
+def configure_optimizers(module: Any) -> Any:
+    """`configure_optimizers` of a module that carries `optimizer_factory` and, perhaps, `scheduler`."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    if module.optimizer_factory is None:
+        raise UserError("optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`.")
+    optimizer = module.optimizer_factory(parameters)
+    if module.scheduler is None:
+        return optimizer
+    return {"optimizer": optimizer, "lr_scheduler": module.scheduler.build(module, optimizer)}
+
+
+def unpack(batch: Any) -> tuple[Tensor, Tensor]:
+    """Inputs and targets of a `Batch`, or of the `(x, y)` pairs that most projects use.
+
+    Raises:
+        UserError: for a batch of another form.
+    """
+    if isinstance(batch, Batch):
+        return batch.x, batch.y
+    if isinstance(batch, (tuple, list)) and len(batch) >= 2:
+        return batch[0], batch[1]
+    if isinstance(batch, Mapping) and {"x", "y"} <= set(batch):
+        return batch["x"], batch["y"]
+    raise UserError(
+        "data",
+        f"expected batches (x, y) or glasshouse.Batch, received {type(batch).__name__}.",
+        "Return pairs of inputs and targets from the data loader.",
+    )

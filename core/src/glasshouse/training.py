@@ -1,0 +1,128 @@
+"""The only place where a Trainer is made."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+
+
+
+_NOT_NEWS = (
+    ".*does not have many workers.*",  # in-memory batches need none
+    ".*is smaller than the logging interval.*",  # epoch means are logged all the same
+    ".*[Yy]ou defined a `validation_step` but have no `val_dataloader`.*",
+    ".*isinstance.treespec, LeafSpec.*",  # Lightning's own call of torch
+)
+"""Warnings of Lightning about what is meant to be so."""
+
+
+def make_trainer(
+    options: dict[str, Any],
+    *,
+    folder: Path,
+    monitor: str | None,
+    callbacks: list[Callback],
+    loggers: list[Any],
+) -> Trainer:
+    """A Trainer that writes into `folder`: best and last checkpoint, and metrics.csv.
+
+    Args:
+        options: Trainer arguments as the user gave them; what they leave out gets our defaults.
+        folder: the run's folder.
+        monitor: the metric whose lowest value tells the best checkpoint; None keeps the last one.
+        callbacks: added to the user's own.
+        loggers: added to the user's own, or to metrics.csv.
+    """
+    chosen = dict(options)
+    quiet = not sys.stderr.isatty()
+    if quiet:
+        chosen["enable_progress_bar"] = chosen.get("enable_progress_bar") or False
+        logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    if chosen.get("enable_model_summary") is None:
+        chosen["enable_model_summary"] = False
+    given = chosen.get("callbacks") or []
+    chosen["callbacks"] = [*(given if isinstance(given, list) else [given]), *callbacks, PortableCheckpoints()]
+    has_own_checkpoint = any(isinstance(callback, ModelCheckpoint) for callback in chosen["callbacks"])
+    if chosen.get("enable_checkpointing") is not False and not has_own_checkpoint:
+        chosen["callbacks"].append(best_and_last(folder, monitor))
+    if chosen.get("logger") in (None, True):
+        chosen["logger"] = [MetricsFile(folder), *loggers]
+    elif loggers and chosen["logger"] is not False:
+        given_loggers = chosen["logger"]
+        chosen["logger"] = [*(given_loggers if isinstance(given_loggers, list) else [given_loggers]), *loggers]
+    if chosen.get("default_root_dir") is None:
+        chosen["default_root_dir"] = str(folder)
+    for message in _NOT_NEWS:
+        warnings.filterwarnings("ignore", message=message)
+    return Trainer(**chosen)
+
+
+def best_and_last(folder: Path, monitor: str | None) -> ModelCheckpoint:
+    """checkpoints/best.ckpt by the lowest `monitor`, or final.ckpt without one; and checkpoints/last.ckpt."""
+    return ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        filename="final" if monitor is None else "best",
+        monitor=monitor,
+        mode="min",
+        save_last=True,
+        enable_version_counter=False,
+    )
+
+
+def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
+    """The checkpoint to judge: the best one, or the weights as they are now where none was kept."""
+    callback = trainer.checkpoint_callback
+    best = getattr(callback, "best_model_path", "")
+    if best and Path(best).is_file():
+        return Path(best)
+    path = folder / "checkpoints" / "final.ckpt"
+    trainer.save_checkpoint(path)
+    return path
+
+
+def load_weights(model: LightningModule, path: Path) -> None:
+    """Put a checkpoint's weights into a model built from the saved configuration; never unpickles."""
+    checkpoint = torch.load(path, weights_only=True, map_location="cpu")
+    model.load_state_dict(checkpoint["state_dict"])
+
+
+class PortableCheckpoints(Callback):
+    """Keeps checkpoints readable with `weights_only=True`: a single Path among the hyper-parameters would prevent it."""
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        for key in ("hyper_parameters", "datamodule_hyper_parameters"):
+            if key in checkpoint:
+                checkpoint[key] = plain(checkpoint[key])
+
+
+def plain(value: Any) -> Any:
+    """Dictionaries, lists and primitives as they are; everything else as its text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None), torch.Tensor)) else str(value)
+
+
+class MetricsFile(CSVLogger):
+    """metrics.csv in the run's folder, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(save_dir=str(folder), name="", version="")
+
+    @property
+    def experiment(self) -> Any:
+        with warnings.catch_warnings():  # Lightning warns that the folder is not empty: config.yaml is in it
+            warnings.simplefilter("ignore")
+            return super().experiment
+
+    def save(self) -> None:
+        self.experiment.save()  # without hparams.yaml, whose content config.yaml has
