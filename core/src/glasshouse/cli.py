@@ -132,7 +132,8 @@ def _plugin_command(word: str, rest: list[str]) -> int:
 
     if not registry().candidates("command", word):
         words = {*TRAINING, *COMMANDS, *(command.name for command in registry().components("command"))}
-        raise UserError("glasshouse", f"there is no command '{word}'.", did_you_mean(word, words, most=len(words)))
+        remedy = did_you_mean(word, words, most=len(words)) + registry().broken_notice
+        raise UserError("glasshouse", f"there is no command '{word}'.", remedy)
     command = registry().load(registry().find("command", word))
     _announce_start()
     return int(command(rest) or 0)

@@ -49,7 +49,9 @@ def show_plugin(name: str, *, as_json: bool) -> int:
     if not found:
         components = [component for kind in KINDS for component in plugins.components(kind)]
         known = {c.qualified_name if "/" in name else c.name for c in components}
-        raise UserError("plugins show", f"no component is called '{name}'.", did_you_mean(name, known))
+        raise UserError(
+            "plugins show", f"no component is called '{name}'.", did_you_mean(name, known) + plugins.broken_notice
+        )
     pages = [_page(plugins, component) for component in found]
     if as_json:
         print_json(pages)
@@ -106,7 +108,7 @@ def _facts(plugins: Registry, component: Component) -> dict[str, Any]:
 def _page(plugins: Registry, component: Component) -> dict[str, Any]:
     from glasshouse.plugins.signatures import SourceNotFoundError, inspect_signature, read_signature
 
-    page = {**_facts(plugins, component), "missing": component.missing_imports}
+    page = {**_facts(plugins, component), "missing": component.missing_imports, "remedy": component.install_hint}
     try:
         try:
             signature = read_signature(component)
@@ -128,7 +130,7 @@ def _as_text(page: dict[str, Any]) -> str:
         if value:
             lines.append(f"  {key:<16} {value if isinstance(value, str) else ', '.join(value)}")
     if page["requires_import"]:
-        missing = f" (missing: {', '.join(page['missing'])}; {page['install_hint']})" if page["missing"] else ""
+        missing = f" (missing: {', '.join(page['missing'])}; run {page['remedy']})" if page["missing"] else ""
         lines.append(f"  {'needs':<16} {', '.join(page['requires_import'])}{missing}")
     lines += ["", *_options_text(page)]
     return "\n".join(lines)

@@ -137,6 +137,13 @@ class Registry:
         return tuple(self._plugins().broken)
 
     @property
+    def broken_notice(self) -> str:
+        """A clause for messages about names that are not known: the plugin that brings one may be broken."""
+        plugins = {broken.entry_point for broken in self.broken}
+        count = "1 plugin is" if len(plugins) == 1 else f"{len(plugins)} plugins are"
+        return f" {count} broken: see `glasshouse plugins doctor`." if plugins else ""
+
+    @property
     def distributions(self) -> dict[str, str]:
         """Distribution -> version of every plugin in use; a single file counts as one, with its SHA-256 as version."""
         return {plugin.distribution: plugin.version for plugin in self.loaded}
@@ -193,11 +200,7 @@ class Registry:
         if any(component.kind == kind and _means(component, name) for component in self._withheld):
             raise UserError(who, "is blocked by --no-plugin.")
         known = {c.qualified_name if "/" in name else c.name for c in self.components(kind)}
-        remedy = did_you_mean(name, known)
-        if self.broken:
-            count = "1 plugin is" if len(self.broken) == 1 else f"{len(self.broken)} plugins are"
-            remedy += f" {count} broken: see `glasshouse plugins doctor`."
-        raise UserError(who, "is not known.", remedy)
+        raise UserError(who, "is not known.", did_you_mean(name, known) + self.broken_notice)
 
     def shortest_name(self, component: Component) -> str:
         """What `find` understands: the short name where it is unique, else ``distribution/name``."""

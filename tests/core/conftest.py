@@ -1,0 +1,101 @@
+"""Real installed distributions made in a moment, and the command line as a user types it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+
+class Site:
+    """A folder of installed distributions, as pip leaves them: packages beside ``*.dist-info``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(
+        self,
+        name: str,
+        files: Mapping[str, str],
+        *,
+        version: str = "1.0",
+        entry_points: Mapping[str, str] | None = None,
+    ) -> None:
+        """Install a distribution; its one entry point is its first file's module unless others are given."""
+        module = next(iter(files)).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        entries = {"plugin": module} if entry_points is None else entry_points
+        metadata = f"{name.replace('-', '_')}-{version}.dist-info"
+        lines = "".join(f"{entry} = {value}\n" for entry, value in entries.items())
+        contents = {path: dedent(text) for path, text in files.items()}
+        contents[f"{metadata}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        contents[f"{metadata}/WHEEL"] = (
+            "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        contents[f"{metadata}/entry_points.txt"] = f"[console_scripts]\nunrelated = a:b\n\n[glasshouse]\n{lines}"
+        record = []
+        for path, text in contents.items():
+            target = self.folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+            record.append(f"{path},sha256={digest},{len(text.encode())}")
+        record.append(f"{metadata}/RECORD,,")
+        (self.folder / metadata / "RECORD").write_text("\n".join(record) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty site folder that comes first on the path, here and in the commands that a test starts."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    yield Site(folder)
+    for module in set(sys.modules) - before:
+        if str(getattr(sys.modules[module], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[module]
+
+
+class Finished:
+    """What a command left: exit code, output, and which modules it imported."""
+
+    def __init__(self, process: subprocess.CompletedProcess[str]) -> None:
+        timed = [line for line in process.stderr.splitlines() if line.startswith("import time:")]
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = "".join(f"{line}\n" for line in process.stderr.splitlines() if not line.startswith("import time:"))
+        self.imported = {line.rpartition("|")[2].strip() for line in timed}
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def glasshouse(tmp_path: Path) -> Callable[..., Finished]:
+    """Run ``glasshouse ARGUMENTS`` in an empty folder; `python` goes to the interpreter."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+
+    def run(*arguments: str, python: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Finished:
+        process = subprocess.run(
+            [sys.executable, *python, "-m", "glasshouse", *arguments],
+            cwd=folder,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Finished(process)
+
+    return run
