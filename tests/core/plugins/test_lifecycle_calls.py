@@ -43,7 +43,7 @@ def test_a_user_error_reaches_the_user_as_it_was_raised(site):
     install(
         site, "strict", "@hookimpl\ndef glasshouse_check_run(run):\n    raise UserError('data', 'has no licence.')\n"
     )
-    with pytest.raises(UserError, match="^data: has no licence.$"):
+    with pytest.raises(UserError, match=r"^data: has no licence\.$"):
         calling("strict").call("glasshouse_check_run", run=None)
 
 

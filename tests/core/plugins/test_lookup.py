@@ -214,5 +214,5 @@ def test_one_registry_for_the_process(one_lab, monkeypatch):
 
 def test_a_path_of_files_is_not_opened_before_the_first_question():
     plugins = Registry(files=[Path("/no/such/plugin.py")])
-    with pytest.raises(UserError, match="--plugin: there is no file /no/such/plugin.py"):
+    with pytest.raises(UserError, match=r"--plugin: there is no file /no/such/plugin\.py"):
         plugins.components("model")

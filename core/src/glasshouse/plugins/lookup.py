@@ -67,9 +67,9 @@ class Component:
 
     @property
     def install_hint(self) -> str:
-        """The command that installs what it needs; empty where it needs nothing."""
-        needed = self.plugin.requires_import
-        return self.plugin.install_hint or (f"pip install {' '.join(needed)}" if needed else "")
+        """The command that installs what is missing; empty where nothing is."""
+        missing = self.missing_imports
+        return (self.plugin.install_hint or f"pip install {' '.join(missing)}") if missing else ""
 
     def __str__(self) -> str:
         return f"{self.kind.replace('_', ' ')} '{self.name}' of {self.distribution} {self.version}"
