@@ -23,7 +23,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         summary="rates by group and intersection, and the gaps between groups",
         family="fairness",
         targets=("binary", "multiclass", "regression"),
-        requires=("targets", "sensitive"),
+        requires=("sensitive",),
     )
     yield AuditPlugin(
         name="feature_attribution",
