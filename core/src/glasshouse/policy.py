@@ -113,7 +113,7 @@ def _apply(rule: Rule, result: AuditResult | None) -> list[Finding]:
     if not selected:
         reason = f"The audit '{rule.audit}' measured no {rule.measurement} that the rule selects."
         return _missing(rule, reason, counts=rule.required != "never")
-    return [_decide(rule, measurement, result) for measurement in selected]
+    return [_decide(rule, measurement, result, alone=len(selected) == 1) for measurement in selected]
 
 
 def _crashed(result: AuditResult) -> Finding:
@@ -144,7 +144,7 @@ def _missing(rule: Rule, reason: str, *, counts: bool) -> list[Finding]:
     ]
 
 
-def _decide(rule: Rule, measurement: Measurement, result: AuditResult) -> Finding:
+def _decide(rule: Rule, measurement: Measurement, result: AuditResult, *, alone: bool) -> Finding:
     threshold = _threshold(rule, measurement, result)
     if rule.bound is None:
         verdict, reason = _unjudged(measurement)
@@ -152,7 +152,7 @@ def _decide(rule: Rule, measurement: Measurement, result: AuditResult) -> Findin
         verdict, reason = "insufficient_evidence", f"There is no {rule.limit} to compare with."
     else:
         verdict, reason = _compare(measurement, threshold, rule.minimum_n)
-    about = _subject(rule, measurement)
+    about = _subject(rule, measurement, alone=alone)
     return Finding(
         title=f"{rule.title}: {about}" if about else rule.title,
         verdict=verdict,
@@ -210,17 +210,16 @@ def _compare(measurement: Measurement, threshold: Threshold, minimum_n: int | No
     return "insufficient_evidence", "The confidence interval reaches across the threshold: more rows would be needed."
 
 
-def _subject(rule: Rule, measurement: Measurement) -> str:
-    """What distinguishes the measurement among those that the rule selects."""
+def _subject(rule: Rule, measurement: Measurement, *, alone: bool) -> str:
+    """Whom or what the measurement is about, and what else tells it from others that the rule selects."""
     parts = [" and ".join(measurement.over)] if measurement.over else []
     parts += [f"{attribute} {level}" for attribute, level in measurement.group.items()]
     if measurement.output is not None:
         parts.append(measurement.output)
-    parts += [
-        f"{name.replace('_', ' ')} {value}"
-        for name, value in measurement.parameters.items()
-        if name not in rule.parameters
-    ]
+    if not alone:
+        fixed = rule.parameters
+        further = [(name, value) for name, value in measurement.parameters.items() if name not in fixed]
+        parts += [f"{name.replace('_', ' ')} {value}" for name, value in further]
     return ", ".join(parts)
 
 

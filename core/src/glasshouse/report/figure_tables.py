@@ -1,0 +1,102 @@
+"""The table behind every figure: the same data, for those who do not see it or want the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from glasshouse.measurements import Cell, Column, Figure, FigureKind, Table
+from glasshouse.report.figures import NOT_MEASURED
+
+MOST_ROWS = 200
+
+Rows = Sequence[tuple[Cell, ...]]
+
+
+def table_behind(figure: Figure) -> Table:
+    """The figure's data as a table, at most `MOST_ROWS` rows evenly taken (and then said)."""
+    names, rows = _TABLES[figure.kind](figure.data)
+    every = -(-len(rows) // MOST_ROWS) or 1
+    thinned = f"Every {every}th of {len(rows)} rows; the record holds all." if every > 1 else ""
+    return Table(
+        title=figure.title,
+        columns=tuple(Column(name=name) for name in names),
+        rows=tuple(rows[::every]),
+        description=thinned,
+    )
+
+
+def _bar(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    reasons = data.get("undefined") or [None] * len(data["labels"])
+    rows = [
+        (str(label), _known(value, reason))
+        for label, value, reason in zip(data["labels"], data["values"], reasons, strict=True)
+    ]
+    return [data.get("y_label") or "label", data.get("x_label") or "value"], rows
+
+
+def _dot_interval(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    size = len(data["labels"])
+    reasons = data.get("undefined") or [None] * size
+    further = [key for key in ("low", "high", "n") if data.get(key)]
+    columns = [data[key] for key in further]
+    rows = [
+        (str(label), _known(value, reason), *rest)
+        for label, value, reason, *rest in zip(data["labels"], data["values"], reasons, *columns, strict=True)
+    ]
+    return [data.get("y_label") or "label", data.get("x_label") or "value", *further], rows
+
+
+def _series(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    bands = [key for key in ("low", "high") if any(one.get(key) for one in data["series"])]
+
+    def rows() -> Iterator[tuple[Cell, ...]]:
+        for one in data["series"]:
+            nothing = [None] * len(one["x"])
+            columns = [one.get(key) or nothing for key in bands]
+            for values in zip(one["x"], one["y"], *columns, strict=True):
+                yield (one["name"], *values)
+
+    return ["series", data.get("x_label") or "x", data.get("y_label") or "y", *bands], list(rows())
+
+
+def _histogram(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    edges = data["edges"]
+    columns = [one["counts"] for one in data["series"]]
+    rows = list(zip(edges[:-1], edges[1:], *columns, strict=True))
+    return ["from", "to", *(one["name"] for one in data["series"])], rows
+
+
+def _heatmap(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    corner = " / ".join(filter(None, (data.get("y_label"), data.get("x_label")))) or "row"
+    rows = [(str(name), *values) for name, values in zip(data["rows"], data["values"], strict=True)]
+    return [corner, *(str(name) for name in data["columns"])], rows
+
+
+def _image(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    return ["image"], [(image["label"],) for image in data["images"]]
+
+
+def _shaded_text(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    rows = [
+        (one["label"], token, weight)
+        for one in data["texts"]
+        for token, weight in zip(one["tokens"], one["weights"], strict=True)
+    ]
+    return ["text", "token", "weight"], rows
+
+
+def _known(value: float | None, reason: str | None) -> Cell:
+    return (reason or NOT_MEASURED) if value is None else value
+
+
+_TABLES: Mapping[FigureKind, Callable[[Mapping[str, Any]], tuple[list[str], Rows]]] = {
+    "bar": _bar,
+    "dot_interval": _dot_interval,
+    "line": _series,
+    "histogram": _histogram,
+    "heatmap": _heatmap,
+    "scatter": _series,
+    "image": _image,
+    "shaded_text": _shaded_text,
+}

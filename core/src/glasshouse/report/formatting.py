@@ -1,0 +1,158 @@
+"""Numbers and names as a reader sees them. Rounding never invents 0, 1 or 100 %."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from glasshouse.findings import Threshold
+from glasshouse.measurements import Cell, Measurement
+
+NOTHING = "–"
+
+_SPEC = re.compile(r",?(\.\d{1,2})?[defg%]?")
+_NAMES = {
+    "roc_auc": "ROC AUC",
+    "f1": "F1",
+    "r2": "R²",
+    "attack_roc_auc": "Attack ROC AUC",
+    "attack_p_value": "Attack p-value",
+    "shap": "SHAP",
+}
+_BOUND_WORDS = {"min": "at least", "max": "at most", "above": "more than", "below": "less than"}
+
+
+def show_number(value: float | None) -> str:
+    """A number with about three decimals below 1, fewer above, and as many more as keep it from becoming a whole one.
+
+    >>> [show_number(x) for x in (0.25, 0.9997, 1, 0.9999999, 0.00002, 1234.5, None)]
+    ['0.250', '0.9997', '1', '>0.9999', '2.0e-05', '1,234', '–']
+    """
+    if value is None:
+        return NOTHING
+    if float(value).is_integer():
+        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
+    size = abs(value)
+    if size >= 10:
+        return f"{value:,.0f}" if size >= 1000 else f"{value:.{1 if size >= 100 else 2}f}"
+    for decimals in (3, 4, 5):
+        text = f"{value:.{decimals}f}"
+        if not float(text).is_integer():
+            return text
+    if size < 0.5:
+        return f"{value:.1e}"
+    if size < 1:
+        return ">0.9999" if value > 0 else "<-0.9999"
+    return f"{value:.8g}"
+
+
+def show_formatted(value: float, spec: str) -> str:
+    """A number under a column's format, e.g. ``.1%``; more digits where rounding would invent 0, 1 or 100 %.
+
+    A format that is not a plain one, or does not fit the number, is left aside.
+
+    >>> [show_formatted(x, ".1%") for x in (0.25, 0.9997, 0.99999, 1)]
+    ['25.0%', '99.97%', '99.999%', '100.0%']
+    """
+    if not _SPEC.fullmatch(spec) or not spec:
+        return show_number(value)
+    try:
+        text = format(value, spec)
+    except ValueError:
+        return show_number(value)
+    kind = spec[-1]
+    if kind not in "f%" or not _invented(value, text):
+        return text
+    given = re.search(r"\.(\d+)", spec)
+    decimals = int(given.group(1)) if given else 6
+    for more in range(decimals + 1, decimals + 4):
+        longer = format(value, f"{',' if spec.startswith(',') else ''}.{more}{kind}")
+        if not _invented(value, longer):
+            return longer
+    return show_number(value) if kind == "f" else f"{show_number(value * 100)}%"
+
+
+def _invented(value: float, text: str) -> bool:
+    """Whether `text` reads 0, 1 or 100 % and `value` is not that."""
+    percent = text.endswith("%")
+    shown = float(text.rstrip("%").replace(",", "")) / (100 if percent else 1)
+    return abs(shown) in (0.0, 1.0) and shown != value
+
+
+def show_count(n: int | None) -> str:
+    """A count with thousands apart."""
+    return NOTHING if n is None else f"{n:,}"
+
+
+def show_cell(cell: Cell, spec: str = "") -> str:
+    """A table cell."""
+    if cell is None:
+        return NOTHING
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, str):
+        return cell
+    return show_formatted(cell, spec)
+
+
+def show_interval(measurement: Measurement) -> str:
+    """``0.612 to 0.811``, with an open end where one bound is missing; nothing without an interval."""
+    low, high = measurement.low, measurement.high
+    if low is None and high is None:
+        return ""
+    if low is None:
+        return f"up to {show_number(high)}"
+    return f"{show_number(low)} to {show_number(high)}" if high is not None else f"from {show_number(low)}"
+
+
+def show_level(measurement: Measurement) -> str:
+    """``95 %``; nothing without an interval."""
+    return "" if measurement.level is None else f"{100 * measurement.level:.4g} %"
+
+
+def show_threshold(threshold: Threshold) -> str:
+    """``at least 0.8``."""
+    value = threshold.value
+    return (
+        f"{_BOUND_WORDS[threshold.bound]} {value:g}"
+        if value == round(value, 4)
+        else (f"{_BOUND_WORDS[threshold.bound]} {show_number(value)}")
+    )
+
+
+def show_name(name: str) -> str:
+    """A metric's or audit's name in words.
+
+    >>> show_name("demographic_parity_ratio"), show_name("roc_auc")
+    ('Demographic parity ratio', 'ROC AUC')
+    """
+    words = _NAMES.get(name) or name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def show_about(measurement: Measurement) -> str:
+    """Whom or what a measurement is about: its group, the attributes of a gap, its output and parameters."""
+    parts = [f"{attribute}: {level}" for attribute, level in measurement.group.items()]
+    if measurement.over:
+        parts.append("between groups of " + " × ".join(measurement.over))
+    if measurement.output is not None:
+        parts.append(f"output: {measurement.output}")
+    parts += [f"{name.replace('_', ' ')}: {show_cell(value)}" for name, value in measurement.parameters.items()]
+    return ", ".join(parts) or "everyone"
+
+
+def show_time(created: str) -> str:
+    """An ISO 8601 time for people: ``12 March 2026, 14:05 +0000``; unreadable ones as they are."""
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    zone = moment.strftime("%z") or ""
+    return f"{moment.day} {moment.strftime('%B %Y, %H:%M')} {'UTC' if zone in ('', '+0000') else zone}"
+
+
+def show_list(items: Iterable[object]) -> str:
+    """``a, b and c``."""
+    words = [str(item) for item in items]
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -1,0 +1,14 @@
+"""The report as JSON: the record's own structure with small groups hidden, so that it may be handed on."""
+
+from __future__ import annotations
+
+import json
+
+from glasshouse.record import Record
+from glasshouse.report.suppression import suppress_small_groups
+
+
+def render_json(record: Record) -> str:
+    """Indented JSON that follows the record's schema."""
+    values = suppress_small_groups(record).to_dict()
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

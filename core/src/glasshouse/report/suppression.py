@@ -1,0 +1,197 @@
+"""Small groups are hidden once, in the record that every renderer starts from, so that no format can show them.
+
+Disclosure control in the plain form that statistical offices use: a cell about fewer people than the limit is hidden,
+and where the hidden cells of a line could be had by subtracting the others from its total, the next smallest count is
+withheld too (secondary suppression: Hundepool et al. 2012, "Statistical Disclosure Control"). It keeps a reader from
+seeing or subtracting; it does not stand against one who inverts confidence intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, TypeVar
+
+from glasshouse.measurements import AuditResult, Cell, Figure, Measurement, Table
+from glasshouse.record import Record
+
+DEFAULT_LIMIT = 10
+WITHHELD = "withheld"
+
+Labels = frozenset[tuple[str, str]]
+"""What a cell is about: attribute and level, or column and label."""
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Which cells are too small, and whose counts are withheld to protect them."""
+
+    small: frozenset[Labels] = frozenset()
+    withheld: frozenset[Labels] = frozenset()
+
+
+def small_group_limit(record: Record) -> int:
+    """The limit that the run's configuration asks for, 10 by default."""
+    limit = record.run.get("config", {}).get("small_group_limit", DEFAULT_LIMIT)
+    return limit if isinstance(limit, int) and limit >= 0 else DEFAULT_LIMIT
+
+
+def suppressed(limit: int) -> str:
+    """What stands in place of a hidden value."""
+    return f"suppressed (fewer than {limit})"
+
+
+def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
+    """The record without any value about a group of 1 to `limit` - 1 people."""
+    limit = small_group_limit(record) if limit is None else limit
+    return replace(
+        record,
+        audits=tuple(_audit(result, limit) for result in record.audits),
+        sections=tuple(
+            replace(
+                section,
+                tables=tuple(_table(table, limit) for table in section.tables),
+                figures=tuple(_figure(figure, Hidden(), limit) for figure in section.figures),
+            )
+            for section in record.sections
+        ),
+    )
+
+
+def hide(sizes: Mapping[Labels, int], limit: int) -> Hidden:
+    """Find the small cells, and further ones until no line gives a small cell away.
+
+    A line is the set of cells that differ in one label alone: the levels of an attribute, or those of one attribute
+    within one level of another. A line with hidden cells needs two of them at least, `limit` people in all.
+    """
+    small = {labels for labels, size in sizes.items() if 0 < size < limit}
+    hidden = set(small)
+    lines = list(_lines(sizes))
+    grown = True
+    while grown:
+        grown = False
+        for line in lines:
+            inside = [labels for labels in line if labels in hidden]
+            if not inside or (len(inside) > 1 and sum(sizes[labels] for labels in inside) >= limit):
+                continue
+            others = sorted((sizes[labels], sorted(labels), labels) for labels in line if labels not in hidden)
+            if others:
+                hidden.add(others[0][2])
+                grown = True
+    return Hidden(small=frozenset(small), withheld=frozenset(hidden - small))
+
+
+def _lines(sizes: Mapping[Labels, int]) -> Iterable[list[Labels]]:
+    def place(pair: tuple[Labels, tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
+        labels, (attribute, _) = pair
+        return attribute, sorted(label for label in labels if label[0] != attribute)
+
+    occupied = [(labels, label) for labels, size in sizes.items() if size for label in labels]
+    for _, line in groupby(sorted(occupied, key=place), key=place):
+        yield [labels for labels, _ in line]
+
+
+def _audit(result: AuditResult, limit: int) -> AuditResult:
+    sizes: dict[Labels, int] = {}
+    for measurement in result.measurements:
+        if measurement.group:
+            # the group's size is its largest denominator: those of conditional rates are parts of it
+            labels = frozenset(measurement.group.items())
+            sizes[labels] = max(sizes.get(labels, 0), measurement.n or 0, _counted(measurement))
+    hidden = hide(sizes, limit)
+    return replace(
+        result,
+        measurements=tuple(_measurement(measurement, hidden, limit) for measurement in result.measurements),
+        tables=tuple(_table(table, limit) for table in result.tables),
+        figures=tuple(_figure(figure, hidden, limit) for figure in result.figures),
+    )
+
+
+def _counted(measurement: Measurement) -> int:
+    return int(measurement.value) if measurement.name == "count" and measurement.value is not None else 0
+
+
+def _measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measurement:
+    labels = frozenset(measurement.group.items())
+    if not labels:
+        return measurement
+    if labels in hidden.small or (measurement.n is not None and 0 < measurement.n < limit):
+        return replace(measurement, value=None, low=None, high=None, n=None, undefined=suppressed(limit))
+    if labels in hidden.withheld:
+        if measurement.name == "count":
+            return replace(measurement, value=None, low=None, high=None, n=None, undefined=WITHHELD)
+        return replace(measurement, n=None)
+    return measurement
+
+
+def _table(table: Table, limit: int) -> Table:
+    names = [column.name for column in table.columns]
+    if table.count_column not in names:
+        return table
+    at = names.index(table.count_column)
+    labels = [_labels(names, row) for row in table.rows]
+    counts = [row[at] for row in table.rows]
+    sizes = {key: int(count) for key, count in zip(labels, counts, strict=True) if isinstance(count, (int, float))}
+    hidden = hide(sizes, limit)
+
+    def shown(key: Labels, row: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        if key in hidden.small:
+            return tuple(
+                suppressed(limit) if position == at else cell if isinstance(cell, str) else "suppressed"
+                for position, cell in enumerate(row)
+            )
+        if key in hidden.withheld:  # with its other whole numbers, which are counts of parts of it
+            return tuple(
+                WITHHELD if isinstance(cell, int) or position == at else cell for position, cell in enumerate(row)
+            )
+        return row
+
+    return replace(table, rows=tuple(shown(key, row) for key, row in zip(labels, table.rows, strict=True)))
+
+
+def _labels(names: Sequence[str], row: tuple[Cell, ...]) -> Labels:
+    return frozenset((name, cell) for name, cell in zip(names, row, strict=True) if isinstance(cell, str))
+
+
+def _figure(figure: Figure, hidden: Hidden, limit: int) -> Figure:
+    """The figure without the points and series of small groups, known by their count or by their name."""
+    names = {name for labels in hidden.small for name in _spellings(labels)}
+    withheld = {name for labels in hidden.withheld for name in _spellings(labels)}
+    data = dict(figure.data)
+    if figure.kind in ("bar", "dot_interval"):
+        labels = [str(label) for label in data["labels"]]
+        counts = data.get("n") or [None] * len(labels)
+        gone = [
+            label in names or (count is not None and 0 < count < limit)
+            for label, count in zip(labels, counts, strict=True)
+        ]
+        if any(gone):
+            for key in ("values", "low", "high", "n"):
+                if data.get(key):
+                    data[key] = _without(data[key], gone)
+            data["undefined"] = [suppressed(limit) if out else None for out in gone]
+        if data.get("n"):
+            data["n"] = _without(data["n"], [label in withheld for label in labels])
+    elif figure.kind in ("line", "scatter", "histogram"):
+        data["series"] = _kept(data["series"], lambda series: series["name"] not in names)
+    return replace(figure, data=data)
+
+
+def _without(values: Sequence[Any], gone: Sequence[bool]) -> list[Any]:
+    return [None if out else value for value, out in zip(values, gone, strict=True)]
+
+
+def _kept(items: Sequence[_Item], keep: Callable[[_Item], bool]) -> list[_Item]:
+    return [item for item in items if keep(item)]
+
+
+def _spellings(labels: Labels) -> set[str]:
+    """How figures may call a group: its levels, or attributes and levels, put together in the usual ways."""
+    pairs = sorted(labels)
+    ways = [[level for _, level in pairs], [level for _, level in reversed(pairs)]]
+    for between in ("=", ": ", " "):
+        ways += [[f"{a}{between}{v}" for a, v in pairs], [f"{a}{between}{v}" for a, v in reversed(pairs)]]
+    return {joint.join(way) for way in ways for joint in (", ", " × ", " / ", " and ", " & ", " ")}
