@@ -32,12 +32,17 @@ class Numeric:
 
     @classmethod
     def fit(cls, name: str, values: NDArray[np.float64]) -> Numeric:
-        """Learn from training values; a constant column keeps scale 1, so that it becomes 0."""
+        """Learn from training values; a constant column keeps scale 1, so that it becomes 0.
+
+        Constant is what varies no more than rounding does: by n machine epsilons of the mean.
+        """
         missing = np.isnan(values)
         any_missing = bool(missing.any())
         fill = float(np.median(values[~missing])) if not missing.all() else 0.0
         filled = np.where(missing, fill, values) if any_missing else values
-        return cls(name, fill, float(filled.mean()), float(filled.std()) or 1.0, any_missing)
+        mean, scale = float(filled.mean()), float(filled.std())
+        constant = scale <= len(filled) * np.finfo(np.float64).eps * abs(mean)
+        return cls(name, fill, mean, 1.0 if constant else scale, any_missing)
 
     def write(self, values: NDArray[np.float64], out: NDArray[np.float32]) -> None:
         """Encode `values` (n,) into `out` (n, width)."""

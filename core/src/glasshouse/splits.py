@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from glasshouse.data import SPLITS
 from glasshouse.errors import UserError, did_you_mean
 
+_GOLDEN = (5**0.5 - 1) / 2
+
 
 def draw_split(strata: NDArray[np.int64], fractions: Sequence[float], *, seed: int) -> NDArray[np.int64]:
     """Codes into `fractions` for every row, in the given shares within every stratum.
 
-    Within a stratum of m rows the r-th in random order (r = 0 ... m - 1) gets the part in whose share of [0, 1) the
-    point (r + 1/2) / m lies, so each part's size is its exact share to within one row.
+    Systematic sampling: within a stratum of m rows the r-th in random order (r = 0 ... m - 1) gets the part in whose
+    share of [0, 1) the point (r + u) / m lies, so each part's size is its exact share to within one row. The start u
+    in [0, 1) differs between strata by multiples of the golden ratio, which spread evenly, so that many small strata
+    do not all round the same way.
 
     Args:
         strata: (n,) integer codes; one value throughout means no stratification.
@@ -24,11 +28,13 @@ def draw_split(strata: NDArray[np.int64], fractions: Sequence[float], *, seed: i
         seed: where the random order comes from.
     """
     n = len(strata)
-    shuffled = np.random.default_rng(seed).permutation(n)
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(n)
     by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
     _, sizes = np.unique(strata, return_counts=True)
-    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    points = (np.arange(n) - starts + 0.5) / np.repeat(sizes, sizes)
+    place = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    start = (rng.random() + _GOLDEN * np.arange(len(sizes))) % 1
+    points = (place + np.repeat(start, sizes)) / np.repeat(sizes, sizes)
     # the last part takes what rounding leaves, so the bound 1.0 (or 0.9999...) is not looked at
     parts = np.searchsorted(np.cumsum(fractions)[:-1], points, side="right")
     codes = np.empty(n, dtype=np.int64)

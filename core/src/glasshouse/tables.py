@@ -74,14 +74,14 @@ class RawTable:
     licence: str = ""
     synthetic: bool = False
 
-    def column(self, name: str, *, who: str) -> Column:
-        """One column, numeric or coded.
+    def column(self, name: str, *, role: str, who: str) -> Column:
+        """One column, numeric or coded; `role` says in the error what it is for.
 
         Raises:
             UserError: if there is no such column.
         """
         if name not in self.columns:
-            raise UserError(who, f"there is no column '{name}'.", did_you_mean(name, self.columns))
+            raise UserError(who, f"there is no column '{name}' ({role}).", did_you_mean(name, self.columns))
         return as_column(self.columns[name], name, who=who)
 
 

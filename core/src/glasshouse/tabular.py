@@ -85,8 +85,12 @@ class TabularDataModule(LightningDataModule):
             return
         table = self.load()
         features = self._features(table)
-        needed = dict.fromkeys((*features, table.target, *(s.column for s in table.sensitive)))
-        columns = {name: table.column(name, who=self.who) for name in needed}
+        roles = {
+            **dict.fromkeys(features, "feature"),
+            **{s.column: f"sensitive attribute '{s.name}'" for s in table.sensitive},
+            table.target: "target",
+        }
+        columns = {name: table.column(name, role=role, who=self.who) for name, role in roles.items()}
         given = None if table.split is None else np.asarray(table.split)
         self._check_lengths(columns, given)
         kept = self._complete_rows(columns, features, table.target)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from glasshouse import UserError
+from glasshouse_plugins.data.table import Table
+
+
+def people(rows: int = 60) -> pd.DataFrame:
+    i = np.arange(rows)
+    return pd.DataFrame(
+        {
+            "id": i,
+            "age": 20 + i % 50,
+            "zip": np.array(["01234", "56789"])[i % 2],
+            "member": i % 3 == 0,
+            "sex": np.array(["f", "m"])[i // 2 % 2],
+            "loan": np.array(["denied", "granted"])[i % 4 // 2],
+        }
+    )
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> str:
+    people().to_csv(tmp_path / "people.csv", index=False)
+    return str(tmp_path / "people.csv")
+
+
+def ready(path: str, target: str = "loan", **options: Any) -> Table:
+    data = Table(path, target, **options)
+    data.setup()
+    return data
+
+
+def test_a_csv_file_with_nothing_but_a_target(csv: str) -> None:
+    info = ready(csv).info
+    assert [(f.name, f.kind, f.categories) for f in info.features] == [
+        ("id", "numeric", ()),
+        ("age", "numeric", ()),
+        ("zip", "numeric", ()),  # 01234 looks like a number: the next test says otherwise
+        ("member", "categorical", ("false", "true")),
+        ("sex", "categorical", ("f", "m")),
+    ]
+    assert (info.target.kind, info.target.classes) == ("binary", ("denied", "granted"))
+    assert (info.sensitive, info.source) == ((), "people.csv")
+
+
+def test_every_option(csv: str) -> None:
+    data = ready(
+        csv,
+        drop=["id", "sex"],
+        sensitive=["sex", "age"],
+        bins={"age": [40]},
+        types={"zip": "categorical"},
+        favourable="granted",
+        immutable=["age"],
+    )
+    info = data.info
+    assert [(f.name, f.categories, f.immutable) for f in info.features] == [
+        ("age", (), True),
+        ("zip", ("01234", "56789"), False),
+        ("member", ("false", "true"), False),
+    ]
+    assert [(s.name, s.levels, s.seen_by_model) for s in info.sensitive] == [
+        ("sex", ("f", "m"), False),
+        ("age", ("under 40", "40 and over"), True),
+    ]
+    assert info.target.favourable == "granted"
+
+
+def test_all_formats_say_the_same(tmp_path: Path, csv: str) -> None:
+    table = people()
+    options: dict[str, Any] = {"types": {"zip": "categorical"}, "sensitive": ["sex"]}
+    expected = ready(csv, **options)
+    table.to_parquet(tmp_path / "people.parquet", row_group_size=7)
+    table.assign(sex=table["sex"].astype("category")).to_parquet(tmp_path / "coded.parquet", row_group_size=7)
+    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    table.to_csv(tmp_path / "semicolon.csv", sep=";", index=False)
+    with gzip.open(tmp_path / "people.csv.gz", "wt") as file:
+        table.to_csv(file, index=False)
+    for name in ("people.parquet", "coded.parquet", "people.tsv", "semicolon.csv", "people.csv.gz"):
+        data = ready(str(tmp_path / name), delimiter=";" if name == "semicolon.csv" else None, **options)
+        assert data.table_fingerprint == expected.table_fingerprint, name
+        assert torch.equal(data.inputs("train"), expected.inputs("train")), name
+
+
+def test_parquet_types_can_be_overridden(tmp_path: Path) -> None:
+    people().assign(text=[str(i) for i in range(60)]).to_parquet(tmp_path / "t.parquet")
+    info = ready(str(tmp_path / "t.parquet"), features=["text", "member", "age"], types={"text": "numeric"}).info
+    assert {f.name: f.kind for f in info.features} == {"text": "numeric", "age": "numeric", "member": "categorical"}
+
+
+def test_multiclass_and_regression_are_inferred_and_overridable(csv: str) -> None:
+    assert ready(csv, "age").info.target.kind == "regression"
+    assert ready(csv, "id", task="multiclass").info.sizes["num_classes"] == 60
+    assert ready(csv, "member", favourable="true").info.target.classes == ("false", "true")
+
+
+def test_a_split_column_is_followed_and_is_no_feature(tmp_path: Path) -> None:
+    table = people()
+    table["part"] = ["train", "train", "train", "train", "validate", "test"] * 10
+    table.to_csv(tmp_path / "t.csv", index=False)
+    data = ready(str(tmp_path / "t.csv"), features=["id"], split="part")
+    assert data.info.rows == {"train": 40, "validate": 10, "test": 10}
+    ids = data.inputs("test")[:, 0]
+    assert torch.allclose(ids.diff(), ids.diff()[0], atol=1e-5)  # every sixth row: equal steps
+    assert "part" not in [f.name for f in ready(str(tmp_path / "t.csv"), split="part").info.features]
+
+
+def test_missing_values_in_files(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    table = people().astype({"age": object, "sex": object})
+    table.loc[::10, "age"] = "NA"
+    table.loc[::20, "sex"] = "?"
+    table.to_csv(path, index=False)
+    with pytest.raises(
+        UserError, match=r"data 'table': column 'age' is missing \(NaN\) in 6 of 60 rows. Set `missing:"
+    ):
+        ready(str(path))
+    imputed = ready(str(path), missing="impute", sensitive=["sex"])
+    assert imputed.info.features[-1].categories == ("f", "m", "missing")
+    assert imputed.info.sensitive[0].levels == ("f", "m")
+    assert sum(int((imputed.loader(s).rows.sensitive == -1).sum()) for s in imputed.info.rows) == 3
+    assert sum(ready(str(path), missing="drop").info.rows.values()) == 54
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "lone"}, r"`target` names 'lone', which is no column of .*people.csv. Did you mean 'loan'\?"),
+        ({"features": ["ages"]}, r"`features` names 'ages', .*Did you mean 'age'\?"),
+        ({"drop": ["x9"]}, r"`drop` names 'x9', .*Known: age, id, loan, member, sex, zip\."),
+        ({"sensitive": ["race"]}, "`sensitive` names 'race'"),
+        ({"sensitive": ["id"]}, r"the sensitive attribute 'id' has 60 levels; expected at most 50. Bin it"),
+        ({"bins": {"age": [30]}}, "`bins` names 'age', which is not in `sensitive`"),
+        ({"types": {"agee": "numeric"}}, r"`types` names 'agee', .*Did you mean 'age'\?"),
+        ({"types": {"age": "number"}}, "type of column 'age' is 'number'; expected one of numeric, categorical"),
+        ({"types": {"sex": "numeric"}}, "people.csv cannot be read: .*invalid value 'f'"),
+        ({"split": "part"}, "`split` names 'part'"),
+        ({"immutable": ["part"]}, "`immutable` names 'part'"),
+        ({"favourable": "maybe"}, "the favourable class 'maybe' is not a class of 'loan'"),
+    ],
+)
+def test_columns_that_do_not_fit(csv: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=f"data 'table': .*{message}"):
+        ready(csv, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("gone.csv", None, r"there is no file .*gone.csv. Relative paths start"),
+        ("t.xlsx", "", "t.xlsx is no table we read. Its name must end in .csv"),
+        ("t.csv", "", "t.csv cannot be read: Empty CSV file"),
+        ("t.csv", "a,loan\n1,2\n1,2,3\n", "t.csv cannot be read: .*Expected 2 columns, got 3"),
+        ("t.csv", "a,a,loan\n1,2,3\n", "has several columns called 'a'"),
+        ("t.csv", "a,loan\n", "column 'a' holds null|the table has no rows"),
+        ("t.parquet", "not parquet", "t.parquet cannot be read: "),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        ready(str(tmp_path / name))
