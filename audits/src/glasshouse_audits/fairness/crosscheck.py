@@ -36,7 +36,7 @@ Comparison = tuple[Callable[..., Any], Any, Any, dict[str, float]]
 def _classification(
     predictions: Predictions, attribute: Groups, kept: slice, positives: Sequence[int]
 ) -> list[Comparison]:
-    import fairlearn.metrics as theirs  # type: ignore[import-untyped]
+    import fairlearn.metrics as theirs
 
     assert predictions.targets is not None
     targets, predicted = predictions.targets[kept], predictions.predicted[kept]
@@ -58,7 +58,7 @@ def _classification(
 
 def _regression(predictions: Predictions, attribute: Groups, kept: slice) -> list[Comparison]:
     import fairlearn.metrics as theirs
-    from sklearn.metrics import mean_absolute_error  # type: ignore[import-untyped]
+    from sklearn.metrics import mean_absolute_error
 
     assert predictions.targets is not None
     cut = Predictions(

@@ -1,0 +1,125 @@
+"""Shapley values of features through the shap library.
+
+The game of one row: the players are features, not encoded columns, and the worth of a coalition is the model's mean
+output when the coalition's features come from the row and the others from a background row (the interventional value
+function of Lundberg and Lee, "A Unified Approach to Interpreting Model Predictions", 2017, and Janzing et al.,
+"Feature relevance quantification in explainable AI", 2020). shap chooses the coalitions and combines their worths;
+what is here computes the worths in blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""From encoded rows (m, width) to the explained outputs (m, k)."""
+
+EXACT_EVALUATIONS = 6_000_000
+"""All 2^d coalitions are evaluated where that costs no more model evaluations than this (a few seconds)."""
+
+# Model evaluations per block: larger ones fall out of the processor's cache and are several times slower.
+_BLOCK = 8192
+
+
+@dataclass(frozen=True)
+class CoalitionGame:
+    """Worths of coalitions of features, for every explained row.
+
+    `rows` (n, width) are explained against `background` (b, width), both float32; `owner` (width,) names the feature
+    of each column; `score` is the model.
+    """
+
+    score: Score
+    rows: NDArray[np.float32]
+    background: NDArray[np.float32]
+    owner: NDArray[np.intp]
+
+    @property
+    def features(self) -> int:
+        """Number of players."""
+        return int(self.owner.max()) + 1
+
+    def worth(self, row: int, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Mean outputs (m, k) for m coalitions of features, (m, d), of one row."""
+        per_block = max(1, _BLOCK // len(self.background))
+        blocks = []
+        for start in range(0, len(coalitions), per_block):
+            kept = coalitions[start : start + per_block][:, self.owner]
+            mixed = np.where(kept[:, None, :], self.rows[row], self.background)
+            outputs = self.score(mixed.reshape(-1, mixed.shape[2]))
+            blocks.append(outputs.reshape(len(kept), len(self.background), -1).mean(axis=1))
+        return np.concatenate(blocks)
+
+
+class _CoalitionMasker:
+    """Hands shap's coalitions through to the model unchanged, with the row that they are about.
+
+    shap would mask arrays one coalition at a time in Python; its delta protocol (each entry flips one feature, or
+    none) is undone here in one step for all of them.
+    """
+
+    supports_delta_masking = True
+    immutable_outputs = True
+
+    def __init__(self, features: int) -> None:
+        self.features = features
+
+    def shape(self, row: NDArray[np.intp]) -> tuple[int, int]:
+        return 1, self.features
+
+    def mask_shapes(self, row: NDArray[np.intp]) -> list[tuple[int]]:
+        return [(self.features,)]
+
+    def __call__(
+        self, flips: NDArray[np.int_], row: NDArray[np.intp]
+    ) -> tuple[list[NDArray[np.int_]], NDArray[np.bool_]]:
+        flipped = flips[:, None] == np.arange(self.features)
+        coalitions = np.cumsum(flipped, axis=0) % 2
+        rows = np.broadcast_to(row, (len(flips), 1))
+        return [np.hstack([rows, coalitions])], np.ones((len(flips), 1), dtype=bool)
+
+
+@dataclass(frozen=True)
+class ShapleyValues:
+    """`values` (n, d, k) attributions; `expected` (k,) the mean output over the background; the algorithm used."""
+
+    values: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    algorithm: Literal["exact", "permutation"]
+
+
+def shapley_values(game: CoalitionGame, *, permutations: int, seed: int) -> ShapleyValues:
+    """Shapley values of every row of a game.
+
+    Exact (all coalitions) within `EXACT_EVALUATIONS`; beyond, the mean over `permutations` random orders, each walked
+    forwards and backwards, which is exact for interactions of up to two features. Either way the values of a row add
+    up to its output minus the mean output over the background.
+    """
+    import shap
+
+    def model(rows_and_coalitions: NDArray[np.int_]) -> NDArray[np.float64]:
+        return game.worth(int(rows_and_coalitions[0, 0]), rows_and_coalitions[:, 1:].astype(bool))
+
+    d = game.features
+    masker = _CoalitionMasker(d)
+    exact = 2**d * len(game.rows) * len(game.background) <= EXACT_EVALUATIONS
+    # shap draws its orders from NumPy's global generator, which is given back as it was.
+    state = np.random.get_state()
+    try:
+        if exact:
+            explainer = shap.explainers.Exact(model, masker)
+            evaluations = 2**d
+        else:
+            explainer = shap.explainers.Permutation(model, masker, seed=seed)
+            evaluations = permutations * (2 * d + 1)
+        explanation = explainer(np.arange(len(game.rows))[:, None], max_evals=evaluations, silent=True)
+    finally:
+        np.random.set_state(state)
+    values = np.asarray(explanation.values, dtype=np.float64).reshape(len(game.rows), d, -1)
+    nobody = np.zeros((1, d), dtype=bool)
+    return ShapleyValues(values, game.worth(0, nobody)[0], "exact" if exact else "permutation")
