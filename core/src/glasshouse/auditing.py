@@ -35,9 +35,7 @@ def choose_audits(registry: Registry, asked: Sequence[Choice] | None) -> list[Ch
         accepted = inspect.signature(cls).parameters
         for option in choice.options:
             if option not in accepted:
-                raise UserError(
-                    f"audit '{choice.name}'", f"has no option '{option}'.", did_you_mean(option, accepted)
-                )
+                raise UserError(f"audit '{choice.name}'", f"has no option '{option}'.", did_you_mean(option, accepted))
         try:
             cls(**choice.options)  # an audit refuses contradictory options here, before anything is trained
         except (TypeError, ValueError) as error:
@@ -46,26 +44,31 @@ def choose_audits(registry: Registry, asked: Sequence[Choice] | None) -> list[Ch
 
 
 def required_splits(registry: Registry, audits: Sequence[Choice], evaluate_on: str) -> list[str]:
-    """The splits whose predictions the audits need: the judged one, and the training split where one compares with it."""
-    needs_train = any(
-        "train_predictions" in registry.find("audit", choice.name).plugin.requires for choice in audits
-    )
+    """The splits whose predictions the audits need: the judged one, and train where an audit compares with it."""
+    needs_train = any("train_predictions" in declaration(registry, choice).requires for choice in audits)
     return [evaluate_on, "train"] if needs_train and evaluate_on != "train" else [evaluate_on]
 
 
-def run_audits(run: Run, *, keep: bool = True) -> list[AuditResult]:
+def declaration(registry: Registry, choice: Choice) -> AuditPlugin:
+    """What an audit's plugin says of it."""
+    plugin = registry.find("audit", choice.name).plugin
+    assert isinstance(plugin, AuditPlugin)
+    return plugin
+
+
+def run_audits(run: Run, *, force: bool = False) -> list[AuditResult]:
     """Every chosen audit's result, in order; each is written to audits/NAME.json as soon as it is there.
 
     Args:
         run: the run, with its evidence.
-        keep: take an audit that finished earlier with the same options from its file.
+        force: measure again; otherwise an audit that finished earlier with the same options is taken from its file.
     """
     folder = run.folder / "audits"
     folder.mkdir(exist_ok=True)
     results = []
     for choice in run.audits:
-        path = folder / f"{choice.name.replace('/', '.')}.json"
-        kept = finished(path, choice) if keep else None
+        path = folder / f"{file_stem(choice)}.json"
+        kept = None if force else finished(path, choice)
         result = kept or _run_one(run, choice, folder)
         if kept is None and result.status == "completed":
             write_json(path, result_to_dict(result))
@@ -83,9 +86,20 @@ def finished(path: Path, choice: Choice) -> AuditResult | None:
     return result if same and result.status == "completed" else None
 
 
+def earlier_results(folder: Path, *, but_not: Sequence[Choice]) -> list[AuditResult]:
+    """Results that earlier audits left in a run's folder, without those of the given audits."""
+    left_out = {file_stem(choice) for choice in but_not}
+    paths = sorted(path for path in folder.glob("*.json") if path.stem not in left_out)
+    return [result_from_dict(read_json(path), source=str(path)) for path in paths]
+
+
+def file_stem(choice: Choice) -> str:
+    """How an audit's files are called: its name, ``distribution.name`` where it was asked for so."""
+    return choice.name.replace("/", ".")
+
+
 def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
-    plugin = run.registry.find("audit", choice.name).plugin
-    assert isinstance(plugin, AuditPlugin)
+    plugin = declaration(run.registry, choice)
     blank = AuditResult(name=choice.name, family=plugin.family, parameters=dict(choice.options))
     reason = run.no_evidence or why_not(plugin, run.evidence)
     if reason is not None:
@@ -97,8 +111,8 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
             raise TypeError(f"audit '{choice.name}' returned {type(result).__name__}; expected AuditResult")
         result_to_dict(result)  # what cannot be stored is the audit's failure, not the run's
     except Exception as error:
-        (folder / f"{choice.name.replace('/', '.')}.json").unlink(missing_ok=True)
-        write_whole(folder / f"{choice.name.replace('/', '.')}.error.txt", traceback.format_exc())
+        (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
+        write_whole(folder / f"{file_stem(choice)}.error.txt", traceback.format_exc())
         seconds = time.perf_counter() - started
         return replace(blank, status="error", reason=f"{type(error).__name__}: {error}", seconds=seconds)
     return replace(result, name=choice.name, family=plugin.family).timed(time.perf_counter() - started)
@@ -110,5 +124,3 @@ def measure(run: Run, audit: str) -> AuditResult:
     cls = run.registry.load(run.registry.find("audit", audit))
     result: AuditResult = cls(**options).measure(run.evidence)
     return result
-
-

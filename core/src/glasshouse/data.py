@@ -108,7 +108,8 @@ class DataInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, as the record and `config.yaml` hold them."""
-        return _plain(asdict(self))
+        values: dict[str, Any] = _plain(asdict(self))
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DataInfo:

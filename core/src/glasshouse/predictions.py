@@ -59,7 +59,8 @@ class Predictions:
             return self.scores[:, 0].astype(np.float64)
         if self.target.kind == "multilabel":
             return (self.scores >= 0.5).astype(np.int64)
-        return np.argmax(self.scores, axis=1).astype(np.int64)
+        most_probable: NDArray[np.int64] = np.argmax(self.scores, axis=1).astype(np.int64)
+        return most_probable
 
     def save(self, path: Path) -> None:
         """Write Parquet: columns index, target, score_0..., loss, weight and one dictionary column per attribute."""
@@ -124,3 +125,15 @@ class Predictions:
             weights=table["weight"].to_numpy() if "weight" in names else None,
             groups=groups,
         )
+
+
+def save_scores(path: Path, outputs: NDArray[Any]) -> None:
+    """Write what `predict` returned, (n, k), as Parquet: index, score_0, ...; for outputs that have no targets."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {f"score_{k}": outputs[:, k] for k in range(outputs.shape[1])}
+    partial = path.with_suffix(".partial")
+    pq.write_table(pa.table({"index": np.arange(len(outputs)), **columns}), partial)
+    partial.replace(path)

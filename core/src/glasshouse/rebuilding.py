@@ -67,7 +67,8 @@ def build_module(config: Mapping[str, Any], info: DataInfo | None) -> LightningM
     parser.add_subclass_arguments(LRSchedulerTypeTuple, "lr_scheduler", skip={"optimizer"}, **untouched)
     chosen = {key: config[key] for key in ("model", "optimizer", "lr_scheduler") if config.get(key)}
     parsed = parser.parse_object(chosen)
-    return assemble(parser.instantiate(Namespace(model=parsed.model)).model, parsed, info)
+    network = parser.instantiate(Namespace(model=parsed.model)).model  # type: ignore[no-untyped-call]
+    return assemble(network, parsed, info)
 
 
 def assemble(model: nn.Module, values: Mapping[str, Any] | Namespace, info: DataInfo | None) -> LightningModule:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,21 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 import glasshouse
-from glasshouse.auditing import choose_audits, required_splits, run_audits
+from glasshouse.auditing import choose_audits, earlier_results, required_splits, run_audits
 from glasshouse.collecting import collect
 from glasshouse.config import Choice, RunOptions, parse_choices
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import Evidence
+from glasshouse.folders import new_folder, writable_parent
 from glasshouse.measurements import AuditResult, Section
 from glasshouse.model import ModelHandle
 from glasshouse.policy import Policy, judge, load_policy
-from glasshouse.predictions import Predictions
+from glasshouse.predictions import Predictions, save_scores
 from glasshouse.provenance import command_line, provenance, redact
-from glasshouse.rebuilding import assemble, handle_on
+from glasshouse.rebuilding import assemble, handle_on, rebuild
 from glasshouse.record import Record, build_record, write_json, write_whole
 from glasshouse.report.writing import check_formats, write_reports
+from glasshouse.short_names import read_yaml
 from glasshouse.task import Task
 from glasshouse.training import best_checkpoint, load_weights, make_trainer
 
@@ -105,31 +107,19 @@ def execute(cli: GlasshouseCLI, registry: Registry) -> int:
 
 def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
     """Everything that can be refused is refused here, before anything is written or trained."""
-    options = cli.options
-    run = Run(
-        registry=registry,
-        command=cli.command,
-        options=options,
-        policy=load_policy(options.policy),
-        audits=[] if cli.values.get("no_audits") else choose_audits(registry, _choices("audits", options.audits)),
-        techniques=parse_choices("techniques", options.techniques),
-        seed=cli.values["seed_everything"],
-    )
-    check_formats(options.report, registry)
+    run = ask(cli, registry)
     callbacks = make_techniques(registry, run.techniques)
-    parent = writable_parent(Path(options.run_dir))
-    run.datamodule = cli.build_data()
-    run.info = set_up(run.datamodule, options)
-    chosen_attributes(run)
-    registry.call("glasshouse_check_run", run=run)
+    parent = writable_parent(Path(run.options.run_dir))
     network = cli.build_model(run.info)
     run.config = cli.resolved(run.info)
     run.model = assemble(network, cli.values, run.info)
     if cli.command in ("run", "fit") and getattr(run.model, "optimizer_factory", True) is None:
-        raise UserError("optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`.")
+        raise UserError(
+            "optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`."
+        )
     adapted = registry.call("glasshouse_adapt_model", run=run)
     run.model = run.model if adapted is None else adapted
-    run._folder = new_folder(parent, options.name or default_name(run))
+    run._folder = new_folder(parent, run.options.name or default_name(run))
     run.config["name"] = run.folder.parent.name
     write_yaml(run.folder / "config.yaml", redact(run.config))
     callbacks += flat(registry.call("glasshouse_callbacks", run=run))
@@ -142,9 +132,40 @@ def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
     return run
 
 
+def ask(cli: GlasshouseCLI, registry: Registry) -> Run:
+    """What is asked for, and the data it is asked of; nothing is built or written yet."""
+    options = cli.options
+    run = Run(
+        registry=registry,
+        command=cli.command,
+        options=options,
+        policy=load_policy(options.policy),
+        audits=[] if cli.values.get("no_audits") else choose_audits(registry, _choices("audits", options.audits)),
+        techniques=parse_choices("techniques", options.techniques),
+        seed=cli.values["seed_everything"],
+    )
+    check_formats(options.report, registry)
+    run.datamodule = cli.build_data()
+    run.info = set_up(run.datamodule, options)
+    chosen_attributes(run)
+    registry.call("glasshouse_check_run", run=run)
+    return run
+
+
+def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
+    """A finished run again, from its folder: its data set up, its model rebuilt from config.yaml and weights."""
+    run = ask(cli, registry)
+    run.config = read_yaml(folder / "config.yaml")
+    run.handle = rebuild(folder)
+    run.model = run.handle.lightning_module
+    run._folder = folder
+    return run
+
+
 def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
     """Train, go back to the best checkpoint, test it."""
-    assert run.trainer is not None and run.model is not None
+    assert run.trainer is not None
+    assert run.model is not None
     run.say(f"training in {run.folder}")
     lightning(run, "fit", ckpt_path=cli.method_arguments()["ckpt_path"])
     load_weights(run.model, best_checkpoint(run.trainer, run.folder))
@@ -156,8 +177,9 @@ def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
 def run_lightning_command(run: Run, cli: GlasshouseCLI) -> None:
     """`fit`, `validate`, `test` or `predict`, as Lightning does it."""
     outputs = lightning(run, cli.command, **cli.method_arguments())
-    if cli.command == "predict":
-        save_outputs(run.folder / "predictions" / "predict.parquet", outputs)
+    if cli.command == "predict" and all(isinstance(output, torch.Tensor) for output in outputs):
+        scores = torch.cat([output.reshape(len(output), -1) for output in outputs])
+        save_scores(run.folder / "predictions" / "predict.parquet", scores.float().cpu().numpy())
     run.registry.call("glasshouse_stage_finished", run=run, stage=cli.command)
 
 
@@ -167,24 +189,19 @@ def collect_evidence(run: Run) -> None:
     if run.info is None:
         run.no_evidence = "the data do not say what is predicted; add `data_info:`"
         return
-    info = run.info
-    run.handle = handle_on(run.model, run.config, info)
-    attributes = chosen_attributes(run)
-    predictions: dict[str, Predictions] = {}
+    run.handle = run.handle or handle_on(run.model, run.config, run.info)
     (run.folder / "predictions").mkdir(exist_ok=True)
+    predictions = {}
     for split in required_splits(run.registry, run.audits, run.options.evaluate_on):
         try:
-            predictions[split] = collect(
-                run.handle, split_batches(run, split), split=split, info=info, sensitive=attributes
-            )
+            predictions[split] = predictions_of(run, split)
         except UserError as error:
-            if split == run.options.evaluate_on and error.who != "model":
+            if error.who != "model":
                 raise
             run.no_evidence = str(error)
             return
-        predictions[split].save(run.folder / "predictions" / f"{split}.parquet")
     run._evidence = Evidence(
-        info=info,
+        info=run.info,
         predictions=predictions,
         evaluate_on=run.options.evaluate_on,
         model=run.handle,
@@ -195,9 +212,24 @@ def collect_evidence(run: Run) -> None:
     run.registry.call("glasshouse_stage_finished", run=run, stage="evidence")
 
 
-def audit_and_report(run: Run, *, keep: bool = True) -> None:
+def predictions_of(run: Run, split: str) -> Predictions:
+    """One split's predictions: from their file where an earlier pass left it, else from one pass over the data."""
+    assert run.info is not None
+    assert run.handle is not None
+    path = run.folder / "predictions" / f"{split}.parquet"
+    if path.is_file():
+        declared = {attribute.name: attribute for attribute in run.info.sensitive}
+        return Predictions.load(path, split=split, target=run.info.target, sensitive=declared)
+    batches = split_batches(run, split)
+    found = collect(run.handle, batches, split=split, info=run.info, sensitive=chosen_attributes(run))
+    found.save(path)
+    return found
+
+
+def audit_and_report(run: Run, *, force: bool = False) -> None:
     """Audits, judgement, record, reports: everything after the evidence."""
-    run.results = run_audits(run, keep=keep)
+    run.results = run_audits(run, force=force)
+    run.results += earlier_results(run.folder / "audits", but_not=run.audits)
     run.registry.call("glasshouse_stage_finished", run=run, stage="audit")
     findings, _ = judge(run.results, run.policy, target_kind=run.info.target.kind if run.info else None)
     sections: list[Section] = flat(run.registry.call("glasshouse_report_sections", run=run))
@@ -224,13 +256,16 @@ def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataI
     if datamodule is not None and hasattr(type(datamodule), "info"):
         datamodule.prepare_data()
         datamodule.setup("fit")
-        return datamodule.info  # type: ignore[no-any-return]
+        info: DataInfo = datamodule.info  # type: ignore[attr-defined]
+        return info
     if options.data_info is None:
         return None
     try:
         return DataInfo.from_dict(options.data_info)
     except (TypeError, KeyError, ValueError) as error:
-        raise UserError("`data_info:`", f"cannot be read: {error}.", "It needs name, modality, target, input_shape.") from error
+        raise UserError(
+            "`data_info:`", f"cannot be read: {error}.", "It needs name, modality, target, input_shape."
+        ) from error
 
 
 def chosen_attributes(run: Run) -> list[str]:
@@ -284,7 +319,8 @@ def split_inputs(run: Run) -> Callable[[str], Any] | None:
 
 def lightning(run: Run, method: str, **arguments: Any) -> Any:
     """One of the Trainer's methods; checkpoints are read without unpickling, and misfits are said in a line."""
-    assert run.trainer is not None and run.model is not None
+    assert run.trainer is not None
+    assert run.model is not None
     if "weights_only" in arguments or arguments.get("ckpt_path"):
         arguments["weights_only"] = True
     if method == "validate" or method == "test":
@@ -304,32 +340,6 @@ def lightning(run: Run, method: str, **arguments: Any) -> Any:
         raise
 
 
-def new_folder(parent: Path, name: str) -> Path:
-    """PARENT/NAME/TIME-ID, freshly made, never one that exists."""
-    while True:
-        folder = parent / name / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(f"run_dir '{parent}'", f"cannot be written: {error.strerror}.", "Set `run_dir:`.") from None
-        return folder
-
-
-def writable_parent(parent: Path) -> Path:
-    """The parent of run folders, if one can be made there.
-
-    Raises:
-        UserError: if it, or the nearest folder above it, is no folder or cannot be written.
-    """
-    nearest = next(folder for folder in (parent, *parent.absolute().parents) if folder.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        what = "is not a folder" if not nearest.is_dir() else "cannot be written"
-        raise UserError(f"run_dir '{parent}'", f"'{nearest}' {what}.", "Set `run_dir:` to a folder that you may write.")
-    return parent
-
-
 def default_name(run: Run) -> str:
     """The data's name, or the model's where there is no data."""
     return run.info.name if run.info else type(run.model).__name__.lower()
@@ -337,7 +347,8 @@ def default_name(run: Run) -> str:
 
 def header(run: Run) -> dict[str, Any]:
     """The record's `run`: what was run, on what, with which model."""
-    assert run.info is not None and run.handle is not None
+    assert run.info is not None
+    assert run.handle is not None
     return {
         "id": run.folder.name,
         "name": run.folder.parent.name,
@@ -363,20 +374,6 @@ def run_provenance(run: Run) -> dict[str, Any]:
     return provenance(
         run.registry, command=command_line(), seed=run.seed, data_fingerprint=fingerprint if fingerprint else None
     )
-
-
-def save_outputs(path: Path, outputs: Any) -> None:
-    """What `predict` returned, as Parquet, where it is tensors of one width."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    import torch
-
-    if not outputs or not all(isinstance(output, torch.Tensor) for output in outputs):
-        return
-    scores = torch.cat([output.reshape(len(output), -1) for output in outputs]).float().cpu().numpy()
-    path.parent.mkdir(exist_ok=True)
-    columns = {f"score_{k}": scores[:, k] for k in range(scores.shape[1])}
-    pq.write_table(pa.table({"index": range(len(scores)), **columns}), path)
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:

@@ -76,7 +76,7 @@ class Task(LightningModule):
             raise UserError(
                 "training",
                 f"the loss became {float(self._sums['train_loss'])} in epoch {self.current_epoch}.",
-                "Lower the learning rate (`optimizer: {init_args: {lr: ...}}`) or set `trainer: {gradient_clip_val: 1}`.",
+                "Lower the learning rate (`optimizer.lr`), or set `trainer: {gradient_clip_val: 1}`.",
             )
 
     def on_validation_epoch_end(self) -> None:
@@ -141,7 +141,9 @@ class SchedulerChoice:
             return int(module.trainer.estimated_stepping_batches)
         epochs = module.trainer.max_epochs
         if epochs is None or epochs < 1:
-            raise UserError("lr_scheduler", "needs to know how long training lasts.", "Set `trainer: {max_epochs: ...}`.")
+            raise UserError(
+                "lr_scheduler", "needs to know how long training lasts.", "Set `trainer: {max_epochs: ...}`."
+            )
         return epochs
 
 
@@ -149,7 +151,9 @@ def configure_optimizers(module: Any) -> Any:
     """`configure_optimizers` of a module that carries `optimizer_factory` and, perhaps, `scheduler`."""
     parameters = [p for p in module.parameters() if p.requires_grad]
     if module.optimizer_factory is None:
-        raise UserError("optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`.")
+        raise UserError(
+            "optimizer", "none is given, and the model configures none itself.", "Set `optimizer: adamw`."
+        )
     optimizer = module.optimizer_factory(parameters)
     if module.scheduler is None:
         return optimizer

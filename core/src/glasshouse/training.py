@@ -13,8 +13,6 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
-
-
 _NOT_NEWS = (
     ".*does not have many workers.*",  # in-memory batches need none
     ".*is smaller than the logging interval.*",  # epoch means are logged all the same
@@ -95,7 +93,7 @@ def load_weights(model: LightningModule, path: Path) -> None:
 
 
 class PortableCheckpoints(Callback):
-    """Keeps checkpoints readable with `weights_only=True`: a single Path among the hyper-parameters would prevent it."""
+    """Keeps checkpoints readable with `weights_only=True`: one Path among the hyper-parameters would prevent it."""
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         for key in ("hyper_parameters", "datamodule_hyper_parameters"):

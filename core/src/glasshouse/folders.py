@@ -1,0 +1,36 @@
+"""Every run has a folder of its own: a second run never fails and never overwrites the first."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from glasshouse.errors import UserError
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """PARENT/NAME/TIME-ID, freshly made, never one that exists."""
+    while True:
+        folder = parent / name / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"run_dir '{parent}'", f"cannot be written: {error.strerror}.", "Set `run_dir:`.") from None
+        return folder
+
+
+def writable_parent(parent: Path) -> Path:
+    """The parent of run folders, if one can be made there.
+
+    Raises:
+        UserError: if it, or the nearest folder above it, is no folder or cannot be written.
+    """
+    nearest = next(folder for folder in (parent, *parent.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = "is not a folder" if not nearest.is_dir() else "cannot be written"
+        raise UserError(f"run_dir '{parent}'", f"'{nearest}' {what}.", "Set `run_dir:` to a folder that you may write.")
+    return parent
