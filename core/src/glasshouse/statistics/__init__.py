@@ -4,7 +4,6 @@ Start from a count table (`count`), which merges; rates, gaps, intervals, bootst
 it. Undefined is never zero: arrays hold NaN, and `Estimate` and `Interval` hold None with the reason.
 """
 
-from glasshouse.statistics.bootstrap import MOST_EXCLUDED, Bootstrap, bootstrap
 from glasshouse.statistics.calibration import (
     ReliabilityCurve,
     brier_score,
@@ -28,6 +27,7 @@ from glasshouse.statistics.pairwise import (
 from glasshouse.statistics.permutation import PermutationTest, permutation_gap_test, permutation_test
 from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, group_rates, rate
 from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
+from glasshouse.statistics.resampling import MOST_EXCLUDED, Bootstrap, bootstrap
 from glasshouse.statistics.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
 from glasshouse.statistics.units import UnitCounts, count_units
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glasshouse.statistics.bootstrap import bootstrap
 from glasshouse.statistics.counts import Cells, GroupCounts
 from glasshouse.statistics.estimates import Estimate, Floats, Interval
 from glasshouse.statistics.intervals import newcombe
 from glasshouse.statistics.rates import effective_counts, group_rates, rate
+from glasshouse.statistics.resampling import bootstrap
 from glasshouse.statistics.units import UnitCounts
 
 

@@ -120,7 +120,8 @@ def tpr_at_fpr(
     allowed = np.flatnonzero(curve.false_positive_rate <= false_positive_rate)
     threshold = curve.thresholds[allowed[-1]] if len(allowed) else np.inf
     if np.isinf(threshold):
-        threshold = np.nextafter(np.max(scores, initial=0.0), np.inf)
+        # Nobody is called positive; a finite threshold says so too, and can be stored.
+        threshold = np.nextafter(curve.thresholds[1], np.inf) if len(curve.thresholds) > 1 else 0.0
     return operating_point(targets, scores, threshold, level=level)
 
 
