@@ -91,8 +91,6 @@ def inspect_signature(component: Component, target: Any) -> Signature:
 class _Definition:
     node: ast.ClassDef | ast.FunctionDef
     module: str
-    is_package: bool
-    tree: ast.Module
 
 
 def _locate(module: str, name: str, depth: int) -> _Definition:
@@ -101,12 +99,11 @@ def _locate(module: str, name: str, depth: int) -> _Definition:
         raise SourceNotFoundError(f"{module}:{name}: too many imports to follow")
     path = _source(module)
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    is_package = path.name == "__init__.py"
     first, _, rest = name.partition(".")
     for node in tree.body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == first and not rest:
-            return _Definition(node, module, is_package, tree)
-    imported = _imports(tree, module, is_package).get(first)
+            return _Definition(node, module)
+    imported = _imports(tree, module, path.name == "__init__.py").get(first)
     if imported is not None:
         return _locate_path(imported + (f".{rest}" if rest else ""), depth + 1)
     raise SourceNotFoundError(f"{module} has no visible definition of '{name}'")
