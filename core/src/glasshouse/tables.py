@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glasshouse.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
         UserError: for other types (dates, lists, only missing values).
     """
     import pyarrow as pa
-    import pyarrow.compute as pc  # type: ignore[import-untyped]
+    import pyarrow.compute as pc
 
     kind = values.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):

@@ -51,7 +51,7 @@ class Diabetes(TabularDataModule):
 
     def load(self) -> RawTable:
         """The table of Efron et al. in its original units."""
-        from sklearn.datasets import load_diabetes  # type: ignore[import-untyped]
+        from sklearn.datasets import load_diabetes
 
         data = load_diabetes(scaled=False)
         columns: dict[str, Any] = {_NAMES.get(name, name): data.data[:, j] for j, name in enumerate(data.feature_names)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 from glasshouse import TabularDataModule, UserError
 from glasshouse.errors import did_you_mean
 from glasshouse.tabular import RawTable, SensitiveColumn
