@@ -129,15 +129,6 @@ def test_show_lists_every_component_that_a_name_may_mean(glasshouse, lab):
     assert [page["use"] for page in pages] == ["glasshouse-plugins/mlp", "our-lab/mlp"]
 
 
-def test_every_component_of_ours_can_be_shown(glasshouse):
-    listed = glasshouse("plugins", "list", "--json").json
-    assert listed["broken"] == []
-    for name in ("mlp", "diabetes", "adamw", "cosine", "membership_inference", "html"):
-        assert name in {entry["use"] for entry in listed["components"]}
-        [page] = glasshouse("plugins", "show", name, "--json").json
-        assert page["options"] is not None, page
-
-
 def test_show_an_unknown_name(glasshouse, lab):
     done = glasshouse("plugins", "show", "graf")
     assert (done.code, done.out) == (2, "")
@@ -157,7 +148,7 @@ def test_doctor_names_each_trouble_with_a_remedy(glasshouse, lab, site):
         "bad-lab",
         {
             "bad_lab.py": """
-                import sklearn
+                import jax
                 from glasshouse import ModelPlugin, hookimpl
 
                 @hookimpl
@@ -167,7 +158,8 @@ def test_doctor_names_each_trouble_with_a_remedy(glasshouse, lab, site):
                 @hookimpl
                 def glasshouse_optimiser():
                     return []
-            """
+            """,
+            "jax.py": "",  # stands for the real one, which takes seconds
         },
     )
     done = glasshouse("plugins", "doctor", "--json")
@@ -191,8 +183,7 @@ def test_doctor_names_each_trouble_with_a_remedy(glasshouse, lab, site):
     assert missing["remedy"] == "To use it: pip install lab[graph]"
     assert ambiguous[0]["problem"] == "model 'mlp' is also brought by our-lab 2.5"
     assert ambiguous[1]["remedy"] == "Write our-lab/mlp, or leave one out with --no-plugin."
-    assert heavy["problem"].startswith("imports ")
-    assert "sklearn" in heavy["problem"]
+    assert heavy["problem"] == "imports jax merely to say what it brings"
     assert all(found["remedy"] for found in report["problems"] + report["notes"])
     text = glasshouse("plugins", "doctor")
     assert text.code == 1
