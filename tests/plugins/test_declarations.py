@@ -6,6 +6,8 @@ import sys
 from importlib import import_module
 
 import pytest
+from glasshouse import ModelPlugin
+from glasshouse.data import SIZE_NAMES
 from glasshouse_plugins import declarations
 
 HOOKS = ("glasshouse_models", "glasshouse_data", "glasshouse_optimizers", "glasshouse_lr_schedulers")
@@ -29,6 +31,15 @@ def test_targets_exist_and_document_their_options(plugin: object) -> None:
         documented = f"\n    {option.name}: " in (inspect.getdoc(component) or "")
         assert documented, f"{component.__name__} does not document {option.name}, so the command line cannot"
         assert option.default is inspect.Parameter.empty or isinstance(option.default, PRIMITIVE)
+
+
+@pytest.mark.parametrize("plugin", declarations.glasshouse_models(), ids=lambda plugin: plugin.name)
+def test_sizes_can_be_left_out(plugin: ModelPlugin) -> None:
+    """A size with another default than None would count as given, and would not be filled from the data."""
+    module, _, attribute = plugin.target.partition(":")
+    for option in inspect.signature(getattr(import_module(module), attribute)).parameters.values():
+        if option.name in SIZE_NAMES:
+            assert option.default in (inspect.Parameter.empty, None)
 
 
 def test_listing_imports_nothing_heavy() -> None:

@@ -23,8 +23,8 @@ class MLP(nn.Module):
     Args:
         in_features: encoded columns; filled from the data.
         num_classes: width of the output (1 for regression); filled from the data.
-        cardinalities: widths of the one-hot blocks that stand last in the input; filled from the data. Empty: the
-            blocks enter as they are.
+        cardinalities: widths of the one-hot blocks that stand last in the input; filled from the data. An empty
+            list lets them enter as they are.
         hidden: units of each hidden layer.
         dropout: share of hidden units that are silenced while training, in [0, 1).
         batch_norm: normalise each hidden layer over the batch.
@@ -39,14 +39,14 @@ class MLP(nn.Module):
         self,
         in_features: int,
         num_classes: int,
-        cardinalities: Sequence[int] = (),
+        cardinalities: Sequence[int] | None = None,
         hidden: Sequence[int] = (64, 64),
         dropout: float = 0.0,
         batch_norm: bool = False,
         activation: Literal["relu", "gelu", "silu", "tanh"] = "relu",
     ) -> None:
         super().__init__()
-        self.cardinalities = list(cardinalities)
+        self.cardinalities = list(cardinalities or ())
         self.numeric = in_features - sum(self.cardinalities)
         _check(self.numeric, hidden, dropout, activation)
         # An embedding is a matrix product with a one-hot row. Written as that product, rather than as a look-up by
