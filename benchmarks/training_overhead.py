@@ -1,0 +1,286 @@
+"""What a training step costs: glasshouse, plain Lightning, and a loop by hand, on the same table and network.
+
+    python benchmarks/training_overhead.py [--repeats 5] [--rows 51200] [--columns 14 100] [--threads 1 2]
+
+- glasshouse: what `glasshouse run` puts together: Task, InMemoryLoader, its AdamW, and a Trainer with metrics.csv and
+  checkpoints.
+- Lightning: a LightningModule as its tutorial has it, a DataLoader with its defaults over a TensorDataset, `self.log`
+  on every step, and the Trainer's defaults.
+- by hand: blocks cut from tensors, forward, backward, step; nothing is logged or kept.
+
+All three have the fused AdamW, so what differs is the way around the network. A step's time is that between the starts
+of two epochs, divided by the steps: nothing that an epoch does is left out, and start-up is not counted. The three take
+turns, round after round. Before anything is timed the results are compared: over the rows in glasshouse's order the
+loop by hand must end at the same weights, and Lightning, whose order is its own, at the same loss but for the order's
+noise. Exit code 1 where a goal is missed or the results differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from glasshouse.data import Target
+from glasshouse.loaders import InMemoryLoader
+from glasshouse.task import Task
+from glasshouse.training import make_trainer
+from glasshouse_plugins.models.mlp import MLP
+from glasshouse_plugins.optimizers.adamw import AdamW
+from machine import facts
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+LEARNING_RATE = 1e-3
+TARGET = Target(name="y", kind="binary", classes=("no", "yes"))
+TIMES_FASTER_THAN_LIGHTNING = {256: 3.0, 2048: 9.0}
+TIMES_SLOWER_THAN_BY_HAND = 2.0
+SAME_WEIGHTS = 1e-5
+SAME_LOSS = 0.03
+"""Relative: two seeds of the order differ by less, two numbers of epochs by more."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of which half the columns bear on a binary target."""
+
+    x: Tensor
+    y: Tensor
+
+    @classmethod
+    def make(cls, rows: int, columns: int) -> Table:
+        """Standard normal columns; the target follows a noisy bend in them."""
+        generator = torch.Generator().manual_seed(0)
+        x = torch.randn(rows, columns, generator=generator)
+        signal = x[:, : columns // 2].sum(dim=1) / (columns // 2) ** 0.5 + x[:, 0] * x[:, 1]
+        return cls(x, (signal + 0.5 * torch.randn(rows, generator=generator) > 0).long())
+
+    def network(self) -> nn.Module:
+        """Always the same weights to begin with."""
+        torch.manual_seed(1)
+        return MLP(in_features=self.x.shape[1], num_classes=2, hidden=(64, 64))
+
+    def loss(self, network: nn.Module) -> float:
+        """Cross-entropy in nats over all rows."""
+        with torch.no_grad():
+            return float(F.cross_entropy(network(self.x), self.y))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one training left: the network, and the seconds between the starts of its epochs after the first."""
+
+    network: nn.Module
+    seconds: float
+
+
+Training = Callable[[Table, int, int], Trained]
+"""(table, batch size, epochs) -> Trained."""
+
+
+def by_glasshouse(table: Table, batch_size: int, epochs: int) -> Trained:
+    """As `glasshouse run` trains."""
+    task = Task(table.network(), TARGET)
+    task.optimizer_factory = lambda parameters: AdamW(parameters, lr=LEARNING_RATE)
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        options = {"max_epochs": epochs, "accelerator": "cpu", "enable_progress_bar": False}
+        trainer = make_trainer(options, folder=Path(folder), monitor=None, callbacks=[clock], loggers=[])
+        trainer.fit(task, loader(table, batch_size))
+    return Trained(task.network, clock.seconds)
+
+
+def loader(table: Table, batch_size: int) -> InMemoryLoader:
+    """Batches as `TabularDataModule.train_dataloader` gives them."""
+    return InMemoryLoader(table.x, table.y, batch_size=batch_size, shuffle=True, seed=2)
+
+
+class Plain(LightningModule):
+    """A classifier as Lightning's tutorial writes it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = F.cross_entropy(self.network(x), y)
+        self.log("train_loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=LEARNING_RATE, fused=True)
+
+
+def by_lightning(table: Table, batch_size: int, epochs: int) -> Trained:
+    """Plain Lightning: a default DataLoader, `self.log` on each step."""
+    module, clock = Plain(table.network()), Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            max_epochs=epochs,
+            accelerator="cpu",
+            default_root_dir=folder,
+            callbacks=[clock],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, DataLoader(TensorDataset(table.x, table.y), batch_size=batch_size, shuffle=True))
+    return Trained(module.network, clock.seconds)
+
+
+class Clock(Callback):
+    """Seconds from the start of the second epoch to the start of the last."""
+
+    def __init__(self) -> None:
+        self._starts: list[float] = []
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._starts.append(time.perf_counter())
+
+    @property
+    def seconds(self) -> float:
+        return self._starts[-1] - self._starts[1]
+
+
+def by_hand(table: Table, batch_size: int, epochs: int) -> Trained:
+    """A loop over shuffled blocks."""
+    return loop(table, batch_size, (torch.randperm(len(table.x)) for _ in range(epochs)))
+
+
+def loop(table: Table, batch_size: int, orders: Iterable[Tensor]) -> Trained:
+    """Forward, backward, step over blocks of rows, an order an epoch."""
+    network = table.network()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, fused=True)
+    starts = []
+    for order in orders:
+        starts.append(time.perf_counter())
+        for rows in order.split(batch_size):
+            loss = F.cross_entropy(network(table.x[rows]), table.y[rows])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return Trained(network, starts[-1] - starts[1])
+
+
+def disagreement(table: Table, batch_size: int) -> list[str]:
+    """In what the three trainings, of two epochs each, differ; empty where they agree."""
+    ours, lightning = by_glasshouse(table, batch_size, 2).network, by_lightning(table, batch_size, 2).network
+    batches = loader(table, batch_size)
+    hand = loop(table, batch_size, [torch.cat([batch.index for batch in batches]) for _ in range(2)]).network
+    differ = max(float((a - b).detach().abs().max()) for a, b in zip(ours.parameters(), hand.parameters(), strict=True))
+    losses = table.loss(ours), table.loss(lightning), table.loss(hand)
+    print(
+        f"batch {batch_size:>5}, {table.x.shape[1]:>3} columns: glasshouse's weights differ from the loop's by at most "
+        f"{differ:.1e}; loss {losses[0]:.4f}, Lightning {losses[1]:.4f}, by hand {losses[2]:.4f}"
+    )
+    found = [f"weights differ by {differ:.1e} from the loop by hand"] if not differ <= SAME_WEIGHTS else []
+    if not abs(losses[0] - losses[1]) <= SAME_LOSS * losses[1]:
+        found.append(f"loss is {losses[0]:.4f}, Lightning's {losses[1]:.4f}")
+    return [f"batch {batch_size}, {table.x.shape[1]} columns: {what}" for what in found]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Microseconds per step of one setting, a value for each round."""
+
+    threads: int
+    columns: int
+    batch_size: int
+    glasshouse: list[float]
+    lightning: list[float]
+    by_hand: list[float]
+
+    @property
+    def faster_than_lightning(self) -> float:
+        return median(self.lightning) / median(self.glasshouse)
+
+    @property
+    def slower_than_by_hand(self) -> float:
+        return median(self.glasshouse) / median(self.by_hand)
+
+    @property
+    def goal(self) -> float:
+        """How many times faster than Lightning it must be; 0: no goal is set for this batch size."""
+        return TIMES_FASTER_THAN_LIGHTNING.get(self.batch_size, 0.0)
+
+    @property
+    def held(self) -> bool:
+        return self.faster_than_lightning >= self.goal and self.slower_than_by_hand <= TIMES_SLOWER_THAN_BY_HAND
+
+
+def timing(table: Table, batch_size: int, *, threads: int, epochs: int, repeats: int) -> Timing:
+    """Train in turn, `repeats` times."""
+    torch.set_num_threads(threads)
+    steps = (epochs - 2) * -(-len(table.x) // batch_size)
+    trainings: dict[str, Training] = {"glasshouse": by_glasshouse, "lightning": by_lightning, "by_hand": by_hand}
+    found: dict[str, list[float]] = {name: [] for name in trainings}
+    for _ in range(repeats):
+        for name, train in trainings.items():
+            found[name].append(1e6 * train(table, batch_size, epochs).seconds / steps)
+    return Timing(threads=threads, columns=table.x.shape[1], batch_size=batch_size, **found)
+
+
+def main() -> int:
+    """Compare the results, measure, print a table, and say by the exit code whether all is as it must be."""
+    parser = argparse.ArgumentParser(description="Microseconds per training step: glasshouse, Lightning, by hand.")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds (5)")
+    parser.add_argument("--rows", type=int, default=51_200, help="rows of the table (51,200)")
+    parser.add_argument("--columns", type=int, nargs="+", default=[14, 100], help="columns of the table (14 100)")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[256, 2048], help="(256 2048)")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of torch (1 2)")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs a training; the first and last do not count (4)")
+    options = parser.parse_args()
+    if options.epochs < 3:
+        parser.error("--epochs: at least 3, since the first and the last do not count")
+    warnings.filterwarnings("ignore")
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    tables = [Table.make(options.rows, columns) for columns in options.columns]
+    torch.set_num_threads(options.threads[0])
+    differences = [d for table in tables for batch_size in options.batch_sizes for d in disagreement(table, batch_size)]
+    timings = [
+        timing(table, batch_size, threads=threads, epochs=options.epochs, repeats=options.repeats)
+        for threads in options.threads
+        for table in tables
+        for batch_size in options.batch_sizes
+    ]
+    print()
+    print(render(timings))
+    print(
+        f"\nMicroseconds per step, medians of {options.repeats} interleaved rounds, {options.rows:,} rows, "
+        f"MLP 64-64, fused AdamW; goals: against Lightning at least 3 (batch 256) and 9 (batch 2,048) times faster, "
+        f"against the loop by hand at most 2 times slower; {facts('torch', 'pytorch-lightning')}."
+    )
+    for difference in differences:
+        print(f"DIFFERENT RESULTS: {difference}")
+    return 0 if not differences and all(t.held for t in timings) else 1
+
+
+def render(timings: list[Timing]) -> str:
+    """Markdown: one setting a line."""
+    lines = [
+        "| threads | columns | batch | glasshouse | Lightning | by hand | times faster than Lightning "
+        "| times slower than by hand | met |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for t in timings:
+        medians = " | ".join(f"{median(values):,.0f}" for values in (t.glasshouse, t.lightning, t.by_hand))
+        ratios = f"{t.faster_than_lightning:.1f} | {t.slower_than_by_hand:.2f}"
+        lines.append(
+            f"| {t.threads} | {t.columns} | {t.batch_size:,} | {medians} | {ratios} | {'yes' if t.held else 'NO'} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
