@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -128,9 +129,9 @@ class Table(TabularDataModule):
 
     def _chosen_features(self, names: Sequence[str]) -> tuple[str, ...]:
         """Feature columns, after checking that every column the user names exists."""
-        repeated = {name for name in names if names.count(name) > 1}
+        repeated = [name for name, count in Counter(names).items() if count > 1]
         if repeated:
-            raise UserError(self.who, f"{self.path} has several columns called '{min(repeated)}'.", "Rename them.")
+            raise UserError(self.who, f"{self.path} has several columns called '{repeated[0]}'.", "Rename them.")
         asked: Iterable[tuple[str, str]] = (
             ("target", self.target),
             *(("features", name) for name in self.features or ()),
