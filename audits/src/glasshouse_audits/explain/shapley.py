@@ -47,13 +47,36 @@ class CoalitionGame:
     def worth(self, row: int, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Mean outputs (m, k) for m coalitions of features, (m, d), of one row."""
         per_block = max(1, _BLOCK // len(self.background))
-        blocks = []
-        for start in range(0, len(coalitions), per_block):
-            kept = coalitions[start : start + per_block][:, self.owner]
-            mixed = np.where(kept[:, None, :], self.rows[row], self.background)
-            outputs = self.score(mixed.reshape(-1, mixed.shape[2]))
-            blocks.append(outputs.reshape(len(kept), len(self.background), -1).mean(axis=1))
-        return np.concatenate(blocks)
+        differs = self._differs(row)
+        return np.concatenate(
+            [
+                self._block(row, differs, coalitions[start : start + per_block])
+                for start in range(0, len(coalitions), per_block)
+            ]
+        )
+
+    def _differs(self, row: int) -> NDArray[np.bool_]:
+        """(b, d) whether a feature of the row and of a background row have different values."""
+        columns = self.rows[row] != self.background
+        differs = np.zeros((len(columns), self.features), dtype=bool)
+        np.logical_or.at(differs.T, self.owner, columns.T)
+        return differs
+
+    def _block(self, row: int, differs: NDArray[np.bool_], coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Worths of coalitions of which each is like the one before but for a feature or so.
+
+        Where row and background row agree on that feature, the input is the one before and is not evaluated again.
+        Tables are full of such agreement: the same sex, no capital gain.
+        """
+        swapped = coalitions[:, None, :] & differs
+        fresh = np.ones(swapped.shape[:2], dtype=bool)
+        fresh[1:] = (swapped[1:] != swapped[:-1]).any(axis=2)
+        coalition, other = np.nonzero(fresh)
+        outputs = self.score(np.where(coalitions[coalition][:, self.owner], self.rows[row], self.background[other]))
+        # Evaluated inputs are numbered in the order of `nonzero`; each entry takes the last one at or above it.
+        number = np.where(fresh, np.cumsum(fresh).reshape(fresh.shape) - 1, 0)
+        worths: NDArray[np.float64] = outputs[np.maximum.accumulate(number, axis=0)].mean(axis=1)
+        return worths
 
 
 class _CoalitionMasker:

@@ -11,7 +11,7 @@ from glasshouse.statistics import MISSING, count, group_rates
 
 from glasshouse_audits.fairness.regression import by_group
 
-ROWS = 20_000
+ROWS = 5_000
 """fairlearn walks through rows group by group and metric by metric: the first rows suffice to compare."""
 
 
