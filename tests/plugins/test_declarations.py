@@ -33,7 +33,7 @@ def test_targets_exist_and_document_their_options(plugin: object) -> None:
         assert option.default is inspect.Parameter.empty or isinstance(option.default, PRIMITIVE)
 
 
-@pytest.mark.parametrize("plugin", declarations.glasshouse_models(), ids=lambda plugin: plugin.name)
+@pytest.mark.parametrize("plugin", list(declarations.glasshouse_models()), ids=lambda plugin: plugin.name)
 def test_sizes_can_be_left_out(plugin: ModelPlugin) -> None:
     """A size with another default than None would count as given, and would not be filled from the data."""
     module, _, attribute = plugin.target.partition(":")
