@@ -124,7 +124,7 @@ def _crashed(result: AuditResult) -> Finding:
         audit=result.name,
         measurement=None,
         threshold=None,
-        explanation=f"{result.reason} What it was to measure is not known, so no rule about it can hold.",
+        explanation=f"{(result.reason or 'No reason is known').rstrip('.')}. What it was to measure is not known, so no rule about it can hold.",
     )
 
 

@@ -56,7 +56,7 @@ class Record:
             "schema": SCHEMA,
             "run": _plain(self.run, "run"),
             "verdict": self.verdict,
-            "performance": [m for audit in audits if audit["family"] == "performance" for m in audit["measurements"]],
+            "performance": _performance(audits),
             "audits": audits,
             "findings": _plain(self.findings, "findings"),
             "sections": _plain(self.sections, "sections"),
@@ -77,6 +77,8 @@ class Record:
             raise UserError(source, f"expected a record of schema '{SCHEMA}', got {version!r}.", "Run the audit again.")
         if departure := _departure(values, "record"):
             raise UserError(source, departure, "Run the audit again.")
+        if values["performance"] != _performance(values["audits"]):
+            raise UserError(source, "contradicts itself: performance differs from its audits.", "Run the audit again.")
         try:
             record = build_record(
                 dict(values["run"]),
@@ -138,6 +140,9 @@ def result_to_dict(result: AuditResult) -> dict[str, Any]:
     values = _result_values(result)
     if departure := _departure(values, "audit"):
         raise ValueError(f"audit '{result.name}': {departure}")
+    for figure in values["figures"]:
+        if uneven := _uneven(figure["kind"], figure["data"]):
+            raise ValueError(f"audit '{result.name}', figure '{figure['title']}': {uneven}")
     return values
 
 
@@ -223,6 +228,30 @@ def _departure(values: Any, definition: str) -> str | None:
     return f"at {error.json_path}: {message}."
 
 
+def _uneven(kind: str, data: Mapping[str, Any]) -> str | None:
+    """Which lists of a figure that belong together differ in length; a schema cannot say that."""
+    together: list[dict[str, int]] = []
+
+    def aligned(part: Mapping[str, Any], *names: str) -> None:
+        together.append({name: len(part[name]) for name in names if part.get(name) is not None})
+
+    if kind in ("bar", "dot_interval"):
+        aligned(data, "labels", "values", "low", "high", "n")
+    elif kind in ("line", "scatter"):
+        for series in data["series"]:
+            aligned(series, "x", "y", "low", "high")
+    elif kind == "histogram":
+        together += [{"edges less one": len(data["edges"]) - 1, "counts": len(s["counts"])} for s in data["series"]]
+    elif kind == "heatmap":
+        together.append({"rows": len(data["rows"]), "values": len(data["values"])})
+        together += [{"columns": len(data["columns"]), "a row of values": len(row)} for row in data["values"]]
+    elif kind == "shaded_text":
+        for one in data["texts"]:
+            aligned(one, "tokens", "weights")
+    wrong = next((lengths for lengths in together if len(set(lengths.values())) > 1), None)
+    return None if wrong is None else ", ".join(f"{name}: {length}" for name, length in wrong.items()) + " do not match"
+
+
 def _refuse_duplicates(what: str, names: Iterable[str]) -> None:
     repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
@@ -246,6 +275,10 @@ def _plain(value: Any, where: str) -> Any:
     if hasattr(value, "tolist"):
         return _plain(value.tolist(), where)
     raise ValueError(f"{where}: {type(value).__name__} has no place in a record; use numbers, strings, lists, mappings")
+
+
+def _performance(audits: Iterable[Mapping[str, Any]]) -> list[Any]:
+    return [m for audit in audits if audit["family"] == "performance" for m in audit["measurements"]]
 
 
 def _result_values(result: AuditResult) -> dict[str, Any]:

@@ -1,5 +1,8 @@
-"""A record with everything a report must cope with, made through the public API: every kind of figure, undefined values,
-groups that are too small, an audit in error, one skipped, rules that hold and do not, and hostile names."""
+"""A record with everything a report must cope with, made through the public API.
+
+Every kind of figure, undefined values, groups that are too small, an audit in error, one skipped, rules that hold and
+rules that do not, and hostile names.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ def performance() -> AuditResult:
             Figure(
                 kind="line",
                 title="Calibration",
-                description="Observed frequency against mean score per bin, with Wilson intervals; on the line is honest.",
+                description="Observed frequency against mean score per bin, with Wilson intervals; the line is honest.",
                 data={
                     "series": [
                         {

@@ -8,7 +8,8 @@ and said in words.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
@@ -172,18 +173,21 @@ def _line(figure: Figure, number: int) -> Markup:
     for position, one in enumerate(series):
         style = f"s{position % _SERIES}"
         if one.get("low") and one.get("high"):
-            band = [
-                (x(a), y(b), y(c))
-                for a, b, c in zip(one["x"], one["low"], one["high"], strict=True)
-                if a is not None and b is not None and c is not None
-            ]
-            outline = [(a, c) for a, _, c in band] + [(a, b) for a, b, _ in reversed(band)]
-            parts.append(_path(outline, f"band {style}", closed=True))
+            for run in _unbroken(zip(one["x"], one["low"], one["high"], strict=True)):
+                outline = [(x(a), y(c)) for a, _, c in run] + [(x(a), y(b)) for a, b, _ in reversed(run)]
+                parts.append(_path(outline, f"band {style}", closed=True))
         points = [None if a is None or b is None else (x(a), y(b)) for a, b in zip(one["x"], one["y"], strict=True)]
         parts.append(_path(points, f"series {style}"))
         if len(points) <= 12:
             parts += [_marker(position % _SERIES, *point) for point in points if point is not None]
     return picture(number, figure.title, figure.description, WIDTH, height, *parts)
+
+
+def _unbroken(points: Iterable[tuple[float | None, ...]]) -> Iterator[list[tuple[float, ...]]]:
+    """The stretches of points in which nothing is None."""
+    for known, stretch in groupby(points, key=lambda point: None not in point):
+        if known:
+            yield [tuple(float(value) for value in point if value is not None) for point in stretch]
 
 
 def _path(points: Sequence[tuple[float, float] | None], class_: str, *, closed: bool = False) -> Markup:
@@ -342,7 +346,9 @@ def draw_threshold(measurement: Measurement, threshold: Threshold) -> Markup:
     if measurement.value is None:
         return Markup("")
     low, high = measurement.low, measurement.high
-    x = spanning([measurement.value, low, high, threshold.value], 8, 172)
+    known = [number for number in (measurement.value, low, high, threshold.value) if number is not None]
+    margin = 0.2 * (max(known) - min(known)) or 1.0
+    x = Scale(min(known) - margin, max(known) + margin, 0, 180)
     limit = x(threshold.value)
     accepted = (limit, x.end) if threshold.bound in ("min", "above") else (x.start, limit)
     parts = [
@@ -352,5 +358,6 @@ def draw_threshold(measurement: Measurement, threshold: Threshold) -> Markup:
     ]
     if low is not None and high is not None:
         parts.append(line(x(low), 16, x(high), 16, "interval"))
-    parts.append(element("circle", cx=x(measurement.value), cy=16, r=5, class_="dot"))
+        parts += [line(x(end), 12, x(end), 20, "interval") for end in (low, high)]
+    parts.append(element("circle", cx=x(measurement.value), cy=16, r=4.5, class_="dot"))
     return element("svg", *parts, viewBox="0 0 180 32", class_="against", aria_hidden="true", focusable="false")

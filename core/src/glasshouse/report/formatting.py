@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,10 +25,10 @@ _BOUND_WORDS = {"min": "at least", "max": "at most", "above": "more than", "belo
 
 
 def show_number(value: float | None) -> str:
-    """A number with about three decimals below 1, fewer above, and as many more as keep it from becoming a whole one.
+    """A number with three decimals, fewer above 10, and as many more as keep it from becoming a whole one.
 
-    >>> [show_number(x) for x in (0.25, 0.9997, 1, 0.9999999, 0.00002, 1234.5, None)]
-    ['0.250', '0.9997', '1', '>0.9999', '2.0e-05', '1,234', '–']
+    >>> [show_number(x) for x in (0.25, 0.0036, 0.9997, 1, 0.9999999, 0.00002, 1234.5, None)]
+    ['0.250', '0.0036', '0.9997', '1', '>0.9999', '2.0e-05', '1,234', '–']
     """
     if value is None:
         return NOTHING
@@ -36,12 +37,14 @@ def show_number(value: float | None) -> str:
     size = abs(value)
     if size >= 10:
         return f"{value:,.0f}" if size >= 1000 else f"{value:.{1 if size >= 100 else 2}f}"
-    for decimals in (3, 4, 5):
+    if size < 1e-4:
+        return f"{value:.1e}"
+    # three decimals, or the two digits that count below 0.01
+    enough = max(3, 1 - math.floor(math.log10(size)))
+    for decimals in (enough, 4, 5):
         text = f"{value:.{decimals}f}"
         if not float(text).is_integer():
             return text
-    if size < 0.5:
-        return f"{value:.1e}"
     if size < 1:
         return ">0.9999" if value > 0 else "<-0.9999"
     return f"{value:.8g}"
@@ -138,7 +141,7 @@ def show_about(measurement: Measurement) -> str:
         parts.append("between groups of " + " × ".join(measurement.over))
     if measurement.output is not None:
         parts.append(f"output: {measurement.output}")
-    parts += [f"{name.replace('_', ' ')}: {show_cell(value)}" for name, value in measurement.parameters.items()]
+    parts += [f"{name.replace('_', ' ')}: {show_cell(value, 'g')}" for name, value in measurement.parameters.items()]
     return ", ".join(parts) or "everyone"
 
 

@@ -33,9 +33,9 @@ FINDING_WORDS: Mapping[FindingVerdict, str] = {
     "info": "For information",
 }
 VERDICT_WORDS: Mapping[Verdict, str] = {
-    "fail": "Not held",
-    "insufficient_evidence": "Not enough evidence",
-    "pass": "Held",
+    "fail": "The policy is not held",
+    "insufficient_evidence": "Not enough evidence to say that the policy is held",
+    "pass": "The policy is held",
     "not_judged": "Not judged",
 }
 FAMILY_TITLES: Mapping[str, str] = {
@@ -129,6 +129,8 @@ class Part:
     title: str
     result: AuditResult | None
     text: str
+    options: tuple[Fact, ...]
+    """What an audit ran with."""
     notes: tuple[str, ...]
     readings: tuple[Reading, ...]
     tables: tuple[Grid, ...]
@@ -157,9 +159,6 @@ class Page:
     """All that a report says, in the order in which it is read."""
 
     title: str
-    model: str
-    data: str
-    created: str
     verdict: Verdict
     verdict_words: str
     summary: str
@@ -183,18 +182,14 @@ def build_page(record: Record) -> Page:
     judged = sorted((_judged(finding, readings) for finding in record.findings), key=_importance)
     unapplied = [one for one in judged if one.finding.verdict == "info" and one.reading is None]
     deciding = tuple(one for one in judged if one.finding.verdict != "info")
-    model: Mapping[str, Any] = run["model"] or {"name": "predictions alone"}
     return Page(
         title=run["name"],
-        model=model["name"],
-        data=run["data"]["name"],
-        created=show_time(run["created"]),
         verdict=record.verdict,
         verdict_words=VERDICT_WORDS[record.verdict],
-        summary=_summary(deciding),
+        summary=_summary(deciding, str(run["config"].get("policy", ""))),
         findings=deciding,
         informative=tuple(one for one in judged if one.finding.verdict == "info" and one.reading is not None),
-        facts=_facts(run, model),
+        facts=_facts(run),
         chapters=_chapters(record, readings),
         not_covered=_not_covered(record, unapplied),
         readings=tuple(readings.values()),
@@ -229,7 +224,7 @@ def _importance(judged: Judged) -> tuple[int, int]:
     return _ORDER.index(judged.finding.verdict), SEVERITIES.index(judged.finding.severity)
 
 
-def _summary(findings: Sequence[Judged]) -> str:
+def _summary(findings: Sequence[Judged], policy: str) -> str:
     """What the verdicts amount to, in a sentence or two."""
     if not findings:
         return "No rule of the policy decided anything: the numbers below stand without a judgement."
@@ -240,7 +235,7 @@ def _summary(findings: Sequence[Judged]) -> str:
         f"{numbers['pass']} held" if numbers["pass"] else "",
     ]
     total = f"{len(findings)} judgement{'s' if len(findings) != 1 else ''}"
-    return f"{total} by the policy: {show_list(part for part in parts if part)}."
+    return f"{total} by the policy '{policy}': {show_list(part for part in parts if part)}."
 
 
 def _not_covered(record: Record, unapplied: Iterable[Judged]) -> tuple[NotCovered, ...]:
@@ -278,6 +273,7 @@ def _audit_part(result: AuditResult, readings: Mapping[str, Reading], numbers: I
         title=show_name(result.name),
         result=result,
         text=result.reason or "",
+        options=tuple(Fact(label=show_name(fact.label), value=fact.value) for fact in _flat(result.parameters)),
         notes=tuple(result.notes),
         readings=tuple(readings[measurement_id(result.name, measurement)] for measurement in whole),
         tables=tuple(grid(table) for table in result.tables),
@@ -291,6 +287,7 @@ def _section_part(section: Section, at: int, numbers: Iterable[int]) -> Part:
         title=section.title,
         result=None,
         text=section.text,
+        options=(),
         notes=(),
         readings=(),
         tables=tuple(grid(table) for table in section.tables),
@@ -328,7 +325,10 @@ def _reading(audit: str, measurement: Measurement, number: int) -> Reading:
 
 def grid(table: Table) -> Grid:
     """A table's cells in words, each column under its own format."""
-    heads = tuple(f"{column.name} ({column.unit})" if column.unit else column.name for column in table.columns)
+    names = [column.name.replace("_", " ") for column in table.columns]
+    heads = tuple(
+        f"{name} ({column.unit})" if column.unit else name for name, column in zip(names, table.columns, strict=True)
+    )
     numeric = tuple(
         any(isinstance(row[at], (int, float)) and not isinstance(row[at], bool) for row in table.rows)
         for at in range(len(table.columns))
@@ -343,8 +343,9 @@ def grid(table: Table) -> Grid:
 # ---------------------------------------------------------------- facts
 
 
-def _facts(run: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[Fact, ...]:
+def _facts(run: Mapping[str, Any]) -> tuple[Fact, ...]:
     data, config = run["data"], run["config"]
+    model: Mapping[str, Any] = run["model"] or {"name": "predictions alone"}
     target = data["target"]
     parameters = model.get("parameters")
     split = config.get("evaluate_on", "test")
@@ -354,10 +355,7 @@ def _facts(run: Mapping[str, Any], model: Mapping[str, Any]) -> tuple[Fact, ...]
         ("Data", data["name"] + (" (synthetic)" if data.get("synthetic") else "")),
         ("Predicts", _target(target)),
         ("Judged on", f"{split} split" + (f", {rows:,} rows" if rows is not None else "")),
-        ("Policy", str(config.get("policy", NOTHING))),
-        ("Seed", NOTHING if run["seed"] is None else str(run["seed"])),
         ("Made", show_time(run["created"])),
-        ("Run", run["id"]),
     ]
     return tuple(Fact(label=label, value=value) for label, value in facts)
 
@@ -449,8 +447,12 @@ def _flat(value: Any, name: str = "") -> Iterable[Fact]:
     elif isinstance(value, list) and not name:
         yield from (Fact(label=str(item), value="") for item in value)
     else:
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else NOTHING if value is None else str(value)
-        yield Fact(label=name, value=shown or NOTHING)
+        items = value if isinstance(value, (list, tuple)) else [] if isinstance(value, Mapping) else [value]
+        yield Fact(label=name, value=", ".join(map(_plain, items)) or NOTHING)
+
+
+def _plain(value: Any) -> str:
+    return show_cell(value) if isinstance(value, bool) or value is None else str(value)
 
 
 def _anchor(name: str) -> str:

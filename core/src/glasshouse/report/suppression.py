@@ -53,7 +53,7 @@ def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
         sections=tuple(
             replace(
                 section,
-                tables=tuple(_table(table, limit) for table in section.tables),
+                tables=tuple(_table(table, Hidden(), limit) for table in section.tables),
                 figures=tuple(_figure(figure, Hidden(), limit) for figure in section.figures),
             )
             for section in record.sections
@@ -64,8 +64,9 @@ def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
 def hide(sizes: Mapping[Labels, int], limit: int) -> Hidden:
     """Find the small cells, and further ones until no line gives a small cell away.
 
-    A line is the set of cells that differ in one label alone: the levels of an attribute, or those of one attribute
-    within one level of another. A line with hidden cells needs two of them at least, `limit` people in all.
+    A line is the set of cells that differ in one label alone, the levels of an attribute or those of one attribute
+    within one level of another, which add up to a total. Where the total is known, a line with hidden cells needs two
+    of them at least, `limit` people in all; where the total is hidden itself, one cell must be, or it could be summed.
     """
     small = {labels for labels, size in sizes.items() if 0 < size < limit}
     hidden = set(small)
@@ -73,9 +74,13 @@ def hide(sizes: Mapping[Labels, int], limit: int) -> Hidden:
     grown = True
     while grown:
         grown = False
-        for line in lines:
+        for total, line in lines:
             inside = [labels for labels in line if labels in hidden]
-            if not inside or (len(inside) > 1 and sum(sizes[labels] for labels in inside) >= limit):
+            if total in hidden:
+                safe = bool(inside)
+            else:
+                safe = not inside or (len(inside) > 1 and sum(sizes[labels] for labels in inside) >= limit)
+            if safe:
                 continue
             others = sorted((sizes[labels], sorted(labels), labels) for labels in line if labels not in hidden)
             if others:
@@ -84,14 +89,16 @@ def hide(sizes: Mapping[Labels, int], limit: int) -> Hidden:
     return Hidden(small=frozenset(small), withheld=frozenset(hidden - small))
 
 
-def _lines(sizes: Mapping[Labels, int]) -> Iterable[list[Labels]]:
+def _lines(sizes: Mapping[Labels, int]) -> Iterable[tuple[Labels, list[Labels]]]:
+    """Every line, with the labels that its cells share: those of the total."""
+
     def place(pair: tuple[Labels, tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
         labels, (attribute, _) = pair
         return attribute, sorted(label for label in labels if label[0] != attribute)
 
     occupied = [(labels, label) for labels, size in sizes.items() if size for label in labels]
-    for _, line in groupby(sorted(occupied, key=place), key=place):
-        yield [labels for labels, _ in line]
+    for (_, shared), line in groupby(sorted(occupied, key=place), key=place):
+        yield frozenset(shared), [labels for labels, _ in line]
 
 
 def _audit(result: AuditResult, limit: int) -> AuditResult:
@@ -105,7 +112,7 @@ def _audit(result: AuditResult, limit: int) -> AuditResult:
     return replace(
         result,
         measurements=tuple(_measurement(measurement, hidden, limit) for measurement in result.measurements),
-        tables=tuple(_table(table, limit) for table in result.tables),
+        tables=tuple(_table(table, hidden, limit) for table in result.tables),
         figures=tuple(_figure(figure, hidden, limit) for figure in result.figures),
     )
 
@@ -117,8 +124,12 @@ def _counted(measurement: Measurement) -> int:
 def _measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measurement:
     labels = frozenset(measurement.group.items())
     if not labels:
-        return measurement
-    if labels in hidden.small or (measurement.n is not None and 0 < measurement.n < limit):
+        # a difference between two groups names them among its parameters
+        named = {str(value) for value in measurement.parameters.values()}
+        about = (small for small in hidden.small if {a for a, _ in small} == set(measurement.over))
+        if not any(named & _spellings(small) for small in about):
+            return measurement
+    if not labels or labels in hidden.small or (measurement.n is not None and 0 < measurement.n < limit):
         return replace(measurement, value=None, low=None, high=None, n=None, undefined=suppressed(limit))
     if labels in hidden.withheld:
         if measurement.name == "count":
@@ -127,7 +138,8 @@ def _measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measur
     return measurement
 
 
-def _table(table: Table, limit: int) -> Table:
+def _table(table: Table, groups: Hidden, limit: int) -> Table:
+    """The table without its small rows; `groups` are those of its audit, whose counts must not return."""
     names = [column.name for column in table.columns]
     if table.count_column not in names:
         return table
@@ -136,6 +148,7 @@ def _table(table: Table, limit: int) -> Table:
     counts = [row[at] for row in table.rows]
     sizes = {key: int(count) for key, count in zip(labels, counts, strict=True) if isinstance(count, (int, float))}
     hidden = hide(sizes, limit)
+    elsewhere = {name for labels in groups.withheld for name in _spellings(labels)}
 
     def shown(key: Labels, row: tuple[Cell, ...]) -> tuple[Cell, ...]:
         if key in hidden.small:
@@ -143,7 +156,9 @@ def _table(table: Table, limit: int) -> Table:
                 suppressed(limit) if position == at else cell if isinstance(cell, str) else "suppressed"
                 for position, cell in enumerate(row)
             )
-        if key in hidden.withheld:  # with its other whole numbers, which are counts of parts of it
+        if key in hidden.withheld or any(
+            label in elsewhere for _, label in key
+        ):  # with its other whole numbers, which are counts of parts of it
             return tuple(
                 WITHHELD if isinstance(cell, int) or position == at else cell for position, cell in enumerate(row)
             )

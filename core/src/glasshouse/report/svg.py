@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-CHARACTER = 6.4  # mean width of a character at the 12 pixels that figures use
+CHARACTER = 7.0  # of a wide font's mean character at the 12 pixels that figures use
 
 
 def element(tag: str, *content: str, **attributes: str | float | None) -> Markup:
