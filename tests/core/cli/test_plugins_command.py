@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import sys
+
 import pytest
 
 from glasshouse.commands import doctor as doctor_module
@@ -204,3 +208,23 @@ def test_actions_are_listed_when_one_is_missing(glasshouse):
     done = glasshouse("plugins")
     assert done.code == 2
     assert "list | show NAME | doctor" in done.err
+
+
+def test_list_on_a_terminal_is_drawn_and_shows_what_plugins_wrote_as_it_is(site):
+    site.install("red-lab", {"red_lab.py": LAB["lab/__init__.py"].replace("our own", "[red]our own[/red]")})
+    seen = []
+
+    def keep(descriptor: int) -> bytes:
+        seen.append(os.read(descriptor, 65536))
+        return seen[-1]
+
+    with open(os.devnull, "wb") as nowhere, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pty, "STDOUT_FILENO", nowhere.fileno())
+        patch.setenv("COLUMNS", "120")
+        patch.setenv("TERM", "xterm")
+        patch.setenv("GLASSHOUSE_LOAD_PLUGINS", "red-lab")
+        status = pty.spawn([sys.executable, "-m", "glasshouse", "plugins", "list", "--kind", "model"], keep)
+    text = b"".join(seen).decode()
+    assert status == 0
+    assert "─────" in text
+    assert "[red]our own[/red]" in text
