@@ -22,6 +22,7 @@ from glasshouse_audits.explain.importance import (
 )
 from glasshouse_audits.explain.integrated_gradients import integrated_gradients
 from glasshouse_audits.explain.shapley import CoalitionGame, shapley_values
+from glasshouse_audits.options import whole_number
 
 if TYPE_CHECKING:
     from glasshouse import ModelHandle
@@ -62,12 +63,9 @@ class FeatureAttributionAudit:
     """
 
     def __init__(self, *, rows: int = 200, background: int = 100, permutations: int = 8) -> None:
-        for name, value in (("rows", rows), ("background", background), ("permutations", permutations)):
-            if value < 1:
-                raise UserError("audit 'feature_attribution'", f"{name} is {value}; expected a whole number >= 1.")
-        self.rows = rows
-        self.background = background
-        self.permutations = permutations
+        self.rows = whole_number("feature_attribution", "rows", rows, least=1)
+        self.background = whole_number("feature_attribution", "background", background, least=1)
+        self.permutations = whole_number("feature_attribution", "permutations", permutations, least=1)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Explain a sample of the evaluated split.
@@ -116,7 +114,8 @@ class FeatureAttributionAudit:
         """Rows to explain, background rows, and the split that the latter come from; float32 on the CPU."""
         assert evidence.inputs is not None
         rng = np.random.default_rng(evidence.seed)
-        reference = "train" if "train" in evidence.predictions else evidence.evaluate_on
+        trained = "train" in evidence.predictions or evidence.info.rows.get("train", 0) > 0
+        reference = "train" if trained else evidence.evaluate_on
         drawn = []
         for split, wanted in ((evidence.evaluate_on, self.rows), (reference, self.background)):
             x = evidence.inputs(split)

@@ -11,8 +11,8 @@ from glasshouse import AuditResult, Evidence, Figure, Groups, Measurement, Predi
 from glasshouse.statistics import GroupCounts, count, gap, group_rates
 
 from glasshouse_audits.fairness import classification, crosscheck, regression, tables
+from glasshouse_audits.options import switch, whole_number
 
-_WHO = "audit 'fairness'"
 # A multiclass target is looked at one class against the rest, for this many classes at most.
 _MOST_CLASSES = 20
 # Figures for more classes than these would bury the report.
@@ -38,13 +38,10 @@ class FairnessAudit:
         replicates: int = 1000,
         permutations: int = 999,
     ) -> None:
-        for name, value in (("replicates", replicates), ("permutations", permutations)):
-            if value < 99:
-                raise UserError(_WHO, f"{name} is {value}; expected a whole number >= 99.")
-        self.intersections = intersections
-        self.cross_check = cross_check
-        self.replicates = replicates
-        self.permutations = permutations
+        self.intersections = switch("fairness", "intersections", intersections)
+        self.cross_check = switch("fairness", "cross_check", cross_check)
+        self.replicates = whole_number("fairness", "replicates", replicates, least=100)
+        self.permutations = whole_number("fairness", "permutations", permutations, least=99)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Measure the evaluated split.
@@ -56,7 +53,7 @@ class FairnessAudit:
         bad = int(np.count_nonzero(~np.isfinite(predictions.scores).all(axis=1)))
         if bad:
             raise UserError(
-                _WHO,
+                "audit 'fairness'",
                 f"expected finite scores; {bad} of {len(predictions)} rows of the {predictions.split} split have NaN "
                 "or infinite ones.",
                 "Look at the training: has its loss diverged?",
@@ -93,6 +90,13 @@ class FairnessAudit:
         shown: list[Table] = []
         figures: list[Figure] = []
         notes = _about(target.kind, [target.classes[k] for k in positives], len(target.classes))
+        if predictions.weights is None:
+            notes.append(
+                f"Differences between pairs of groups: {self.replicates} bootstrap replicates of the count table, "
+                "which is the bootstrap over rows."
+            )
+        else:
+            notes.append("Rows are weighted: pairs of groups have Newcombe intervals, and gaps no p-value.")
         for attributes in together:
             table = count(
                 attributes,

@@ -6,6 +6,7 @@ import numpy as np
 from glasshouse import AuditResult, Evidence, Figure, Measurement, Predictions, Table, UserError
 from glasshouse.statistics import roc_curve
 
+from glasshouse_audits.options import whole_number
 from glasshouse_audits.performance import classification, figures, regression
 
 # Beyond these a matrix or a bundle of curves can no longer be read.
@@ -21,9 +22,7 @@ class PerformanceAudit:
     """
 
     def __init__(self, *, replicates: int = 1000) -> None:
-        if replicates < 100:
-            raise UserError("audit 'performance'", f"replicates is {replicates}; expected a whole number >= 100.")
-        self.replicates = replicates
+        self.replicates = whole_number("performance", "replicates", replicates, least=100)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Measure the evaluated split.

@@ -10,6 +10,7 @@ from glasshouse import AuditResult, Evidence, Figure, Measurement, Predictions, 
 from glasshouse.statistics import RocCurve, roc_auc, roc_curve
 from numpy.typing import NDArray
 
+from glasshouse_audits.options import whole_number
 from glasshouse_audits.privacy.null import PermutationNull, auc_under_permutation
 from glasshouse_audits.privacy.threshold_attack import (
     Rows,
@@ -33,9 +34,7 @@ class MembershipInferenceAudit:
     """
 
     def __init__(self, *, permutations: int = 999) -> None:
-        if permutations < 99:
-            raise UserError(_WHO, f"permutations is {permutations}; expected a whole number >= 99.")
-        self.permutations = permutations
+        self.permutations = whole_number("membership_inference", "permutations", permutations, least=99)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Attack the model with the losses of the training and the evaluated split.

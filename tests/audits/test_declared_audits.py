@@ -1,0 +1,73 @@
+"""What the declarations promise of each audit holds for the class behind it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+from glasshouse import UserError
+from glasshouse.evidence import why_not
+from glasshouse_audits.declarations import glasshouse_audits
+
+DECLARED = {plugin.name: plugin for plugin in glasshouse_audits()}
+
+
+def load(name: str) -> type:
+    module, attribute = DECLARED[name].target.split(":")
+    return getattr(import_module(module), attribute)
+
+
+@pytest.fixture(scope="module")
+def network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Linear(2, 1)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_an_audit_says_who_it_is_and_with_which_options(
+    name, network, tabular_evidence, binary_target, make_predictions
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    whole = tabular_evidence(network, binary_target, {"a": 1, "b": 1}, train=x, test=x, targets=rng.integers(0, 2, 60))
+    groups = {"sex": (("F", "M"), rng.integers(0, 2, 60))}
+    losses = rng.exponential(size=60)
+    for split in ("train", "test"):
+        whole.predictions[split] = make_predictions(
+            binary_target,
+            whole.predictions[split].scores,
+            whole.predictions[split].targets,
+            split=split,
+            groups=groups,
+            losses=losses,
+        )
+    assert why_not(DECLARED[name], whole) is None
+    result = load(name)().measure(whole)
+    assert (result.name, result.family, result.status) == (name, DECLARED[name].family, "completed")
+    parameters = inspect.signature(load(name)).parameters
+    assert result.parameters == {option: parameter.default for option, parameter in parameters.items()}
+    assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
+    identifiers = [measurement.id for measurement in result.measurements]
+    assert len(identifiers) == len(set(identifiers)) > 0
+    for figure in result.figures:  # plain numbers and strings, nothing infinite or NaN
+        json.dumps(dict(figure.data), allow_nan=False)
+    for table in result.tables:
+        json.dumps(table.rows, allow_nan=False)
+        assert table.count_column is None or table.count_column in {column.name for column in table.columns}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "many", True])
+def test_options_of_the_wrong_type_or_size_are_refused(name, wrong) -> None:
+    for option, parameter in inspect.signature(load(name)).parameters.items():
+        if isinstance(parameter.default, bool):
+            if wrong is not True:
+                with pytest.raises(UserError, match=f"audit '{name}': {option} is .*; expected true or false"):
+                    load(name)(**{option: wrong})
+            continue
+        with pytest.raises(UserError, match=f"audit '{name}': {option} is .*; expected a whole number >= "):
+            load(name)(**{option: wrong})
