@@ -37,10 +37,16 @@ class Target:
     """Class names in the order of their codes; empty for regression. Binary: (negative, positive)."""
     favourable: str | None = None
     """The class that is good for the person concerned; None where there is none. Binary default: the second class."""
+    center: float = 0.0
+    """Regression: mean of the training targets, in their own units."""
+    scale: float = 1.0
+    """Regression: standard deviation of the training targets, so that a network's output may be of order one."""
 
     def __post_init__(self) -> None:
         if self.kind == "regression" and self.classes:
             raise ValueError("a regression target has no classes")
+        if not self.scale > 0:
+            raise ValueError(f"the scale of a target is above 0, got {self.scale}")
         if self.kind == "binary" and len(self.classes) != 2:
             raise ValueError(f"a binary target has two classes, got {self.classes}")
         if self.kind in ("multiclass", "multilabel") and not self.classes:

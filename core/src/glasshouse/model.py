@@ -48,8 +48,8 @@ class ModelHandle:
 
     @property
     def output_kind(self) -> OutputKind:
-        """What `outputs` returns: logits, probabilities or values."""
-        return output_kind(self.module, self.info.target)
+        """What `outputs` returns: logits, probabilities, values or standardized values."""
+        return output_kind(self.lightning_module, self.info.target)
 
     @property
     def device(self) -> torch.device:

@@ -1,12 +1,13 @@
 """From a network's raw output to scores and losses: pure functions on tensors.
 
-A network's output has a *kind*: ``logits`` (any real number), ``probabilities`` (already in [0, 1]) or ``values``
-(regression). Binary networks may have one output (the positive class) or two.
+A network's output has a *kind*: ``logits`` (any real number), ``probabilities`` (already in [0, 1]), ``values``
+(regression, in the target's units) or ``standardized`` (regression, in standard deviations of the training targets from
+their mean). Binary networks may have one output (the positive class) or two.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import Tensor
 from glasshouse.data import Target
 from glasshouse.errors import UserError
 
-OutputKind = Literal["logits", "probabilities", "values"]
+OutputKind = Literal["logits", "probabilities", "values", "standardized"]
 
 # Keeps log(p) finite for networks that return probabilities; torch clamps BCE's logarithm at -100 likewise.
 _TINY = 1e-12
@@ -26,12 +27,22 @@ def output_kind(network: torch.nn.Module, target: Target) -> OutputKind:
     declared = getattr(network, "output_kind", None)
     if declared is None:
         return "values" if target.kind == "regression" else "logits"
-    if declared not in ("logits", "probabilities", "values"):
+    if declared not in get_args(OutputKind):
         raise UserError(
             f"model '{type(network).__name__}'",
-            f"output_kind is {declared!r}; expected logits, probabilities or values.",
+            f"output_kind is {declared!r}; expected one of {', '.join(get_args(OutputKind))}.",
         )
     return declared  # type: ignore[no-any-return]
+
+
+def trained_output_kind(network: torch.nn.Module, target: Target) -> OutputKind:
+    """The same for a network that we train: without its own word, a regression is learned in standardized units.
+
+    Targets of 25 to 346 are out of reach of a network that starts near 0 and takes steps of 0.003.
+    """
+    if target.kind == "regression" and getattr(network, "output_kind", None) is None:
+        return "standardized"
+    return output_kind(network, target)
 
 
 def as_columns(raw: Tensor, target: Target) -> Tensor:
@@ -55,6 +66,8 @@ def as_columns(raw: Tensor, target: Target) -> Tensor:
 def to_scores(raw: Tensor, target: Target, kind: OutputKind) -> Tensor:
     """Scores as `Predictions.scores` holds them: (n, K) probabilities or (n, 1) values; differentiable."""
     columns = as_columns(raw, target)
+    if kind == "standardized":
+        return columns * target.scale + target.center
     if target.kind == "regression" or kind == "values":
         return columns
     if target.kind == "multilabel":
@@ -71,7 +84,7 @@ def loss_per_row(raw: Tensor, y: Tensor, target: Target, kind: OutputKind) -> Te
     """Cross-entropy in nats (summed over labels for multilabel) or squared error; shape (n,)."""
     columns = as_columns(raw, target)
     if target.kind == "regression":
-        return (columns[:, 0] - y.to(columns.dtype)).square()
+        return (to_scores(columns, target, kind)[:, 0] - y.to(columns.dtype)).square()
     if target.kind == "multilabel":
         truth = y.to(columns.dtype)
         if kind == "probabilities":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -104,6 +105,9 @@ class TabularDataModule(LightningDataModule):
         if target.classes and len(np.unique(y[rows["train"]])) < 2:
             only = target.classes[int(y[rows["train"][0]])]
             raise UserError(self.who, f"the training split holds one class of '{target.name}' alone: '{only}'.")
+        if target.kind == "regression":
+            known = y[rows["train"]].astype(np.float64)
+            target = replace(target, center=float(known.mean()), scale=float(known.std()) or 1.0)
         groups = {s.name: code_sensitive(s, columns[s.column], who=self.who) for s in table.sensitive}
         encoder = TableEncoder.fit(columns, features, rows["train"], who=self.who)
         codes = np.stack([g.codes for g in groups.values()], axis=1) if groups else np.empty((len(y), 0), np.int32)

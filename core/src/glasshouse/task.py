@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from glasshouse.data import Batch, Target
 from glasshouse.errors import UserError
-from glasshouse.outputs import as_columns, loss_per_row, output_kind, to_scores
+from glasshouse.outputs import as_columns, loss_per_row, to_scores, trained_output_kind
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
@@ -34,7 +34,9 @@ class Task(LightningModule):
         super().__init__()
         self.network = network
         self.target = target
-        self.output_kind = output_kind(network, target)
+        self.output_kind = trained_output_kind(network, target)
+        # A squared error in the target's own units would scale the gradients with the square of those units.
+        self._loss_unit = target.scale**2 if self.output_kind == "standardized" else 1.0
         self.optimizer_factory: OptimizerFactory | None = None
         self.scheduler: SchedulerChoice | None = None
         self._sums: dict[str, Tensor] = {}
@@ -49,7 +51,7 @@ class Task(LightningModule):
         self._add("train_loss", loss.detach() * len(y), len(y))
         if (batch_idx + 1) % max(1, self.trainer.log_every_n_steps) == 0:
             self.log("train_loss_step", loss.detach(), batch_size=len(y))
-        return loss
+        return loss if self._loss_unit == 1.0 else loss / self._loss_unit
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self._evaluate(batch, "validate")
@@ -151,9 +153,7 @@ def configure_optimizers(module: Any) -> Any:
     """`configure_optimizers` of a module that carries `optimizer_factory` and, perhaps, `scheduler`."""
     parameters = [p for p in module.parameters() if p.requires_grad]
     if module.optimizer_factory is None:
-        raise UserError(
-            "optimizer", "none is given, and the model configures none itself.", "Set `optimizer: adamw`."
-        )
+        raise UserError("optimizer", "none is given, and the model configures none itself.", "Set `optimizer: adamw`.")
     optimizer = module.optimizer_factory(parameters)
     if module.scheduler is None:
         return optimizer
