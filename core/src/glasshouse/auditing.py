@@ -29,7 +29,7 @@ def choose_audits(registry: Registry, asked: Sequence[Choice] | None) -> list[Ch
         UserError: for an unknown audit, or an option that an audit does not have.
     """
     if asked is None:
-        return [Choice(component.name) for component in registry.components("audit")]
+        return [Choice(registry.shortest_name(component)) for component in registry.components("audit")]
     for choice in asked:
         cls = registry.load(registry.find("audit", choice.name))
         accepted = inspect.signature(cls).parameters
