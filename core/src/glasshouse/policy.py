@@ -117,6 +117,7 @@ def _apply(rule: Rule, result: AuditResult | None) -> list[Finding]:
 
 
 def _crashed(result: AuditResult) -> Finding:
+    reason = (result.reason or "No reason is known").rstrip(".")
     return Finding(
         title=f"The audit '{result.name}' ended in error",
         verdict="insufficient_evidence",
@@ -124,7 +125,7 @@ def _crashed(result: AuditResult) -> Finding:
         audit=result.name,
         measurement=None,
         threshold=None,
-        explanation=f"{(result.reason or 'No reason is known').rstrip('.')}. What it was to measure is not known, so no rule about it can hold.",
+        explanation=f"{reason}. What it was to measure is not known, so no rule about it can hold.",
     )
 
 

@@ -36,7 +36,8 @@ def show_number(value: float | None) -> str:
         return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
     size = abs(value)
     if size >= 10:
-        return f"{value:,.0f}" if size >= 1000 else f"{value:.{1 if size >= 100 else 2}f}"
+        text = f"{value:,.0f}" if size >= 1000 else f"{value:.{1 if size >= 100 else 2}f}"
+        return repr(float(value)) if float(text.replace(",", "")) in (-100, 100) else text
     if size < 1e-4:
         return f"{value:.1e}"
     # three decimals, or the two digits that count below 0.01
@@ -47,7 +48,7 @@ def show_number(value: float | None) -> str:
             return text
     if size < 1:
         return ">0.9999" if value > 0 else "<-0.9999"
-    return f"{value:.8g}"
+    return repr(float(value))
 
 
 def show_formatted(value: float, spec: str) -> str:
