@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glasshouse import DataPlugin, ModelPlugin, OptimizerPlugin, SchedulerPlugin, hookimpl
+from glasshouse import DataPlugin, ModelPlugin, OptimizerPlugin, SchedulerPlugin, TechniquePlugin, hookimpl
 
 
 @hookimpl
@@ -72,3 +72,12 @@ def glasshouse_lr_schedulers() -> Iterator[SchedulerPlugin]:
         name="warmup_cosine", target=f"{schedules}:WarmupCosine", summary="linear warm-up, then cosine", interval="step"
     )
     yield SchedulerPlugin(name="plateau", target=f"{schedules}:Plateau", summary="lower the rate when loss stalls")
+
+
+@hookimpl
+def glasshouse_techniques() -> Iterator[TechniquePlugin]:
+    yield TechniquePlugin(
+        name="early_stopping",
+        target="glasshouse_plugins.techniques.early_stopping:EarlyStopping",
+        summary="end training when the validation loss no longer falls",
+    )
