@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn.metrics as sm
-from glasshouse.statistics import brier_score, expected_calibration_error, log_loss, reliability_curve
+from glasshouse.statistics import brier_score, expected_calibration_error, log_loss, reliability_curve, wilson
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -89,6 +89,14 @@ def test_proper_scores_are_scikit_learns(found, weighted) -> None:
     assert log_loss(y, p, weights=weights).value == pytest.approx(
         sm.log_loss(y, p, sample_weight=weights, labels=[0, 1]), rel=1e-9
     )
+
+
+def test_unequal_weights_count_for_fewer_rows() -> None:
+    """One bin, weights 1, 1 and 4: effective rows 36 / 18 = 2, of which the positives' share is 5 / 6."""
+    curve = reliability_curve([1, 0, 1], [0.3, 0.3, 0.3], bins=1, weights=[1, 1, 4])
+    assert curve.observed[0] == pytest.approx(5 / 6)
+    expected = wilson(2 * 5 / 6, 2).item()
+    assert (curve.intervals.low[0], curve.intervals.high[0]) == pytest.approx((expected.low, expected.high))
 
 
 def test_several_classes() -> None:

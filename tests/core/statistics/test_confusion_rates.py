@@ -145,6 +145,13 @@ def test_rounding_of_weights_neither_leaves_the_unit_interval_nor_fills_an_empty
     assert rate(cells, "true_positive_rate", positive=empty // 3).undefined() is not None
 
 
+def test_all_right_is_an_accuracy_of_exactly_one_whatever_the_weights() -> None:
+    """Sums of the same weights in another order can differ in the last digit, and leave the unit interval."""
+    cells = np.zeros((2000, 5, 5))
+    cells[:, range(5), range(5)] = np.random.default_rng(0).random((2000, 5))
+    assert np.all(rate(cells, "accuracy").values == 1.0)
+
+
 def test_replicates_by_groups_at_once() -> None:
     cells = np.random.default_rng(0).integers(0, 20, (5, 4, 3, 3))
     for name in RATES:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from glasshouse.predictions import Groups
 from glasshouse.statistics import GAPS, count, difference, gap, impact_ratios, ratio
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 
@@ -24,19 +24,22 @@ def table_of(y, p, codes, levels=("a", "b", "c"), weights=None):
 rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 2)), min_size=12, max_size=60)
 
 
-@given(rows, st.sampled_from(sorted(GAPS)), st.sampled_from(["between_groups", "to_overall"]))
-def test_named_gaps_are_fairlearns_where_every_rate_is_defined(rows, name, method) -> None:
+@settings(max_examples=10)
+@given(rows, st.sampled_from(["between_groups", "to_overall"]))
+def test_named_gaps_are_fairlearns_where_every_rate_is_defined(rows, method) -> None:
     y, p, g = np.asarray(rows).T
     assume(all(len(set(y[g == k])) == 2 for k in range(3)))
-    found = gap(table_of(y, p, g), name, method=method)
-    if found.undefined is not None:
-        assert "0 in every group" in found.undefined
-        return
-    expected = getattr(fm, name)(y, p, sensitive_features=g, method=method)
-    assert found.value == pytest.approx(expected, abs=1e-12)
-    assert found.left_out == ()
+    for name in GAPS:
+        found = gap(table_of(y, p, g), name, method=method)
+        if found.undefined is not None:
+            assert "0 in every group" in found.undefined
+            continue
+        expected = getattr(fm, name)(y, p, sensitive_features=g, method=method)
+        assert found.value == pytest.approx(expected, abs=1e-12)
+        assert found.left_out == ()
 
 
+@settings(max_examples=25)
 @given(rows, st.sampled_from(["between_groups", "to_overall"]))
 def test_any_rates_gap_is_that_of_a_metric_frame(rows, method) -> None:
     y, p, g = np.asarray(rows).T

@@ -79,6 +79,20 @@ def test_intervals_cover_their_level() -> None:
         assert hits / 2000 == pytest.approx(0.95, abs=0.02), measure.__name__
 
 
+def test_delta_method_agrees_with_the_jackknife() -> None:
+    """Standard errors on the log scale from leaving out one row at a time (Efron and Tibshirani 1993, chapter 11)."""
+    rng = np.random.default_rng(3)
+    f = rng.uniform(0, 3, size=600)
+    y = f + rng.normal(size=600) * (0.5 + f / 2)
+    kept = ~np.eye(600, dtype=bool)
+    for measure, back in ((root_mean_squared_error, np.asarray), (r2_score, lambda value: 1 - np.asarray(value))):
+        left_out = np.log(back([measure(y[rows], f[rows]).value for rows in kept]))
+        jackknife = np.sqrt(599 / 600 * np.sum((left_out - left_out.mean()) ** 2))
+        interval = measure(y, f).interval
+        half = abs(np.diff(np.log(back([interval.low, interval.high]))).item()) / 2
+        assert half == pytest.approx(stats.norm.ppf(0.975) * jackknife, rel=0.03)
+
+
 def test_degenerate_inputs() -> None:
     for measure in (mean_error, mean_absolute_error, root_mean_squared_error, r2_score):
         assert measure([], []).undefined == "no rows"

@@ -22,7 +22,8 @@ LISTED_GROUPS = 65_536
 that have rows: a dense table of many attributes would be mostly zeros and not fit in memory."""
 
 _BLOCK = 65_536
-"""Rows counted at a time: their combined codes stay in the processor's cache."""
+"""Rows counted at a time, so that their combined codes stay in the processor's cache; also the most cells counted so,
+since each block sums a whole table."""
 
 Cells = NDArray[Any]
 

@@ -72,7 +72,8 @@ def permutation_gap_test(
     rates of equalized odds are over disjoint rows and drawn independently. Undefined where the gap is.
 
     Raises:
-        ValueError: if the table is weighted, the name is not a gap, or its rate is not a proportion.
+        ValueError: if the table is weighted, the name is not a gap, or its rate is not a proportion, and for a
+            billion rows or more, which NumPy's hypergeometric draws do not take.
     """
     if table.weighted:
         raise ValueError("rows of different weight are not exchangeable; test an unweighted table")

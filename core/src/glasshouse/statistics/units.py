@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,15 +50,14 @@ def count_units(
     weight = np.ones(len(cell)) if weights is None else np.asarray(weights, dtype=np.float64)
     if clusters is None:
         distinct, code = np.unique(weight, return_inverse=True)
-        units, multiplicity = np.unique(cell * max(1, len(distinct)) + code, return_counts=True)
-        cell, weight = np.divmod(units, max(1, len(distinct)))[0], distinct[units % max(1, len(distinct))]
-        unit = np.arange(len(units))
+        pairs, multiplicity = np.unique(cell * len(distinct) + code, return_counts=True)
+        cell, code = np.divmod(pairs, max(1, len(distinct)))
+        unit, weight = np.arange(len(pairs)), distinct[code]
     else:
         members: NDArray[Any] = np.asarray(clusters)
         if members.shape != cell.shape:
             raise ValueError(f"clusters name one cluster a row, got {members.shape} for {len(cell)} rows")
         names, unit = np.unique(members, return_inverse=True)
         multiplicity = np.ones(len(names), dtype=np.int64)
-    shape = (len(multiplicity), math.prod(table.cells.shape))
-    sums = sparse.coo_array((weight, (unit, cell)), shape=shape).tocsr()
+    sums = sparse.coo_array((weight, (unit, cell)), shape=(len(multiplicity), table.cells.size)).tocsr()
     return UnitCounts(table=table, sums=sums, multiplicity=multiplicity)
