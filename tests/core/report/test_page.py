@@ -92,6 +92,18 @@ def test_a_record_of_nothing_can_be_rendered() -> None:
     assert "predictions alone" in render_html(empty)
 
 
+def test_options_and_configuration_are_told_by_their_path(page: Page) -> None:
+    options = {part.anchor: part.options for chapter in page.chapters for part in chapter.parts}
+    assert [(fact.label, fact.value) for fact in options["audit-fairness"]] == [
+        ("Bootstrap", "1000"),
+        ("Intersections", "yes"),
+    ]
+    assert options["audit-membership-inference"] == ()
+    configuration = {fact.label: fact.value for fact in page.provenance[-1].facts}
+    assert configuration["model.init_args.hidden"] == "64, 64"
+    assert configuration["audits[1].rows"] == "200"
+
+
 # ---------------------------------------------------------------- HTML
 
 

@@ -438,7 +438,7 @@ def _provenance(run: Mapping[str, Any]) -> tuple[Facts, ...]:
 
 def _flat(value: Any, name: str = "") -> Iterable[Fact]:
     """Nested values as one list of facts, named by their path."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping) and (value or not name):
         for key, item in value.items():
             yield from _flat(item, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
