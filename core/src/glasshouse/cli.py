@@ -36,6 +36,7 @@ COMMANDS = {
 OPTIONS = {
     "--plugin FILE.py": "add a plugin that is a single file; may be repeated",
     "--no-plugin NAME": "leave out a distribution, or one component as distribution/name; may be repeated",
+    "--allow PACKAGE": "let configurations name classes of this package, installed or here; may be repeated",
     "--debug": "show tracebacks",
 }
 """Taken by every command, before or after its word."""
@@ -45,19 +46,21 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     debug = False
     try:
-        rest, debug, files, blocked = split_options(sys.argv[1:] if argv is None else argv)
-        if files or blocked:
-            _use_plugins(files, blocked)
+        rest, debug, values = split_options(sys.argv[1:] if argv is None else argv)
+        _heed(values)
         code = _dispatch(rest)
         sys.stdout.flush()  # a reader that went away is noticed here, not in the interpreter's last breath
         return code
     except UserError as error:
         if debug:
             _print_traceback()
-        print(f"error: {error.who}: {error.problem}", file=sys.stderr)
+        # problems often quote other libraries, whose messages run over many lines
+        print(f"error: {error.who}: {' '.join(error.problem.split())}", file=sys.stderr)
         if error.remedy:
             print(f"       {error.remedy}", file=sys.stderr)
         return error.exit_code
+    except SystemExit as done:  # argparse, after --help or a usage error
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -71,8 +74,8 @@ def main(argv: list[str] | None = None) -> int:
         return DEFECT
 
 
-def split_options(argv: list[str]) -> tuple[list[str], bool, list[str], list[str]]:
-    """Take the options of every command out of the arguments: (rest, debug, files, blocked).
+def split_options(argv: list[str]) -> tuple[list[str], bool, dict[str, list[str]]]:
+    """Take the options of every command out of the arguments: (rest, debug, values by option).
 
     What follows ``--`` is left alone.
 
@@ -80,7 +83,7 @@ def split_options(argv: list[str]) -> tuple[list[str], bool, list[str], list[str
         UserError: if an option lacks its value.
     """
     rest: list[str] = []
-    values: dict[str, list[str]] = {"--plugin": [], "--no-plugin": []}
+    values: dict[str, list[str]] = {"--plugin": [], "--no-plugin": [], "--allow": []}
     debug = False
     tokens = iter(argv)
     for token in tokens:
@@ -96,15 +99,22 @@ def split_options(argv: list[str]) -> tuple[list[str], bool, list[str], list[str
             rest.append(token)
             if token == "--":
                 rest.extend(tokens)
-    return rest, debug, values["--plugin"], values["--no-plugin"]
+    return rest, debug, values
 
 
-def _use_plugins(files: list[str], blocked: list[str]) -> None:
-    from pathlib import Path
+def _heed(values: dict[str, list[str]]) -> None:
+    """Set up plugins and allowed packages; without such options nothing is imported here."""
+    if values["--plugin"] or values["--no-plugin"]:
+        from pathlib import Path
 
-    from glasshouse.plugins import Registry, set_registry
+        from glasshouse.plugins import Registry, set_registry
 
-    set_registry(Registry.from_environment(blocked=blocked, files=[Path(file) for file in files]))
+        files = [Path(file) for file in values["--plugin"]]
+        set_registry(Registry.from_environment(blocked=values["--no-plugin"], files=files))
+    if values["--allow"]:
+        from glasshouse.allowed import allow
+
+        allow(values["--allow"])
 
 
 def _dispatch(argv: list[str]) -> int:

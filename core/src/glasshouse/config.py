@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from glasshouse.errors import UserError
 
@@ -19,8 +19,8 @@ class RunOptions:
     """Parent folder; each run makes RUN_DIR/NAME/TIME-ID/."""
     techniques: list[str | dict[str, Any]] = field(default_factory=list)
     """Named callbacks that compose, e.g. early_stopping."""
-    evaluate_on: str = "test"
-    """The split that audits look at: train, validate or test."""
+    evaluate_on: Literal["train", "validate", "test"] = "test"
+    """The split that audits look at."""
     sensitive: list[str] | None = None
     """Sensitive attributes to audit by; all that the data declares where it is left out."""
     audits: list[str | dict[str, Any]] | None = None
@@ -39,13 +39,26 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.evaluate_on not in ("train", "validate", "test"):
             raise UserError(
-                "evaluate_on", f"expected train, validate or test, received {self.evaluate_on!r}.", "Set `evaluate_on:`."
+                "evaluate_on",
+                f"expected train, validate or test, received {self.evaluate_on!r}.",
+                "Set `evaluate_on:`.",
             )
         if self.small_group_limit < 0:
             raise UserError("small_group_limit", f"expected 0 or more, received {self.small_group_limit}.")
         for part in (self.name or "").split("/"):
             if part in (".", ".."):
                 raise UserError("name", f"{self.name!r} would leave the parent folder.", "Use letters and digits.")
+
+
+KEYS = (
+    *("seed_everything", "trainer", "model", "data", "optimizer", "lr_scheduler", "ckpt_path"),
+    *(each.name for each in fields(RunOptions)),
+    *("no_audits", "gate", "verbose", "weights_only", "return_predictions"),
+)
+"""Every key of a configuration; one YAML serves all commands, and each ignores the keys that are not its own."""
+
+LIST_KEYS = {"audits": "audit", "techniques": "technique", "report": "report_format"}
+"""Keys that list components by name -> kind of component."""
 
 
 @dataclass(frozen=True)

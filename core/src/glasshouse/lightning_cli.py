@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from glasshouse.early_checks import check
 from glasshouse.plugins import registry
-from glasshouse.short_names import check_files, resolve_arguments
+
 
 def main(command: str, argv: list[str]) -> int:
     """Parse and carry out `run`, `fit`, `validate`, `test` or `predict`.
@@ -15,8 +16,7 @@ def main(command: str, argv: list[str]) -> int:
         UserError: for input that cannot be used.
     """
     known = registry()
-    resolve_arguments(argv, known.class_path)
-    check_files(argv, known.class_path)
+    check(argv, known)
 
     from glasshouse.parser import GlasshouseCLI, restrict_imports
     from glasshouse.run import execute

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import inspect
-import os
-import re
+import logging
 from argparse import ArgumentError
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from jsonargparse import Namespace, get_loader, set_loader, set_parsing_settings
+import torch
+from jsonargparse import DefaultHelpFormatter, Namespace, get_loader, set_loader, set_parsing_settings
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, LRSchedulerTypeTuple
 from torch import nn
 from torch.optim import Optimizer
 
-from glasshouse.config import RunOptions
+from glasshouse.allowed import allowed_packages, make_importable
+from glasshouse.config import KEYS, RunOptions
+from glasshouse.config_files import place
 from glasshouse.data import SIZE_NAMES, DataInfo
 from glasshouse.errors import UserError
+from glasshouse.parse_errors import explain
 from glasshouse.plugins import registry
-from glasshouse.short_names import resolve_arguments, resolve_tree
-
-ALLOWED = ("torch", "pytorch_lightning", "lightning", "lightning_fabric", "torchmetrics", "glasshouse")
-"""Packages whose classes YAML may always name."""
+from glasshouse.short_names import KINDS, is_short, options, resolve_arguments, resolve_tree
 
 _MODE = "glasshouse"
 """Name of the YAML loader that resolves short names."""
@@ -29,29 +34,92 @@ _MODE = "glasshouse"
 _load_yaml = get_loader("yaml")
 
 
+class _WholeConfiguration(str):
+    """The text of a configuration file, told apart from the text of a single value, with the keys to leave out."""
+
+    foreign: frozenset[str] = frozenset()
+
+
 def _load(text: str, **kwargs: Any) -> Any:
-    return resolve_tree(_load_yaml(text, **kwargs), registry().class_path)
+    tree = _load_yaml(str(text), **kwargs)  # libyaml takes no subclass of str
+    if not isinstance(text, _WholeConfiguration):
+        return tree
+    return resolve_tree({key: tree[key] for key in tree or {} if key not in text.foreign}, class_path)
 
 
 set_loader(_MODE, _load)  # jsonargparse knows loaders by name, and refuses a parser whose loader is not there yet
 
 
+def class_path(kind: str, name: str) -> str:
+    """The class path of a short name, or of a class without its module as LightningCLI takes it (``Adam``).
+
+    A class name means torch's own where torch has one, else the component of that class. It never depends on what
+    happens to be imported already.
+
+    Raises:
+        UserError: for an unknown short name.
+    """
+    if is_short(name):
+        return registry().class_path(kind, name)
+    if kind == "lr_scheduler" and name == "ReduceLROnPlateau":
+        return "pytorch_lightning.cli.ReduceLROnPlateau"  # the one that takes `monitor`, as in Lightning's manual
+    torchs = {"optimizer": torch.optim, "lr_scheduler": torch.optim.lr_scheduler}.get(kind)
+    if torchs is not None and hasattr(torchs, name):
+        return f"{torchs.__name__}.{name}"
+    paths = [component.class_path for component in registry().components(kind)]
+    found = [path for path in paths if path.rpartition(".")[2] == name]
+    return found[0] if len(found) == 1 else name
+
+
+def shortest_name(path: str) -> str:
+    """What a user may write for a class path."""
+    known = [component for kind in KINDS.values() for component in registry().components(kind)]
+    return next((registry().shortest_name(each) for each in known if each.class_path == path), path)
+
+
+class HelpFormatter(DefaultHelpFormatter):
+    """Help that names components as one writes them, where jsonargparse would list every class it can find."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.dest in KINDS:
+            names = ", ".join(component.name for component in registry().components(KINDS[action.dest]))
+            return f"A name or a class path; its options follow as --{action.dest}.OPTION. Names: {names or 'none'}."
+        return str(super()._get_help_string(action))
+
+
 class GlasshouseParser(LightningArgumentParser):
     """Reads YAML with short names, and does not ask for sizes that the data will know."""
+
+    foreign_keys: frozenset[str] = frozenset()
+    """Keys of other commands, left out of the files that this one reads."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["parser_mode"] = _MODE  # jsonargparse passes a mode of its own to the parsers of nested classes
         kwargs["exit_on_error"] = False
+        kwargs["allow_abbrev"] = False  # --trainer.max_epoch is a mistake, not another name
+        kwargs["formatter_class"] = HelpFormatter
         super().__init__(*args, **kwargs)
+
+    def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Namespace:
+        """As jsonargparse's, for the content of a configuration file."""
+        whole = _WholeConfiguration(content)
+        whole.foreign = self.foreign_keys
+        return super().parse_string(whole, *args, **kwargs)  # type: ignore[no-any-return]
 
     def add_class_arguments(self, theclass: type, *args: Any, **kwargs: Any) -> list[str]:
         """As jsonargparse's, but sizes of a network are optional: they are filled from the data."""
         added: list[str] = super().add_class_arguments(theclass, *args, **kwargs)
         if inspect.isclass(theclass) and issubclass(theclass, nn.Module):
             for action in self._actions:
-                if action.dest in SIZE_NAMES:
+                if action.dest.rpartition(".")[2] in SIZE_NAMES:
                     action.required = False
         return added
+
+    def accepted(self, group: str) -> list[str]:
+        """Keys right under a group, e.g. those of ``trainer``; of the whole configuration for the empty name."""
+        prefix = f"{group}." if group else ""
+        names = {action.dest.removeprefix(prefix) for action in self._actions if action.dest.startswith(prefix)}
+        return sorted({name.partition(".")[0] for name in names} - {"help", "config", "print_config"})
 
 
 class GlasshouseCLI(LightningCLI):
@@ -63,16 +131,22 @@ class GlasshouseCLI(LightningCLI):
 
     def __init__(self, command: str, argv: list[str]) -> None:
         self.command = command
+        self.argv = argv
         has_subcommand = command != "run"
+        for chatty in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)  # stderr is for our own progress
         super().__init__(
             save_config_callback=None,
             seed_everything_default=42,
             parser_class=GlasshouseParser,
-            parser_kwargs={"prog": "glasshouse" if has_subcommand else "glasshouse run"},
-            args=[command, *argv] if has_subcommand else argv,
+            args=[*([command] if has_subcommand else []), *resolve_arguments(argv, class_path)],
             run=has_subcommand,
             auto_configure_optimizers=False,
         )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning's is static
+        """The one command that is asked for."""
+        return {name: skip for name, skip in LightningCLI.subcommands().items() if name == self.command}
 
     # ------------------------------------------------------------ what can be given
 
@@ -91,13 +165,45 @@ class GlasshouseCLI(LightningCLI):
             parser.add_argument("--no_audits", action="store_true", help="Train, test and report without audits.")
             parser.add_argument("--gate", action="store_true", help="Exit with 1 where the policy is violated.")
 
+    def setup_parser(
+        self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
+    ) -> None:
+        super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+        parser = self.own_parser
+        parser.foreign_keys = frozenset(KEYS) - frozenset(parser.accepted(""))
+        present(parser, self.command)
+
+    @property
+    def own_parser(self) -> GlasshouseParser:
+        """The parser of the command itself."""
+        parser = self.parser if self.command == "run" else self._subcommand_parsers[self.command]
+        assert isinstance(parser, GlasshouseParser)
+        return parser
+
     # ------------------------------------------------------------ parsing
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         try:
-            self.config = parser.parse_args(resolve_arguments(args, registry().class_path))
+            self.config = parser.parse_args(args)
         except ArgumentError as error:
-            raise explain(error, self.command) from error
+            raise self._explained(str(error)) from error
+
+    def _explained(self, message: str) -> UserError:
+        parser = self.own_parser
+
+        def options_of(owner: str) -> list[str]:
+            module_name, _, class_name = owner.rpartition(".")
+            cls = getattr(importlib.import_module(module_name), class_name, None) if module_name else None
+            return parser.accepted(owner) if cls is None else _parameters(cls)
+
+        return explain(
+            message,
+            command=self.command,
+            place=lambda key: place(key.removeprefix(f"{self.command}."), options(self.argv)),
+            options_of=options_of,
+            flags=[flag for action in parser._actions for flag in action.option_strings],
+            name_of=shortest_name,
+        )
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint never changes the configuration: Lightning lets its hyper-parameters win in silence."""
@@ -118,7 +224,7 @@ class GlasshouseCLI(LightningCLI):
     @property
     def values(self) -> Namespace:
         """The command's own part of the configuration."""
-        return self.config[self.subcommand] if self.subcommand else self.config
+        return self.config[self.subcommand] if self.subcommand else self.config  # type: ignore[no-any-return]
 
     @property
     def options(self) -> RunOptions:
@@ -163,8 +269,10 @@ class GlasshouseCLI(LightningCLI):
         return dict(self._instantiate("trainer").items(branches=True, nested=False))
 
     def _instantiate(self, key: str) -> Any:
-        built = self._parser(self.subcommand).instantiate(Namespace({key: self.values[key].clone()}))
-        return built[key]
+        chosen = self.values[key]
+        name = str(chosen.get("class_path", "")).rpartition(".")[2]
+        with refusals_of(f"{key} '{name}'" if name else key):
+            return self.own_parser.instantiate(Namespace({key: chosen.clone()}))[key]  # type: ignore[no-untyped-call]
 
     def _forget_dump(self) -> None:
         if hasattr(self, "config_dump"):
@@ -181,14 +289,16 @@ def fill_sizes(model: Any, info: DataInfo | None) -> None:
     import_path = model["class_path"]
     module_name, _, class_name = import_path.rpartition(".")
     cls = getattr(__import__(module_name, fromlist=[class_name]), class_name)
-    arguments = model.get("init_args") or Namespace()
+    arguments = model.get("init_args") or Namespace()  # type: ignore[no-untyped-call]
     for name, parameter in inspect.signature(cls).parameters.items():
         if name not in SIZE_NAMES or arguments.get(name) is not None:
             continue
         if info is not None and name in info.sizes:
             arguments[name] = info.sizes[name]
         elif parameter.default is inspect.Parameter.empty:
-            known = f"data '{info.name}' knows {', '.join(sorted(info.sizes)) or 'none'}" if info else "the data say none"
+            known = (
+                f"data '{info.name}' knows {', '.join(sorted(info.sizes)) or 'none'}" if info else "the data say none"
+            )
             raise UserError(
                 f"model '{class_name}'",
                 f"needs {name}, which was not given; {known}.",
@@ -210,30 +320,62 @@ def class_and_options(chosen: Any) -> tuple[type, dict[str, Any]]:
 
 
 def restrict_imports() -> None:
-    """Let YAML instantiate classes of `ALLOWED`, of the plugins' packages and of `GLASSHOUSE_ALLOW`, and no others."""
-    own = [package for package in os.environ.get("GLASSHOUSE_ALLOW", "").split(",") if package]
-    allowed = {*ALLOWED, *registry().packages, *own}
-    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=sorted(allowed))
+    """Let configurations instantiate classes of `allowed_packages`, and no others."""
+    make_importable()
+    allowed = allowed_packages(registry())
+    withdrawn = _granted - allowed  # jsonargparse only ever adds; what one command allows, the next does not inherit
+    _granted.clear()
+    _granted.update(allowed)
+    set_parsing_settings(
+        import_path_denylist=["*", *withdrawn],
+        import_path_allowlist=sorted(allowed),
+        # an argument without a type may be a class as well, but only one that could be made
+        validate_subclass_spec_in_any=True,
+        instantiate_subclass_spec_in_any=True,
+        docstring_parse_attribute_docstrings=True,
+    )
 
 
-_NOISE = re.compile(
-    r"^(Parser key|Does not validate|Subtypes:|Errors:|Given value|Expected a <class 'NoneType'>|Validation failed)"
-)
+_granted: set[str] = set()
 
 
-def explain(error: ArgumentError, command: str) -> UserError:
-    """A parser's error as one or two lines: the key, what was wrong with it, and where to look."""
-    text = str(error)
-    keys = re.findall(r'(?:Parser key|Key|key) "([^"]+)"', text)
-    lines = [line.strip(" -") for line in text.splitlines()]
-    lines = [line for line in lines if line and not _NOISE.match(line)]
-    wanted = [line for line in lines if not line.startswith("Expected a path but")] or lines or [text]
-    problem = " ".join(dict.fromkeys(wanted))
-    problem = re.sub(r"<class '([\w.]+)'>", r"\1", problem)
-    problem = re.sub(r"Problem with given class_path '([^']+)':", r"\1:", problem)
-    who = f"`{'.'.join(dict.fromkeys(keys))}`" if keys else f"glasshouse {command}"
-    if "not allowed" in problem or "denied" in problem or "denylist" in problem:
-        remedy = "YAML may only name allowed packages; add yours with `--allow PACKAGE` or `--plugin FILE.py`."
-    else:
-        remedy = f"See `glasshouse {command} --help`."
-    return UserError(who, problem.rstrip(".") + ".", remedy)
+@contextmanager
+def refusals_of(who: str) -> Iterator[None]:
+    """What a class says of the options it was given is for the user, not a defect of ours.
+
+    Raises:
+        UserError: in place of the errors by which constructors refuse their arguments.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, RuntimeError, AssertionError, OSError, MisconfigurationException) as error:
+        said = f"{error}" or type(error).__name__
+        raise UserError(who, f"cannot be made: {said.rstrip('.')}.", "See the place with --debug.") from error
+
+
+def present(parser: LightningArgumentParser, command: str) -> None:
+    """Put a command's help in the order in which one asks: what to train first, the Trainer's fifty options last."""
+    parser.prog = f"glasshouse {command}"
+    parser.usage = f"glasshouse {command} --config run.yaml [--model NAME] [--model.OPTION VALUE] ..."
+    titles = {
+        "model": "model",
+        "data": "data",
+        "optimizer": "optimizer",
+        "lr_scheduler": "learning-rate schedule",
+        "trainer": "trainer: every option of Lightning's Trainer",
+        "name": "run",
+    }
+    rank = {"options": 0, **{title: place for place, title in enumerate(titles.values(), 1)}}
+    rank[titles["trainer"]] = len(rank)
+    for group in parser._action_groups:
+        keys = {action.dest.partition(".")[0] for action in group._group_actions}
+        group.title = next((title for key, title in titles.items() if key in keys), group.title)
+    parser._action_groups = sorted(parser._action_groups, key=lambda group: rank.get(str(group.title), len(rank) - 1))
+
+
+def _parameters(cls: type) -> list[str]:
+    """Names that a class or one of its bases takes by keyword."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    filled = ("params", "optimizer")  # by us, never by a configuration
+    given = inspect.signature(cls).parameters.items()
+    return sorted(name for name, parameter in given if parameter.kind in kinds and name not in filled)

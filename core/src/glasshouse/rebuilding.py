@@ -13,12 +13,12 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glasshouse.components import SchedulerPlugin
+from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.model import ModelHandle
 from glasshouse.parser import GlasshouseParser, class_and_options, restrict_imports
 from glasshouse.plugins import registry
-from glasshouse.short_names import read_yaml
 from glasshouse.task import SchedulerChoice, Task, configure_optimizers
 from glasshouse.training import load_weights
 

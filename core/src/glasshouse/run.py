@@ -15,6 +15,7 @@ import glasshouse
 from glasshouse.auditing import choose_audits, earlier_results, required_splits, run_audits
 from glasshouse.collecting import collect
 from glasshouse.config import Choice, RunOptions, parse_choices
+from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import Evidence
@@ -27,7 +28,6 @@ from glasshouse.provenance import command_line, provenance, redact
 from glasshouse.rebuilding import assemble, handle_on, rebuild
 from glasshouse.record import Record, build_record, write_json, write_whole
 from glasshouse.report.writing import check_formats, write_reports
-from glasshouse.short_names import read_yaml
 from glasshouse.task import Task
 from glasshouse.training import best_checkpoint, load_weights, make_trainer
 

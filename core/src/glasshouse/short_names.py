@@ -1,7 +1,7 @@
 """Short names wherever a class path may stand: ``--model mlp``, ``model: mlp``, ``{class_path: mlp}``.
 
 Pure rewriting of arguments and of loaded YAML, before any parser or heavy import, so that a misspelt name
-is answered in a tenth of a second. What has a dot or a capital letter is a class path and passes untouched.
+is answered in a tenth of a second. What has a dot is a class path and passes untouched.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,10 +18,16 @@ from glasshouse.errors import UserError
 KINDS = {"model": "model", "data": "data", "optimizer": "optimizer", "lr_scheduler": "lr_scheduler"}
 """Configuration key -> kind of component."""
 
+LISTS = ("audits", "techniques", "report", "sensitive")
+"""Keys that the command line also takes as ``a,b``, as ``glasshouse audit --audits a,b`` does."""
+
+CONFIG_OPTIONS = ("--config", "-c")
+
 ClassPath = Callable[[str, str], str]
-"""(kind, short name) -> class path; raises `UserError` for an unknown name."""
+"""(kind, name without a dot) -> class path; raises `UserError` for an unknown name."""
 
 _SHORT = re.compile(r"([A-Za-z0-9._-]+/)?[a-z][a-z0-9_]*")
+_CLASS_NAME = re.compile(r"[A-Z]\w*")
 
 
 def is_short(value: object) -> bool:
@@ -30,13 +35,18 @@ def is_short(value: object) -> bool:
     return isinstance(value, str) and _SHORT.fullmatch(value) is not None
 
 
+def is_class_name(value: object) -> bool:
+    """Whether a value is a class without its module, as LightningCLI takes it: ``Adam``."""
+    return isinstance(value, str) and _CLASS_NAME.fullmatch(value) is not None
+
+
 def resolve_value(kind: str, value: Any, class_path: ClassPath) -> Any:
-    """A component as configuration has it (name, class path, or a mapping with `class_path`), with its name resolved."""
-    if isinstance(value, dict):
-        if is_short(value.get("class_path")):
-            return {**value, "class_path": class_path(kind, value["class_path"])}
+    """A component as configuration has it (a name, a class path, a mapping with `class_path`), its name resolved."""
+    if not isinstance(value, dict):
+        return _resolve(kind, value, class_path)
+    if "class_path" not in value:
         return value
-    return class_path(kind, value) if is_short(value) else value
+    return {**value, "class_path": _resolve(kind, value["class_path"], class_path)}
 
 
 def resolve_tree(tree: Any, class_path: ClassPath) -> Any:
@@ -47,83 +57,74 @@ def resolve_tree(tree: Any, class_path: ClassPath) -> Any:
 
 
 def resolve_arguments(argv: list[str], class_path: ClassPath) -> list[str]:
-    """The command line with names resolved in every form that takes a class path.
+    """The command line with names resolved in every form that takes a class path, and in the order that is meant.
 
-    ``--model mlp``, ``--model=mlp``, ``--model.class_path mlp``, ``--model.help mlp``, ``--model '{"class_path": "mlp"}'``
-    and the same with ``=``.
+    ``--model mlp``, ``--model.class_path mlp``, ``--model.help mlp``, ``--model '{class_path: mlp}'`` and the same with
+    ``=``. Configuration files come first, so that the command line overrides them wherever it names
+    them; ``--model.hidden [8]`` before ``--model mlp`` means the same as after it.
     """
+    pairs = options(argv)
+    files = [pair for pair in pairs if pair[0] in CONFIG_OPTIONS]
+    rest = [pair for pair in pairs if pair[0] not in CONFIG_OPTIONS]
     resolved: list[str] = []
-    expects: str | None = None  # the kind that the next token names
-    for token in argv:
-        if expects is not None:
-            resolved.append(_resolve_token(expects, token, class_path))
-            expects = None
-            continue
-        option, equals, value = token.partition("=")
-        kind = _kind_of(option)
-        if kind is None:
-            resolved.append(token)
-        elif equals:
-            resolved.append(f"{option}={_resolve_token(kind, value, class_path)}")
+    for option, value in [*files, *_choices_first(rest)]:
+        if value is None:
+            resolved.append(option)
         else:
-            resolved.append(token)
-            expects = kind
+            resolved += [option, value] if option == "-c" else [f"{option}={_meant(option, value, class_path)}"]
     return resolved
 
 
-def check_files(argv: list[str], class_path: ClassPath) -> None:
-    """Raise for an unknown name in any configuration file on the command line, before anything heavy is imported."""
-    for path in config_files(argv):
-        resolve_tree(read_yaml(path), class_path)
+def options(argv: list[str]) -> list[tuple[str, str | None]]:
+    """The command line as (option, value) pairs; what stands alone has no value."""
+    pairs: list[tuple[str, str | None]] = []
+    position = 0
+    while position < len(argv):
+        option, equals, value = argv[position].partition("=")
+        position += 1
+        if not option.startswith("-"):
+            pairs.append((argv[position - 1], None))
+        elif equals:
+            pairs.append((option, value))
+        elif position < len(argv) and not argv[position].startswith("--") and option not in _ALONE:
+            pairs.append((option, argv[position]))
+            position += 1
+        else:
+            pairs.append((option, None))
+    return pairs
 
 
-def config_files(argv: list[str]) -> list[Path]:
-    """The files given with ``--config``, ``--config=`` or ``-c``."""
-    found = []
-    for position, token in enumerate(argv):
-        if token in ("--config", "-c") and position + 1 < len(argv):
-            found.append(Path(argv[position + 1]))
-        elif token.startswith("--config="):
-            found.append(Path(token.removeprefix("--config=")))
-    return found
+_ALONE = ("-h", "--help", "--no_audits", "--gate")
+"""Options that take no value."""
 
 
-def read_yaml(path: Path) -> Any:
-    """A configuration file as plain values.
+def _choices_first(pairs: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    """Options of a component that come before its first choice moved to just after it."""
+    for key in KINDS:
+        choice = next((i for i, (option, _) in enumerate(pairs) if option in (f"--{key}", f"--{key}.class_path")), None)
+        if choice is not None:
+            early = [pair for pair in pairs[:choice] if pair[0].startswith(f"--{key}.")]
+            others = [pair for pair in pairs[:choice] if pair not in early]
+            pairs = [*others, pairs[choice], *early, *pairs[choice + 1 :]]
+    return pairs
 
-    Raises:
-        UserError: if it is missing, unreadable, no YAML, or not a mapping.
-    """
+
+def _meant(option: str, value: str, class_path: ClassPath) -> str:
+    key = option.removeprefix("--")
+    if key in LISTS and not value.startswith(("[", "{")) and value not in ("", "null"):
+        return json.dumps([part.strip() for part in value.split(",")])
+    kind = next((KINDS[known] for known in KINDS if key in (known, f"{known}.class_path", f"{known}.help")), None)
+    if kind is None:
+        return value
+    if not value.lstrip().startswith("{"):
+        return str(_resolve(kind, value, class_path))
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"--config {path}", f"cannot be read: {error.strerror or error}.", "Give the path of a YAML file."
-        ) from None
-    try:
-        tree = yaml.safe_load(text)
+        return json.dumps(resolve_value(kind, yaml.safe_load(value), class_path))
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not valid YAML"
-        raise UserError(f"--config {path}", f"is not valid YAML{where}: {problem}.") from None
-    if tree is not None and not isinstance(tree, dict):
-        raise UserError(f"--config {path}", f"expected a mapping of keys, received a {type(tree).__name__}.")
-    return tree or {}
+        problem = getattr(error, "problem", None) or str(error)
+        remedy = f"Write e.g. `{option} '{{class_path: NAME, init_args: {{...}}}}'`."
+        raise UserError(f"`{option}`", f"is neither YAML nor JSON: {problem}.", remedy) from None
 
 
-def _kind_of(option: str) -> str | None:
-    for key, kind in KINDS.items():
-        if option in (f"--{key}", f"--{key}.class_path", f"--{key}.help"):
-            return kind
-    return None
-
-
-def _resolve_token(kind: str, token: str, class_path: ClassPath) -> str:
-    if token.lstrip().startswith("{"):
-        try:
-            value = yaml.safe_load(token)
-        except yaml.YAMLError:
-            return token  # the parser says what is wrong with it
-        return json.dumps(resolve_value(kind, value, class_path))
-    return str(resolve_value(kind, token, class_path))
+def _resolve(kind: str, value: Any, class_path: ClassPath) -> Any:
+    return class_path(kind, value) if is_short(value) or is_class_name(value) else value
