@@ -89,6 +89,46 @@ def test_a_difference_from_a_small_group_is_hidden() -> None:
     assert found["d[over=sex,first=m,second=x]"].value == 0.1
 
 
+def test_a_rate_over_few_is_hidden_wherever_it_stands() -> None:
+    """3 of 7 negatives of a group of 20: neither its rate, nor the difference from it, nor a table may tell."""
+    rates = [
+        Measurement(name="count", value=20.0, n=20, group={"age": "young"}),
+        Measurement(name="count", value=46.0, n=46, group={"age": "old"}),
+        Measurement(name="false_positive_rate", value=3 / 7, n=7, group={"age": "young"}),
+        Measurement(name="false_positive_rate", value=0.2, n=25, group={"age": "old"}),
+        Measurement(name="selection_rate", value=0.6, n=20, group={"age": "young"}),
+        Measurement(name="selection_rate", value=0.2, n=46, group={"age": "old"}),
+    ]
+    pairs = [
+        Measurement(
+            name=f"{rate}_pairwise_difference",
+            value=value,
+            over=("age",),
+            parameters={"first": "young", "second": "old"},
+        )
+        for rate, value in (("false_positive_rate", 3 / 7 - 0.2), ("selection_rate", 0.4))
+    ]
+    by_group = Table(
+        title="t",
+        columns=tuple(Column(name=name) for name in ("age", "rows", "false_positive_rate", "selection_rate")),
+        rows=(("young", 20, 3 / 7, 0.6), ("old", 46, 0.2, 0.2)),
+        count_column="rows",
+    )
+    differences = Table(
+        title="t",
+        columns=tuple(Column(name=name) for name in ("metric", "first", "second", "difference")),
+        rows=(
+            ("false_positive_rate", "young", "old", 3 / 7 - 0.2),
+            ("selection_rate", "young", "old", 0.4),
+        ),
+    )
+    audit = suppress_small_groups(record(*rates, *pairs, tables=(by_group, differences))).audits[0]
+    hidden = {m.id.split("[")[0] for m in audit.measurements if m.value is None}
+    assert hidden == {"false_positive_rate", "false_positive_rate_pairwise_difference"}
+    assert audit.tables[0].rows == (("young", 20, "suppressed", 0.6), ("old", 46, 0.2, 0.2))
+    assert [row[-1] for row in audit.tables[1].rows] == ["suppressed", 0.4]
+
+
 def test_everyone_is_no_group() -> None:
     assert shown(record(Measurement(name="accuracy", value=0.5, n=3)))["accuracy"].value == 0.5
 

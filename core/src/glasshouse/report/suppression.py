@@ -31,6 +31,8 @@ class Hidden:
 
     small: frozenset[Labels] = frozenset()
     withheld: frozenset[Labels] = frozenset()
+    thin: frozenset[tuple[str, Labels]] = frozenset()
+    """Rates over few rows of a group that is itself large enough."""
 
 
 def small_group_limit(record: Record) -> int:
@@ -103,16 +105,21 @@ def _lines(sizes: Mapping[Labels, int]) -> Iterable[tuple[Labels, list[Labels]]]
 
 def _audit(result: AuditResult, limit: int) -> AuditResult:
     sizes: dict[Labels, int] = {}
+    thin = set()
     for measurement in result.measurements:
         if measurement.group:
             # the group's size is its largest denominator: those of conditional rates are parts of it
             labels = frozenset(measurement.group.items())
             sizes[labels] = max(sizes.get(labels, 0), measurement.n or 0, _counted(measurement))
-    hidden = hide(sizes, limit)
+            if measurement.n is not None and 0 < measurement.n < limit:
+                thin.add((measurement.name, labels))
+    hidden = replace(hide(sizes, limit), thin=frozenset(thin))
+    measurements = tuple(_measurement(measurement, hidden, limit) for measurement in result.measurements)
+    gone = [before for before, after in zip(result.measurements, measurements, strict=True) if after.value is None]
     return replace(
         result,
-        measurements=tuple(_measurement(measurement, hidden, limit) for measurement in result.measurements),
-        tables=tuple(_table(table, hidden, limit) for table in result.tables),
+        measurements=measurements,
+        tables=tuple(_table(table, hidden, limit, gone) for table in result.tables),
         figures=tuple(_figure(figure, hidden, limit) for figure in result.figures),
     )
 
@@ -123,13 +130,7 @@ def _counted(measurement: Measurement) -> int:
 
 def _measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measurement:
     labels = frozenset(measurement.group.items())
-    if not labels:
-        # a difference between two groups names them among its parameters
-        named = {str(value) for value in measurement.parameters.values()}
-        about = (small for small in hidden.small if {a for a, _ in small} == set(measurement.over))
-        if not any(named & _spellings(small) for small in about):
-            return measurement
-    if not labels or labels in hidden.small or (measurement.n is not None and 0 < measurement.n < limit):
+    if _tells_of_few(measurement, labels, hidden):
         return replace(measurement, value=None, low=None, high=None, n=None, undefined=suppressed(limit))
     if labels in hidden.withheld:
         if measurement.name == "count":
@@ -138,17 +139,34 @@ def _measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measur
     return measurement
 
 
-def _table(table: Table, groups: Hidden, limit: int) -> Table:
-    """The table without its small rows; `groups` are those of its audit, whose counts must not return."""
+def _tells_of_few(measurement: Measurement, labels: Labels, hidden: Hidden) -> bool:
+    """Whether it is about a small group, a rate over few of a large one, or a difference from either."""
+    if labels:
+        return labels in hidden.small or (measurement.name, labels) in hidden.thin
+    # a difference between two groups names them among its parameters, and is called after the rate
+    named = {str(value) for value in measurement.parameters.values()}
+    few = [group for rate, group in hidden.thin if measurement.name.startswith(rate)]
+    return any(
+        {attribute for attribute, _ in group} == set(measurement.over) and named & _spellings(group)
+        for group in (*hidden.small, *few)
+    )
+
+
+def _table(table: Table, groups: Hidden, limit: int, gone: Sequence[Measurement] = ()) -> Table:
+    """The table without its small rows, and without what its audit's measurements no longer tell.
+
+    Args:
+        groups: hidden groups of the audit, whose counts must not return here.
+        gone: measurements that are hidden; in a row that names their groups, their numbers are too.
+    """
     names = [column.name for column in table.columns]
-    if table.count_column not in names:
-        return table
-    at = names.index(table.count_column)
+    at = names.index(table.count_column) if table.count_column in names else None
     labels = [_labels(names, row) for row in table.rows]
-    counts = [row[at] for row in table.rows]
+    counts = [None if at is None else row[at] for row in table.rows]
     sizes = {key: int(count) for key, count in zip(labels, counts, strict=True) if isinstance(count, (int, float))}
     hidden = hide(sizes, limit)
     elsewhere = {name for labels in groups.withheld for name in _spellings(labels)}
+    marks = [(_named(m), {m.value, m.low, m.high}) for m in gone if m.value is not None]
 
     def shown(key: Labels, row: tuple[Cell, ...]) -> tuple[Cell, ...]:
         if key in hidden.small:
@@ -156,15 +174,23 @@ def _table(table: Table, groups: Hidden, limit: int) -> Table:
                 suppressed(limit) if position == at else cell if isinstance(cell, str) else "suppressed"
                 for position, cell in enumerate(row)
             )
-        if key in hidden.withheld or any(
-            label in elsewhere for _, label in key
-        ):  # with its other whole numbers, which are counts of parts of it
+        words = {label for _, label in key}
+        secret = {number for about, numbers in marks if about and about <= words for number in numbers}
+        row = tuple("suppressed" if isinstance(cell, float) and cell in secret else cell for cell in row)
+        if key in hidden.withheld or (at is not None and words & elsewhere):
+            # with its other whole numbers, which are counts of parts of it
             return tuple(
                 WITHHELD if isinstance(cell, int) or position == at else cell for position, cell in enumerate(row)
             )
         return row
 
     return replace(table, rows=tuple(shown(key, row) for key, row in zip(labels, table.rows, strict=True)))
+
+
+def _named(measurement: Measurement) -> set[str]:
+    """The groups that a measurement is about, as a table's row names them."""
+    levels = measurement.group.values() if measurement.group else measurement.parameters.values()
+    return {level for level in levels if isinstance(level, str)}
 
 
 def _labels(names: Sequence[str], row: tuple[Cell, ...]) -> Labels:
