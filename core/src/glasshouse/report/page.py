@@ -10,6 +10,7 @@ from glasshouse.components import FAMILIES
 from glasshouse.findings import SEVERITIES, Finding, FindingVerdict, Verdict
 from glasshouse.measurements import AuditResult, Figure, Measurement, Section, Table
 from glasshouse.record import Record, measurement_id
+from glasshouse.report.facts import Fact, Facts, data_facts, flat, provenance, run_facts
 from glasshouse.report.figure_tables import table_behind
 from glasshouse.report.formatting import (
     NOTHING,
@@ -22,7 +23,6 @@ from glasshouse.report.formatting import (
     show_name,
     show_number,
     show_threshold,
-    show_time,
 )
 from glasshouse.report.suppression import small_group_limit, suppress_small_groups
 
@@ -49,22 +49,6 @@ FAMILY_TITLES: Mapping[str, str] = {
 }
 _ORDER: Sequence[FindingVerdict] = ("fail", "insufficient_evidence", "pass", "info")
 _LISTED_FEATURES = 40
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """A label and what stands beside it."""
-
-    label: str
-    value: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """Facts under one title."""
-
-    title: str
-    facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,13 +173,13 @@ def build_page(record: Record) -> Page:
         summary=_summary(deciding, str(run["config"].get("policy", ""))),
         findings=deciding,
         informative=tuple(one for one in judged if one.finding.verdict == "info" and one.reading is not None),
-        facts=_facts(run),
+        facts=run_facts(run),
         chapters=_chapters(record, readings),
         not_covered=_not_covered(record, unapplied),
         readings=tuple(readings.values()),
-        data_facts=_data_facts(run["data"]),
+        data_facts=data_facts(run["data"]),
         features=_features(run["data"]),
-        provenance=_provenance(run),
+        provenance=provenance(run),
         small_group_limit=small_group_limit(record),
     )
 
@@ -273,7 +257,7 @@ def _audit_part(result: AuditResult, readings: Mapping[str, Reading], numbers: I
         title=show_name(result.name),
         result=result,
         text=result.reason or "",
-        options=tuple(Fact(label=show_name(fact.label), value=fact.value) for fact in _flat(result.parameters)),
+        options=tuple(Fact(label=show_name(fact.label), value=fact.value) for fact in flat(result.parameters)),
         notes=tuple(result.notes),
         readings=tuple(readings[measurement_id(result.name, measurement)] for measurement in whole),
         tables=tuple(grid(table) for table in result.tables),
@@ -340,56 +324,6 @@ def grid(table: Table) -> Grid:
     return Grid(title=table.title, description=table.description, heads=heads, numeric=numeric, rows=rows)
 
 
-# ---------------------------------------------------------------- facts
-
-
-def _facts(run: Mapping[str, Any]) -> tuple[Fact, ...]:
-    data, config = run["data"], run["config"]
-    model: Mapping[str, Any] = run["model"] or {"name": "predictions alone"}
-    target = data["target"]
-    parameters = model.get("parameters")
-    split = config.get("evaluate_on", "test")
-    rows = (data.get("rows") or {}).get(split)
-    facts = [
-        ("Model", model["name"] + (f", {parameters:,} parameters" if parameters is not None else "")),
-        ("Data", data["name"] + (" (synthetic)" if data.get("synthetic") else "")),
-        ("Predicts", _target(target)),
-        ("Judged on", f"{split} split" + (f", {rows:,} rows" if rows is not None else "")),
-        ("Made", show_time(run["created"])),
-    ]
-    return tuple(Fact(label=label, value=value) for label, value in facts)
-
-
-def _target(target: Mapping[str, Any]) -> str:
-    classes = target.get("classes") or ()
-    listed = f": {' or '.join(classes)}" if 0 < len(classes) <= 5 else f", {len(classes)} classes" if classes else ""
-    good = f"; favourable: {target['favourable']}" if target.get("favourable") else ""
-    return f"{target['name']} ({target['kind']}{listed}{good})"
-
-
-def _data_facts(data: Mapping[str, Any]) -> tuple[Fact, ...]:
-    rows = data.get("rows") or {}
-    sensitive = data.get("sensitive") or ()
-    facts = [
-        ("Name", data["name"]),
-        ("Kind", data["modality"] + (", synthetic" if data.get("synthetic") else "")),
-        ("Rows", ", ".join(f"{split} {count:,}" for split, count in rows.items())),
-        ("Target", _target(data["target"])),
-        ("Source", data.get("source", "")),
-        ("Licence", data.get("licence", "")),
-        *(
-            (
-                f"Sensitive: {one['name']}",
-                ", ".join(one["levels"][:20])
-                + (f" and {len(one['levels']) - 20} more" if len(one["levels"]) > 20 else "")
-                + ("; the model sees it" if one.get("seen_by_model") else "; not among the model's inputs"),
-            )
-            for one in sensitive
-        ),
-    ]
-    return tuple(Fact(label=label, value=value or NOTHING) for label, value in facts)
-
-
 def _features(data: Mapping[str, Any]) -> Grid | None:
     features = data.get("features") or ()
     if not features:
@@ -413,46 +347,6 @@ def _features(data: Mapping[str, Any]) -> Grid | None:
         numeric=(False, False, True, False),
         rows=rows,
     )
-
-
-def _provenance(run: Mapping[str, Any]) -> tuple[Facts, ...]:
-    command = run["command"]
-    own = [
-        ("glasshouse", run["glasshouse_version"]),
-        ("command", command if isinstance(command, str) else " ".join(command)),
-        ("seed", NOTHING if run["seed"] is None else str(run["seed"])),
-        ("created", run["created"]),
-        ("run", run["id"]),
-    ]
-    groups = [Facts(title="Run", facts=tuple(Fact(label=label, value=value) for label, value in own))]
-    loose = {}
-    for key, value in run["provenance"].items():
-        if isinstance(value, (Mapping, list)) and value and key != "command":
-            groups.append(Facts(title=show_name(key), facts=tuple(_flat(value))))
-        elif key not in ("command", "seed"):
-            loose[key] = value
-    groups.insert(1, Facts(title="Surroundings", facts=tuple(_flat(loose))))
-    groups.append(Facts(title="Configuration", facts=tuple(_flat(run["config"]))))
-    return tuple(group for group in groups if group.facts)
-
-
-def _flat(value: Any, name: str = "") -> Iterable[Fact]:
-    """Nested values as one list of facts, named by their path."""
-    if isinstance(value, Mapping) and (value or not name):
-        for key, item in value.items():
-            yield from _flat(item, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
-        for at, item in enumerate(value):
-            yield from _flat(item, f"{name}[{at}]")
-    elif isinstance(value, list) and not name:
-        yield from (Fact(label=str(item), value="") for item in value)
-    else:
-        items = value if isinstance(value, (list, tuple)) else [] if isinstance(value, Mapping) else [value]
-        yield Fact(label=name, value=", ".join(map(_plain, items)) or NOTHING)
-
-
-def _plain(value: Any) -> str:
-    return show_cell(value) if isinstance(value, bool) or value is None else str(value)
 
 
 def _anchor(name: str) -> str:
