@@ -119,7 +119,7 @@ def measure(commands: list[Command], repeats: int) -> None:
 
 
 def table(bare: Command, ours: list[Command]) -> str:
-    """Markdown: median, fastest and slowest time, time of the processor, and how many times faster than the bare script."""
+    """Markdown: how long each command takes, and how many times faster than the bare script it is."""
     lines = [
         "| command | median ms | fastest - slowest | processor ms | times faster | goal | met |",
         "|---|---:|---:|---:|---:|---|---|",
