@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +24,21 @@ def new_folder(parent: Path, name: str) -> Path:
         except OSError as error:
             raise UserError(f"run_dir '{parent}'", f"cannot be written: {error.strerror}.", "Set `run_dir:`.") from None
         return folder
+
+
+@contextmanager
+def fresh_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A new folder for the block to fill; where the block fails it goes again, with the parents made for it."""
+    missing = [folder for folder in (parent / name, parent, *parent.parents) if not folder.exists()]
+    folder = new_folder(parent, name)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        for made in missing:
+            with suppress(OSError):  # another run may have come to live there
+                made.rmdir()
+        raise
 
 
 def writable_parent(parent: Path) -> Path:

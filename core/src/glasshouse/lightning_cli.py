@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from glasshouse.early_checks import check
 from glasshouse.plugins import registry
 
@@ -22,4 +24,14 @@ def main(command: str, argv: list[str]) -> int:
     from glasshouse.run import execute
 
     restrict_imports()
-    return execute(GlasshouseCLI(command, argv), known)
+    usual = warnings.formatwarning
+    warnings.formatwarning = _one_line
+    try:
+        return execute(GlasshouseCLI(command, argv), known)
+    finally:
+        warnings.formatwarning = usual
+
+
+def _one_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning without the source line that raised it, which is a library's."""
+    return f"warning: {' '.join(str(message).split())}\n"

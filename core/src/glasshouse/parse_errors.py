@@ -127,14 +127,14 @@ def explain(
     if unrecognized := re.search(r"[Uu]nrecognized arguments: (.+)", text):
         return _unrecognized(unrecognized[1], command, flags)
     if missing := re.search(r"the following arguments are required: (.+)", text):
+        if found.class_path is not None:
+            return _missing_option(here, found, missing[1])
         name = missing[1].split(",")[0].strip()
         return UserError(f"glasshouse {command}", f"{missing[1]} is missing.", f"Set `{name}:` or `--{name}`.")
     if wanting := re.search(r"argument (?:-c/)?(--[\w.]+): expected one argument", text):
         return UserError(f"`{wanting[1]}`", "expected a value after it.", f"See `glasshouse {command} --help`.")
     if known := re.search(r"Multiple subclasses with name (\w+)\..*?: (.+)", text):
         return UserError(here, f"several classes are called {known[1]}.", f"Write one of {known[2].rstrip('.')}.")
-    if needed := re.search(r"(?:Key|key|Option|option|argument)s? [\"']?([\w., ]+?)[\"']? (?:is|are) required", text):
-        return _missing_option(here, found, needed[1])
     if wrong := re.search(r"Import path (?:(\S+) )?does not correspond to a subclass of (\w+)", text):
         given = wrong[1] or _received(text) or "it"
         return UserError(here, f"{given} is no {wrong[2]}.", remedy)
@@ -190,12 +190,10 @@ def _unrecognized(arguments: str, command: str, flags: Sequence[str]) -> UserErr
 
 
 def _missing_option(here: str, found: Complaint, names: str) -> UserError:
-    whose = (found.class_path or "it").rpartition(".")[2]
-    first = names.split(",")[0].strip()
+    whose = (found.class_path or "").rpartition(".")[2]
+    every = ", ".join(f"{name.strip()}: ..." for name in names.split(","))
     key = found.path[0] if found.path else ""
-    return UserError(
-        here, f"{whose} needs {names}, which was not given.", f"Set `{key}: {{init_args: {{{first}: ...}}}}`."
-    )
+    return UserError(here, f"{whose} needs {names}, not given.", f"Set `{key}: {{init_args: {{{every}}}}}`.")
 
 
 def _wrong_type(here: str, found: Complaint, types: Sequence[str], received: str | None, remedy: str) -> UserError:

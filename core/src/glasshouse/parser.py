@@ -7,18 +7,16 @@ import importlib
 import inspect
 import logging
 from argparse import ArgumentError
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jsonargparse import DefaultHelpFormatter, Namespace, get_loader, set_loader, set_parsing_settings
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, LRSchedulerTypeTuple
 from torch import nn
 from torch.optim import Optimizer
 
+from glasshouse import refusals
 from glasshouse.allowed import allowed_packages, make_importable
 from glasshouse.config import KEYS, RunOptions
 from glasshouse.config_files import place
@@ -271,7 +269,7 @@ class GlasshouseCLI(LightningCLI):
     def _instantiate(self, key: str) -> Any:
         chosen = self.values[key]
         name = str(chosen.get("class_path", "")).rpartition(".")[2]
-        with refusals_of(f"{key} '{name}'" if name else key):
+        with refusals.of_constructor(f"{key} '{name}'" if name else key):
             return self.own_parser.instantiate(Namespace({key: chosen.clone()}))[key]  # type: ignore[no-untyped-call]
 
     def _forget_dump(self) -> None:
@@ -337,20 +335,6 @@ def restrict_imports() -> None:
 
 
 _granted: set[str] = set()
-
-
-@contextmanager
-def refusals_of(who: str) -> Iterator[None]:
-    """What a class says of the options it was given is for the user, not a defect of ours.
-
-    Raises:
-        UserError: in place of the errors by which constructors refuse their arguments.
-    """
-    try:
-        yield
-    except (TypeError, ValueError, RuntimeError, AssertionError, OSError, MisconfigurationException) as error:
-        said = f"{error}" or type(error).__name__
-        raise UserError(who, f"cannot be made: {said.rstrip('.')}.", "See the place with --debug.") from error
 
 
 def present(parser: LightningArgumentParser, command: str) -> None:

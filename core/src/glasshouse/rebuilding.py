@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pytorch_lightning.cli import LRSchedulerTypeTuple
 from torch import nn
 from torch.optim import Optimizer
 
+from glasshouse import refusals
 from glasshouse.components import SchedulerPlugin
 from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
@@ -114,7 +115,12 @@ def optimizer_factory(chosen: Any) -> Any:
     if chosen is None:
         return None
     cls, options = class_and_options(chosen)
-    return lambda parameters: cls(parameters, **options)
+
+    def make(parameters: Iterable[nn.Parameter]) -> Optimizer:
+        with refusals.of_constructor(f"optimizer '{cls.__name__}'"):
+            return cls(parameters, **options)  # type: ignore[no-any-return]
+
+    return make
 
 
 def scheduler_choice(chosen: Any) -> SchedulerChoice | None:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import glasshouse
+from glasshouse import refusals
 from glasshouse.auditing import choose_audits, earlier_results, required_splits, run_audits
+from glasshouse.checkpoints import check_checkpoint
 from glasshouse.collecting import collect
 from glasshouse.config import Choice, RunOptions, parse_choices
 from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import Evidence
-from glasshouse.folders import new_folder, writable_parent
+from glasshouse.folders import fresh_folder, writable_parent
 from glasshouse.measurements import AuditResult, Section
 from glasshouse.model import ModelHandle
 from glasshouse.policy import Policy, judge, load_policy
@@ -99,6 +101,7 @@ def execute(cli: GlasshouseCLI, registry: Registry) -> int:
             run_lightning_command(run, cli)
     except BaseException as error:
         registry.call("glasshouse_run_failed", run=run, error=error)
+        run.say(f"ended early; what was written stays in {run.folder}")
         raise
     registry.call("glasshouse_run_finished", run=run)
     print(run.folder)
@@ -113,22 +116,23 @@ def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
     network = cli.build_model(run.info)
     run.config = cli.resolved(run.info)
     run.model = assemble(network, cli.values, run.info)
-    if cli.command in ("run", "fit") and getattr(run.model, "optimizer_factory", True) is None:
-        raise UserError(
-            "optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`."
-        )
+    if cli.command in ("run", "fit"):
+        check_optimizer(run.model)
     adapted = registry.call("glasshouse_adapt_model", run=run)
     run.model = run.model if adapted is None else adapted
-    run._folder = new_folder(parent, run.options.name or default_name(run))
-    run.config["name"] = run.folder.parent.name
-    write_yaml(run.folder / "config.yaml", redact(run.config))
-    callbacks += flat(registry.call("glasshouse_callbacks", run=run))
-    loggers = flat(registry.call("glasshouse_loggers", run=run))
-    monitor = "validate_loss" if isinstance(run.model, Task) and _has_loader(run, "val") else None
-    run.trainer = make_trainer(
-        cli.trainer_options(), folder=run.folder, monitor=monitor, callbacks=callbacks, loggers=loggers
-    )
-    registry.call("glasshouse_trainer_ready", run=run)
+    if path := cli.method_arguments().get("ckpt_path"):
+        check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
+    with fresh_folder(parent, run.options.name or default_name(run)) as run._folder:
+        run.config["name"] = run.folder.parent.name
+        write_yaml(run.folder / "config.yaml", redact(run.config))
+        callbacks += flat(registry.call("glasshouse_callbacks", run=run))
+        loggers = flat(registry.call("glasshouse_loggers", run=run))
+        monitor = "validate_loss" if isinstance(run.model, Task) and _has_loader(run, "val") else None
+        with refusals.of_constructor("trainer"):
+            run.trainer = make_trainer(
+                cli.trainer_options(), folder=run.folder, monitor=monitor, callbacks=callbacks, loggers=loggers
+            )
+        registry.call("glasshouse_trainer_ready", run=run)
     return run
 
 
@@ -284,6 +288,22 @@ def chosen_attributes(run: Run) -> list[str]:
     return list(run.options.sensitive)
 
 
+def check_optimizer(model: LightningModule) -> None:
+    """Refuse a missing optimizer, and options that it does not take, before anything is written.
+
+    Raises:
+        UserError: if the model neither is given an optimizer nor configures its own, or the optimizer refuses.
+    """
+    if not hasattr(model, "optimizer_factory"):
+        return  # it configures its own
+    factory: Any = model.optimizer_factory
+    if factory is None:
+        raise UserError(
+            "optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`."
+        )
+    factory([p for p in model.parameters() if p.requires_grad])
+
+
 def make_techniques(registry: Registry, techniques: Sequence[Choice]) -> list[Any]:
     """The callbacks under `techniques:`.
 
@@ -318,26 +338,19 @@ def split_inputs(run: Run) -> Callable[[str], Any] | None:
 
 
 def lightning(run: Run, method: str, **arguments: Any) -> Any:
-    """One of the Trainer's methods; checkpoints are read without unpickling, and misfits are said in a line."""
+    """One of the Trainer's methods; checkpoints are read without unpickling, and what Lightning refuses is said.
+
+    Raises:
+        UserError: where Lightning itself, and not the model or the data, raises an error.
+    """
     assert run.trainer is not None
     assert run.model is not None
     if "weights_only" in arguments or arguments.get("ckpt_path"):
         arguments["weights_only"] = True
     if method == "validate" or method == "test":
         arguments.setdefault("verbose", False)
-    path = arguments.get("ckpt_path")
-    if path and path not in ("best", "last", "hpc", "registry") and not Path(path).is_file():
-        raise UserError("--ckpt_path", f"no file '{path}'.", "Give a checkpoint of this model.")
-    try:
+    with refusals.of_lightning():
         return getattr(run.trainer, method)(run.model, datamodule=run.datamodule, **arguments)
-    except RuntimeError as error:
-        if path and "state_dict" in str(error):
-            raise UserError(
-                f"--ckpt_path {path}",
-                f"does not fit the model: {' '.join(str(error).split())[:300]}.",
-                "Use the config.yaml beside the checkpoint.",
-            ) from error
-        raise
 
 
 def default_name(run: Run) -> str:
