@@ -284,7 +284,8 @@ def chosen_attributes(run: Run) -> list[str]:
     for name in run.options.sensitive:
         if name not in declared:
             data = f"data '{run.info.name}'" if run.info else "the data"
-            raise UserError("`sensitive:`", f"{data} has no attribute '{name}'.", did_you_mean(name, declared))
+            known = did_you_mean(name, declared) if declared else "There is none; the data's own options declare them."
+            raise UserError("`sensitive:`", f"{data} has no attribute '{name}'.", known)
     return list(run.options.sensitive)
 
 
