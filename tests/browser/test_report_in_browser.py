@@ -186,6 +186,7 @@ def test_the_skip_link_leads_past_the_contents(open_report: Any) -> None:
 
 def test_the_table_of_measurements_can_be_filtered(open_report: Any) -> None:
     page = open_report().page
+    page.locator("#all-readings > summary").click()
     rows = page.locator("#all tbody tr:visible")
     before = rows.count()
     page.get_by_label("Show only rows with").fill("demographic ratio")
@@ -195,8 +196,18 @@ def test_the_table_of_measurements_can_be_filtered(open_report: Any) -> None:
     assert rows.count() == before
 
 
+def test_a_findings_number_leads_to_its_row_in_the_closed_table(open_report: Any) -> None:
+    page = open_report().page
+    assert not page.locator("#all").is_visible()
+    link = page.locator(".figure-value a").first
+    target = str(link.get_attribute("href")).removeprefix("#")
+    link.click()
+    page.wait_for_function("id => document.getElementById(id).checkVisibility()", arg=target)
+
+
 def test_it_works_without_script(open_report: Any) -> None:
     page = open_report(java_script_enabled=False).page
+    page.locator("#all-readings > summary").click()
     assert page.locator("#all tbody tr:visible").count() > 20
     assert not page.locator("#filter").is_visible()
     page.locator("figure summary").first.click()
