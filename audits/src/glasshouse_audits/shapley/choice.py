@@ -1,0 +1,109 @@
+"""Which algorithm explains, and how much it may spend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from glasshouse import UserError
+from glasshouse.errors import did_you_mean
+from torch import Tensor
+
+from glasshouse_audits.shapley import exact, kernel, permutation
+from glasshouse_audits.shapley.games import Games, Pairs
+
+Method = Literal["auto", "exact", "kernel", "permutation"]
+
+WHO = "shapley_values"
+# From here on random orders reach an error sooner than regressions, whose cost grows with the square of the features.
+_MANY_FEATURES = 50
+# Entries of the largest tensor over the coalitions of one game.
+_GAME_ENTRIES = 2**26
+
+Draw = Callable[[Games, Pairs, int, torch.Generator], tuple[Tensor, Tensor]]
+"""From games, the chosen ones, sweeps and a generator to values and variances (Q, m, k)."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """An estimator of values and variances (Q, m, k) of Q games from `sweeps`, units of about 2 m evaluations a game.
+
+    `least` is the smallest number of sweeps, `first` that of the first round, `most` what the budget allows in all and
+    `per_round` what memory allows at once.
+    """
+
+    name: Literal["kernel", "permutation"]
+    draw: Draw
+    evaluations: Callable[[int, int], int]
+    least: int
+    first: int
+    most: int
+    per_round: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`enumerable` is the largest number of players whose games are enumerated; larger games go to the sampler."""
+
+    enumerable: int
+    sampler: Sampler | None
+
+
+def plan(method: str, *, features: int, background: int, budget: int) -> Plan:
+    """Exact where the budget allows it, else regression for up to 50 features, else random orders.
+
+    A game's part of the budget is `budget` / `background`, less the explained row's own evaluation. Under a sampler
+    asked for by name, only games that it would spend as much on in its first round are enumerated.
+
+    Raises:
+        UserError: if the method is unknown or the budget too small for it.
+    """
+    if method not in get_args(Method):
+        raise UserError(WHO, f"unknown method '{method}'.", did_you_mean(method, get_args(Method)))
+    per_game = max(0, budget - 1) // background
+    affordable = max(m for m in range(1, features + 1) if exact.evaluations(m) <= per_game or m == 1)
+    if method == "exact" or (method == "auto" and affordable == features):
+        return Plan(affordable, None)
+    candidates = [s for s in _samplers(features, background, per_game) if method in ("auto", s.name)]
+    sampler = next((s for s in candidates if s.most >= s.least), None)
+    if sampler is not None:
+        if method == "auto":
+            return Plan(affordable, sampler)
+        first = sampler.evaluations(features, sampler.first)
+        return Plan(max(m for m in range(1, features + 1) if exact.evaluations(m) <= first), sampler)
+    if affordable == features:
+        return Plan(affordable, None)
+    needed = min(s.evaluations(features, s.least) for s in candidates) * background + 1
+    raise UserError(
+        WHO,
+        f"expected a budget of at least {needed:,} evaluations a row for {features} features and {background} "
+        f"background rows; received {budget:,}.",
+        "Raise it or give fewer background rows.",
+    )
+
+
+def _samplers(features: int, background: int, per_game: int) -> list[Sampler]:
+    """Samplers in the order of preference."""
+    # With one background row the orders alone tell the error: enough of them for a variance worth its name.
+    orders = permutation.LEAST_SWEEPS + 16 // background
+    per_round = _GAME_ENTRIES // (2 * features**2)
+
+    def sampler(
+        name: Literal["kernel", "permutation"],
+        draw: Draw,
+        evaluations: Callable[[int, int], int],
+        least: int,
+        first: int,
+    ) -> Sampler:
+        most = per_game // max(1, evaluations(features, 1))
+        return Sampler(name, draw, evaluations, least, min(first, most), most, max(least, per_round))
+
+    found = [
+        sampler("kernel", kernel.kernel_values, kernel.evaluations, kernel.LEAST_SWEEPS, kernel.LEAST_SWEEPS + 1),
+        sampler(
+            "permutation", permutation.permutation_values, permutation.evaluations, permutation.LEAST_SWEEPS, orders
+        ),
+    ]
+    return found if features < _MANY_FEATURES else found[::-1]

@@ -1,0 +1,234 @@
+"""Coalition games of a model: who plays, and what a coalition is worth.
+
+One game for every pair of an explained row x and a background row z (Lundberg and Lee, "A Unified Approach to
+Interpreting Model Predictions", 2017; Janzing et al., "Feature relevance quantification in explainable AI", 2020):
+
+    v(S) = f(x on the columns of the features in S, z elsewhere)
+
+Shapley values are linear in the game, so those against the whole background are the mean over its rows. Two facts make
+single pairs worth the trouble. Draws for different background rows are independent, so their errors average out.
+And a feature with the same value in x and z changes no worth: its value is 0 and it does not play. In tables full of
+equal categories most games are small.
+
+All estimators here ask for one thing, the contrast of a coalition and its complement,
+
+    g(S) = v(S) - v(N without S),
+
+because Shapley's weights of S and of its complement differ in sign only: a value is a linear form in contrasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Model = Callable[[Tensor], Tensor]
+"""From inputs (m, width) to outputs (m, k) or (m,), row by row."""
+
+# Inputs per call of the model. Larger ones fall out of a processor's cache and are several times slower; an
+# accelerator needs many to be busy, and as many as its memory holds is found by halving.
+_CPU_BATCH = 4096
+_ACCELERATOR_BATCH = 2**18
+# Entries of a tensor with an entry for every row, background row and column of a block.
+_BLOCK_ENTRIES = 2**22
+# Rows of a block, which may share their random coalitions. More would save little.
+_BLOCK_ROWS = 32
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Q games with the same number of players m.
+
+    `row` and `background` (Q,) number the pair's rows; `players` (Q, m) are its features that differ, ascending.
+    """
+
+    row: Tensor
+    background: Tensor
+    players: Tensor
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def size(self) -> int:
+        """Players of each game."""
+        return self.players.shape[1]
+
+    def __getitem__(self, chosen: slice | Tensor) -> Pairs:
+        return Pairs(self.row[chosen], self.background[chosen], self.players[chosen])
+
+    def split(self, most: int) -> Iterator[slice]:
+        """Consecutive slices of at most `most` games, and of at least one."""
+        step = max(1, most)
+        return (slice(start, min(start + step, len(self))) for start in range(0, len(self), step))
+
+
+class Games:
+    """The games of rows (n, width) against background rows (b, width), and the model that says their worths.
+
+    `owner` (width,) numbers the feature of each column, from 0 to `features` - 1. `row_scores` (n, k) and
+    `background_scores` (b, k) are the model's outputs in full precision, so that values add up to their differences
+    whatever `dtype` the worths between are computed in. All worths are float64 (on the CPU, where the device has
+    none). `evaluations` counts the inputs that the model has seen.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        rows: Tensor,
+        background: Tensor,
+        owner: Tensor,
+        *,
+        max_batch: int | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        self.model = model
+        self.rows = rows
+        self.background = background
+        self.owner = owner
+        self.features = int(owner.max()) + 1
+        self.device = rows.device
+        on_cpu = self.device.type == "cpu"
+        self.max_batch = max_batch or (_CPU_BATCH if on_cpu else _ACCELERATOR_BATCH)
+        # Random coalitions are drawn for so many evaluations at once. Not `max_batch`: that must not change the draws.
+        self.draw_batch = 8 * _CPU_BATCH if on_cpu else _ACCELERATOR_BATCH
+        self.precise_device = torch.device("cpu") if self.device.type == "mps" else self.device
+        self.evaluations = 0
+        self._dtype = dtype
+        self._column_is_feature = torch.equal(owner, torch.arange(len(owner), device=self.device))
+        self.row_scores = self._scores(rows)
+        self.background_scores = self._scores(background)
+
+    def blocks(self) -> Iterator[Tensor]:
+        """Numbers of consecutive rows, few enough that a tensor over rows, background and columns is small."""
+        per_row = len(self.background) * self.rows.shape[1]
+        most = max(1, min(_BLOCK_ROWS, _BLOCK_ENTRIES // per_row))
+        yield from torch.split(torch.arange(len(self.rows), device=self.device), most)
+
+    def pairs(self, rows: Tensor) -> list[Pairs]:
+        """All games of the numbered rows, those with as many players together; games without players are left out."""
+        columns = self.rows[rows].unsqueeze(1) != self.background
+        if self._column_is_feature:
+            differs = columns
+        else:
+            shape = (*columns.shape[:2], self.features)
+            differs = torch.zeros(shape, dtype=torch.int32, device=self.device)
+            differs = differs.index_add_(2, self.owner, columns.int()) > 0
+        players = differs.sum(dim=2)
+        found = []
+        for size in torch.bincount(players.flatten()).nonzero().flatten().tolist():
+            if size:
+                row, background = (players == size).nonzero(as_tuple=True)
+                who = differs[row, background].nonzero()[:, 1].view(-1, size)
+                found.append(Pairs(rows[row], background, who))
+        return found
+
+    def gain(self, pairs: Pairs) -> Tensor:
+        """(Q, k) what the values of each game add up to: f(x) - f(z)."""
+        return (
+            self.row_scores[pairs.row.to(self.precise_device)]
+            - self.background_scores[pairs.background.to(self.precise_device)]
+        )
+
+    def contrasts(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
+        """g(S), float64 (Q, c, k), for coalitions (Q, c, m), or (1, c, m) if all games have the same."""
+        games, count = len(pairs), coalitions.shape[1]
+        if 2 * games * count > self.max_batch and games * count > 1:
+            return self._contrasts_in_parts(pairs, coalitions)
+        found = self._try(pairs, coalitions)
+        if found is not None:
+            return found
+        if games * count == 1:
+            raise torch.cuda.OutOfMemoryError("out of memory with a batch of two inputs")
+        self.max_batch = games * count
+        self._free()
+        return self._contrasts_in_parts(pairs, coalitions)
+
+    def _contrasts_in_parts(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
+        count = coalitions.shape[1]
+        most = max(1, self.max_batch // 2)
+        if count <= most:
+            return torch.cat(
+                [self.contrasts(pairs[some], _own(coalitions, some)) for some in pairs.split(most // count)]
+            )
+        return torch.cat(
+            [
+                torch.cat([self.contrasts(pairs[one], part) for part in torch.split(_own(coalitions, one), most, 1)], 1)
+                for one in pairs.split(1)
+            ]
+        )
+
+    def _try(self, pairs: Pairs, coalitions: Tensor) -> Tensor | None:
+        """`contrasts` in one call of the model; None where memory ran out. What was held is free by the return."""
+        games, count = len(pairs), coalitions.shape[1]
+        try:
+            mixed = _mix(self.rows[pairs.row], self.background[pairs.background], self._columns(pairs, coalitions))
+            worths = self._outputs(mixed.view(2 * games * count, -1), self._dtype).view(2, games, count, -1)
+        except torch.cuda.OutOfMemoryError:
+            return None
+        return worths[0] - worths[1]
+
+    def _columns(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
+        """Coalitions of players as masks of columns, (Q or 1, c, width)."""
+        if pairs.size == self.features:
+            return coalitions if self._column_is_feature else coalitions[:, :, self.owner]
+        # Columns of features that do not play are alike in both rows: any mask will do for them.
+        place = torch.zeros((len(pairs), self.features), dtype=torch.int64, device=self.device)
+        place.scatter_(1, pairs.players, torch.arange(pairs.size, device=self.device).expand_as(pairs.players))
+        index = place[:, self.owner].unsqueeze(1).expand(-1, coalitions.shape[1], -1)
+        return coalitions.expand(len(pairs), -1, -1).gather(2, index)
+
+    def _scores(self, inputs: Tensor) -> Tensor:
+        """Outputs of whole rows in full precision, in as many calls as it takes."""
+        found = []
+        start = 0
+        while start < len(inputs):
+            batch = inputs[start : start + self.max_batch]
+            outputs = self._try_scores(batch)
+            if outputs is not None:
+                found.append(outputs)
+                start += len(batch)
+            elif len(batch) == 1:
+                raise torch.cuda.OutOfMemoryError("out of memory with a batch of one input")
+            else:
+                self.max_batch = len(batch) // 2
+                self._free()
+        return torch.cat(found)
+
+    def _try_scores(self, batch: Tensor) -> Tensor | None:
+        try:
+            return self._outputs(batch, None)
+        except torch.cuda.OutOfMemoryError:
+            return None
+
+    def _free(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _outputs(self, inputs: Tensor, dtype: torch.dtype | None) -> Tensor:
+        """The model's outputs, float64 (m, k)."""
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+            outputs = self.model(inputs)
+        self.evaluations += len(inputs)
+        return outputs.to(self.precise_device, torch.float64).view(len(inputs), -1)
+
+
+def _own(coalitions: Tensor, games: slice) -> Tensor:
+    """The coalitions of some games, where they are not the same for all."""
+    return coalitions if len(coalitions) == 1 else coalitions[games]
+
+
+def _mix(x: Tensor, z: Tensor, mask: Tensor) -> Tensor:
+    """(2, Q, c, width): x (Q, width) where the mask (Q or 1, c, width) is set and z elsewhere, and the reverse.
+
+    Bits are swapped instead of numbers chosen, three times faster than `torch.where` on broadcast tensors and as exact.
+    """
+    bits_x, bits_z = x.view(torch.int32).unsqueeze(1), z.view(torch.int32).unsqueeze(1)
+    swap = mask.to(torch.int32).neg() & (bits_x ^ bits_z)
+    mixed = torch.empty((2, *swap.shape), dtype=torch.int32, device=x.device)
+    torch.bitwise_xor(bits_z, swap, out=mixed[0])
+    torch.bitwise_xor(bits_x, swap, out=mixed[1])
+    return mixed.view(torch.float32)
