@@ -52,7 +52,8 @@ def spanning(
 ) -> Scale:
     """A scale that holds every value, with ends at round numbers.
 
-    Shares, which lie in [0, 1], get the whole of it unless they fill less than half.
+    Shares, which lie in [0, 1], get the whole of it unless they reach less than half of it or spread over less than a
+    tenth.
     """
     known = [value for value in (*values, *include) if value is not None]
     if log:
@@ -61,7 +62,7 @@ def spanning(
         high = 10.0 ** math.ceil(math.log10(max(known)))
         return Scale(low, high if high > low else low * 10, start, end, log=True)
     low, high = min(known, default=0.0), max(known, default=1.0)
-    if low >= 0 and 0.5 < high <= 1:
+    if low >= 0 and 0.5 < high <= 1 and high - low >= 0.1:
         return Scale(0.0, 1.0, start, end)
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         low, high = (0.0, 2 * high) if high > 0 else (2 * low, 0.0) if low < 0 else (0.0, 1.0)
