@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from glasshouse.record import Record, read_record
 
 if sys.platform != "win32":

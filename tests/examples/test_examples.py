@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
-
 from glasshouse.record import schema
+from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted(path.parent.name for path in REPOSITORY.glob("examples/*/run.yaml"))
@@ -50,7 +49,14 @@ def test_every_audit_is_completed(name, finished):
 @each
 def test_a_run_leaves_what_the_documentation_lists(name, finished):
     folder = finished(name).folder
-    for file in ("config.yaml", "provenance.json", "metrics.csv", "record.json", "report.html", "predictions/test.parquet"):
+    for file in (
+        "config.yaml",
+        "provenance.json",
+        "metrics.csv",
+        "record.json",
+        "report.html",
+        "predictions/test.parquet",
+    ):
         assert (folder / file).stat().st_size > 0, file
     assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 

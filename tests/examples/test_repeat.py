@@ -37,7 +37,7 @@ def test_the_records_are_equal_but_for_times_and_identifiers(two_runs):
 
 
 def test_the_same_predictions_and_training_history(two_runs):
-    first, before, second = two_runs
+    _, before, second = two_runs
     after = digests(second)
     numbers = [name for name in before if name.startswith("predictions/") or name == "metrics.csv"]
     assert len(numbers) >= 3
