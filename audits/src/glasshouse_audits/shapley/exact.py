@@ -27,6 +27,8 @@ def exact_values(games: Games, pairs: Pairs) -> Tensor:
     """
     m = pairs.size
     values = (games.gain(pairs) / m).unsqueeze(1).repeat(1, m, 1)
+    if m == 1:
+        return values
     # Weights of coalitions of each size, for a player within and for one without.
     within = [0.0] + [factorial(s - 1) * factorial(m - s) / factorial(m) for s in range(1, m)]
     without = [factorial(s) * factorial(m - s - 1) / factorial(m) for s in range(m)]

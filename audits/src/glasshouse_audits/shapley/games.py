@@ -134,32 +134,32 @@ class Games:
         )
 
     def contrasts(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
-        """g(S), float64 (Q, c, k), for coalitions (Q, c, m), or (1, c, m) if all games have the same."""
+        """g(S), float64 (Q, c, k), for coalitions (G, c, m), each of the G lists for Q / G consecutive games."""
         games, count = len(pairs), coalitions.shape[1]
-        if 2 * games * count > self.max_batch and games * count > 1:
-            return self._contrasts_in_parts(pairs, coalitions)
-        found = self._try(pairs, coalitions)
-        if found is not None:
-            return found
-        if games * count == 1:
-            raise torch.cuda.OutOfMemoryError("out of memory with a batch of two inputs")
-        self.max_batch = games * count
-        self._free()
+        if 2 * games * count <= self.max_batch or games * count == 1:
+            found = self._try(pairs, coalitions)
+            if found is not None:
+                return found
+            if games * count == 1:
+                raise torch.cuda.OutOfMemoryError("out of memory with a batch of two inputs")
+            self.max_batch = games * count
+            self._free()
         return self._contrasts_in_parts(pairs, coalitions)
 
     def _contrasts_in_parts(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
-        count = coalitions.shape[1]
-        most = max(1, self.max_batch // 2)
-        if count <= most:
+        """`contrasts` of whole lists if a part can hold one, else of single games, else of parts of a game."""
+        lists, count = coalitions.shape[:2]
+        sharing = len(pairs) // lists
+        most = self.max_batch // 2
+        if lists > 1:
+            step = max(1, most // (sharing * count))
+            starts = range(0, lists, step)
             return torch.cat(
-                [self.contrasts(pairs[some], _own(coalitions, some)) for some in pairs.split(most // count)]
+                [self.contrasts(pairs[i * sharing : (i + step) * sharing], coalitions[i : i + step]) for i in starts]
             )
-        return torch.cat(
-            [
-                torch.cat([self.contrasts(pairs[one], part) for part in torch.split(_own(coalitions, one), most, 1)], 1)
-                for one in pairs.split(1)
-            ]
-        )
+        if len(pairs) > 1:
+            return torch.cat([self.contrasts(pairs[some], coalitions) for some in pairs.split(most // count)])
+        return torch.cat([self.contrasts(pairs, some) for some in torch.split(coalitions, max(1, most), 1)], 1)
 
     def _try(self, pairs: Pairs, coalitions: Tensor) -> Tensor | None:
         """`contrasts` in one call of the model; None where memory ran out. What was held is free by the return."""
@@ -172,14 +172,15 @@ class Games:
         return worths[0] - worths[1]
 
     def _columns(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
-        """Coalitions of players as masks of columns, (Q or 1, c, width)."""
+        """Coalitions of players as masks of columns, (G, c, width), or (Q, c, width) where the players differ."""
         if pairs.size == self.features:
             return coalitions if self._column_is_feature else coalitions[:, :, self.owner]
         # Columns of features that do not play are alike in both rows: any mask will do for them.
         place = torch.zeros((len(pairs), self.features), dtype=torch.int64, device=self.device)
         place.scatter_(1, pairs.players, torch.arange(pairs.size, device=self.device).expand_as(pairs.players))
-        index = place[:, self.owner].unsqueeze(1).expand(-1, coalitions.shape[1], -1)
-        return coalitions.expand(len(pairs), -1, -1).gather(2, index)
+        lists, count, _ = coalitions.shape
+        index = place[:, self.owner].view(lists, -1, 1, len(self.owner)).expand(-1, -1, count, -1)
+        return coalitions.unsqueeze(1).expand(-1, index.shape[1], -1, -1).gather(3, index).flatten(0, 1)
 
     def _scores(self, inputs: Tensor) -> Tensor:
         """Outputs of whole rows in full precision, in as many calls as it takes."""
@@ -216,18 +217,14 @@ class Games:
         return outputs.to(self.precise_device, torch.float64).view(len(inputs), -1)
 
 
-def _own(coalitions: Tensor, games: slice) -> Tensor:
-    """The coalitions of some games, where they are not the same for all."""
-    return coalitions if len(coalitions) == 1 else coalitions[games]
-
-
 def _mix(x: Tensor, z: Tensor, mask: Tensor) -> Tensor:
-    """(2, Q, c, width): x (Q, width) where the mask (Q or 1, c, width) is set and z elsewhere, and the reverse.
+    """(2, Q, c, width): x (Q, width) where the mask (G, c, width) is set and z elsewhere, and the reverse.
 
-    Bits are swapped instead of numbers chosen, three times faster than `torch.where` on broadcast tensors and as exact.
+    Bits are swapped instead of numbers chosen: as exact as `torch.where` and faster on broadcast tensors.
     """
-    bits_x, bits_z = x.view(torch.int32).unsqueeze(1), z.view(torch.int32).unsqueeze(1)
-    swap = mask.to(torch.int32).neg() & (bits_x ^ bits_z)
+    lists, _, width = mask.shape
+    bits_x, bits_z = (bits.view(torch.int32).view(lists, -1, 1, width) for bits in (x, z))
+    swap = mask.to(torch.int32).neg_().unsqueeze(1) & (bits_x ^ bits_z)
     mixed = torch.empty((2, *swap.shape), dtype=torch.int32, device=x.device)
     torch.bitwise_xor(bits_z, swap, out=mixed[0])
     torch.bitwise_xor(bits_x, swap, out=mixed[1])

@@ -107,16 +107,18 @@ def kernel_values(games: Games, pairs: Pairs, sweeps: int, generator: torch.Gene
     variances = torch.empty_like(values)
     per_draw = max(1, games.draw_batch // (2 * observations))
     number = torch.arange(len(pairs), device=games.device)
+    turns = len(pairs) // designs
+    full, rest = number[: turns * designs].view(turns, designs), number[turns * designs :]
     for start in range(0, designs, per_draw):
-        drawn = min(per_draw, designs - start)
-        coalitions = _draw(plan, m, drawn, games.device, generator)
+        stop = min(start + per_draw, designs)
+        coalitions = _draw(plan, m, stop - start, games.device, generator)
         regression = Regression.on(coalitions.to(games.precise_device), plan)
-        mine = number[(number % designs >= start) & (number % designs < start + drawn)]
-        for some in torch.split(mine, max(1, games.max_batch // (2 * observations))):
-            design = some % designs - start
-            contrasts = games.contrasts(pairs[some], coalitions[design])
-            some, design = some.to(games.precise_device), design.to(games.precise_device)
-            values[some], variances[some] = regression.solve(design, contrasts, gain[some])
+        for some in (full[:, start:stop].T, rest[start:stop].unsqueeze(1)):
+            if some.numel():
+                drawn, chosen = len(some), some.flatten()
+                contrasts = games.contrasts(pairs[chosen], coalitions[:drawn])
+                chosen = chosen.to(games.precise_device)
+                values[chosen], variances[chosen] = regression.solve(contrasts, gain[chosen], drawn)
     return values, variances
 
 
@@ -164,11 +166,18 @@ class Regression:
         correction = left_out * (exact - least_squares * (moments * random / moments.sum()))
         return cls(mean_sign, centred, least_squares, correction, exact * left_out * random)
 
-    def solve(self, design: Tensor, contrasts: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and variances (Q, m, k) from contrasts (Q, p, k) under the numbered designs (Q,) and gains (Q, k)."""
-        gain = gain.unsqueeze(1)
-        y = contrasts - self.mean_sign[design] * gain
-        beta = self.least_squares[design] @ y
-        residuals = y - self.centred[design] @ beta
-        values = gain / self.centred.shape[2] + beta + self.correction[design] @ residuals
-        return values, self.influence[design].square() @ residuals.square()
+    def solve(self, contrasts: Tensor, gain: Tensor, designs: int) -> tuple[Tensor, Tensor]:
+        """Values and variances (Q, m, k) from contrasts (Q, p, k) and gains (Q, k).
+
+        The games lie in order of their designs, as many of each of the first `designs` ones.
+        """
+        games, p, k = contrasts.shape
+        m = self.centred.shape[2]
+        contrasts, gain = contrasts.view(designs, -1, p, k), gain.view(designs, -1, 1, k)
+        y = contrasts - self.mean_sign[:designs].unsqueeze(1) * gain
+        y = y.transpose(1, 2).reshape(designs, p, -1)  # A column for every game and output of the design.
+        beta = self.least_squares[:designs] @ y
+        residuals = y - self.centred[:designs] @ beta
+        found = beta + self.correction[:designs] @ residuals, self.influence[:designs].square() @ residuals.square()
+        values, variances = (f.view(designs, m, -1, k).transpose(1, 2) for f in found)
+        return (values + gain / m).reshape(games, m, k), variances.reshape(games, m, k)
