@@ -133,7 +133,7 @@ def explain(
         return UserError(f"glasshouse {command}", f"{missing[1]} is missing.", f"Set `{name}:` or `--{name}`.")
     if wanting := re.search(r"argument (?:-c/)?(--[\w.]+): expected one argument", text):
         return UserError(f"`{wanting[1]}`", "expected a value after it.", f"See `glasshouse {command} --help`.")
-    if known := re.search(r"Multiple subclasses with name (\w+)\..*?: (.+)", text):
+    if known := re.search(r"Multiple subclasses with name (\w+)\..*?: ((?:[\w.]+, )*[\w.]+)", text):
         return UserError(here, f"several classes are called {known[1]}.", f"Write one of {known[2].rstrip('.')}.")
     if wrong := re.search(r"Import path (?:(\S+) )?does not correspond to a subclass of (\w+)", text):
         given = wrong[1] or _received(text) or "it"
@@ -203,9 +203,10 @@ def _wrong_type(here: str, found: Complaint, types: Sequence[str], received: str
     wanted = " or ".join(part for part in (", ".join(types[:-1]), types[-1]) if part)
     problem = f"expected {wanted}" + (f", received {received}." if received else ".")
     name = found.path[-1] if found.path else ""
-    if received and list(types) == ["a list"]:
-        remedy = f"Write `{name}: [{received.strip(chr(39))}]`."
-    if received and list(types) == ["text"]:
+    simple = received is not None and "{" not in received
+    if simple and list(types) == ["a list"]:
+        remedy = f"Write `{name}: [{str(received).strip(chr(39))}]`."
+    if simple and list(types) == ["text"]:
         remedy = f'Write `{name}: "{received}"`.'
     return UserError(here, problem, remedy)
 

@@ -9,6 +9,8 @@ import logging
 from argparse import ArgumentError
 from typing import Any
 
+import pytorch_lightning.callbacks
+import pytorch_lightning.loggers
 import torch
 from jsonargparse import DefaultHelpFormatter, Namespace, get_loader, set_loader, set_parsing_settings
 from pytorch_lightning import LightningDataModule
@@ -18,13 +20,16 @@ from torch.optim import Optimizer
 
 from glasshouse import refusals
 from glasshouse.allowed import allowed_packages, make_importable
+from glasshouse.cli import TRAINING
 from glasshouse.config import KEYS, RunOptions
 from glasshouse.config_files import place
 from glasshouse.data import SIZE_NAMES, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.parse_errors import explain
+from glasshouse.plugins import KINDS as PLUGIN_KINDS
 from glasshouse.plugins import registry
 from glasshouse.short_names import KINDS, is_short, options, resolve_arguments, resolve_tree
+from glasshouse.sizes import fill_sizes, named_class
 
 _MODE = "glasshouse"
 """Name of the YAML loader that resolves short names."""
@@ -51,8 +56,8 @@ set_loader(_MODE, _load)  # jsonargparse knows loaders by name, and refuses a pa
 def class_path(kind: str, name: str) -> str:
     """The class path of a short name, or of a class without its module as LightningCLI takes it (``Adam``).
 
-    A class name means torch's own where torch has one, else the component of that class. It never depends on what
-    happens to be imported already.
+    A class name means torch's or Lightning's own where they have one, else the component of that class. It never
+    depends on what happens to be imported already.
 
     Raises:
         UserError: for an unknown short name.
@@ -61,12 +66,20 @@ def class_path(kind: str, name: str) -> str:
         return registry().class_path(kind, name)
     if kind == "lr_scheduler" and name == "ReduceLROnPlateau":
         return "pytorch_lightning.cli.ReduceLROnPlateau"  # the one that takes `monitor`, as in Lightning's manual
-    torchs = {"optimizer": torch.optim, "lr_scheduler": torch.optim.lr_scheduler}.get(kind)
-    if torchs is not None and hasattr(torchs, name):
-        return f"{torchs.__name__}.{name}"
-    paths = [component.class_path for component in registry().components(kind)]
-    found = [path for path in paths if path.rpartition(".")[2] == name]
-    return found[0] if len(found) == 1 else name
+    for home in _HOMES.get(kind, ()):
+        if hasattr(home, name):
+            return f"{home.__name__}.{name}"
+    found = [each.class_path for each in registry().components(kind)] if kind in PLUGIN_KINDS else []
+    return next((path for path in found if path.rpartition(".")[2] == name), name)
+
+
+_HOMES = {
+    "optimizer": (torch.optim,),
+    "lr_scheduler": (torch.optim.lr_scheduler,),
+    "technique": (pytorch_lightning.callbacks,),
+    "logger": (pytorch_lightning.loggers,),
+}
+"""Kind -> where classes are that configurations name without their module."""
 
 
 def shortest_name(path: str) -> str:
@@ -255,7 +268,7 @@ class GlasshouseCLI(LightningCLI):
         """The network or LightningModule, its sizes filled from the data.
 
         Raises:
-            UserError: if a size is needed that neither the user nor the data give.
+            UserError: if a size is needed that neither the user nor the data give, or the class refuses its options.
         """
         model = self.values["model"]
         fill_sizes(model, info)
@@ -277,44 +290,11 @@ class GlasshouseCLI(LightningCLI):
             del self.config_dump
 
 
-def fill_sizes(model: Any, info: DataInfo | None) -> None:
-    """Fill the sizes that a model's signature has and the user left out, in place.
-
-    Args:
-        model: the configuration of the model, with `class_path` and `init_args`.
-        info: what the data know; None leaves every size to the user.
-    """
-    import_path = model["class_path"]
-    module_name, _, class_name = import_path.rpartition(".")
-    cls = getattr(__import__(module_name, fromlist=[class_name]), class_name)
-    arguments = model.get("init_args") or Namespace()  # type: ignore[no-untyped-call]
-    for name, parameter in inspect.signature(cls).parameters.items():
-        if name not in SIZE_NAMES or arguments.get(name) is not None:
-            continue
-        if info is not None and name in info.sizes:
-            arguments[name] = info.sizes[name]
-        elif parameter.default is inspect.Parameter.empty:
-            known = (
-                f"data '{info.name}' knows {', '.join(sorted(info.sizes)) or 'none'}" if info else "the data say none"
-            )
-            raise UserError(
-                f"model '{class_name}'",
-                f"needs {name}, which was not given; {known}.",
-                f"Set `model: {{init_args: {{{name}: ...}}}}`.",
-            )
-        elif name in arguments:
-            arguments[name] = parameter.default
-    if arguments:
-        model["init_args"] = arguments
-
-
 def class_and_options(chosen: Any) -> tuple[type, dict[str, Any]]:
     """The class and the keyword arguments of a parsed ``{class_path, init_args}``."""
-    module_name, _, class_name = chosen["class_path"].rpartition(".")
-    cls = getattr(__import__(module_name, fromlist=[class_name]), class_name)
     arguments = chosen.get("init_args") or {}
     options = arguments.as_dict() if isinstance(arguments, Namespace) else dict(arguments)
-    return cls, {**options, **(chosen.get("dict_kwargs") or {})}
+    return named_class(chosen["class_path"]), {**options, **(chosen.get("dict_kwargs") or {})}
 
 
 def restrict_imports() -> None:
@@ -340,6 +320,7 @@ _granted: set[str] = set()
 def present(parser: LightningArgumentParser, command: str) -> None:
     """Put a command's help in the order in which one asks: what to train first, the Trainer's fifty options last."""
     parser.prog = f"glasshouse {command}"
+    parser.description = f"{TRAINING[command][0].upper()}{TRAINING[command][1:]}."
     parser.usage = f"glasshouse {command} --config run.yaml [--model NAME] [--model.OPTION VALUE] ..."
     titles = {
         "model": "model",

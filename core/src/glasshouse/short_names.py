@@ -18,6 +18,9 @@ from glasshouse.errors import UserError
 KINDS = {"model": "model", "data": "data", "optimizer": "optimizer", "lr_scheduler": "lr_scheduler"}
 """Configuration key -> kind of component."""
 
+TRAINER_KINDS = {"callbacks": "technique", "logger": "logger"}
+"""Option of the Trainer -> kind of what it takes, one or a list. A logger has no short name, only a class name."""
+
 LISTS = ("audits", "techniques", "report", "sensitive")
 """Keys that the command line also takes as ``a,b``, as ``glasshouse audit --audits a,b`` does."""
 
@@ -26,7 +29,7 @@ CONFIG_OPTIONS = ("--config", "-c")
 ClassPath = Callable[[str, str], str]
 """(kind, name without a dot) -> class path; raises `UserError` for an unknown name."""
 
-_SHORT = re.compile(r"([A-Za-z0-9._-]+/)?[a-z][a-z0-9_]*")
+_SHORT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*/)?[a-z][a-z0-9_]*")
 _CLASS_NAME = re.compile(r"[A-Z]\w*")
 
 
@@ -41,19 +44,31 @@ def is_class_name(value: object) -> bool:
 
 
 def resolve_value(kind: str, value: Any, class_path: ClassPath) -> Any:
-    """A component as configuration has it (a name, a class path, a mapping with `class_path`), its name resolved."""
-    if not isinstance(value, dict):
-        return _resolve(kind, value, class_path)
-    if "class_path" not in value:
-        return value
-    return {**value, "class_path": _resolve(kind, value["class_path"], class_path)}
+    """A component as configuration has it (a name, a class path, a mapping, a list of them), its name resolved."""
+    if isinstance(value, list):
+        return [resolve_value(kind, item, class_path) for item in value]
+    if isinstance(value, dict):
+        return (
+            {**value, "class_path": resolve_value(kind, value["class_path"], class_path)}
+            if "class_path" in value
+            else value
+        )
+    named = is_class_name(value) or (is_short(value) and kind != "logger")
+    return class_path(kind, value) if named else value
 
 
 def resolve_tree(tree: Any, class_path: ClassPath) -> Any:
-    """A loaded configuration file with the names under `KINDS` resolved; other values are returned as they are."""
+    """A loaded configuration file with the names of components resolved; other values are returned as they are."""
     if not isinstance(tree, dict):
         return tree
-    return {key: resolve_value(KINDS[key], value, class_path) if key in KINDS else value for key, value in tree.items()}
+    resolved = _resolve_keys(tree, KINDS, class_path)
+    if isinstance(resolved.get("trainer"), dict):
+        resolved["trainer"] = _resolve_keys(resolved["trainer"], TRAINER_KINDS, class_path)
+    return resolved
+
+
+def _resolve_keys(tree: dict[str, Any], kinds: dict[str, str], class_path: ClassPath) -> dict[str, Any]:
+    return {key: resolve_value(kinds[key], value, class_path) if key in kinds else value for key, value in tree.items()}
 
 
 def resolve_arguments(argv: list[str], class_path: ClassPath) -> list[str]:
@@ -113,11 +128,11 @@ def _meant(option: str, value: str, class_path: ClassPath) -> str:
     key = option.removeprefix("--")
     if key in LISTS and not value.startswith(("[", "{")) and value not in ("", "null"):
         return json.dumps([part.strip() for part in value.split(",")])
-    kind = next((KINDS[known] for known in KINDS if key in (known, f"{known}.class_path", f"{known}.help")), None)
+    kind = _kind_of(key)
     if kind is None:
         return value
-    if not value.lstrip().startswith("{"):
-        return str(_resolve(kind, value, class_path))
+    if not value.lstrip().startswith(("{", "[")):
+        return str(resolve_value(kind, value, class_path))
     try:
         return json.dumps(resolve_value(kind, yaml.safe_load(value), class_path))
     except yaml.YAMLError as error:
@@ -126,5 +141,9 @@ def _meant(option: str, value: str, class_path: ClassPath) -> str:
         raise UserError(f"`{option}`", f"is neither YAML nor JSON: {problem}.", remedy) from None
 
 
-def _resolve(kind: str, value: Any, class_path: ClassPath) -> Any:
-    return class_path(kind, value) if is_short(value) or is_class_name(value) else value
+def _kind_of(key: str) -> str | None:
+    """The kind of component that an option names, or None."""
+    for name, kind in (*KINDS.items(), *((f"trainer.{name}", kind) for name, kind in TRAINER_KINDS.items())):
+        if key in (name, f"{name}+", f"{name}.class_path", f"{name}.help"):
+            return kind
+    return None
