@@ -1,0 +1,47 @@
+"""What only names are wrong with is refused before torch is imported, in a new process as a user meets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "pytorch_lightning", "jsonargparse", "pandas", "sklearn", "captum"}
+
+CASES = [
+    (["--model", "mpl"], "", "model 'mpl': is not known."),
+    (["--model=mpl"], "", "model 'mpl': is not known."),
+    (["--model.class_path", "mpl"], "", "model 'mpl': is not known."),
+    (["--model", '{"class_path": "mpl"}'], "", "model 'mpl': is not known."),
+    (["--model.help", "mpl"], "", "model 'mpl': is not known."),
+    (["--lr_scheduler", "cosin"], "", "lr scheduler 'cosin': is not known."),
+    (["--audits", "[performanse]"], "", "audit 'performanse': is not known."),
+    (["--report", "pdf"], "", "report format 'pdf': is not known."),
+    ([], "model: mpl", "model 'mpl': is not known."),
+    ([], "data: {class_path: diabets}", "data 'diabets': is not known."),
+    ([], "optimizer: adamx", "optimizer 'adamx': is not known."),
+    ([], "audits: [{name: performanse}]", "audit 'performanse': is not known."),
+    ([], "techniques: [early_stoping]", "technique 'early_stoping': is not known."),
+    ([], "policy: strict", "policy 'strict': no such file, and no policy of that name."),
+    ([], "trianer: {}", "`trianer` in run.yaml: is no key of a configuration."),
+    ([], "model: {class_path: mlp, hidden: [3]}", "'hidden' stands beside class_path"),
+    ([], "model: [", "run.yaml: is not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "text", "problem"), CASES)
+def test_torch_is_not_imported_to_say_so(glasshouse, tmp_path, arguments, text, problem):
+    (tmp_path / "here" / "run.yaml").write_text(text)
+    files = ["--config", "run.yaml"] if text else []
+    done = glasshouse("run", *files, *arguments, python=("-X", "importtime"))
+    assert done.code == 2
+    assert problem in done.err
+    assert len(done.err.splitlines()) <= 2
+    assert not HEAVY & done.imported
+    assert [path.name for path in Path(tmp_path / "here").iterdir()] == ["run.yaml"]
+
+
+def test_what_the_command_line_overrides_is_not_held_against_a_file(command, write_config):
+    file = write_config({"audits": ["not_installed_here"], "report": ["not_either"]})
+    argv = ("--config", file, "--audits", "performance", "--report", "json", "--print_config")
+    assert command("run", *argv).config["audits"] == ["performance"]
