@@ -10,9 +10,10 @@
 
 All three have the fused AdamW, so what differs is the way around the network. A step's time is that between the starts
 of two epochs, divided by the steps: nothing that an epoch does is left out, and start-up and the first epoch are not
-counted. The three take turns, round after round, and medians are taken over all epochs. Before anything is timed the results are compared: over the rows in glasshouse's order the
-loop by hand must end at the same weights, and Lightning, whose order is its own, at the same loss but for the order's
-noise. Exit code 1 where a goal is missed or the results differ.
+counted. The three take turns, round after round, and medians are taken over all epochs. Before anything is timed the
+results are compared: over the rows in glasshouse's order the loop by hand must end at the same weights, and Lightning,
+whose order is its own, at the same loss but for the order's noise. Exit code 1 where a goal is missed or the results
+differ.
 """
 
 from __future__ import annotations
@@ -171,8 +172,8 @@ def loop(table: Table, batch_size: int, orders: Iterable[Tensor]) -> Trained:
     starts = []
     for order in orders:
         starts.append(time.perf_counter())
-        for rows in order.split(batch_size):
-            loss = F.cross_entropy(network(table.x[rows]), table.y[rows])
+        for rows in torch.split(order, batch_size):
+            loss = F.cross_entropy(network(table.x.index_select(0, rows)), table.y.index_select(0, rows))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

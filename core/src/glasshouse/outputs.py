@@ -63,6 +63,24 @@ def as_columns(raw: Tensor, target: Target) -> Tensor:
     return columns
 
 
+def as_targets(y: Tensor, raw: Tensor, target: Target) -> Tensor:
+    """Targets in the shape that goes with `raw`: (n,), of which (n, 1) is another spelling, or (n, k) multilabel.
+
+    Raises:
+        UserError: for another shape, which would silently be broadcast to all pairs of rows.
+    """
+    expected = (len(raw), target.num_outputs) if target.kind == "multilabel" else (len(raw),)
+    if y.shape == expected:
+        return y
+    if y.shape == (len(raw), 1) and target.kind != "multilabel":
+        return y.squeeze(1)
+    raise UserError(
+        "data",
+        f"the targets of a batch have shape {tuple(y.shape)}; expected {expected} for the {target.kind} target "
+        f"'{target.name}' beside {len(raw)} outputs.",
+    )
+
+
 def to_scores(raw: Tensor, target: Target, kind: OutputKind) -> Tensor:
     """Scores as `Predictions.scores` holds them: (n, K) probabilities or (n, 1) values; differentiable."""
     columns = as_columns(raw, target)
@@ -83,6 +101,7 @@ def to_scores(raw: Tensor, target: Target, kind: OutputKind) -> Tensor:
 def loss_per_row(raw: Tensor, y: Tensor, target: Target, kind: OutputKind) -> Tensor:
     """Cross-entropy in nats (summed over labels for multilabel) or squared error; shape (n,)."""
     columns = as_columns(raw, target)
+    y = as_targets(y, columns, target)
     if target.kind == "regression":
         return (to_scores(columns, target, kind)[:, 0] - y.to(columns.dtype)).square()
     if target.kind == "multilabel":

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from glasshouse import refusals
 from glasshouse.data import Batch, Target
 from glasshouse.errors import UserError
-from glasshouse.outputs import as_columns, loss_per_row, to_scores, trained_output_kind
+from glasshouse.outputs import as_columns, as_targets, loss_per_row, to_scores, trained_output_kind
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
@@ -64,8 +64,10 @@ class Task(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = unpack(batch)
         loss = loss_per_row(self.network(x), y, self.target, self.output_kind).mean()
-        self._add("train_loss", loss.detach() * len(y), len(y))
-        if (batch_idx + 1) % max(1, self.trainer.log_every_n_steps) == 0:
+        self._add("train_loss", loss.detach(), len(y), times=len(y))
+        # Counted as Lightning does when it writes to its loggers: in optimizer steps, through all epochs; 0 is never.
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and (self.global_step + 1) % every == 0:
             self.log("train_loss_step", loss.detach(), batch_size=len(y))
         return loss if self._loss_unit == 1.0 else loss / self._loss_unit
 
@@ -112,11 +114,17 @@ class Task(LightningModule):
         self._add(f"{split}_loss", loss_per_row(raw, y, self.target, self.output_kind).sum(), len(y))
         if self.target.kind in ("binary", "multiclass"):
             predicted = to_scores(as_columns(raw, self.target), self.target, self.output_kind).argmax(dim=1)
-            self._add(f"{split}_accuracy", (predicted == y).sum(), len(y))
+            correct = predicted == as_targets(y, predicted, self.target)
+            self._add(f"{split}_accuracy", correct.sum(), len(y))
 
-    def _add(self, name: str, value: Tensor, rows: int) -> None:
-        self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self._rows[name] = self._rows.get(name, 0) + rows
+    def _add(self, name: str, value: Tensor, rows: int, *, times: int = 1) -> None:
+        if name not in self._sums:
+            # Single precision would stop counting somewhere among 100 million rows, half precision much earlier.
+            precision = torch.float32 if value.device.type == "mps" else torch.float64
+            self._sums[name] = torch.zeros((), dtype=precision, device=value.device)
+            self._rows[name] = 0
+        self._sums[name].add_(value, alpha=times)
+        self._rows[name] += rows
 
     def _forget(self, split: str) -> None:
         for name in [name for name in self._sums if name.startswith(f"{split}_")]:

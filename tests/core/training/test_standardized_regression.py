@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from glasshouse import DataInfo, InMemoryLoader, ModelHandle, Target
+from glasshouse.task import Task
 from pytorch_lightning import Trainer
 from sklearn.linear_model import LinearRegression
 from torch import nn
-
-from glasshouse import DataInfo, InMemoryLoader, ModelHandle, Target
-from glasshouse.task import Task
 
 TARGET = Target(name="price", kind="regression", center=5000.0, scale=250.0)
 INFO = DataInfo(name="prices", modality="tabular", target=TARGET, input_shape=(3,))

@@ -1,0 +1,280 @@
+"""What a step costs, counted in calls and not by the clock: the same on every machine, and it fails for one call more.
+
+The figures in microseconds are those of benchmarks/training_overhead.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import glasshouse
+import lightning_fabric
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import torch.utils.data.dataloader
+from glasshouse import Batch, InMemoryLoader, TabularDataModule, Target
+from glasshouse.tables import RawTable
+from glasshouse.task import Task
+from glasshouse.training import make_trainer
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.profilers import PassThroughProfiler, SimpleProfiler
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data import DataLoader, TensorDataset
+
+BINARY = Target(name="y", kind="binary", classes=("no", "yes"))
+Loader = Callable[..., InMemoryLoader]
+
+
+class Operations(TorchDispatchMode):
+    """Counts the tensor operations that reach a kernel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.counts[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def python_calls(folder: Path) -> Iterator[Counter[str]]:
+    """Counts calls of Python functions that are defined under a folder."""
+    counts: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(str(folder)):
+            counts[frame.f_code.co_qualname] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield counts
+    finally:
+        sys.setprofile(before)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts DataLoaders and collations from here on."""
+    counts: Counter[str] = Counter()
+    init, collate = DataLoader.__init__, torch.utils.data._utils.collate.collate
+
+    def counted_init(self: Any, *args: Any, **kwargs: Any) -> None:
+        counts["DataLoader"] += 1
+        init(self, *args, **kwargs)
+
+    def counted_collate(*args: Any, **kwargs: Any) -> Any:
+        counts["collate"] += 1
+        return collate(*args, **kwargs)
+
+    monkeypatch.setattr(DataLoader, "__init__", counted_init)
+    monkeypatch.setattr(torch.utils.data._utils.collate, "collate", counted_collate)
+    return counts
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts what is logged, by name; `log_dict` comes through `log`."""
+    counts: Counter[str] = Counter()
+    log = LightningModule.log
+
+    def counted(self: LightningModule, name: str, *args: Any, **kwargs: Any) -> None:
+        counts[name] += 1
+        log(self, name, *args, **kwargs)
+
+    monkeypatch.setattr(LightningModule, "log", counted)
+    return counts
+
+
+class Coins(TabularDataModule):
+    """A table in memory."""
+
+    def load(self) -> RawTable:
+        rng = np.random.default_rng(0)
+        columns = {"a": rng.normal(size=600), "b": rng.normal(size=600), "side": rng.integers(2, size=600).astype(str)}
+        return RawTable(columns=columns, target="side", task="binary")
+
+
+# ------------------------------------------------------------ logging
+
+
+@pytest.mark.parametrize("batches", [30, 60])
+def test_one_log_every_n_steps_and_means_once_an_epoch(
+    fit: Callable[..., Trainer], make_task: Any, make_loader: Loader, logged: Counter[str], batches: int
+) -> None:
+    task = make_task(nn.Linear(4, 2), BINARY)
+    options = {"log_every_n_steps": 10, "num_sanity_val_steps": 0}
+    fit(task, make_loader(8 * batches, batch_size=8), make_loader(40, batch_size=8), epochs=2, **options)
+    means = {"train_loss": 2, "validate_loss": 2, "validate_accuracy": 2}
+    assert logged == {"train_loss_step": 2 * batches // 10, **means}
+
+
+def test_no_step_is_logged_where_the_interval_is_zero(
+    fit: Callable[..., Trainer], make_task: Any, make_loader: Loader, logged: Counter[str]
+) -> None:
+    fit(make_task(nn.Linear(4, 2), BINARY), make_loader(80, batch_size=8), log_every_n_steps=0)
+    assert logged == {"train_loss": 1}
+
+
+# ------------------------------------------------------------ loading
+
+
+def test_a_table_is_never_collated(fit: Callable[..., Trainer], make_task: Any, made: Counter[str]) -> None:
+    data = Coins(batch_size=32)
+    data.setup()
+    trainer = fit(make_task(nn.Linear(2, 2), BINARY), data.train_dataloader(), data.val_dataloader())
+    trainer.test(trainer.lightning_module, data, verbose=False)
+    trainer.predict(trainer.lightning_module, data)
+    assert made == {}
+
+
+def test_the_counters_see_a_data_loader(
+    fit: Callable[..., Trainer], make_task: Any, make_rows: Any, made: Counter[str]
+) -> None:
+    """Without this the test above might not be able to fail."""
+    fit(make_task(nn.Linear(4, 2), BINARY), DataLoader(TensorDataset(*make_rows(BINARY, 40)), batch_size=8))
+    assert made["DataLoader"] == 1
+    assert made["collate"] >= 5
+
+
+@pytest.mark.parametrize("batch_size", [10, 1000])
+@pytest.mark.parametrize(
+    ("shuffle", "expected"),
+    [(False, {"slice": 4}), (True, {"slice": 1, "index_select": 3})],
+    ids=["in order", "shuffled"],
+)
+def test_a_batch_is_four_operations_however_many_its_rows(
+    make_loader: Loader, batch_size: int, shuffle: bool, expected: dict[str, int]
+) -> None:
+    loader = make_loader(6 * batch_size, batch_size=batch_size, shuffle=shuffle)
+    iterator = iter(loader)
+    next(iterator)  # the epoch's order is drawn with the first batch
+    with Operations() as operations:
+        rest = list(iterator)
+    assert len(rest) == 5
+    assert operations.counts == {name: 5 * times for name, times in expected.items()}
+
+
+def test_python_runs_per_batch_and_not_per_row(
+    fit: Callable[..., Trainer], make_task: Any, make_loader: Loader
+) -> None:
+    counts = []
+    for batch_size in (4, 4, 400):  # the first warms up what is cached
+        task = make_task(nn.Linear(4, 2), BINARY)
+        train = make_loader(12 * batch_size, batch_size=batch_size, shuffle=True)
+        validate = make_loader(5 * batch_size, batch_size=batch_size)
+        with python_calls(Path(glasshouse.__file__).parent) as calls:
+            fit(task, train, validate)
+        counts.append(calls)
+    assert counts[1]["Task.training_step"] == 12
+    assert counts[2] == counts[1]
+
+
+# ------------------------------------------------------------ around the network
+
+
+def test_a_step_is_a_loop_by_hand_and_ten_operations(
+    fit: Callable[..., Trainer], make_task: Any, make_loader: Loader
+) -> None:
+    """Of the ten, Lightning's are a copy of the loss and its division by the accumulated batches, there and back; ours
+    are the mean over the rows' losses with its gradient, and the sum that the epoch's mean is made of; the rest are
+    views without gradient. The difference of two lengths leaves out what an epoch does once.
+    """
+
+    def by_task(batches: int) -> int:
+        with Operations() as operations:
+            fit(make_task(nn.Linear(4, 2), BINARY, lr=0.1), make_loader(8 * batches, batch_size=8, shuffle=True))
+        return sum(operations.counts.values())
+
+    def by_hand(batches: int) -> int:
+        network = nn.Linear(4, 2)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        with Operations() as operations:
+            for batch in make_loader(8 * batches, batch_size=8, shuffle=True):
+                loss = F.cross_entropy(network(batch.x), batch.y)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+        return sum(operations.counts.values())
+
+    assert (by_task(30) - by_task(10)) / 20 <= (by_hand(30) - by_hand(10)) / 20 + 10
+
+
+def test_lightnings_notes_skip_the_search_for_parameters() -> None:
+    task = Task(nn.Linear(4, 2), BINARY)
+    with python_calls(Path(nn.Module.__init__.__code__.co_filename).parent) as calls:
+        task._current_fx_name = "training_step"
+    assert task._current_fx_name == "training_step"
+    assert calls == {}
+
+
+def test_all_other_attributes_are_torchs() -> None:
+    task = Task(nn.Linear(4, 2), BINARY)
+    with pytest.raises(TypeError, match="cannot assign"):
+        task.network = "linear"  # type: ignore[assignment]
+    task.weight = nn.Parameter(torch.zeros(1))
+    with pytest.raises(TypeError, match="cannot assign"):
+        task.weight = "heavy"  # type: ignore[assignment]
+    task.weight = None  # type: ignore[assignment]
+    assert dict(task.named_parameters()).keys() == {"network.weight", "network.bias"}
+    task.note = "text"
+    task.note = nn.Linear(1, 1)
+    assert "note.weight" in task.state_dict()
+
+
+def test_nothing_is_profiled_unless_asked_for(tmp_path: Path) -> None:
+    def profiler(**options: Any) -> Any:
+        given = {"accelerator": "cpu", "logger": False, **options}
+        trainer: Any = make_trainer(given, folder=tmp_path, monitor=None, callbacks=[], loggers=[])
+        return trainer.profiler
+
+    ours = profiler()
+    assert isinstance(ours, PassThroughProfiler)  # what Lightning asks to know whether anything is profiled
+    assert ours.profile("a") is ours.profile("b")
+    with ours.profile("a"):
+        pass
+    with pytest.raises(KeyError), ours.profile("a"):
+        raise KeyError
+    assert isinstance(profiler(profiler="simple"), SimpleProfiler)
+
+
+# ------------------------------------------------------------ device transfer
+
+
+def test_a_batch_is_moved_as_lightning_moves_it() -> None:
+    task, there = Task(nn.Linear(4, 2), BINARY), torch.device("meta")
+    batch = Batch(torch.zeros(3, 4), torch.zeros(3, dtype=torch.int64), torch.zeros(3, 0), torch.arange(3))
+    with python_calls(Path(lightning_fabric.__file__).parent) as calls:
+        moved = task.transfer_batch_to_device(batch, there, 0)
+    assert calls == {}  # no search of the batch for tensors
+    expected = LightningModule.transfer_batch_to_device(task, batch, there, 0)
+    assert type(moved) is type(expected) is Batch
+    for ours, theirs in zip(moved, expected, strict=True):
+        assert (ours.device, ours.shape, ours.dtype) == (there, theirs.shape, theirs.dtype)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        (torch.zeros(3, 4), torch.zeros(3)),
+        {"x": torch.zeros(3, 4), "y": torch.zeros(3)},
+        Batch({"ids": torch.zeros(3, 4), "mask": torch.ones(3, 4)}, torch.zeros(3), torch.zeros(3, 0), torch.arange(3)),
+    ],
+    ids=["pair", "mapping", "nested"],
+)
+def test_batches_of_other_forms_are_moved_too(batch: Any) -> None:
+    moved = Task(nn.Linear(4, 2), BINARY).transfer_batch_to_device(batch, torch.device("meta"), 0)
+    assert type(moved) is type(batch)
+    leaves = torch.utils._pytree.tree_leaves(moved)
+    assert len(leaves) == len(torch.utils._pytree.tree_leaves(batch))
+    assert all(leaf.device.type == "meta" for leaf in leaves)
