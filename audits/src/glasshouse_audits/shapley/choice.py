@@ -86,8 +86,8 @@ def plan(method: str, *, features: int, background: int, budget: int) -> Plan:
 
 def _samplers(features: int, background: int, per_game: int) -> list[Sampler]:
     """Samplers in the order of preference."""
-    # With one background row the orders alone tell the error: enough of them for a variance worth its name.
-    orders = permutation.LEAST_SWEEPS + 16 // background
+    # The first round must know its own error: with few background rows that takes more orders of each.
+    orders = permutation.LEAST_SWEEPS + 32 // background
     per_round = _GAME_ENTRIES // (2 * features**2)
 
     def sampler(

@@ -1,0 +1,257 @@
+"""Kernel regression and random orders: unbiased, with standard errors that tell the truth, and stops that hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from glasshouse import UserError
+from glasshouse_audits.shapley import shapley_values
+from glasshouse_audits.shapley.kernel import strata
+
+SAMPLERS = ["kernel", "permutation"]
+
+
+@pytest.fixture(scope="module")
+def game(make_network, draw):
+    """A network, rows and background of ten features, with exact values (n, d, k)."""
+    net, rows, background = make_network(10, 2), draw(3, 10, seed=1), draw(12, 10, seed=2)
+    exact = shapley_values(net, rows, background, method="exact")
+    return net, rows, background, exact.values
+
+
+@pytest.fixture(scope="module")
+def draws(game):
+    """Values and standard errors (200, n, d, k) of 200 seeds: regressions as small as they may be, six orders a pair."""
+    net, rows, background, _ = game
+    found = {}
+    for method, budget in (("kernel", 12 * 60 + 1), ("permutation", 12 * 108 + 1)):
+        results = [
+            shapley_values(net, rows, background, method=method, budget=budget, tolerance=0, seed=seed)
+            for seed in range(200)
+        ]
+        assert all(r.method == method and r.evaluations <= 3 * budget + 12 for r in results)
+        found[method] = np.stack([r.values for r in results]), np.stack([r.standard_error for r in results])
+    return found
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_values_are_unbiased(method, game, draws) -> None:
+    """The mean over seeds lies about the exact values as its standard error says: mean z squared is 1 (60 values)."""
+    values, _ = draws[method]
+    z = (values.mean(axis=0) - game[3]) / (values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+    assert np.mean(z**2) < 1.6
+    assert np.abs(z).max() < 4.5
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_standard_errors_cover_the_truth(method, game, draws) -> None:
+    """12,000 values within 1.96 standard errors: 95 %, to 2.5 points, since errors are known from some 60 draws."""
+    values, errors = draws[method]
+    covered = np.abs(values - game[3]) <= 1.96 * errors
+    assert 0.925 <= covered.mean() <= 0.975
+    # and their mean square is the variance that the values have.
+    assert np.mean(errors**2) == pytest.approx(np.mean(np.var(values, axis=0, ddof=1)), rel=0.1)
+
+
+def test_plain_regression_would_fail_the_test_for_bias(game, monkeypatch) -> None:
+    """The cross-fitted correction is what makes it unbiased: without it the same test finds the bias."""
+    from glasshouse_audits.shapley.kernel import Regression
+
+    net, rows, background, exact = game
+    on = Regression.on
+
+    def uncorrected(coalitions, plan):
+        found = on(coalitions, plan)
+        return Regression(
+            found.mean_sign, found.centred, found.least_squares, torch.zeros_like(found.correction), found.influence
+        )
+
+    monkeypatch.setattr(Regression, "on", uncorrected)
+    values = np.stack(
+        [
+            shapley_values(net, rows, background, method="kernel", budget=721, tolerance=0, seed=seed).values
+            for seed in range(200)
+        ]
+    )
+    z = (values.mean(axis=0) - exact) / (values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+    assert np.mean(z**2) > 3
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_values_add_up_whatever_was_sampled(method, make_network, draw) -> None:
+    net, rows, background = make_network(30, 2), draw(5, 30, seed=1), draw(4, 30, seed=2)
+    found = shapley_values(net, rows, background, method=method, budget=1000)
+    assert found.method == method
+    with torch.no_grad():
+        scores = net(rows).double().numpy()
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_one_background_row_has_honest_errors(method, make_network, draw) -> None:
+    net, rows, background = make_network(10), draw(4, 10, seed=3), draw(1, 10, seed=4)
+    exact = shapley_values(net, rows, background, method="exact").values
+    z = []
+    for seed in range(60):
+        found = shapley_values(net, rows, background, method=method, budget=400, tolerance=0, seed=seed)
+        z.append((found.values - exact) / found.standard_error)
+    assert 0.92 <= np.mean(np.abs(np.stack(z)) <= 1.96) <= 0.98
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_sampled_groups_of_columns_agree_with_enumeration(method, make_network, draw) -> None:
+    owner = np.repeat(np.arange(10), [1, 3, 1, 1, 4, 1, 2, 1, 1, 1])
+    net = make_network(16)
+    rows, background = draw(3, 16, seed=1).round(), draw(9, 16, seed=2).round()
+    exact = shapley_values(net, rows, background, owner=owner, method="exact")
+    found = shapley_values(net, rows, background, owner=owner, method=method, budget=30_000, tolerance=0.01)
+    assert found.method == method
+    z = (found.values - exact.values)[found.standard_error > 0] / found.standard_error[found.standard_error > 0]
+    assert np.mean(z**2) < 2
+    assert np.abs(z).max() < 5
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+def test_sampling_stops_at_the_tolerance(method, make_network, draw) -> None:
+    net, rows, background = make_network(12), draw(40, 12, seed=1), draw(10, 12, seed=2)
+    exact = shapley_values(net, rows, background, method="exact")
+    spent = []
+    for tolerance in (0.2, 0.05, 0.02):
+        found = shapley_values(net, rows, background, method=method, budget=100_000, tolerance=tolerance)
+        assert found.converged.all()
+        assert (found.relative_error <= tolerance).all()
+        error = np.linalg.norm(found.values - exact.values, axis=1) / np.linalg.norm(exact.values, axis=1)
+        assert np.sqrt(np.mean(error**2)) <= 1.2 * tolerance
+        spent.append(found.evaluations)
+    assert spent[0] < spent[1] < spent[2] < 40 * 100_000
+
+
+@pytest.mark.parametrize("method", SAMPLERS)
+@pytest.mark.parametrize("budget", [401, 1000, 5000])
+def test_the_budget_is_never_exceeded(method, budget, make_network, draw) -> None:
+    net, rows, background = make_network(12), draw(7, 12, seed=1), draw(5, 12, seed=2)
+    calls = []
+
+    def model(x):
+        calls.append(len(x))
+        return net(x)
+
+    found = shapley_values(model, rows, background, method=method, budget=budget, tolerance=1e-4)
+    assert found.evaluations == sum(calls)
+    assert 0.5 * budget * 7 < found.evaluations <= budget * 7 + 5
+    assert not found.converged.any()
+    assert (found.relative_error > 1e-4).all()
+
+
+def test_rows_that_have_converged_cost_nothing_more(make_network, draw) -> None:
+    """One half is additive, and exact after a round; the other is not."""
+    rows, background = draw(40, 12, seed=1), draw(6, 12, seed=2)
+    rows[:20, 0], rows[20:, 0] = 1.0, -1.0
+    background[:, 0] = 0.0
+    net = make_network(12)
+
+    def model(x):
+        return torch.where(x[:, :1] > 0, x.sum(dim=1, keepdim=True), net(x) * (x[:, :1] < 0))
+
+    found = shapley_values(model, rows, background, budget=4000, tolerance=1e-3, method="kernel")
+    again = shapley_values(model, rows[20:], background, budget=4000, tolerance=1e-3, method="kernel")
+    assert not found.converged[20:].any()
+    assert found.evaluations - again.evaluations <= 20 * 4000
+
+
+@pytest.mark.parametrize(
+    ("d", "b", "budget", "expected"),
+    [
+        (12, 100, 500_000, "exact"),
+        (13, 100, 500_000, "kernel"),
+        (49, 100, 500_000, "kernel"),
+        (50, 100, 500_000, "permutation"),
+        (14, 100, 100 * 3 * 28 + 1, "kernel"),
+        (14, 100, 100 * 3 * 28, "permutation"),
+        (14, 1, 20_000, "exact"),
+    ],
+)
+def test_the_algorithm_is_chosen_by_features_and_budget(d, b, budget, expected, draw) -> None:
+    found = shapley_values(lambda x: x.sum(dim=1), draw(1, d, seed=1), draw(b, d, seed=2), budget=budget)
+    assert found.method == expected
+
+
+@pytest.mark.parametrize("method", ["auto", *SAMPLERS])
+def test_the_order_of_rows_changes_nothing(method, make_network, draw) -> None:
+    net, rows, background = make_network(14), draw(70, 14, seed=1), draw(6, 14, seed=2)
+    rows[50] = rows[3]
+    order = torch.randperm(70, generator=torch.Generator().manual_seed(0))
+    straight, shuffled = (
+        shapley_values(net, x, background, method=method, budget=2000, seed=5) for x in (rows, rows[order])
+    )
+    np.testing.assert_allclose(shuffled.values, straight.values[order], atol=1e-5)
+    np.testing.assert_allclose(shuffled.standard_error, straight.standard_error[order], atol=1e-5)
+    np.testing.assert_array_equal(straight.values[50], straight.values[3])
+    assert shuffled.evaluations == straight.evaluations
+
+
+@pytest.mark.parametrize("method", ["exact", *SAMPLERS])
+def test_the_batch_changes_nothing(method, make_network, draw) -> None:
+    net, rows, background = make_network(9), draw(5, 9, seed=1).round(), draw(4, 9, seed=2).round()
+    calls = []
+
+    def model(x):
+        calls.append(len(x))
+        return net(x)
+
+    reference = shapley_values(net, rows, background, method=method, budget=3000, tolerance=0)
+    for max_batch in (2, 7, 100, 1 << 20):
+        calls.clear()
+        found = shapley_values(model, rows, background, method=method, budget=3000, tolerance=0, max_batch=max_batch)
+        assert max(calls) <= max_batch
+        np.testing.assert_allclose(found.values, reference.values, atol=1e-6)
+        np.testing.assert_allclose(found.standard_error, reference.standard_error, atol=1e-6)
+        assert found.evaluations == reference.evaluations
+
+
+def test_seeds_decide_the_sample(make_network, draw) -> None:
+    net, rows, background = make_network(14), draw(3, 14, seed=1), draw(6, 14, seed=2)
+    state = torch.get_rng_state()
+    first, second, other = (shapley_values(net, rows, background, budget=2000, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.values, second.values)
+    assert np.abs(first.values - other.values).max() > 1e-3
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_rows_of_a_block_share_designs_and_blocks_do_not(draw) -> None:
+    """Equal games in different rows err alike under one design, and differently in different blocks."""
+    rows, background = draw(1, 12, seed=1).repeat(64, 1), draw(5, 12, seed=2)
+    rows = torch.cat([torch.arange(64.0)[:, None], rows], dim=1)
+    background = torch.cat([torch.full((5, 1), -1.0), background], dim=1)
+    found = shapley_values(lambda x: torch.tanh(x[:, 1:]).prod(dim=1), rows, background, method="kernel", budget=800)
+    assert found.design.tolist() == [0] * 32 + [1] * 32
+    np.testing.assert_allclose(found.values[0], found.values[31], atol=1e-12)
+    assert np.abs(found.values[0] - found.values[32]).max() > 1e-6
+    orders = shapley_values(
+        lambda x: torch.tanh(x[:, 1:]).prod(dim=1), rows, background, method="permutation", budget=800
+    )
+    assert len(set(orders.design.tolist())) == 64
+
+
+@pytest.mark.parametrize("players", range(4, 30))
+@pytest.mark.parametrize("sweeps", [3, 4, 9])
+def test_strata_hold_the_kernels_mass(players, sweeps) -> None:
+    """Every size has the mass of Lundberg and Lee's kernel, and observations are as many as paid for."""
+    observations = min(players * sweeps, 2 ** (players - 1) - 1)
+    plan = strata(players, observations)
+    sizes = torch.cat([plan.listed.sum(dim=1), plan.sizes])
+    assert len(sizes) == len(plan.weights) == observations
+    assert plan.listed.unique(dim=0).shape == plan.listed.shape
+    for s in range(1, players // 2 + 1):
+        mass = plan.weights[sizes == s].sum().item()
+        assert mass == pytest.approx((0.5 if 2 * s == players else 1.0) / (s * (players - s)))
+
+
+def test_a_budget_too_small_is_refused_with_the_one_that_suffices(draw) -> None:
+    rows, background = draw(2, 30, seed=1), draw(10, 30, seed=2)
+    with pytest.raises(UserError, match=r"budget of at least 1,161 evaluations a row .* received 1,000"):
+        shapley_values(lambda x: x[:, 0], rows, background, budget=1000)
+    assert shapley_values(lambda x: x[:, 0], rows, background, budget=1161).method == "permutation"
+    with pytest.raises(UserError, match=r"exact values need up to 10,737,418,221 evaluations a row for 30 features"):
+        shapley_values(lambda x: x[:, 0], rows, background, method="exact")
