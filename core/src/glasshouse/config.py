@@ -11,30 +11,33 @@ from glasshouse.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """One run's own keys, as the command line and YAML have them."""
+    """One run's own keys, as the command line and YAML have them; what is said of each is the help of its option.
+
+    Args:
+        name: names the run; the data's name where it is left out.
+        run_dir: parent folder; each run makes RUN_DIR/NAME/TIME-ID/.
+        techniques: named callbacks that compose, e.g. early_stopping.
+        evaluate_on: the split that audits look at.
+        sensitive: sensitive attributes to audit by; all that the data declares where it is left out.
+        audits: names, or mappings of a name with its options; all that fit where it is left out.
+        policy: thresholds: a name or a file.
+        report: report formats to write.
+        data_info: what is known of data that do not say it themselves.
+        show_examples: whether reports may show single examples of the data.
+        small_group_limit: reports suppress cells about fewer people than this.
+    """
 
     name: str | None = None
-    """Names the run; the data's name where it is left out."""
     run_dir: str = "runs"
-    """Parent folder; each run makes RUN_DIR/NAME/TIME-ID/."""
     techniques: list[str | dict[str, Any]] = field(default_factory=list)
-    """Named callbacks that compose, e.g. early_stopping."""
     evaluate_on: Literal["train", "validate", "test"] = "test"
-    """The split that audits look at."""
     sensitive: list[str] | None = None
-    """Sensitive attributes to audit by; all that the data declares where it is left out."""
     audits: list[str | dict[str, Any]] | None = None
-    """Names, or mappings of a name with its options; all that fit where it is left out."""
     policy: str = "default"
-    """Thresholds: a name or a file."""
     report: list[str] = field(default_factory=lambda: ["html", "json"])
-    """Report formats to write."""
     data_info: dict[str, Any] | None = None
-    """What is known of data that do not say it themselves."""
     show_examples: bool = False
-    """Whether reports may show single examples of the data."""
     small_group_limit: int = 10
-    """Reports suppress cells about fewer people than this."""
 
     def __post_init__(self) -> None:
         if self.evaluate_on not in ("train", "validate", "test"):

@@ -310,7 +310,6 @@ def restrict_imports() -> None:
         # an argument without a type may be a class as well, but only one that could be made
         validate_subclass_spec_in_any=True,
         instantiate_subclass_spec_in_any=True,
-        docstring_parse_attribute_docstrings=True,
     )
 
 

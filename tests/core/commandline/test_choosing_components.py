@@ -190,7 +190,7 @@ def test_help_names_components_and_keys_and_stays_readable(command, word):
         "Names: linear, mlp.",
         "Names: adult, diabetes, table.",
         "--trainer.precision",
-        "Parent folder; each run",
+        "parent folder; each run",
     ):
         assert part in text
     beginning = text.partition("trainer: every option")[0]
