@@ -22,7 +22,7 @@ RUNNING = (REPOSITORY / "docs" / "running.md").read_text(encoding="utf-8")
 REGISTRATION = {plugin_type.hook for plugin_type in PLUGIN_TYPES}
 LIFECYCLE = [name for name in vars(hookspecs) if name.startswith("glasshouse_") and name not in REGISTRATION]
 
-pytestmark = pytest.mark.examples
+pytestmark = [pytest.mark.examples, pytest.mark.xdist_group("documented")]
 
 
 def glasshouse(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -121,14 +121,3 @@ def test_the_readmes_configuration_is_complete(tmp_path):
     people = [f"{i % 7},{'fm'[i % 2]},{i * 7919 % 2}" for i in range(200)]
     (tmp_path / "people.csv").write_text("\n".join(["age,sex,hired", *people]) + "\n", encoding="utf-8")
     glasshouse("run", "--config", "run.yaml", "--trainer.max_epochs", "1", "--no_audits", cwd=tmp_path)
-
-
-def test_the_record_is_read_as_shown(finished):
-    (code,) = re.findall(
-        r"```python\n(.*?)```", (REPOSITORY / "docs/reading.md").read_text(encoding="utf-8"), re.DOTALL
-    )
-    folder = finished("diabetes").folder
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
-    verdict, accuracy = done.stdout.split()
-    assert verdict == read_record(folder / "record.json").verdict
-    assert 0.5 < float(accuracy) < 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from glasshouse.record import schema
+from glasshouse.record import read_record, schema
 from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -14,9 +17,14 @@ EXAMPLES = sorted(path.parent.name for path in REPOSITORY.glob("examples/*/run.y
 AUDITS = {"performance", "fairness", "feature_attribution", "membership_inference"}
 
 pytestmark = pytest.mark.examples
-each = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.real_data if name == "adult" else ()) for name in EXAMPLES]
-)
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    """Tests of one example share its run, so they stay on one worker."""
+    return [pytest.mark.xdist_group(name), *([pytest.mark.real_data] if name == "adult" else [])]
+
+
+each = pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in EXAMPLES])
 
 
 def test_there_are_examples_and_no_folder_without_one():
@@ -61,11 +69,13 @@ def test_a_run_leaves_what_the_documentation_lists(name, finished):
     assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.xdist_group("diabetes")
 def test_diabetes_takes_less_than_a_minute(finished):
     assert finished("diabetes").seconds < 60
 
 
 @pytest.mark.real_data
+@pytest.mark.xdist_group("adult")
 def test_adult_reaches_its_accuracy_on_all_rows_in_less_than_two_minutes(finished):
     run = finished("adult")
     (accuracy,) = [m for m in run.record.performance if m.name == "accuracy" and not m.group]
@@ -74,3 +84,14 @@ def test_adult_reaches_its_accuracy_on_all_rows_in_less_than_two_minutes(finishe
     assert accuracy.value >= 0.85
     assert sum(run.record.run["data"]["rows"].values()) == 48_842
     assert run.seconds < 120
+
+
+@pytest.mark.xdist_group("diabetes")
+def test_a_record_is_read_as_the_documentation_shows(finished):
+    page = (REPOSITORY / "docs" / "reading.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    folder = finished("diabetes").folder
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    verdict, accuracy = done.stdout.split()
+    assert verdict == read_record(folder / "record.json").verdict
+    assert 0.5 < float(accuracy) < 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.examples
+pytestmark = [pytest.mark.examples, pytest.mark.xdist_group("diabetes")]
 
 MAY_DIFFER = {"id", "created", "seconds"}
 """Keys of a record that say when it was made and how long that took."""
