@@ -22,7 +22,7 @@ def game(make_network, draw):
 
 @pytest.fixture(scope="module")
 def draws(game):
-    """Values and standard errors (200, n, d, k) of 200 seeds: regressions as small as they may be, six orders a pair."""
+    """Values and standard errors (200, n, d, k) of 200 seeds: the smallest regressions, six orders a pair."""
     net, rows, background, _ = game
     found = {}
     for method, budget in (("kernel", 12 * 60 + 1), ("permutation", 12 * 108 + 1)):
@@ -97,6 +97,32 @@ def test_one_background_row_has_honest_errors(method, make_network, draw) -> Non
         found = shapley_values(net, rows, background, method=method, budget=400, tolerance=0, seed=seed)
         z.append((found.values - exact) / found.standard_error)
     assert 0.92 <= np.mean(np.abs(np.stack(z)) <= 1.96) <= 0.98
+
+
+def test_one_order_a_pair_has_an_upper_bound_for_error(make_network, draw) -> None:
+    """Its expectation is the variance of the mean plus that between background rows over b: never too small."""
+    net, rows, background = make_network(12), draw(3, 12, seed=3), draw(40, 12, seed=4)
+    found = [
+        shapley_values(net, rows, background, method="permutation", budget=40 * 22 + 1, tolerance=0, seed=seed)
+        for seed in range(100)
+    ]
+    assert all(one.evaluations == 3 * (40 * 22 + 1) + 40 for one in found)
+    bound = np.mean([one.standard_error**2 for one in found], axis=0)
+    truth = np.var([one.values for one in found], axis=0, ddof=1)
+    assert (bound > 0.75 * truth).all()  # 100 seeds know a variance to 14 %
+    assert np.isfinite(bound).all()
+
+
+def test_a_loose_tolerance_takes_one_order_and_a_bound_too_wide_is_replaced(make_network, draw) -> None:
+    net, rows, background = make_network(60), draw(6, 60, seed=3), draw(40, 60, seed=4)
+    once = 40 * 2 * 59
+    loose = shapley_values(net, rows, background, tolerance=1.0)
+    assert loose.evaluations == 6 * (once + 1) + 40
+    assert loose.converged.all()
+    # Of a linear model nothing is uncertain but by the bound: a second round of two orders says so.
+    linear = shapley_values(lambda x: x.sum(dim=1), rows, background, tolerance=0.1)
+    assert linear.evaluations == 6 * (3 * once + 1) + 40
+    np.testing.assert_allclose(linear.standard_error, 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", SAMPLERS)
@@ -250,8 +276,8 @@ def test_strata_hold_the_kernels_mass(players, sweeps) -> None:
 
 def test_a_budget_too_small_is_refused_with_the_one_that_suffices(draw) -> None:
     rows, background = draw(2, 30, seed=1), draw(10, 30, seed=2)
-    with pytest.raises(UserError, match=r"budget of at least 1,161 evaluations a row .* received 1,000"):
-        shapley_values(lambda x: x[:, 0], rows, background, budget=1000)
-    assert shapley_values(lambda x: x[:, 0], rows, background, budget=1161).method == "permutation"
+    with pytest.raises(UserError, match=r"budget of at least 581 evaluations a row .* received 500"):
+        shapley_values(lambda x: x[:, 0], rows, background, budget=500)
+    assert shapley_values(lambda x: x[:, 0], rows, background, budget=581).method == "permutation"
     with pytest.raises(UserError, match=r"exact values need up to 10,737,418,221 evaluations a row for 30 features"):
         shapley_values(lambda x: x[:, 0], rows, background, method="exact")

@@ -19,6 +19,10 @@ Method = Literal["auto", "exact", "kernel", "permutation"]
 WHO = "shapley_values"
 # From here on random orders reach an error sooner than regressions, whose cost grows with the square of the features.
 _MANY_FEATURES = 50
+# Games of a row that know its error together.
+_MANY_GAMES = 32
+# A tolerance from which on one order a game is tried first.
+_LOOSE = 0.1
 # Entries of the largest tensor over the coalitions of one game.
 _GAME_ENTRIES = 2**26
 
@@ -51,7 +55,7 @@ class Plan:
     sampler: Sampler | None
 
 
-def plan(method: str, *, features: int, background: int, budget: int) -> Plan:
+def plan(method: str, *, features: int, background: int, budget: int, tolerance: float) -> Plan:
     """Exact where the budget allows it, else regression for up to 50 features, else random orders.
 
     A game's part of the budget is `budget` / `background`, less the explained row's own evaluation. Under a sampler
@@ -66,7 +70,7 @@ def plan(method: str, *, features: int, background: int, budget: int) -> Plan:
     affordable = max(m for m in range(1, features + 1) if exact.evaluations(m) <= per_game or m == 1)
     if method == "exact" or (method == "auto" and affordable == features):
         return Plan(affordable, None)
-    candidates = [s for s in _samplers(features, background, per_game) if method in ("auto", s.name)]
+    candidates = [s for s in _samplers(features, background, per_game, tolerance) if method in ("auto", s.name)]
     sampler = next((s for s in candidates if s.most >= s.least), None)
     if sampler is not None:
         if method == "auto":
@@ -84,10 +88,12 @@ def plan(method: str, *, features: int, background: int, budget: int) -> Plan:
     )
 
 
-def _samplers(features: int, background: int, per_game: int) -> list[Sampler]:
+def _samplers(features: int, background: int, per_game: int, tolerance: float) -> list[Sampler]:
     """Samplers in the order of preference."""
-    # The first round must know its own error: with few background rows that takes more orders of each.
-    orders = permutation.LEAST_SWEEPS + 32 // background
+    # One order a game tells its error only by the spread over background rows, an upper bound that may do where little
+    # is asked. Two know it, if there are many games; with fewer it takes more orders of each.
+    least = 1 if background > 1 else 2
+    orders = 1 if tolerance >= _LOOSE and background > _MANY_GAMES else 2 + _MANY_GAMES // background
     per_round = _GAME_ENTRIES // (2 * features**2)
 
     def sampler(
@@ -102,8 +108,6 @@ def _samplers(features: int, background: int, per_game: int) -> list[Sampler]:
 
     found = [
         sampler("kernel", kernel.kernel_values, kernel.evaluations, kernel.LEAST_SWEEPS, kernel.LEAST_SWEEPS + 1),
-        sampler(
-            "permutation", permutation.permutation_values, permutation.evaluations, permutation.LEAST_SWEEPS, orders
-        ),
+        sampler("permutation", permutation.permutation_values, permutation.evaluations, least, orders),
     ]
     return found if features < _MANY_FEATURES else found[::-1]

@@ -110,7 +110,7 @@ def shapley_values(
     with torch.no_grad(), _evaluating(model):
         games = Games(model, unique, z.to(x.device), owners, max_batch=max_batch, dtype=dtype)
         _refuse_outputs(games.row_scores, games.background_scores)
-        chosen = plan(method, features=games.features, background=len(z), budget=budget)
+        chosen = plan(method, features=games.features, background=len(z), budget=budget, tolerance=tolerance)
         blocks = [
             _explain(games, block, chosen, tolerance, _generator(seed, number, games.device))
             for number, block in enumerate(games.blocks())
@@ -191,27 +191,21 @@ def _sample(
     Each round is an unbiased estimate of its own; a mean weighted by sweeps joins them. Rows that have converged rest.
     The second round and later ones at most double what was done, since the need is only estimated.
     """
-    b = len(games.background)
     exact = block.values.clone()
     mean = torch.zeros_like(exact)
-    scale = torch.maximum(
-        games.row_scores[block.first : block.first + len(exact)].abs(), games.background_scores.abs().mean(dim=0)
-    )
+    outputs = games.row_scores[block.first : block.first + len(exact)]
+    scale = torch.maximum(outputs.abs(), games.background_scores.abs().mean(dim=0))
     block.converged[torch.cat([pairs.row for pairs in large]).to(exact.device) - block.first] = False
     done, sweeps = 0, sampler.most if tolerance == 0 else sampler.first
     while sweeps >= sampler.least:
         sweeps = min(sweeps, sampler.per_round)
-        round_mean, round_variance = torch.zeros_like(mean), torch.zeros_like(mean)
         pending = ~block.converged
-        for pairs in large:
-            active = pairs[pending[pairs.row.to(pending.device) - block.first].to(pairs.row.device)]
-            if len(active):
-                values, variances = sampler.draw(games, active, sweeps, generator)
-                block.add(active, values / b, games, to=round_mean)
-                block.add(active, variances / b**2, games, to=round_variance)
+        drawn = _round(games, large, sampler, sweeps, generator, block)
         old, new = done / (done + sweeps), sweeps / (done + sweeps)
-        mean[pending] = old * mean[pending] + new * round_mean[pending]
-        block.variances[pending] = old**2 * block.variances[pending] + new**2 * round_variance[pending]
+        mean[pending] = old * mean[pending] + new * drawn.values[pending]
+        # One sweep has but an upper bound to its variance; sweeps are alike, so a larger round speaks for it too.
+        variances = old**2 * block.variances + new**2 * drawn.variances if done != 1 else new * drawn.variances
+        block.variances[pending] = variances[pending]
         block.values[pending] = exact[pending] + mean[pending]
         done += sweeps
         allowed = torch.maximum(tolerance * block.values.norm(dim=1), _RESOLUTION * scale)
@@ -220,7 +214,32 @@ def _sample(
         if block.converged.all():
             return
         needed = math.ceil(min(float(excess[~block.converged].max()) * 1.1, 2.0) * done) - done
-        sweeps = min(max(needed, sampler.least), sampler.most - done)
+        sweeps = min(max(needed, sampler.least, 2), sampler.most - done)
+
+
+def _round(
+    games: Games, large: list[Pairs], sampler: Sampler, sweeps: int, generator: torch.Generator, block: _Block
+) -> _Block:
+    """Means over the background of the sampled games' values, and the variances of these means."""
+    b = len(games.background)
+    pending = ~block.converged
+    drawn = _Block(block.first, torch.zeros_like(block.values), torch.zeros_like(block.values), block.converged)
+    squares, count = torch.zeros_like(drawn.values), torch.zeros(len(pending), device=pending.device)
+    for pairs in large:
+        active = pairs[pending[pairs.row.to(pending.device) - block.first].to(pairs.row.device)]
+        if len(active):
+            values, variances = sampler.draw(games, active, sweeps, generator)
+            drawn.add(active, values / b, games, to=drawn.values)
+            drawn.add(active, variances / b**2, games, to=drawn.variances)
+            drawn.add(active, (values / b).square(), games, to=squares)
+            count += torch.bincount(active.row.to(pending.device) - block.first, minlength=len(pending))
+    if sampler.name == "permutation" and sweeps == 1:
+        # The spread over background rows holds the orders' variance and that between background rows: an upper bound.
+        # One game has no spread.
+        count = count[:, None, None]
+        spread = (squares - drawn.values.square() / count).clamp_min(0) * count / (count - 1)
+        drawn.variances = torch.where((count == 1) & (squares > 0), torch.inf, spread.nan_to_num(nan=0.0))
+    return drawn
 
 
 def _generator(seed: int, block: int, device: torch.device) -> torch.Generator:
