@@ -76,7 +76,15 @@ def test_the_favourable_class_is_explained(tabular_evidence, find) -> None:
     assert table.rows[0][0] == "age"
     assert len(table.rows) == 3
     assert "Explained: 20 of 30 rows of the test split, drawn with seed 0, against 10 rows" in result.notes[0]
-    assert result.parameters == {"rows": 20, "background": 10, "permutations": 8}
+    assert result.parameters == {
+        "rows": 20,
+        "background": 10,
+        "budget": 500_000,
+        "tolerance": 0.05,
+        "cross_check": True,
+    }
+    assert found.one("shap_largest_difference", output="quiet").value < 1e-6  # both are exact for three features
+    assert found.one("sampling_error", output="quiet").value == 0
 
 
 def test_a_multiclass_target_is_explained_for_the_classes_predicted_most(tabular_evidence, find) -> None:

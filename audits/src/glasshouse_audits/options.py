@@ -16,6 +16,17 @@ def whole_number(audit: str, name: str, value: object, *, least: int) -> int:
     return value
 
 
+def share(audit: str, name: str, value: object) -> float:
+    """`value`, if it is a number from 0 to 1.
+
+    Raises:
+        UserError: otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise UserError(f"audit '{audit}'", f"{name} is {value!r}; expected a number from 0 to 1.")
+    return float(value)
+
+
 def switch(audit: str, name: str, value: object) -> bool:
     """`value`, if it is true or false.
 

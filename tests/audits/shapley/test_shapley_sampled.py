@@ -187,19 +187,20 @@ def test_rows_that_have_converged_cost_nothing_more(make_network, draw) -> None:
 
 
 @pytest.mark.parametrize(
-    ("d", "b", "budget", "expected"),
+    ("d", "b", "options", "expected"),
     [
-        (12, 100, 500_000, "exact"),
-        (13, 100, 500_000, "kernel"),
-        (49, 100, 500_000, "kernel"),
-        (50, 100, 500_000, "permutation"),
-        (14, 100, 100 * 3 * 28 + 1, "kernel"),
-        (14, 100, 100 * 3 * 28, "permutation"),
-        (14, 1, 20_000, "exact"),
+        (12, 100, {}, "exact"),
+        (13, 100, {}, "kernel"),
+        (13, 100, {"tolerance": 0.1}, "permutation"),
+        (49, 100, {}, "kernel"),
+        (50, 100, {}, "permutation"),
+        (14, 100, {"budget": 100 * 3 * 28 + 1}, "kernel"),
+        (14, 100, {"budget": 100 * 3 * 28}, "permutation"),
+        (14, 1, {"budget": 20_000}, "exact"),
     ],
 )
-def test_the_algorithm_is_chosen_by_features_and_budget(d, b, budget, expected, draw) -> None:
-    found = shapley_values(lambda x: x.sum(dim=1), draw(1, d, seed=1), draw(b, d, seed=2), budget=budget)
+def test_the_algorithm_is_chosen_by_features_budget_and_tolerance(d, b, options, expected, draw) -> None:
+    found = shapley_values(lambda x: x.sum(dim=1), draw(1, d, seed=1), draw(b, d, seed=2), **options)
     assert found.method == expected
 
 

@@ -21,8 +21,7 @@ from glasshouse_audits.explain.importance import (
     resolved,
 )
 from glasshouse_audits.explain.integrated_gradients import integrated_gradients
-from glasshouse_audits.explain.shapley import CoalitionGame, shapley_values
-from glasshouse_audits.options import whole_number
+from glasshouse_audits.options import share, switch, whole_number
 
 if TYPE_CHECKING:
     from glasshouse import ModelHandle
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 _TOLERANCE = 0.01
 # A multiclass target without a favourable class is explained for this many classes at most.
 _MOST_CLASSES = 3
+# Rows that the shap library explains too, and the random orders it may take where exact values would take too long.
+_CHECKED = 3
+_ORDERS = 64
 # Features in a figure; the table has all.
 _SHOWN = 15
 _METHODS = {"shap": "SHAP values", "integrated_gradients": "Integrated gradients"}
@@ -47,6 +49,10 @@ class _Explained:
     change: NDArray[np.float64]
     details: str
     """How the numbers were come by, in a sentence."""
+    sampling_error: NDArray[np.float64] | None = None
+    """(n,) standard error of a row's values relative to their size; None for a method without sampling."""
+    apart: tuple[str, NDArray[np.float64]] | None = None
+    """The shap library's algorithm, and of a few rows the largest difference from its values, (rows,)."""
 
 
 class FeatureAttributionAudit:
@@ -59,13 +65,26 @@ class FeatureAttributionAudit:
         rows: how many rows to explain, drawn under the run's seed.
         background: how many training rows stand for "the feature is not known"; integrated gradients start at
             their mean.
-        permutations: random orders of the features for each row where exact SHAP values would take too long.
+        budget: model evaluations for each explained row at most.
+        tolerance: sampling of SHAP values stops for a row once their standard error is this share of their size.
+        cross_check: whether the shap library explains a few of the rows as well, so that the record shows how far
+            the two are apart.
     """
 
-    def __init__(self, *, rows: int = 200, background: int = 100, permutations: int = 8) -> None:
+    def __init__(
+        self,
+        *,
+        rows: int = 200,
+        background: int = 100,
+        budget: int = 500_000,
+        tolerance: float = 0.05,
+        cross_check: bool = True,
+    ) -> None:
         self.rows = whole_number("feature_attribution", "rows", rows, least=1)
         self.background = whole_number("feature_attribution", "background", background, least=1)
-        self.permutations = whole_number("feature_attribution", "permutations", permutations, least=1)
+        self.budget = whole_number("feature_attribution", "budget", budget, least=1)
+        self.tolerance = share("feature_attribution", "tolerance", tolerance)
+        self.cross_check = switch("feature_attribution", "cross_check", cross_check)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Explain a sample of the evaluated split.
@@ -99,9 +118,10 @@ class FeatureAttributionAudit:
         return AuditResult(
             name="feature_attribution",
             family="explainability",
-            parameters={"rows": self.rows, "background": self.background, "permutations": self.permutations},
+            parameters=vars(self).copy(),
             measurements=[
                 *(m for one in found for m in _completeness(one, split)),
+                *(m for one in found for m in _trust_in_sampling(one, split)),
                 *(m for one, summary in summaries for m in _importance(one, summary, names, split)),
                 *_agreement(summaries, split),
             ],
@@ -138,35 +158,70 @@ class FeatureAttributionAudit:
         outputs: list[tuple[int, str | None]],
         seed: int,
     ) -> Iterator[_Explained]:
-        import torch
+        from glasshouse_audits.shapley import shapley_values
 
         chosen = [position for position, _ in outputs]
 
-        def score(x: NDArray[np.float32]) -> NDArray[np.float64]:
-            return model.scores(torch.from_numpy(x))[:, chosen].double().numpy()
+        def score(x: Tensor) -> Tensor:
+            return model.probabilities(x)[:, chosen]
 
-        game = CoalitionGame(score, rows.numpy(), background.numpy(), owner)
-        scores = score(game.rows)
+        scores = model.scores(rows)[:, chosen].double().numpy()
         if not np.isfinite(scores).all():
             raise UserError(
                 "audit 'feature_attribution'",
                 "expected finite model outputs; some explained rows have NaN or infinite ones.",
                 "Look at the training: has its loss diverged?",
             )
-        found = shapley_values(game, permutations=self.permutations, seed=seed)
+        found = shapley_values(
+            score,
+            rows.to(model.device),
+            background.to(model.device),
+            owner=owner,
+            budget=self.budget,
+            tolerance=self.tolerance,
+            seed=seed,
+        )
+        apart = self._distance_from_library(model, rows, background, owner, chosen, found.values, seed)
         details = (
             "SHAP values are exact."
-            if found.algorithm == "exact"
-            else f"SHAP values are estimates from {self.permutations} random orders of the features for each row."
+            if found.method == "exact"
+            else f"SHAP values are estimates (method: {found.method}), each with a standard error; "
+            f"{int(found.converged.sum())} of {len(rows)} rows reached the tolerance of {self.tolerance:g}."
         )
         for k, (_, label) in enumerate(outputs):
             yield _Explained(
                 "shap",
                 label,
                 resolved(found.values[:, :, k], scores[:, k]),
-                resolved(scores[:, k] - found.expected[k], scores[:, k]),
+                resolved(scores[:, k] - found.base[k], scores[:, k]),
                 details,
+                found.relative_error[:, k],
+                None if apart is None else (apart[0], apart[1][:, k]),
             )
+
+    def _distance_from_library(
+        self,
+        model: ModelHandle,
+        rows: Tensor,
+        background: Tensor,
+        owner: NDArray[np.intp],
+        chosen: list[int],
+        values: NDArray[np.float64],
+        seed: int,
+    ) -> tuple[str, NDArray[np.float64]] | None:
+        """The library's algorithm, and the largest difference from its values, (rows checked, k) in output units."""
+        if not self.cross_check:
+            return None
+        import torch
+
+        from glasshouse_audits.explain.shap_library import CoalitionGame, shapley_values
+
+        def score(x: NDArray[np.float32]) -> NDArray[np.float64]:
+            return model.scores(torch.from_numpy(x))[:, chosen].double().numpy()
+
+        game = CoalitionGame(score, rows[:_CHECKED].numpy(), background.numpy(), owner)
+        theirs = shapley_values(game, permutations=_ORDERS, seed=seed)
+        return theirs.algorithm, np.abs(values[:_CHECKED] - theirs.values).max(axis=1)
 
 
 def explained_outputs(evidence: Evidence) -> list[tuple[int, str | None]]:
@@ -221,6 +276,31 @@ def _completeness(one: _Explained, split: str) -> Iterator[Measurement]:
             output=one.output,
             split=split,
             parameters={"method": one.method, "statistic": statistic},
+        )
+
+
+def _trust_in_sampling(one: _Explained, split: str) -> Iterator[Measurement]:
+    """How sure sampled values are, and how far they are from the shap library's."""
+    if one.sampling_error is not None:
+        moved = one.sampling_error[~np.isnan(one.sampling_error)]
+        yield Measurement(
+            name="sampling_error",
+            value=float(moved.mean()) if len(moved) else None,
+            undefined=None if len(moved) else "no feature moves the output of any explained row",
+            n=len(moved),
+            output=one.output,
+            split=split,
+            parameters={"method": one.method, "statistic": "mean"},
+        )
+    if one.apart is not None:
+        algorithm, distances = one.apart
+        yield Measurement(
+            name="shap_largest_difference",
+            value=float(distances.max()),
+            n=len(distances),
+            output=one.output,
+            split=split,
+            parameters={"shap_algorithm": algorithm},
         )
 
 

@@ -1,4 +1,4 @@
-"""Shapley values of features through the shap library.
+"""Shapley values of features through the shap library: the independent check of our own.
 
 The game of one row: the players are features, not encoded columns, and the worth of a coalition is the model's mean
 output when the coalition's features come from the row and the others from a background row (the interventional value
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """From encoded rows (m, width) to the explained outputs (m, k)."""
 
-EXACT_EVALUATIONS = 6_000_000
-"""All 2^d coalitions are evaluated where that costs no more model evaluations than this (a few seconds)."""
+EXACT_EVALUATIONS = 400_000
+"""All 2^d coalitions are evaluated where that costs no more model evaluations than this (under a second)."""
 
 # Model evaluations per block: larger ones fall out of the processor's cache and are several times slower.
 _BLOCK = 8192
