@@ -82,7 +82,10 @@ class Gan(LightningModule):
         optimizer.step()
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.SGD(self.generator.parameters(), lr=0.05), torch.optim.Adam(self.discriminator.parameters())]
+        return [
+            torch.optim.SGD(self.generator.parameters(), lr=0.05),
+            torch.optim.Adam(self.discriminator.parameters()),
+        ]
 
 
 class Blobs(LightningDataModule):

@@ -74,7 +74,10 @@ X = torch.linspace(-3, 3, 20).reshape(5, 4)
 def test_plain_network_is_rebuilt_with_equal_scores(tmp_path: Path) -> None:
     run = fit(tmp_path, "--model", "their_net", "--model.hidden", "5", "--optimizer", "adamw")
     config = yaml.safe_load((run / "config.yaml").read_text())
-    assert config["model"] == {"class_path": "stranger.Net", "init_args": {"in_features": 4, "num_classes": 2, "hidden": 5}}
+    assert config["model"] == {
+        "class_path": "stranger.Net",
+        "init_args": {"in_features": 4, "num_classes": 2, "hidden": 5},
+    }
     state = weights(run)
     hidden = torch.tanh(X @ state["network.layers.0.weight"].T + state["network.layers.0.bias"])
     expected = hidden @ state["network.layers.2.weight"].T + state["network.layers.2.bias"]
