@@ -21,7 +21,7 @@ WHO = "shapley_values"
 _MANY_FEATURES = 50
 # Games of a row that know its error together.
 _MANY_GAMES = 32
-# A tolerance from which on one order a game is tried first.
+# A tolerance from which on an order or a few of every game may do, fewer evaluations than the smallest regression.
 _LOOSE = 0.1
 # Entries of the largest tensor over the coalitions of one game.
 _GAME_ENTRIES = 2**26
@@ -56,7 +56,7 @@ class Plan:
 
 
 def plan(method: str, *, features: int, background: int, budget: int, tolerance: float) -> Plan:
-    """Exact where the budget allows it, else regression for up to 50 features, else random orders.
+    """Exact where the budget allows it, else regression below 50 features and a tolerance of 0.1, else random orders.
 
     A game's part of the budget is `budget` / `background`, less the explained row's own evaluation. Under a sampler
     asked for by name, only games that it would spend as much on in its first round are enumerated.
@@ -110,4 +110,4 @@ def _samplers(features: int, background: int, per_game: int, tolerance: float) -
         sampler("kernel", kernel.kernel_values, kernel.evaluations, kernel.LEAST_SWEEPS, kernel.LEAST_SWEEPS + 1),
         sampler("permutation", permutation.permutation_values, permutation.evaluations, least, orders),
     ]
-    return found if features < _MANY_FEATURES else found[::-1]
+    return found if features < _MANY_FEATURES and tolerance < _LOOSE else found[::-1]

@@ -87,7 +87,7 @@ def shapley_values(
         owner: (width,) number of the feature that each column encodes; columns of one feature move together. Every
             column is a feature of its own by default.
         method: "exact", "kernel" (unbiased kernel regression), "permutation" (antithetic random orders) or "auto":
-            exact where the budget allows, else kernel below 50 features, else permutation.
+            exact where the budget allows, else kernel below 50 features and a tolerance of 0.1, else permutation.
         budget: model evaluations per row at most; those of the background, shared by all rows, come on top.
         tolerance: sampling stops for a row once the standard errors of its values, as a vector over features, are at
             most this fraction of the values' length, for every output; 0 spends the budget.
