@@ -8,7 +8,6 @@ import sys
 from typing import get_args, get_type_hints
 
 import pytest
-
 from glasshouse import PluginWarning, hookspecs
 from glasshouse.components import PLUGIN_TYPES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from glasshouse.plugins import KINDS, Component, Registry
 from glasshouse.plugins.signatures import read_signature
 

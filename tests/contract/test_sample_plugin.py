@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
-
 from glasshouse import DataInfo, Evidence, Predictions, Target
 from glasshouse.plugins import Registry
 from glasshouse.record import build_record, write_json
+from scipy.stats import binomtest
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_plugin"
 

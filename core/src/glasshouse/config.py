@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from glasshouse.errors import UserError
+
+
+class Verbatim:
+    """A mapping that reaches its reader as YAML has it.
+
+    jsonargparse reads the text in a value of type Any as YAML once more, whenever it parses or dumps: a class called
+    "1" would become a number, and one called ">50K" an error.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = dict(values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verbatim) and self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.values))
+
+    def __repr__(self) -> str:
+        return repr(self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +49,13 @@ class RunOptions:
 
     name: str | None = None
     run_dir: str = "runs"
-    techniques: list[str | dict[str, Any]] = field(default_factory=list)
+    techniques: list[str | Verbatim] = field(default_factory=list)
     evaluate_on: Literal["train", "validate", "test"] = "test"
     sensitive: list[str] | None = None
-    audits: list[str | dict[str, Any]] | None = None
+    audits: list[str | Verbatim] | None = None
     policy: str = "default"
     report: list[str] = field(default_factory=lambda: ["html", "json"])
-    data_info: dict[str, Any] | None = None
+    data_info: Verbatim | None = None
     show_examples: bool = False
     small_group_limit: int = 10
 
@@ -72,7 +92,7 @@ class Choice:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def parse_choices(key: str, entries: list[str | dict[str, Any]]) -> list[Choice]:
+def parse_choices(key: str, entries: Sequence[str | Verbatim | Mapping[str, Any]]) -> list[Choice]:
     """`audits:` or `techniques:` as choices.
 
     Raises:
@@ -80,14 +100,15 @@ def parse_choices(key: str, entries: list[str | dict[str, Any]]) -> list[Choice]
     """
     choices = []
     for entry in entries:
-        if isinstance(entry, str):
-            choices.append(Choice(entry))
-        elif isinstance(entry, dict) and isinstance(entry.get("name"), str):
-            choices.append(Choice(entry["name"], {k: v for k, v in entry.items() if k != "name"}))
+        values = entry.values if isinstance(entry, Verbatim) else entry
+        if isinstance(values, str):
+            choices.append(Choice(values))
+        elif isinstance(values, Mapping) and isinstance(values.get("name"), str):
+            choices.append(Choice(values["name"], {k: v for k, v in values.items() if k != "name"}))
         else:
             raise UserError(
                 f"`{key}:`",
-                f"expected a name, or a mapping with `name`, received {entry!r}.",
+                f"expected a name, or a mapping with `name`, received {values!r}.",
                 f"Write `{key}: [a, {{name: b, option: 1}}]`.",
             )
     names = [choice.name for choice in choices]

@@ -13,6 +13,7 @@ import pytorch_lightning.callbacks
 import pytorch_lightning.loggers
 import torch
 from jsonargparse import DefaultHelpFormatter, Namespace, get_loader, set_loader, set_parsing_settings
+from jsonargparse.typing import register_type
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, LRSchedulerTypeTuple
 from torch import nn
@@ -21,7 +22,7 @@ from torch.optim import Optimizer
 from glasshouse import refusals
 from glasshouse.allowed import allowed_packages, make_importable
 from glasshouse.cli import TRAINING
-from glasshouse.config import KEYS, RunOptions
+from glasshouse.config import KEYS, RunOptions, Verbatim
 from glasshouse.config_files import place
 from glasshouse.data import SIZE_NAMES, DataInfo
 from glasshouse.errors import UserError
@@ -50,6 +51,14 @@ def _load(text: str, **kwargs: Any) -> Any:
     return resolve_tree({key: tree[key] for key in tree or {} if key not in text.foreign}, class_path)
 
 
+def _verbatim(value: Any) -> Verbatim:
+    values = _load_yaml(value) if isinstance(value, str) else value
+    if not isinstance(values, dict):
+        raise ValueError(f"expected a mapping, received {values!r}")
+    return Verbatim(values)
+
+
+register_type(Verbatim, serializer=lambda verbatim: verbatim.values, deserializer=_verbatim)
 set_loader(_MODE, _load)  # jsonargparse knows loaders by name, and refuses a parser whose loader is not there yet
 
 

@@ -265,7 +265,7 @@ def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataI
     if options.data_info is None:
         return None
     try:
-        return DataInfo.from_dict(options.data_info)
+        return DataInfo.from_dict(options.data_info.values)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(
             "`data_info:`", f"cannot be read: {error}.", "It needs name, modality, target, input_shape."

@@ -7,7 +7,6 @@ import pty
 import sys
 
 import pytest
-
 from glasshouse.commands import doctor as doctor_module
 from glasshouse.plugins import Registry, set_registry
 

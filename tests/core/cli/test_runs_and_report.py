@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from glasshouse import AuditResult, DataInfo, Measurement, Target
 from glasshouse.findings import Finding
 from glasshouse.plugins import Registry, set_registry

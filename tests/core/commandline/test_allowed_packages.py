@@ -41,8 +41,6 @@ REFUSED = [
     ("trainer", {"logger": popen()}, "subprocess.Popen"),
     ("data", popen(), "subprocess.Popen"),
     ("optimizer", popen(), "subprocess.Popen"),
-    ("data_info", {"name": popen()}, "subprocess.Popen"),
-    ("techniques", [{"name": "early_stopping", "monitor": popen()}], "subprocess.Popen"),
 ]
 
 
@@ -66,6 +64,19 @@ def test_what_could_run_anything_is_never_called(command, write_config, key, val
 )
 def test_what_is_of_another_type_is_never_called_either(command, write_config, key, value):
     command("fit", "--config", write_config({key: value})).refused()
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("data_info", {"name": popen()}),
+        ("techniques", [{"name": "early_stopping", "monitor": popen()}]),
+        ("audits", [{"name": "performance", "replicates": popen()}]),
+    ],
+)
+def test_what_is_taken_verbatim_is_text_whatever_it_says(command, write_config, key, value):
+    command("fit", "--config", write_config({key: value}))
     assert not Path("ran").exists()
 
 

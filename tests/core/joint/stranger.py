@@ -7,11 +7,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from glasshouse import DataInfo, DataPlugin, ModelPlugin, Target, hookimpl
 from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
-
-from glasshouse import DataInfo, DataPlugin, ModelPlugin, Target, hookimpl
 
 
 class Net(nn.Module):
@@ -118,6 +117,16 @@ class Blobs(LightningDataModule):
         return self._loader(1)
 
 
+class Silent(LightningDataModule):
+    """The same clouds, by someone who says nothing about them."""
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return Blobs().train_dataloader()
+
+    def test_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return Blobs().test_dataloader()
+
+
 @hookimpl
 def glasshouse_models() -> Iterator[ModelPlugin]:
     yield ModelPlugin(name="their_net", target="stranger:Net", summary="a plain network")
@@ -129,3 +138,4 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
 @hookimpl
 def glasshouse_data() -> Iterator[DataPlugin]:
     yield DataPlugin(name="blobs", target="stranger:Blobs", summary="two Gaussian clouds")
+    yield DataPlugin(name="silent", target="stranger:Silent", summary="the same, undeclared")

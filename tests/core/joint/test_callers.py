@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from glasshouse import DataInfo, ModelHandle, Target, UserError
+from glasshouse.task import Task
 from pytorch_lightning import Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
-
-from glasshouse import DataInfo, ModelHandle, Target, UserError
-from glasshouse.task import Task
 
 BINARY = Target(name="y", kind="binary", classes=("no", "yes"))
 

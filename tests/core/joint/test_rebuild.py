@@ -68,6 +68,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+SGD = ("--optimizer", "sgd")
 X = torch.linspace(-3, 3, 20).reshape(5, 4)
 
 
@@ -128,3 +129,22 @@ def test_an_optimizer_that_would_replace_the_models_own_is_refused(tmp_path: Pat
     assert done.returncode == 2
     assert f"model 'Gan': configures its own optimizers, which `{key}:` would replace." in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_class_names_that_yaml_would_read_otherwise_survive_the_saved_configuration(tmp_path: Path) -> None:
+    """ ">50K" begins a YAML block, "1" is a number, "no" is false: each stays the text that it is."""
+    declared = {
+        "name": "odd",
+        "modality": "tabular",
+        "target": {"name": "y", "kind": "multiclass", "classes": [">50K", "1", "no"], "favourable": "1"},
+        "input_shape": [4],
+        "sizes": {"in_features": 4, "num_classes": 3},
+    }
+    (tmp_path / "odd.yaml").write_text(yaml.safe_dump({"data_info": declared}))
+    run = fit(tmp_path, "--config", str(tmp_path / "odd.yaml"), "--data", "silent", "--model", "their_net", *SGD)
+    again = fit(tmp_path, "--config", str(run / "config.yaml"), "--data", "silent")
+    for folder in (run, again):
+        saved = yaml.safe_load((folder / "config.yaml").read_text())["data_info"]
+        assert saved["target"]["classes"] == [">50K", "1", "no"]
+        assert saved["target"]["favourable"] == "1"
+    assert len(rebuilt(again)["scores"][0]) == 3  # type: ignore[index]

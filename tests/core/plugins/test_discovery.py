@@ -8,11 +8,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from glasshouse.plugins.discovery import EntryPoint, installed, normalized
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
-
-from glasshouse.plugins.discovery import EntryPoint, installed, normalized
 
 
 def as_the_library_has_it() -> set[tuple[str, str, str, str]]:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry, set_registry
 

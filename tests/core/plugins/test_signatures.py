@@ -7,7 +7,6 @@ import inspect
 import sys
 
 import pytest
-
 from glasshouse.components import AuditPlugin, CommandPlugin, ModelPlugin, OptimizerPlugin, Plugin
 from glasshouse.plugins import Component
 from glasshouse.plugins.signatures import SourceNotFoundError, inspect_signature, read_signature

@@ -6,7 +6,6 @@ import hashlib
 import sys
 
 import pytest
-
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from scipy.stats import binomtest
-
 from glasshouse import AuditResult, Evidence, Measurement, UserError
+from scipy.stats import binomtest
 
 
 @dataclass(frozen=True)
