@@ -19,6 +19,9 @@ Alternative = Literal["greater", "less", "two-sided"]
 _BLOCK = 2**21
 """Labels permuted at a time."""
 
+_EXACT_ROWS = 10**9
+"""NumPy's multivariate hypergeometric distribution takes fewer rows than this."""
+
 
 @dataclass(frozen=True, eq=False)
 class PermutationTest:
@@ -68,8 +71,9 @@ def permutation_gap_test(
 
     Group labels are permuted among the rows that the rate is over: for true positive rates those with the positive
     target, so that base rates may differ between groups. On the table this is a draw of each group's hits from the
-    multivariate hypergeometric distribution: exact, at a cost that does not depend on the number of rows. The two
-    rates of equalized odds are over disjoint rows and drawn independently. Undefined where the gap is.
+    multivariate hypergeometric distribution: exact, at a cost that does not depend on the number of rows (from a
+    billion rows on, its normal limit). The two rates of equalized odds are over disjoint rows and drawn independently.
+    Undefined where the gap is.
 
     Raises:
         ValueError: if the table is weighted, the name is not a gap, or its rate is not a proportion.
@@ -83,7 +87,7 @@ def permutation_gap_test(
         found = rate(table.cells, each, positive=positive)
         if not found.proportion:
             raise ValueError(f"{each} is no proportion; a permutation of its table is not defined")
-        hits = rng.multivariate_hypergeometric(found.denominator, int(found.numerator.sum()), size=permutations)
+        hits = _regrouped(found.denominator, int(found.numerator.sum()), rng, permutations)
         values = np.divide(hits, found.denominator, out=np.full(hits.shape, np.nan), where=found.denominator > 0)
         observed.append(compared(found.values))
         null.append(compared(values))
@@ -92,6 +96,20 @@ def permutation_gap_test(
         reason = "fewer than two groups with a defined rate, or rates that are all 0"
         return PermutationTest(None, None, permutations, np.empty(0), reason)
     return _test(value, worst.reduce(null), "greater" if kind == "difference" else "less")
+
+
+def _regrouped(sizes: NDArray[np.int64], hits: int, rng: np.random.Generator, draws: int) -> NDArray[Any]:
+    """(draws, G) hits of each group if they fell on rows at random: the multivariate hypergeometric distribution.
+
+    Beyond `_EXACT_ROWS`, where NumPy does not draw from it, its normal limit of equal mean and covariance.
+    """
+    total = int(sizes.sum())
+    if total < _EXACT_ROWS:
+        return rng.multivariate_hypergeometric(sizes, hits, size=draws)
+    share = sizes / total
+    noise = rng.normal(size=(draws, len(sizes))) * np.sqrt(share)
+    noise -= share * noise.sum(axis=1, keepdims=True)
+    return np.asarray(hits * share + noise * np.sqrt(hits / (total - 1) * (total - hits)))
 
 
 def _test(observed: float, null: Floats, alternative: Alternative) -> PermutationTest:
