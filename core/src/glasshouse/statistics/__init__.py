@@ -14,6 +14,7 @@ from glasshouse.statistics.calibration import (
 from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
 from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
+from glasshouse.statistics.histograms import ScoreBins, ScoreHistogram, score_histogram
 from glasshouse.statistics.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
 from glasshouse.statistics.intervals import clopper_pearson, newcombe, normal_interval, t_interval, wilson
 from glasshouse.statistics.means import mean
@@ -38,10 +39,13 @@ from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2
 from glasshouse.statistics.resampling import MOST_EXCLUDED, Bootstrap, bootstrap
 from glasshouse.statistics.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
 from glasshouse.statistics.simultaneous import gap_interval, impact_ratio_intervals
+from glasshouse.statistics.sums import GroupSums, group_sums
+from glasshouse.statistics.tables import CERTIFICATE, PredictionTables, tabulate
 from glasshouse.statistics.two_proportions import katz, koopman, miettinen_nurminen, score_test
 from glasshouse.statistics.units import UnitCounts, count_units
 
 __all__ = [
+    "CERTIFICATE",
     "GAPS",
     "MISSING",
     "MOST_EXCLUDED",
@@ -55,16 +59,20 @@ __all__ = [
     "Gap",
     "GroupColumn",
     "GroupCounts",
+    "GroupSums",
     "Interval",
     "Intervals",
     "OperatingPoint",
     "Pairwise",
     "PairwiseDifference",
     "PermutationTest",
+    "PredictionTables",
     "Rate",
     "Recalibration",
     "ReliabilityCurve",
     "RocCurve",
+    "ScoreBins",
+    "ScoreHistogram",
     "UnitCounts",
     "benjamini_hochberg",
     "bootstrap",
@@ -86,6 +94,7 @@ __all__ = [
     "group_pairwise_differences",
     "group_pairwise_ratios",
     "group_rates",
+    "group_sums",
     "holm",
     "impact_ratio_intervals",
     "impact_ratios",
@@ -113,8 +122,10 @@ __all__ = [
     "roc_curve",
     "root_mean_squared_error",
     "rows_needed",
+    "score_histogram",
     "score_test",
     "t_interval",
+    "tabulate",
     "theil_index",
     "tpr_at_fpr",
     "wilson",

@@ -138,8 +138,9 @@ class PredictionTables:
 
     @property
     def _any(self) -> GroupCounts | GroupSums:
-        found = self.counts or self.sums or next(iter(self.labels.values()))
-        return found
+        if self.counts is not None:
+            return self.counts
+        return next(iter(self.labels.values())) if self.sums is None else self.sums
 
     def _each(self, change: Callable[[Any], Any]) -> PredictionTables:
         changed = replace(
@@ -167,4 +168,85 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
     Raises:
         ValueError: if scores or targets are not finite, or an attribute is not known.
     """
-    raise NotImplementedError
+    target, targets, weights = rows.target, rows.targets, rows.weights
+    groups = [rows.groups[name] for name in (rows.groups if names is None else names)]
+    blank = PredictionTables(
+        split=rows.split,
+        kind=target.kind,
+        classes=target.classes,
+        positive=target.favourable_index,
+        attributes=tuple(Attribute(group.name, tuple(group.levels)) for group in groups),
+        seen_by_model=tuple(group.name for group in groups if getattr(group, "seen_by_model", False)),
+    )
+    if target.kind == "regression":
+        return replace(blank, **regression_tables(groups, targets, rows.predicted, weights=weights))
+    if target.kind == "multilabel":
+        of_label = [None if targets is None else targets[:, k] for k in range(len(target.classes))]
+        return replace(
+            blank,
+            labels={
+                label: count(groups, of_label[k], rows.predicted[:, k], classes=("no", "yes"), weights=weights)
+                for k, label in enumerate(target.classes)
+            },
+            scores={
+                label: careful_histogram(groups, of_label[k], rows.scores[:, k], weights=weights)
+                for k, label in enumerate(target.classes)
+            },
+        )
+    counts = count(groups, targets, rows.predicted, classes=target.classes, weights=weights)
+    return replace(
+        blank,
+        counts=counts,
+        scores={
+            target.classes[k]: careful_histogram(
+                groups, None if targets is None else targets == k, rows.scores[:, k], weights=weights
+            )
+            for k in _scored(counts, target)
+        },
+    )
+
+
+def careful_histogram(
+    groups: Sequence[GroupColumn], targets: Any, scores: Any, *, weights: Any = None
+) -> ScoreHistogram:
+    """A histogram of probabilities, exact where its bins would leave an AUC uncertain by more than `CERTIFICATE`."""
+    found = score_histogram(groups, targets, scores, weights=weights)
+    if targets is not None and len(scores) <= EXACT_ROWS and largest_error(found) > CERTIFICATE:
+        return score_histogram(groups, targets, scores, weights=weights, exact=True)
+    return found
+
+
+def largest_error(histogram: ScoreHistogram) -> float:
+    """The largest error of an AUC that everyone, or a group of any one attribute, has from the bins; 0 if none has."""
+    names = [attribute.name for attribute in histogram.attributes]
+    tables = [histogram.overall(), *(histogram.marginal([name]) for name in names if len(names) > 1)]
+    if len(names) == 1:
+        tables.append(histogram)
+    return float(max(np.nan_to_num(table.roc_auc_error()).max(initial=0.0) for table in tables))
+
+
+def regression_tables(
+    groups: Sequence[GroupColumn], targets: Any, predicted: Any, *, weights: Any = None, center: float | None = None
+) -> dict[str, Any]:
+    """The parts of `PredictionTables` that a regression has."""
+    return {
+        "sums": group_sums(groups, targets, predicted, weights=weights, center=center),
+        "values": score_histogram(groups, None, predicted, weights=weights, scale="value"),
+        "errors": None
+        if targets is None
+        else score_histogram(groups, None, predicted - targets, weights=weights, scale="value"),
+    }
+
+
+def _scored(counts: GroupCounts, target: _Target) -> list[int]:
+    """Codes of the classes that get histograms: the favourable one (binary), or all, or the most frequent of many."""
+    if target.kind == "binary":
+        assert target.favourable_index is not None
+        return [target.favourable_index]
+    often = counts.rows.sum(axis=0)
+    frequency = often.sum(axis=1) + often.sum(axis=0) if counts.has_targets else often.sum(axis=0)
+    return sorted(int(k) for k in np.argsort(-frequency, kind="stable")[:MOST_SCORED])
+
+
+def _sum(first: _Part | None, second: _Part | None) -> _Part | None:
+    return None if first is None or second is None else first + second
