@@ -409,6 +409,29 @@ def score_histogram(
     return replace(blank, entries=found)
 
 
+def histogram_of_entries(
+    attributes: tuple[Attribute, ...],
+    codes: NDArray[np.int64],
+    entries: Entries,
+    *,
+    scale: Scale,
+    has_targets: bool,
+    weighted: bool,
+    shift: int,
+) -> ScoreHistogram:
+    """A histogram from bins in any order, which were made elsewhere: by batches, or by an engine's own group-by."""
+    blank = ScoreHistogram(
+        attributes=attributes,
+        codes=codes,
+        scale=scale,
+        has_targets=has_targets,
+        weighted=weighted,
+        shift=shift,
+        entries=Entries.none(weighted=weighted),
+    )
+    return blank._with(codes, entries, shift)
+
+
 def _checked(
     columns: tuple[GroupColumn, ...],
     targets: ArrayLike | None,
