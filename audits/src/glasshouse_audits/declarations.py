@@ -15,7 +15,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         summary="how well the model does overall, with intervals, confusion matrix and calibration",
         family="performance",
         targets=("binary", "multiclass", "regression"),
-        requires=("targets",),
+        requires=("tables", "targets"),
     )
     yield AuditPlugin(
         name="fairness",
