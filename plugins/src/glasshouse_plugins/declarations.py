@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glasshouse import DataPlugin, ModelPlugin, OptimizerPlugin, SchedulerPlugin, hookimpl
+from glasshouse import DataPlugin, ModelPlugin, OptimizerPlugin, SchedulerPlugin, TechniquePlugin, hookimpl
 
 
 @hookimpl
@@ -72,3 +72,23 @@ def glasshouse_lr_schedulers() -> Iterator[SchedulerPlugin]:
         name="warmup_cosine", target=f"{schedules}:WarmupCosine", summary="linear warm-up, then cosine", interval="step"
     )
     yield SchedulerPlugin(name="plateau", target=f"{schedules}:Plateau", summary="lower the rate when loss stalls")
+
+
+@hookimpl
+def glasshouse_techniques() -> Iterator[TechniquePlugin]:
+    techniques = "glasshouse_plugins.techniques"
+    yield TechniquePlugin(
+        name="reweighing",
+        target=f"{techniques}.reweighing:Reweighing",
+        summary="row weights that make group and label independent (Kamiran and Calders 2012)",
+    )
+    yield TechniquePlugin(
+        name="fair_regularizer",
+        target=f"{techniques}.fair_regularizer:FairRegularizer",
+        summary="a penalty on mean scores that differ between groups (after Zafar et al. 2017)",
+    )
+    yield TechniquePlugin(
+        name="adversarial_debiasing",
+        target=f"{techniques}.adversarial_debiasing:AdversarialDebiasing",
+        summary="learn scores from which an adversary cannot tell the group (Zhang et al. 2018)",
+    )

@@ -1,0 +1,1 @@
+"""Techniques: Lightning callbacks that compose under `techniques:`; one a file."""
