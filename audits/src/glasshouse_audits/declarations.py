@@ -20,10 +20,9 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="fairness",
         target="glasshouse_audits.fairness.audit:FairnessAudit",
-        summary="rates by group and intersection, and the gaps between groups",
+        summary="rates, scores and errors by group and intersection, and the gaps between groups",
         family="fairness",
-        targets=("binary", "multiclass", "regression"),
-        requires=("sensitive",),
+        requires=("tables", "sensitive"),
     )
     yield AuditPlugin(
         name="fairness_what_if",

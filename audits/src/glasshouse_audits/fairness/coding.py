@@ -56,7 +56,9 @@ def fit(feature: Feature, x: NDArray[np.float32], *, bins: int) -> Coding:
     # The order statistics themselves, so that an edge is a value that occurs and can be told in its own unit.
     ends = np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf") if len(values) else np.empty(0)
     ends = np.unique(ends[ends < values.max()]) if len(values) else ends
-    unit = tuple((ends * feature.scale + feature.center).tolist())
+    # float32 carries about seven digits of the encoded value; the rest is noise, which would show around 0.
+    digits = int(np.ceil(-np.log10(feature.scale * 1e-5)))
+    unit = tuple(float(np.round(end * feature.scale + feature.center, digits)) for end in ends)
     return Coding(feature.name, len(unit) + 1, unit, (MISSING,) if len(feature.columns) > 1 else ())
 
 
@@ -65,9 +67,8 @@ def encode(coding: Coding, feature: Feature, x: NDArray[np.float32]) -> Codes:
     block = x[:, list(feature.columns)]
     if feature.kind == "categorical":
         return np.where(block.any(axis=1), block.argmax(axis=1), -1).astype(np.int16)
-    # float32 carries about seven digits: an edge and the value that it was made from differ in the last one.
     ends = (np.array(coding.edges) - feature.center) / feature.scale
-    slack = 1e-6 * np.maximum(1.0, np.abs(ends))
+    slack = 2e-5 + 1e-6 * np.abs(ends)  # an edge was rounded, and belongs to its bin
     codes = np.searchsorted(ends + slack, block[:, 0].astype(np.float64), side="left")
     if coding.levels:  # the second column marks a number that was missing and filled in
         codes = np.where(block[:, 1] > 0.5, coding.ordered, codes)

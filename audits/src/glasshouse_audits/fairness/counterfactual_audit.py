@@ -192,7 +192,7 @@ def _told(attribute: Groups, features: Sequence[Feature], x: NDArray[np.float32]
     alone, columns = [], []
     for feature in features:
         coded = coding.encode(coding.fit(feature, inputs, bins=_BINS), feature, inputs)
-        alone.append((feature.name, proxies.told(levels, proxies.from_codes(coded, levels, fold))))
+        alone.append((feature.name, proxies.told(levels, proxies.from_codes(coded, levels, fold), fold)))
         columns.append(coded if feature.kind == "categorical" else inputs[:, feature.columns[0]])
     together = proxies.from_all(
         np.stack(columns, axis=1).astype(np.float64),
@@ -201,7 +201,7 @@ def _told(attribute: Groups, features: Sequence[Feature], x: NDArray[np.float32]
         fold,
         seed=seed % 2**32,
     )
-    return Told(sorted(alone, key=lambda pair: -(pair[1].value or 0.0)), proxies.told(levels, together))
+    return Told(sorted(alone, key=lambda pair: -(pair[1].value or 0.0)), proxies.told(levels, together, fold))
 
 
 def _told_measurements(attribute: Groups, told: Told, split: str) -> Iterator[Measurement]:

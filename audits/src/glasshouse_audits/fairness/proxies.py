@@ -88,29 +88,36 @@ def from_all(
     return chances
 
 
-def told(levels: NDArray[np.int64], chances: Floats) -> Estimate:
-    """The area under the ROC curve, the mean over the levels, each against the others (one for two levels).
+def told(levels: NDArray[np.int64], chances: Floats, fold: NDArray[np.int64]) -> Estimate:
+    """The area under the ROC curve: the mean over folds, and over the levels each against the others (of two, one).
 
-    The interval is DeLong's. For more than two levels its standard error is the mean of theirs, which the error of
-    their mean never exceeds (Cauchy and Schwarz): on the safe side. Rows of different folds were asked of different
-    predictors; the interval is that of the predictors at hand.
+    Rows of different folds are never compared: a row helps to make the scores of the other folds, which drags the area
+    over all rows below 0.5 where nothing can be told. The interval is DeLong's in each fold, and folds count as
+    independent. For more than two levels its half width is the mean of theirs, which that of their mean never exceeds
+    (Cauchy and Schwarz): on the safe side.
+
+    Args:
+        levels: (n,) from 0 to L - 1.
+        chances: (n, L) of each level.
+        fold: (n,) as `folds` has it.
     """
     many = chances.shape[1]
     if len(np.unique(levels)) < 2:
         return Estimate(None, len(levels), undefined="fewer than two levels with enough rows")
-    if many == 2:
-        return roc_auc(levels, chances[:, 1])
-    areas = [roc_auc(levels == k, chances[:, k]) for k in range(many)]
-    value = float(np.mean([area.value for area in areas if area.value is not None]))
-    below, above, level = [], [], 0.95
-    for area in areas:
-        found = area.interval
-        if area.value is None or found is None or found.low is None or found.high is None:
-            return Estimate(value, len(levels))
-        below.append(area.value - found.low)
-        above.append(found.high - area.value)
-        level = found.level
-    interval = Interval(
-        max(0.0, value - float(np.mean(below))), min(1.0, value + float(np.mean(above))), level, "delong_mean"
+    values, below, above = [], [], []
+    for level in [1] if many == 2 else range(many):
+        for asked in range(FOLDS):
+            area = roc_auc(levels[fold == asked] == level, chances[fold == asked, level])
+            if area.value is None:
+                return Estimate(None, len(levels), undefined=area.undefined)
+            values.append(area.value)
+            ends = area.interval
+            below.append(area.value - ends.low if ends is not None and ends.low is not None else np.nan)
+            above.append(ends.high - area.value if ends is not None and ends.high is not None else np.nan)
+    value = float(np.mean(values))
+    low, high = (
+        float(np.mean(np.sqrt(np.sum(np.reshape(half, (-1, FOLDS)) ** 2, axis=1)) / FOLDS)) for half in (below, above)
     )
-    return Estimate(value, len(levels), interval)
+    if not np.isfinite(low + high):
+        return Estimate(value, len(levels))
+    return Estimate(value, len(levels), Interval(max(0.0, value - low), min(1.0, value + high), 0.95, "delong_folds"))

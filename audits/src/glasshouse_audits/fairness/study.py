@@ -95,9 +95,7 @@ class Study:
         alone = tuple((name,) for name in self.attributes)
         asked = self.options.intersections
         if asked is True:
-            asked = tuple(
-                (one, other) for k, one in enumerate(self.attributes) for other in self.attributes[k + 1 :]
-            )
+            asked = tuple((one, other) for k, one in enumerate(self.attributes) for other in self.attributes[k + 1 :])
         elif asked is False:
             asked = ()
         for names in asked:
@@ -127,9 +125,9 @@ class Study:
             return (Question(tables.counts, tables.positive, tables.classes[tables.positive], None),)
         cells = tables.counts.rows.sum(axis=0)
         often = cells.sum(axis=0) + (cells.sum(axis=1) if tables.has_targets else 0)
-        chosen = sorted(
-            range(len(tables.classes)), key=lambda k: (k != tables.positive, -int(often[k]), k)
-        )[:MOST_CLASSES]
+        chosen = sorted(range(len(tables.classes)), key=lambda k: (k != tables.positive, -int(often[k]), k))[
+            :MOST_CLASSES
+        ]
         return tuple(Question(tables.counts, k, tables.classes[k], tables.classes[k]) for k in sorted(chosen))
 
     def each(self) -> Iterator[tuple[tuple[str, ...], Question, GroupCounts]]:

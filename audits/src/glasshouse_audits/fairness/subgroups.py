@@ -19,6 +19,9 @@ from scipy import stats
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]
 
+_WITHIN = 0.8
+"""A subgroup lies within another if more than this share of its rows does."""
+
 _BLOCK = 16_384
 """Rows whose conditions are held as numbers at a time."""
 
@@ -152,7 +155,10 @@ def _refined(
 
 
 def distinct(found: Sequence[Subgroup], codes: Codes, *, most: int, overlap: float = 0.5) -> list[Subgroup]:
-    """The first `most` subgroups without those that share too many rows with a better one.
+    """The first `most` subgroups that say something new.
+
+    Left out are those that share too many rows with a better one, and those that a better one lies within: they are
+    bad because of it.
 
     Args:
         found: the best first.
@@ -163,7 +169,12 @@ def distinct(found: Sequence[Subgroup], codes: Codes, *, most: int, overlap: flo
     masks: list[NDArray[np.bool_]] = []
     for one in found:
         inside = one.members(codes)
-        if all(np.sum(inside & other) <= overlap * np.sum(inside | other) for other in masks):
+        common = [int(np.sum(inside & other)) for other in masks]
+        near = any(
+            both > overlap * (inside.sum() + other.sum() - both) or both > _WITHIN * other.sum()
+            for both, other in zip(common, masks, strict=True)
+        )
+        if not near:
             kept.append(one)
             masks.append(inside)
         if len(kept) == most:

@@ -52,8 +52,8 @@ class FairnessWhatIfAudit:
         notes = [
             f"Thresholds were chosen on {chosen_on.name} ({len(chosen_on):,} rows) and judged on {judged.name} "
             f"({len(judged):,} rows), so equal rates there are near equal here, not exactly.",
-            "Where a rate is equal only by chance between two thresholds, rows between them are selected at random "
-            "with the given share (Hardt, Price and Srebro 2016); the rates are those to be expected.",
+            "Where no thresholds make a rate equal, rows that score between two of them are selected by lot, with the "
+            "share given (Hardt, Price and Srebro 2016). All numbers are those to be expected of it.",
             "Thresholds that differ by group treat people with equal scores differently. Whether the law allows it "
             "depends on the place and the purpose; this says what it would do, not that it should be done.",
         ]
@@ -242,7 +242,7 @@ def _policy_table(policies: Sequence[Policy], predictions: Predictions, attribut
         columns=(
             Column(name="thresholds"),
             Column(name="accuracy", format=".3f"),
-            Column(name="change", format="+.3f"),
+            Column(name="change", format=".3f"),
             *(Column(name=name.removesuffix("_difference"), format=".3f") for name in GAPS),
         ),
         rows=tuple(rows),

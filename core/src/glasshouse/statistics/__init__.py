@@ -7,6 +7,7 @@ it. Undefined is never zero: arrays hold NaN, and `Estimate` and `Interval` hold
 from glasshouse.statistics.calibration import (
     ReliabilityCurve,
     brier_score,
+    calibration_error_interval,
     expected_calibration_error,
     log_loss,
     reliability_curve,
@@ -32,7 +33,7 @@ from glasshouse.statistics.pairwise import (
 from glasshouse.statistics.permutation import PermutationTest, permutation_gap_test, permutation_test
 from glasshouse.statistics.power import detectable_gap, rows_needed
 from glasshouse.statistics.ranking import Exposure, exposure_at_k
-from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, group_rates, rate
+from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, effective_counts, group_rates, rate
 from glasshouse.statistics.recalibration import Recalibration, logistic_recalibration
 from glasshouse.statistics.reference import compared_with
 from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
@@ -78,6 +79,7 @@ __all__ = [
     "bootstrap",
     "bootstrap_pairwise_differences",
     "brier_score",
+    "calibration_error_interval",
     "clopper_pearson",
     "compared_with",
     "confusion",
@@ -86,6 +88,7 @@ __all__ = [
     "detectable_gap",
     "difference",
     "differential_fairness",
+    "effective_counts",
     "expected_calibration_error",
     "exposure_at_k",
     "gap",

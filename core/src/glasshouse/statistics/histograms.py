@@ -192,7 +192,9 @@ class ScoreHistogram:
         where = a.group * bins + segment(np.nanmax(a.high, axis=1)) * bins // (len(EDGES) - 1)
 
         def summed(values: NDArray[np.generic]) -> Floats:
-            return np.bincount(where, weights=values, minlength=len(self) * bins).reshape(len(self), bins)
+            # of no rows at all, bincount makes integers
+            added = np.bincount(where, weights=values, minlength=len(self) * bins).astype(np.float64)
+            return added.reshape(len(self), bins)
 
         weight, squares = summed(a.weights.sum(axis=1)), summed(a.squares.sum(axis=1))
         observed = np.clip(_share(summed(a.weights[:, 1]), weight), 0, 1)

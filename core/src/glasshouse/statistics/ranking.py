@@ -9,9 +9,6 @@ from numpy.typing import ArrayLike
 
 from glasshouse.statistics.estimates import Floats
 
-_TABULATED = 2**20
-"""Positions whose exposure is added up one by one; beyond them the sum is an integral, exact to 1e-7 of a position."""
-
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
@@ -29,13 +26,14 @@ class Exposure:
     exposure_ratio: Floats
 
 
-def exposure_at_k(counts: ArrayLike, k: float) -> Exposure:
+def exposure_at_k(counts: ArrayLike, k: float, *, sizes: ArrayLike | None = None) -> Exposure:
     """Exposure of groups in the first k positions of a ranking.
 
     Args:
         counts: (B, G) rows (or weights) of each group at each of B scores, the highest score first. Rows of one score
             stand in random order: each position they take is shared by all of them.
         k: positions that are looked at; no more than there are rows count.
+        sizes: (G,) rows of each group in all, where `counts` leave out scores below the first k positions.
 
     Source: Singh and Joachims 2018, KDD, section 3.1, with the position bias of the discounted cumulative gain.
 
@@ -53,28 +51,21 @@ def exposure_at_k(counts: ArrayLike, k: float) -> Exposure:
     own = np.divide(rows, tied[:, None], out=np.zeros_like(rows), where=tied[:, None] > 0)
     in_top = own.T @ (ends - starts)
     exposure = own.T @ (_seen(ends) - _seen(starts))
-    sizes, total = rows.sum(axis=0), rows.sum()
+    whole = rows.sum(axis=0) if sizes is None else np.asarray(sizes, dtype=np.float64)
+    total = whole.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         share = exposure / exposure.sum()
         return Exposure(
             k=min(k, float(total)),
-            in_top=np.where(sizes > 0, in_top, np.nan),
-            top_share=np.where(sizes > 0, in_top / in_top.sum(), np.nan),
-            exposure_share=np.where(sizes > 0, share, np.nan),
-            exposure_ratio=share / (sizes / total),
+            in_top=np.where(whole > 0, in_top, np.nan),
+            top_share=np.where(whole > 0, in_top / in_top.sum(), np.nan),
+            exposure_share=np.where(whole > 0, share, np.nan),
+            exposure_ratio=share / (whole / total),
         )
 
 
 def _seen(positions: Floats) -> Floats:
     """Sum of 1 / log2(1 + j) over the first positions, linear between whole ones."""
-    last = int(min(np.ceil(positions.max(initial=0)), _TABULATED))
+    last = int(np.ceil(positions.max(initial=0)))
     table = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, last + 2)))])
-    tabulated = np.interp(np.minimum(positions, last), np.arange(last + 1), table)
-    beyond = np.maximum(positions, last)
-    if np.all(beyond == last):
-        return np.asarray(tabulated)
-    from scipy.special import expi
-
-    # The sum over j = last + 1, ..., p of 1 / log2(1 + j) by the midpoint rule; the integral of 1 / ln is expi(ln).
-    grown = np.log(2) * (expi(np.log(beyond + 1.5)) - expi(np.log(last + 1.5)))
-    return np.asarray(tabulated + grown)
+    return np.asarray(np.interp(positions, np.arange(last + 1), table))

@@ -17,12 +17,9 @@ from glasshouse.statistics.estimates import Floats, Interval, Intervals
 from glasshouse.statistics.gaps import gap_rates
 from glasshouse.statistics.intervals import clopper_pearson, wilson
 from glasshouse.statistics.pairwise import pairs
+from glasshouse.statistics.permutation import MOST_GROUPS_IN_PAIRS
 from glasshouse.statistics.rates import effective_counts, rate
 from glasshouse.statistics.two_proportions import koopman, miettinen_nurminen
-
-MOST_GROUPS_IN_PAIRS = 64
-"""Pairs grow with the square of the groups. Beyond these, intervals of the single rates that hold together take their
-place: a wider gap, at a cost that grows with the groups."""
 
 
 def gap_interval(table: GroupCounts, name: str, *, positive: int = 1, level: float = 0.95) -> Interval | None:

@@ -19,8 +19,8 @@ from glasshouse.statistics.intervals import normal_quantile
 _NO_ROWS = "no rows in one of the two"
 _NO_RATIO = "no hits in one of the two"
 
-# A bracket halves with each step, so that this many fix a limit to the last digits of double precision.
-_STEPS = 56
+# A bracket halves with each step, so that these many fix a limit to about 1e-12.
+_STEPS = 46
 _WIDEST_LOG_RATIO = 46.0  # exp(46) = 1e20: no ratio of counts lies beyond
 
 
