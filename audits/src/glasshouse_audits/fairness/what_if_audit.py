@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 from glasshouse import AuditResult, Column, Evidence, Figure, Groups, Measurement, Predictions, Table
-from glasshouse.statistics import MISSING, GroupCounts, count, gap, group_rates, mean
+from glasshouse.statistics import MISSING, GroupCounts, count, gap, gap_interval, group_rates, mean
 from numpy.typing import NDArray
 
 from glasshouse_audits.fairness.apart import Part, apart
 from glasshouse_audits.fairness.frontier import group_frontier, single_frontier
-from glasshouse_audits.fairness.simultaneous import gap_interval
 from glasshouse_audits.fairness.thresholds import CONSTRAINTS, Rule, Steps, best_threshold, equal_rates, hull, steps
 from glasshouse_audits.options import whole_number
 
