@@ -15,6 +15,9 @@ from glasshouse.statistics.estimates import Floats
 EDGES = np.linspace(0, 1, 21)
 """No bin of probabilities reaches over one of these edges, so that calibration over 5, 10 or 20 bins is exact."""
 
+LEAST = 2.0**-40
+"""Probabilities nearer to 0 or 1 than this share a bin."""
+
 _MOST_SORTED_APART = 4096
 """Up to this many cells each is sorted by itself, which is several times faster than sorting by two keys."""
 
@@ -84,9 +87,7 @@ def merged_entries(entries: Entries, shift: int, *, probability: bool) -> Entrie
     """Bins in any order as ordered ones of a fineness, equal ones added up."""
     order = np.lexsort((entries.low, entries.cell))
     cell, low = entries.cell[order], entries.low[order]
-    bins = (entries.bin[order] >> shift) << shift
-    if probability and shift:
-        bins += segment(low)
+    bins = numbered(low, shift, probability=probability)  # all of a finer bin are in one coarser
     starts = _starts(cell, bins)
 
     def summed(values: NDArray[Any] | None) -> Any:
@@ -114,6 +115,12 @@ def aligned_order(group: NDArray[np.int64], bins: NDArray[np.int64]) -> NDArray[
     return np.concatenate([np.argsort(bins[start:end], kind="stable") + start for start, end in pairs])
 
 
+def numbered(scores: Floats, shift: int, *, probability: bool) -> NDArray[np.int64]:
+    """The number of the bin that each score is in."""
+    bins = _leading_bits(scores, shift, probability=probability)
+    return bins + segment(scores) if probability and shift else bins
+
+
 def segment(scores: Floats) -> NDArray[np.int64]:
     """Between which two of `EDGES` probabilities lie; a bin holds its upper edge."""
     return np.searchsorted(EDGES[1:-1], scores, side="left")
@@ -125,14 +132,15 @@ def _leading_bits(scores: Floats, shift: int, *, probability: bool) -> NDArray[n
     These are spaced evenly on each halving, so they are logarithmic in p. Above 0.5 the bits of 1 - p are used,
     mirrored: 1 - p is exact there, and spacing is that of the logit.
     """
-    if probability:
-        upper = scores > 0.5
-        bits = (np.where(upper, 1 - scores, scores) + 0.0).view(np.int64)
-        whole = np.where(upper, 2 * _HALF - bits, bits)
-    else:
+    if not probability:
         bits = (scores + 0.0).view(np.int64)  # + 0.0 makes -0.0 the same number as 0.0
-        whole = bits ^ ((bits >> 63) & _ALL_BUT_SIGN)
-    return (whole >> shift) << shift
+        return ((bits ^ ((bits >> 63) & _ALL_BUT_SIGN)) >> shift) << shift
+    upper = scores > 0.5
+    rest = np.where(upper, 1 - scores, scores) + 0.0
+    if shift:
+        np.maximum(rest, LEAST / 2, out=rest)
+    bits = (rest.view(np.int64) >> shift) << shift
+    return np.where(upper, 2 * _HALF - bits, bits)
 
 
 def _order_by_cell(cell: NDArray[np.int64]) -> NDArray[np.intp]:
