@@ -123,10 +123,9 @@ def recalibration(histogram: ScoreHistogram, group: int, effective: float | None
     """Logistic recalibration of one group of a histogram, rows of a bin at their mean score."""
     bins = histogram.bins(group)
     weights = bins.weights.sum(axis=1)
-    shares = np.divide(bins.weights[:, 1], weights, out=np.zeros_like(weights), where=weights > 0)
-    return logistic_recalibration(
-        np.clip(shares, 0, 1), np.clip(bins.score, 0, 1), weights=weights, effective=effective
-    )
+    some = weights > 0  # a bin whose rows all weigh nothing has no mean score
+    shares = np.clip(bins.weights[some, 1] / weights[some], 0, 1)
+    return logistic_recalibration(shares, np.clip(bins.score[some], 0, 1), weights=weights[some], effective=effective)
 
 
 def reliability_figure(histogram: ScoreHistogram, curves: tuple[ReliabilityCurve, ...], name: str) -> list[Figure]:

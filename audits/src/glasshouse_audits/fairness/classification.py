@@ -117,7 +117,7 @@ def class_rates(table: GroupCounts, question: Question, study: Study) -> Iterato
 
 
 def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """Gaps between the extreme groups, with intervals that hold for all groups at once, and to everyone."""
+    """Gaps between the extreme groups, with intervals that hold for all groups at once; and the largest to everyone."""
     for name in available(table, (*DIFFERENCES, *RATIOS, *UNBOUNDED)):
         found = gap(table, name, positive=question.positive)
         interval = gap_interval(table, name, positive=question.positive) if found.value is not None else None
@@ -126,7 +126,7 @@ def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measu
         if name in DIFFERENCES:
             far = gap(table, name, positive=question.positive, method="to_overall")
             estimate = Estimate(far.value, far.n, None, far.undefined)
-            yield _gap(name, table, question, study, estimate, {"method": "to_overall"})
+            yield _gap(f"{name}_to_overall", table, question, study, estimate)
 
 
 def chance(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:

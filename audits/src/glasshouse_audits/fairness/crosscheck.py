@@ -30,7 +30,7 @@ Comparison = tuple[Any, Any, dict[str, tuple[Callable[..., Any], dict[str, float
 
 def measure(predictions: Predictions, study: Study) -> list[Measurement]:
     """The largest difference over all attributes, for up to three classes or labels; none without attributes."""
-    attributes = study.attributes if len(predictions) else ()
+    attributes = study.attributes if len(predictions) > 1 else ()  # fairlearn takes one row for a table
     found = [_largest_difference(predictions, study, name) for name in attributes]
     compared = sum(number for _, number in found)
     return [

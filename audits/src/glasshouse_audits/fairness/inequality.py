@@ -82,7 +82,7 @@ def epsilons(table: GroupCounts, over: tuple[str, ...], question: Question, stud
     return [
         Measurement(name="differential_fairness_epsilon", **common, **counted.fields()),  # type: ignore[arg-type]
         Measurement(
-            name="differential_fairness_epsilon",
+            name="smoothed_differential_fairness_epsilon",
             parameters={"smoothing": smoothing},
             **common,  # type: ignore[arg-type]
             **smoothed.fields(),

@@ -100,7 +100,7 @@ def gap_table(measurements: Sequence[Measurement]) -> Table:
         for m in measurements
         if is_p_value(m) and not m.parameters
     }
-    gaps = [m for m in measurements if m.over and not m.parameters and not is_p_value(m)]
+    gaps = [m for m in measurements if m.over and not m.parameters and m.name.endswith(("_difference", "_ratio"))]
     several = any(m.output is not None for m in gaps)
     return Table(
         title="Gaps between groups",

@@ -16,7 +16,6 @@ RESOLUTION = float(np.finfo(np.float32).eps)
 """Probabilities are kept this far from 0 and 1, whose log-odds are infinite; scores have single precision."""
 
 _STEPS = 50
-_DIVERGED = 1e3
 
 
 @dataclass(frozen=True)
@@ -67,18 +66,22 @@ def logistic_recalibration(
         undefined = Estimate(None, n, undefined=reason)
         return Recalibration(undefined, undefined)
     z = special.logit(np.clip(p, RESOLUTION, 1 - RESOLUTION))
-    intercept = _fit(np.ones((len(y), 1)), z, y, w, n, scale, level, "the probabilities leave no finite intercept")
+    intercept = _fit(np.ones((len(y), 1)), z, y, w, n, scale, level)
     if np.ptp(z) < 1e-9:
         return Recalibration(intercept, Estimate(None, n, undefined="the probabilities do not vary"))
+    positive, negative = z[y > 0], z[y < 1]
+    if positive.min() >= negative.max() or positive.max() <= negative.min():
+        return Recalibration(intercept, Estimate(None, n, undefined="the probabilities separate the targets"))
     design = np.stack([np.ones_like(z), z], axis=1)
-    slope = _fit(design, np.zeros_like(z), y, w, n, scale, level, "the probabilities separate the targets")
+    slope = _fit(design, np.zeros_like(z), y, w, n, scale, level)
     return Recalibration(intercept, slope)
 
 
-def _fit(
-    design: Floats, offset: Floats, y: Floats, w: Floats, n: int, scale: float, level: float, reason: str
-) -> Estimate:
-    """The last coefficient of a logistic regression with an offset, by Newton's method with halved steps."""
+def _fit(design: Floats, offset: Floats, y: Floats, w: Floats, n: int, scale: float, level: float) -> Estimate:
+    """The last coefficient of a logistic regression with an offset, by Newton's method with halved steps.
+
+    There is a finite one: both targets occur, and no line separates them (Albert and Anderson 1984, Biometrika 71:1).
+    """
     beta = np.zeros(design.shape[1])
     beta[-1] = 0.0 if design.shape[1] == 1 else 1.0
     likelihood = _likelihood(design @ beta + offset, y, w)
@@ -86,16 +89,11 @@ def _fit(
         mean = special.expit(design @ beta + offset)
         gradient = design.T @ (w * (y - mean))
         information = (design * (w * mean * (1 - mean))[:, None]).T @ design
-        try:
-            step = np.linalg.solve(information, gradient)
-        except np.linalg.LinAlgError:
-            return Estimate(None, n, undefined=reason)
+        step = np.linalg.solve(information, gradient)
         size = 1.0
         while (moved := _likelihood(design @ (beta + size * step) + offset, y, w)) < likelihood and size > 1e-6:
             size /= 2
         beta, likelihood = beta + size * step, max(moved, likelihood)
-        if np.abs(beta).max() > _DIVERGED:
-            return Estimate(None, n, undefined=reason)
         if np.abs(size * step).max() < 1e-10 * max(1.0, float(np.abs(beta).max())):
             break
     error = float(np.sqrt(np.linalg.inv(information)[-1, -1] / scale))
