@@ -87,7 +87,7 @@ def test_differential_fairness_of_three_classes_is_the_worst_log_ratio() -> None
 
 
 def test_differential_fairness_covers_its_truth() -> None:
-    """600 samples, rates .3 and .4: ln(4/3) is covered as often as promised, or more (.95 less four standard errors)."""
+    """600 samples, rates .3 and .4: ln(4/3) is covered as often as promised (.95 less four standard errors)."""
     rng = np.random.default_rng(5)
     codes = np.repeat([0, 1], 300)
     covered = 0

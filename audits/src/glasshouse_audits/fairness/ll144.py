@@ -14,7 +14,6 @@ from typing import Literal
 import numpy as np
 from glasshouse import Column, Measurement, Table
 from glasshouse.statistics import MISSING, Estimate, GroupCounts, group_rates, impact_ratio_intervals
-from glasshouse.statistics.tables import PredictionTables
 
 from glasshouse_audits.fairness.study import Measured, Study
 from glasshouse_audits.fairness.tables import described
@@ -44,7 +43,7 @@ def measure(study: Study) -> Measured:
     attributes = find_attributes(study)
     if attributes is None:
         return found
-    counts, rate = decisions(study.tables, attributes)
+    counts, rate = decisions(study, attributes)
     if counts is None:
         return found
     known = known_categories(counts)
@@ -125,27 +124,13 @@ def find_attributes(study: Study) -> tuple[str, str] | None:
     return None if sex is None or race is None else (sex, race)
 
 
-def decisions(tables: PredictionTables, attributes: tuple[str, str]) -> tuple[GroupCounts | None, Rate]:
+def decisions(study: Study, attributes: tuple[str, str]) -> tuple[GroupCounts | None, Rate]:
     """Who was selected, or scored above the median of the full sample, as a count table over both attributes."""
-    over = tables.over(attributes)
-    if tables.kind == "binary" and over.counts is not None and tables.positive is not None:
-        return _two_classes(over.counts, tables.positive), "selection_rate"
-    if tables.kind == "regression" and over.values is not None and not tables.weighted:
-        everyone = tables.overall().values
-        assert everyone is not None
-        median = float(everyone.quantiles([0.5])[0, 0])
-        sizes = over.values.sizes
-        above = np.rint(np.nan_to_num(over.values.share_above(median)) * sizes).astype(np.int64)
-        cells = np.stack([sizes - above, above], axis=1)[:, None, :]
-        counts = GroupCounts(
-            attributes=over.values.attributes,
-            classes=("not above", "above the median"),
-            codes=over.values.codes,
-            cells=cells,
-            rows=cells,
-            squares=cells,
-        )
-        return counts, "scoring_rate"
+    tables = study.tables
+    if tables.kind == "binary" and tables.counts is not None and tables.positive is not None:
+        return _two_classes(tables.counts.marginal(attributes), tables.positive), "selection_rate"
+    if study.above_median is not None:
+        return study.above_median.marginal(attributes), "scoring_rate"
     return None, "selection_rate"
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 from glasshouse import Measurement
-from glasshouse.statistics import Interval, wilson
+from glasshouse.statistics import GroupCounts, group_rates
 from glasshouse.statistics.histograms import ScoreHistogram
 
 from glasshouse_audits.fairness import spread
@@ -41,8 +41,8 @@ def measure(study: Study) -> Measured:
         for name in available(study):
             measure = partial(_estimates, getattr(tables.sums, name))
             found.measurements += spread.measurements(name, groups, measure, over=names, split=study.split)
-        if tables.values is not None:
-            found.measurements += scoring_rates(tables.values, study)
+        if study.above_median is not None:
+            found.measurements += scoring_rates(study.above_median.marginal(names), study)
         if tables.errors is not None and len(names) == 1:
             found.measurements += residual_quantiles(tables.errors, study)
     found.tables.append(gap_table(found.measurements))
@@ -63,32 +63,12 @@ def available(study: Study) -> tuple[str, ...]:
     return MEASURES if study.tables.has_targets else MEASURES[:1]
 
 
-def scoring_rates(values: ScoreHistogram, study: Study) -> list[Measurement]:
+def scoring_rates(counts: GroupCounts, study: Study) -> list[Measurement]:
     """Share of each group above the median prediction of everyone (6 RCNY 5-300), with Wilson's interval."""
-    everyone = study.over[()].values
-    assert everyone is not None
-    median = float(everyone.quantiles([0.5])[0, 0])
-    found = []
-    for group, size, share in zip(values.groups, values.sizes, values.share_above(median), strict=True):
-        known = bool(np.isfinite(share))
-        interval: Interval | None = None
-        if known and not values.weighted:
-            interval = wilson(float(share) * int(size), int(size)).item()
-        found.append(
-            Measurement(
-                name="scoring_rate",
-                value=float(share) if known else None,
-                low=interval.low if interval else None,
-                high=interval.high if interval else None,
-                level=interval.level if interval else None,
-                interval_method=interval.method if interval else None,
-                undefined=None if known else "no rows",
-                n=int(size),
-                group=group,
-                split=study.split,
-            )
-        )
-    return found
+    return [
+        Measurement(name="scoring_rate", group=group, split=study.split, **estimate.fields())
+        for group, estimate in zip(counts.groups, group_rates(counts, "selection_rate"), strict=True)
+    ]
 
 
 def residual_quantiles(errors: ScoreHistogram, study: Study) -> list[Measurement]:

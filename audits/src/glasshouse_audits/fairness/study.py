@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 from glasshouse import Evidence, Figure, Measurement, Table, UserError
-from glasshouse.statistics import GroupCounts
+from glasshouse.statistics import GroupCounts, count
 from glasshouse.statistics.tables import PredictionTables
 
 MOST_CLASSES = 20
@@ -130,8 +131,49 @@ class Study:
         ]
         return tuple(Question(tables.counts, k, tables.classes[k], tables.classes[k]) for k in sorted(chosen))
 
+    @cached_property
+    def above_median(self) -> GroupCounts | None:
+        """Regression: who is predicted more than the median of everyone, as a count table without targets.
+
+        Exact where the rows are at hand; from tables alone, to within the bin of the histogram that holds the median.
+        None without predicted values, and for weighted tables alone.
+        """
+        values = self.tables.values
+        if values is None:
+            return None
+        classes = ("not above", "above the median")
+        if self.evidence.predictions:
+            rows = self.evidence.evaluated
+            above = (rows.predicted > median(rows.predicted, rows.weights)).astype(np.int64)
+            groups = [rows.groups[name] for name in rows.groups]
+            return count(groups, None, above, classes=classes, weights=rows.weights)
+        if values.weighted:
+            return None
+        middle = float(values.overall().quantiles([0.5])[0, 0])
+        sizes = values.sizes
+        hits = np.rint(np.nan_to_num(values.share_above(middle)) * sizes).astype(np.int64)
+        cells = np.stack([sizes - hits, hits], axis=1)[:, None, :]
+        return GroupCounts(
+            attributes=values.attributes, classes=classes, codes=values.codes, cells=cells, rows=cells, squares=cells
+        )
+
     def each(self) -> Iterator[tuple[tuple[str, ...], Question, GroupCounts]]:
         """Every question over every set of attributes, with its count table."""
         for names in self.together:
             for question in self.questions:
                 yield names, question, question.counts.marginal(names)
+
+
+def median(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """The value with half of the weight on either side, the mean of the two middle ones where it falls between them."""
+    if weights is None:
+        return float(np.median(values)) if len(values) else float("nan")
+    order = np.argsort(values, kind="stable")
+    order = order[weights[order] > 0]
+    if not len(order):
+        return float("nan")
+    running = np.cumsum(weights[order])
+    half = running[-1] / 2
+    first = int(np.searchsorted(running, half * (1 - 1e-12)))
+    between = first + 1 < len(order) and abs(running[first] - half) <= 1e-12 * running[-1]
+    return float(values[order[first : first + 1 + between]].mean())
