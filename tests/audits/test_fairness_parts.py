@@ -212,6 +212,16 @@ def test_bootstrap_intervals_of_pairs_on_request(judged, make_evidence, find) ->
     assert (pair.low, pair.high) == pytest.approx((score.low, score.high), abs=0.03)
 
 
+def test_the_bootstrap_of_weighted_pairs_is_poissons(judged, make_evidence, find) -> None:
+    weighted = replace(judged, weights=np.random.default_rng(1).integers(1, 4, len(judged)).astype(float))
+    found = find(FairnessAudit(pair_intervals="bootstrap", **QUICK).measure(make_evidence(weighted)))
+    pair = found.one("selection_rate_pairwise_difference", over=("sex",))
+    assert pair.interval_method == "poisson_bootstrap_percentile"
+    score = find(FairnessAudit(**QUICK).measure(make_evidence(weighted))).one(pair.name, over=("sex",))
+    assert pair.value == pytest.approx(score.value)
+    assert (pair.low, pair.high) == pytest.approx((score.low, score.high), abs=0.04)
+
+
 def test_tables_alone_give_what_rows_give(judged, make_evidence) -> None:
     whole = make_evidence(judged)
     alone = Evidence(info=whole.info, predictions={}, tables=tables_of(whole))

@@ -157,9 +157,10 @@ def in_pairs(table: GroupCounts, question: Question, study: Study) -> Iterator[M
     rng = np.random.default_rng(study.seed)
     positive = question.positive
     for name in available(table, COMPARED):
-        if study.options.pair_intervals == "bootstrap" and not table.weighted:
+        source = study.resampled(table, question)
+        if source is not None:
             differences = bootstrap_pairwise_differences(
-                table, name, rng=rng, positive=positive, replicates=study.options.replicates
+                source, name, rng=rng, positive=positive, replicates=study.options.replicates
             )
         else:
             differences = group_pairwise_differences(table, name, positive=positive, method="miettinen_nurminen")

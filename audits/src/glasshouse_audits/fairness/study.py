@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 from glasshouse import Evidence, Figure, Measurement, Table, UserError
-from glasshouse.statistics import GroupCounts, count
+from glasshouse.statistics import GroupCounts, UnitCounts, count, count_units
 from glasshouse.statistics.tables import PredictionTables
 
 MOST_CLASSES = 20
@@ -156,6 +156,26 @@ class Study:
         return GroupCounts(
             attributes=values.attributes, classes=classes, codes=values.codes, cells=cells, rows=cells, squares=cells
         )
+
+    def resampled(self, table: GroupCounts, question: Question) -> GroupCounts | UnitCounts | None:
+        """What the bootstrap of pairs draws from, where it is asked for; None: score intervals.
+
+        A table's rows by multinomial resampling of its cells; weighted rows by Poisson resampling of what each adds,
+        which needs the rows.
+        """
+        if self.options.pair_intervals != "bootstrap":
+            return None
+        if not table.weighted:
+            return table
+        if not self.evidence.predictions:
+            return None
+        rows = self.evidence.evaluated
+        targets, predicted = rows.targets, rows.predicted
+        if predicted.ndim == 2:  # labels: the one asked about
+            at = self.tables.classes.index(question.label)
+            targets, predicted = None if targets is None else targets[:, at], predicted[:, at]
+        groups = [rows.groups[attribute.name] for attribute in table.attributes]
+        return count_units(groups, targets, predicted, classes=table.classes, weights=rows.weights)
 
     def each(self) -> Iterator[tuple[tuple[str, ...], Question, GroupCounts]]:
         """Every question over every set of attributes, with its count table."""
