@@ -234,7 +234,7 @@ def numbers(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
         raise UserError(f"column '{name}'", f"expected numbers, found {shown} values.", "Name a numeric column.")
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
-    found = values.to_numpy(zero_copy_only=False)
+    found: NDArray[Any] = values.to_numpy(zero_copy_only=False)
     if found.dtype.kind == "f" and len(found) and not math.isfinite(float(found.min()) + float(found.max())):
         raise UserError(f"column '{name}'", "expected finite numbers, found missing or infinite ones.")
     return found
@@ -293,10 +293,10 @@ def _counted(
     total = np.zeros(possible if dense else 0, dtype=np.int64)
     for start in range(0, n, _BLOCK):
         block = slice(start, start + _BLOCK)
-        code = parts[0].codes[block].astype(dtype)
+        code: NDArray[Any] = parts[0].codes[block].astype(dtype)
         for part, size in zip(parts[1:], sizes[1:], strict=True):
             if size > 1:
-                code *= dtype(size)
+                np.multiply(code, dtype(size), out=code)
                 np.add(code, part.codes[block], out=code, casting="unsafe")
         combined[block] = code
         if dense:

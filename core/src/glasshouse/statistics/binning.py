@@ -45,7 +45,7 @@ class Entries:
     squares: Floats | None
 
     def __len__(self) -> int:
-        return self.cell.shape[0]
+        return int(self.cell.shape[0])
 
     @classmethod
     def none(cls, *, weighted: bool) -> Entries:
@@ -57,8 +57,13 @@ class Entries:
     @classmethod
     def joined(cls, parts: Sequence[Entries]) -> Entries:
         """All bins of several, one after the other, not yet in order."""
-        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
-        return cls(**{name: None if found[0] is None else np.concatenate(found) for name, found in columns.items()})
+        columns: dict[str, list[Any]] = {
+            field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)
+        }
+        whole: dict[str, Any] = {
+            name: None if found[0] is None else np.concatenate(found) for name, found in columns.items()
+        }
+        return cls(**whole)
 
     def regrouped(self, slot: NDArray[np.int64], targets: int) -> Entries:
         """The same bins with group k become group slot[k], not yet in order."""

@@ -271,7 +271,7 @@ class ScoreHistogram:
         inside = (place >= 0) & (place < parts) & (a.rows > 0)
         where = (a.group[:, None] * self._targets + np.arange(self._targets)) * parts + place
         found = np.bincount(where[inside], weights=a.weights[inside], minlength=len(self) * self._targets * parts)
-        return found.reshape(len(self), self._targets, parts)
+        return np.asarray(found.reshape(len(self), self._targets, parts), dtype=np.float64)
 
     # ------------------------------------------------------------------ its arithmetic
 
@@ -290,7 +290,8 @@ class ScoreHistogram:
 
     def _sum(self, values: NDArray[np.generic]) -> Floats:
         """(b,) values of the aligned bins, summed by group."""
-        return np.bincount(self._aligned.group, weights=values, minlength=len(self))
+        summed = np.bincount(self._aligned.group, weights=values, minlength=len(self))
+        return np.asarray(summed, dtype=np.float64)
 
     def _need_targets(self) -> None:
         if not self.has_targets:
@@ -469,7 +470,8 @@ def _checked(
 def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Floats:
     """part / whole, NaN where the whole is 0."""
     numerator = np.asarray(part, dtype=np.float64)
-    return np.divide(numerator, whole, out=np.full(numerator.shape, np.nan), where=np.asarray(whole) > 0)
+    undefined = np.full(numerator.shape, np.nan)
+    return np.asarray(np.divide(numerator, whole, out=undefined, where=np.asarray(whole) > 0))
 
 
 def _area(area: float, variance: float, rows: tuple[int, int], level: float, method: str) -> Estimate:

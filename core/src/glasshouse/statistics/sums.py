@@ -259,7 +259,7 @@ def group_sums(
     v, e, count = y - center, p - y, len(codes)
 
     def summed(values: Floats) -> Floats:
-        return np.bincount(group, weights=values, minlength=count)
+        return np.asarray(np.bincount(group, weights=values, minlength=count), dtype=np.float64)
 
     sums, squares = np.full((2, count, len(POWERS) + 1), np.nan)
     for column, (i, j) in enumerate(POWERS):
