@@ -120,6 +120,7 @@ def test_every_engine_gives_the_table_of_the_batches(
     assert_same(tables_from_frame(engine(name, frame, request), ASKED[asked]), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dask", "pyspark"])
 def test_so_do_engines_of_clusters(name: str, frame: pd.DataFrame, request: pytest.FixtureRequest) -> None:
     with warnings.catch_warnings():
