@@ -39,10 +39,12 @@ def test_of_two_groups_it_is_the_interval_of_the_pair() -> None:
     table = selected([1, 9], [10, 10])
     pair = miettinen_nurminen(9, 10, 1, 10).item()
     found = gap_interval(table, "demographic_parity_difference")
-    assert (found.low, found.high, found.method) == (pair.low, pair.high, "simultaneous_miettinen_nurminen")
+    assert (found.low, found.high) == pytest.approx((pair.low, pair.high), abs=1e-9)
+    assert found.method == "simultaneous_miettinen_nurminen"
     ratio = koopman(1, 10, 9, 10).item()
     found = gap_interval(table, "demographic_parity_ratio")
-    assert (found.low, found.high, found.method) == (ratio.low, ratio.high, "simultaneous_koopman")
+    assert (found.low, found.high) == pytest.approx((ratio.low, ratio.high), abs=1e-9)
+    assert found.method == "simultaneous_koopman"
 
 
 def test_of_three_groups_by_bonferroni() -> None:
@@ -190,7 +192,7 @@ def test_beside_everyone_and_beside_a_reference_by_hand() -> None:
     assert (ratio.interval.low, ratio.interval.high) == pytest.approx(carried)
     against = compared_with(table, "selection_rate", reference={"g": "g1"})
     assert against[0].value == pytest.approx(2 / 4 - 9 / 12)
-    assert against[0].interval == rest
+    assert (against[0].interval.low, against[0].interval.high) == pytest.approx((rest.low, rest.high), abs=1e-9)
     assert (against[1].value, against[1].interval) == (0, None)
     with pytest.raises(ValueError, match=r"the reference \{'g': 'x'\} is not a group"):
         compared_with(table, "selection_rate", reference={"g": "x"})

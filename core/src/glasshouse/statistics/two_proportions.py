@@ -19,8 +19,9 @@ from glasshouse.statistics.intervals import normal_quantile
 _NO_ROWS = "no rows in one of the two"
 _NO_RATIO = "no hits in one of the two"
 
-# A bracket halves with each step, so that these many fix a limit to about 1e-12.
-_STEPS = 46
+# Limits are found to this, on the scale of differences and of logarithms of ratios; far fewer steps suffice.
+_TOLERANCE = 1e-12
+_STEPS = 60
 _WIDEST_LOG_RATIO = 46.0  # exp(46) = 1e20: no ratio of counts lies beyond
 
 
@@ -47,8 +48,9 @@ def miettinen_nurminen(
     def statistic(difference: Floats) -> Floats:
         return _standardized(observed - difference, _variance_at_difference(x, n, y, m, difference))
 
-    low = np.where(observed <= -1, -1.0, _crossing(statistic, np.full_like(observed, -1.0), observed, z))
-    high = np.where(observed >= 1, 1.0, _crossing(statistic, observed, np.full_like(observed, 1.0), -z))
+    ends = np.full_like(observed, 1.0)
+    low, high = _crossings(statistic, -ends, observed, ends, z)
+    low, high = np.where(observed <= -1, -1.0, low), np.where(observed >= 1, 1.0, high)
     return Intervals(
         np.where(usable, low, np.nan), np.where(usable, high, np.nan), level, "miettinen_nurminen", _NO_ROWS
     )
@@ -81,8 +83,8 @@ def koopman(
         centre = np.clip(np.log(x / n) - np.log(y / m), -_WIDEST_LOG_RATIO, _WIDEST_LOG_RATIO)
     centre = np.where(usable, centre, 0.0)
     ends = np.full_like(centre, _WIDEST_LOG_RATIO)
-    low = np.where(x > 0, np.exp(_crossing(statistic, -ends, centre, z)), 0.0)
-    high = np.exp(_crossing(statistic, centre, ends, -z))
+    low, high = _crossings(statistic, -ends, centre, ends, z)
+    low, high = np.where(x > 0, np.exp(low), 0.0), np.exp(high)
     return Intervals(np.where(usable, low, np.nan), np.where(usable, high, np.nan), level, "koopman", _NO_RATIO)
 
 
@@ -169,14 +171,36 @@ def _standardized(distance: Floats, variance: Floats) -> Floats:
     )
 
 
-def _crossing(statistic: Callable[[Floats], Floats], low: Floats, high: Floats, level: float) -> Floats:
-    """Where a falling statistic passes `level` between two ends, by bisection; an end where it does not."""
-    low, high = low.copy(), high.copy()
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        above = statistic(middle) > level
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.asarray((low + high) / 2)
+def _crossings(
+    statistic: Callable[[Floats], Floats], low: Floats, centre: Floats, high: Floats, z: float
+) -> tuple[Floats, Floats]:
+    """Where a falling statistic passes z, between `low` and `centre`, and -z, between `centre` and `high`.
+
+    Both at once, by Chandrupatla's method (1997, Advances in Engineering Software 28:145): inverse quadratic
+    interpolation where it is safe, else the bracket is halved.
+    """
+    wanted = np.stack([np.full_like(centre, z), np.full_like(centre, -z)])
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        x1, x2 = np.stack([low, centre]), np.stack([centre, high])
+        f1, f2 = statistic(x1) - wanted, statistic(x2) - wanted
+        step = np.full_like(x1, 0.5)
+        for _ in range(_STEPS):
+            x = x1 + step * (x2 - x1)
+            f = statistic(x) - wanted
+            same = np.sign(f) == np.sign(f1)
+            x3, f3 = np.where(same, x1, x2), np.where(same, f1, f2)
+            x2, f2 = np.where(same, x2, x1), np.where(same, f2, f1)
+            x1, f1 = x, f
+            least = _TOLERANCE / np.abs(x2 - x1)
+            if np.all((least > 0.5) | (f1 == 0)):
+                break
+            xi, phi = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
+            curved = f1 / (f2 - f1) * f3 / (f2 - f3) + (x3 - x1) / (x2 - x1) * f1 / (f3 - f1) * f2 / (f3 - f2)
+            safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & np.isfinite(curved)
+            least = np.minimum(least, 0.5)
+            step = np.clip(np.where(safe, curved, 0.5), least, 1 - least)
+        found = np.where(np.abs(f1) <= np.abs(f2), x1, x2)
+    return found[0], found[1]
 
 
 def _counts(*values: ArrayLike) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
