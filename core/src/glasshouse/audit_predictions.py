@@ -147,4 +147,5 @@ def configuration(paths: Sequence[Path], columns: PredictionColumns, audits: Seq
             for a in columns.sensitive
         ],
         "audits": [choice.name for choice in audits],
+        "policy": "default",
     }
