@@ -109,7 +109,7 @@ def own_feature(groups: Groups, features: Sequence[Feature], x: NDArray[np.float
 def _category_tells(block: NDArray[np.float32], codes: NDArray[np.int32]) -> bool:
     category = block.argmax(axis=1)
     pairs = np.unique(np.stack([category, codes]), axis=1)
-    return len(np.unique(category)) == pairs.shape[1]
+    return bool(len(np.unique(category)) == pairs.shape[1])
 
 
 def _range_tells(block: NDArray[np.float32], codes: NDArray[np.int32]) -> bool:

@@ -45,7 +45,8 @@ class CounterfactualFlipAudit:
             "attribute has shaped. It shows direct use of the attribute; it is not a causal counterfactual, and no "
             "change does not mean that the attribute has no influence.",
             "What features tell of an attribute is measured on rows that the predictor did not see, with simple "
-            "predictors: a lower bound. That a feature tells an attribute does not mean that the model uses it so.",
+            "predictors: a lower bound, and below 0.5 where only chance was learned. That a feature tells an attribute "
+            "does not mean that the model uses it so.",
         ]
         for attribute in predictions.groups.values():
             own = coding.own_feature(attribute, features, x)
@@ -188,20 +189,21 @@ def _told(attribute: Groups, features: Sequence[Feature], x: NDArray[np.float32]
         reason = "fewer than two levels with enough rows" if features else "no other feature"
         return Told([], Estimate(None, len(usable), undefined=reason))
     inputs = x[usable]
-    fold = proxies.folds(levels, rng)
+    learned = proxies.learned_from(levels, rng)
+    asked = levels[~learned]
     alone, columns = [], []
     for feature in features:
         coded = coding.encode(coding.fit(feature, inputs, bins=_BINS), feature, inputs)
-        alone.append((feature.name, proxies.told(levels, proxies.from_codes(coded, levels, fold), fold)))
+        alone.append((feature.name, proxies.told(asked, proxies.from_codes(coded, levels, learned))))
         columns.append(coded if feature.kind == "categorical" else inputs[:, feature.columns[0]])
     together = proxies.from_all(
         np.stack(columns, axis=1).astype(np.float64),
         [feature.kind == "categorical" for feature in features],
         levels,
-        fold,
+        learned,
         seed=seed % 2**32,
     )
-    return Told(sorted(alone, key=lambda pair: -(pair[1].value or 0.0)), proxies.told(levels, together, fold))
+    return Told(sorted(alone, key=lambda pair: -(pair[1].value or 0.0)), proxies.told(asked, together))
 
 
 def _told_measurements(attribute: Groups, told: Told, split: str) -> Iterator[Measurement]:

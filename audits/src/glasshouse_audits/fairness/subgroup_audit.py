@@ -141,7 +141,7 @@ def losses(predictions: Predictions) -> NDArray[np.float64]:
     """(n,) 1 where the decision is wrong, or the absolute error of a regression."""
     assert predictions.targets is not None
     if predictions.target.kind == "regression":
-        return np.abs(predictions.predicted - predictions.targets)
+        return np.asarray(np.abs(predictions.predicted - predictions.targets), dtype=np.float64)
     return np.asarray(predictions.predicted != predictions.targets, dtype=np.float64)
 
 

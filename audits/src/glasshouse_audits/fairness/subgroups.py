@@ -204,29 +204,32 @@ def confirm(found: Sequence[Subgroup], codes: Codes, loss: Floats) -> list[Confi
 
 def _proportions(inside: Floats, rest: Floats) -> Confirmation:
     hits, n, others, m = int(inside.sum()), len(inside), int(rest.sum()), len(rest)
-    shares = []
-    for k, total in ((hits, n), (others, m)):
-        interval = clopper_pearson(k, total).item()
-        shares.append(Estimate(k / total, total, interval) if total else Estimate(None, 0, undefined="no rows"))
+    first, second = _share(hits, n), _share(others, m)
     if not n or not m:
-        return Confirmation(*shares, Estimate(None, n, undefined="no rows in it, or none outside"), None)
+        return Confirmation(first, second, Estimate(None, n, undefined="no rows in it, or none outside"), None)
     apart = Estimate(hits / n - others / m, n, newcombe(hits, n, others, m).item())
-    return Confirmation(*shares, apart, float(stats.hypergeom.sf(hits - 1, n + m, hits + others, n)))
+    return Confirmation(first, second, apart, float(stats.hypergeom.sf(hits - 1, n + m, hits + others, n)))
+
+
+def _share(hits: int, total: int) -> Estimate:
+    if not total:
+        return Estimate(None, 0, undefined="no rows")
+    return Estimate(hits / total, total, clopper_pearson(hits, total).item())
 
 
 def _means(inside: Floats, rest: Floats) -> Confirmation:
-    shares = mean(inside), mean(rest)
+    first, second = mean(inside), mean(rest)
     if min(len(inside), len(rest)) < 2:
         return Confirmation(
-            *shares, Estimate(None, len(inside), undefined="fewer than two rows in it or outside"), None
+            first, second, Estimate(None, len(inside), undefined="fewer than two rows in it or outside"), None
         )
     parts = np.array([np.var(each, ddof=1) / len(each) for each in (inside, rest)])
     apart = float(inside.mean() - rest.mean())
     if not parts.sum():
-        return Confirmation(*shares, Estimate(apart, len(inside)), None)
+        return Confirmation(first, second, Estimate(apart, len(inside)), None)
     freedom = parts.sum() ** 2 / np.sum(parts**2 / (np.array([len(inside), len(rest)]) - 1))
     interval = t_interval(apart, np.sqrt(parts.sum()), freedom).item()
     welch = Interval(interval.low, interval.high, interval.level, "welch")
     return Confirmation(
-        *shares, Estimate(apart, len(inside), welch), float(stats.t.sf(apart / np.sqrt(parts.sum()), freedom))
+        first, second, Estimate(apart, len(inside), welch), float(stats.t.sf(apart / np.sqrt(parts.sum()), freedom))
     )

@@ -85,7 +85,7 @@ class Hull:
 
     def at(self, x: ArrayLike) -> Floats:
         """Height at x in [0, 1], by randomising between the two thresholds beside it."""
-        return np.asarray(np.interp(x, self.x, self.y))
+        return np.asarray(np.interp(np.asarray(x, dtype=np.float64), self.x, self.y))
 
     def rule(self, x: float) -> Rule:
         """The rule that stands at x."""

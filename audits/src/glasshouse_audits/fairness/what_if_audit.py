@@ -161,14 +161,15 @@ def expected_counts(predictions: Predictions, attribute: Groups, selected: Float
         [attribute], predictions.targets, predictions.predicted, classes=predictions.target.classes,
         weights=np.ones(len(predictions)) if predictions.weights is None else predictions.weights,
     )  # fmt: skip
-    favourable = _favourable(predictions)
+    favourable, (groups, classes, _) = _favourable(predictions), table.cells.shape
     codes = np.where(attribute.codes < 0, len(attribute.levels), attribute.codes)
-    row = np.searchsorted(table.codes[:, 0], codes)
+    cell = np.searchsorted(table.codes[:, 0], codes) * classes + predictions.targets
     weights = np.ones(len(predictions)) if predictions.weights is None else predictions.weights
     cells, squares = np.zeros(table.cells.shape), np.zeros(table.cells.shape)
     for decision, chance in ((favourable, selected), (1 - favourable, 1 - selected)):
-        np.add.at(cells, (row, predictions.targets, decision), weights * chance)
-        np.add.at(squares, (row, predictions.targets, decision), weights**2 * chance)
+        for sums, power in ((cells, 1), (squares, 2)):
+            total = np.bincount(cell, weights=weights**power * chance, minlength=groups * classes)
+            sums[:, :, decision] = total.reshape(groups, classes)
     return GroupCounts(
         attributes=table.attributes,
         classes=table.classes,

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from glasshouse import UserError
+from glasshouse import Target, UserError
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
@@ -24,8 +24,9 @@ class AdversarialDebiasing(Callback):
     ``g - proj_h g - strength h``: the projection takes out of its own gradient what would help the adversary, and the
     last term hurts it (Zhang, Lemoine and Mitchell 2018, "Mitigating Unwanted Biases with Adversarial Learning",
     AIES, equation 1). The adversary, one hidden layer on the log-odds of the scores, takes a step of its own before
-    each. For one device, without mixed float16 precision and accumulated gradients. Rows with a missing attribute do
-    not enter the adversary.
+    each. Such games may swing past equality to the other side where the model's learning rate is high: look at the gap
+    that is left. For one device, without mixed float16 precision and accumulated gradients. Rows with a missing
+    attribute do not enter the adversary.
 
     Args:
         strength: how much the model cares about the adversary; 0 leaves the projection alone.
@@ -93,7 +94,7 @@ class AdversarialDebiasing(Callback):
                 return nothing
             seen = evidence(scores, task.target, batch.y if by_class else None)[known]
             optimizer.zero_grad()
-            F.cross_entropy(adversary(seen.detach()), codes[known]).backward()
+            F.cross_entropy(adversary(seen.detach()), codes[known]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             guessed = F.cross_entropy(adversary(seen), codes[known])
             found = torch.autograd.grad(guessed, weights, retain_graph=True, allow_unused=True)
@@ -124,7 +125,7 @@ class AdversarialDebiasing(Callback):
             self.adversary.load_state_dict(state_dict["adversary"])
 
 
-def evidence(scores: Tensor, target: Any, y: Tensor | None) -> Tensor:
+def evidence(scores: Tensor, target: Target, y: Tensor | None) -> Tensor:
     """(n, w) what the adversary sees: log-odds of the probabilities (of one of two classes), or values in units of
     their spread; given `y`, also the class and the product of both."""
     if target.kind == "regression":

@@ -54,7 +54,9 @@ class FairRegularizer(Callback):
             compared = scores[:, 1:] if target.kind == "binary" else scores / target.scale
             if not by_class:
                 return self.strength * between_groups(compared, codes, levels)
-            parts = [between_groups(compared[batch.y == k], codes[batch.y == k], levels) for k in range(scores.shape[1])]
+            parts = [
+                between_groups(compared[batch.y == k], codes[batch.y == k], levels) for k in range(scores.shape[1])
+            ]
             return self.strength * torch.stack(parts).mean()
 
         self._term = term
