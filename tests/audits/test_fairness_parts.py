@@ -330,7 +330,7 @@ def test_next_to_nothing_is_undefined_with_a_reason(rows, make_predictions, make
         ({"gap": 5}, "gap is 5; expected a number above 0 and below 1"),
         ({"top": 10}, "top is 10; expected a list"),
         ({"top": [0]}, "top is 0; expected a whole number >= 1"),
-        ({"intersections": [["sex"]]}, "expected true, false, or lists of two or more different attributes"),
+        ({"intersections": [["sex"]]}, "expected true or false, or lists of two or more different attributes"),
         ({"reference": "M"}, "reference is 'M'; expected a level for each attribute"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -72,6 +71,19 @@ class FairnessAudit:
         replicates: int = 1000,
         permutations: int = 999,
     ) -> None:
+        self.parameters = {
+            "intersections": intersections,
+            "reference": reference,
+            "pair_intervals": pair_intervals,
+            "gap": gap,
+            "top": top,
+            "sex": sex,
+            "race": race,
+            "exclude_under_2_percent": exclude_under_2_percent,
+            "cross_check": cross_check,
+            "replicates": replicates,
+            "permutations": permutations,
+        }
         self.options = Options(
             intersections=_intersections(intersections),
             reference=_levels(reference),
@@ -106,7 +118,7 @@ class FairnessAudit:
         return AuditResult(
             name="fairness",
             family="fairness",
-            parameters=_plain(asdict(self.options)),
+            parameters=self.parameters,
             measurements=found.measurements,
             tables=found.tables,
             figures=found.figures,
@@ -160,7 +172,7 @@ def _intersections(value: Any) -> bool | tuple[tuple[str, ...], ...]:
         return tuple(tuple(names) for names in value)
     raise UserError(
         "audit 'fairness'",
-        f"intersections is {value!r}; expected true, false, or lists of two or more different attributes.",
+        f"intersections is {value!r}; expected true or false, or lists of two or more different attributes.",
         "For example [[sex, race]].",
     )
 
@@ -195,9 +207,3 @@ def _text(name: str, value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value.strip()):
         return value
     raise UserError("audit 'fairness'", f"{name} is {value!r}; expected text.")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value

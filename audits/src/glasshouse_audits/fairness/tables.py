@@ -25,6 +25,13 @@ _TABLED = (
     "impact_ratio",
 )
 """What a reader's table has of every group; the measurements have more."""
+_SHORT = {
+    "demographic_parity_difference": "selection",
+    "equal_opportunity_difference": "TPR",
+    "equalized_odds_difference": "odds",
+    "predictive_parity_difference": "precision",
+}
+"""Labels of the forest of gaps, which are read beside an attribute's name."""
 
 
 def names(table: GroupCounts) -> tuple[str, ...]:
@@ -191,21 +198,18 @@ def group_figure(
 
 
 def gap_forest(measurements: Sequence[Measurement]) -> Figure | None:
-    """All differences over single attributes and intersections, with the intervals that hold for all groups at once."""
-    chosen = [
-        m for m in measurements if m.over and not m.parameters and m.name.endswith("_difference") and m.low is not None
-    ]
+    """The differences over single attributes, with the intervals that hold for all groups at once."""
+    chosen = [m for m in measurements if len(m.over) == 1 and m.low is not None and m.name in _SHORT]
     if not chosen:
         return None
     return Figure(
         kind="dot_interval",
         title="Gaps between groups",
-        description="The largest difference of a rate between two groups, with an interval that accounts for all "
-        "groups; one that reaches 0 leaves open whether there is a gap at all.",
+        description="The largest difference between two groups in selection rate, true positive rate (TPR), true or "
+        "false positive rate (odds) and precision, with an interval that accounts for all groups; one that reaches 0 "
+        "leaves open whether there is a gap at all.",
         data={
-            "labels": [
-                f"{m.name.removesuffix('_difference').replace('_', ' ')}, {' and '.join(m.over)}" for m in chosen
-            ],
+            "labels": [f"{m.over[0]}: {_SHORT[m.name]}" for m in chosen],
             "values": [m.value for m in chosen],
             "low": [m.low for m in chosen],
             "high": [m.high for m in chosen],
