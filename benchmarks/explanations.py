@@ -11,7 +11,8 @@
 - against Captum's `KernelShap` with one baseline, the same number of samples, and its best `perturbations_per_eval`.
 
 Rivals explain a row at a time, so a few rows tell their time; ours explains a batch of rows. All take turns, round
-after round, and ratios are those of medians. Exit code 1 where a goal is missed, an error is larger than the rival's,
+after round, and ratios are those of medians. With one thread, time is the processor's, which neighbours on the machine
+disturb less; with more it is the wall clock's. Exit code 1 where a goal is missed, an error is larger than the rival's,
 or the references are not confirmed.
 """
 
@@ -36,14 +37,16 @@ from torch import Tensor, nn
 Array = NDArray[np.float64]
 
 BACKGROUND = 100
-TOLERANCES = (1.0, 0.5, 0.3, 0.2, 0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.013, 0.01)
+TOLERANCES = (1.0, 0.5, 0.3, 0.2, 0.1, 0.07, 0.05, 0.04, 0.03, 0.025, 0.018, 0.013, 0.01)
 GOALS = {"KernelExplainer": 50.0, "KernelExplainer, l1_reg=False": 20.0, "PermutationExplainer": 3.0}
 """Times faster at 64 hidden units; with 256 the ratios are reported and nothing is demanded."""
 GOAL_CAPTUM = 300.0
 CAPTUM_SAMPLES = 2076
 """Of KernelExplainer's default for 14 features: 2 d + 2048."""
-MARGIN = 0.8
+MARGIN = 0.85
 """Ours must have been so much better on other seeds than the rival: errors of a few rows scatter."""
+ROUNDING = 1e-5
+"""Below it an error is that of float32, and KernelExplainer, too, has seen all coalitions."""
 CONFIRMED = 0.01
 """Relative: a reference and its confirmation differ by no more."""
 
@@ -88,6 +91,11 @@ class Case:
         return shapley_values(self.network, rows, self.background, **options)
 
 
+def clock() -> float:
+    """Seconds."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
 def relative(values: Array, reference: Array) -> float:
     """Mean over rows of the distance from the reference, divided by its length."""
     return float(np.mean(np.linalg.norm(values - reference, axis=1) / np.linalg.norm(reference, axis=1)))
@@ -129,12 +137,12 @@ class Comparison:
 
     def time(self, theirs: Callable[[], Array], their_rows: int, ours: Callable[[], Array], our_rows: int) -> None:
         """One round of each; errors are taken by the caller."""
-        began = time.perf_counter()
+        began = clock()
         self.found = theirs()
-        self.theirs.append(1e3 * (time.perf_counter() - began) / their_rows)
-        began = time.perf_counter()
+        self.theirs.append(1e3 * (clock() - began) / their_rows)
+        began = clock()
         self.own = ours()
-        self.ours.append(1e3 * (time.perf_counter() - began) / our_rows)
+        self.ours.append(1e3 * (clock() - began) / our_rows)
 
     @property
     def faster(self) -> float:
@@ -142,7 +150,7 @@ class Comparison:
 
     @property
     def accurate(self) -> bool:
-        return float(np.mean(self.our_errors)) <= float(np.mean(self.their_errors))
+        return float(np.mean(self.our_errors)) <= max(ROUNDING, float(np.mean(self.their_errors)))
 
     @property
     def held(self) -> bool:
@@ -244,9 +252,9 @@ def beside_captum(*, repeats: int, rival_rows: int, our_rows: int) -> Comparison
 
     seconds = {}
     for per_eval in (1, 64, 512, CAPTUM_SAMPLES):
-        began = time.perf_counter()
+        began = clock()
         theirs(per_eval)
-        seconds[per_eval] = time.perf_counter() - began
+        seconds[per_eval] = clock() - began
     best = min(seconds, key=lambda n: seconds[n])
     how = f"kernel, budget {CAPTUM_SAMPLES:,}"
     c = Comparison(case, f"captum KernelShap, {CAPTUM_SAMPLES:,} samples, {best} per eval", how, GOAL_CAPTUM)
@@ -267,6 +275,8 @@ def main() -> int:
     """Compare, print a table, and say by the exit code whether all is as it must be."""
     parser = argparse.ArgumentParser(description="Shapley values: glasshouse beside SHAP and Captum.")
     parser.add_argument("--quick", action="store_true", help="14 features and 64 hidden units alone, three rounds")
+    parser.add_argument("--features", type=int, nargs="+", default=[14, 50, 100], help="of the networks (14 50 100)")
+    parser.add_argument("--hidden", type=int, nargs="+", default=[64, 256], help="units of a layer (64 256)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds (5)")
     parser.add_argument("--rows", type=int, default=32, help="rows that ours explains in a batch (32)")
     parser.add_argument("--rival-rows", type=int, default=3, help="rows that a rival explains a round (3)")
@@ -276,7 +286,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     repeats = 3 if options.quick else options.repeats
     rival_rows = 2 if options.quick else options.rival_rows
-    sizes = [(14, 64)] if options.quick else [(d, h) for h in (64, 256) for d in (14, 50, 100)]
+    sizes = [(14, 64)] if options.quick else [(d, h) for h in options.hidden for d in options.features]
     comparisons, failures = [], []
     for features, hidden in sizes:
         found, failed = compare(Case.make(features, hidden, options.rows), repeats=repeats, rival_rows=rival_rows)
@@ -289,9 +299,10 @@ def main() -> int:
     print("| features | hidden | rival | ms a row | error | ours | ms a row | error | times faster | goal | met |")
     print("|---:|---:|---|---:|---:|---|---:|---:|---:|---:|---|")
     print("\n".join(c.line() for c in comparisons))
+    kind = "processor" if options.threads == 1 else "wall"
     print(
-        f"\nMedians of {repeats} interleaved rounds; {BACKGROUND} background rows (captum: one baseline); errors "
-        f"relative to the values' length; {options.threads} thread(s); {facts('torch', 'shap', 'captum')}."
+        f"\nMedians of {repeats} interleaved rounds, {kind} time, {options.threads} thread(s); {BACKGROUND} background "
+        f"rows (captum: one baseline); errors relative to the values' length; {facts('torch', 'shap', 'captum')}."
     )
     for failure in failures:
         print(f"NOT CONFIRMED: {failure}")

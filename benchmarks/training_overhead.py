@@ -1,6 +1,6 @@
 """What a training step costs: glasshouse, plain Lightning, and a loop by hand, on the same table and network.
 
-    python benchmarks/training_overhead.py [--repeats 5] [--rows 51200] [--columns 14 100] [--threads 1 2]
+    python benchmarks/training_overhead.py [--repeats 9] [--rows 51200] [--columns 14 100] [--threads 1 2]
 
 - glasshouse: what `glasshouse run` puts together: Task, InMemoryLoader, its AdamW, and a Trainer with metrics.csv and
   checkpoints.
@@ -241,12 +241,12 @@ def timing(table: Table, batch_size: int, *, threads: int, epochs: int, repeats:
 def main() -> int:
     """Compare the results, measure, print a table, and say by the exit code whether all is as it must be."""
     parser = argparse.ArgumentParser(description="Microseconds per training step: glasshouse, Lightning, by hand.")
-    parser.add_argument("--repeats", type=int, default=5, help="rounds (5)")
+    parser.add_argument("--repeats", type=int, default=9, help="rounds (9)")
     parser.add_argument("--rows", type=int, default=51_200, help="rows of the table (51,200)")
     parser.add_argument("--columns", type=int, nargs="+", default=[14, 100], help="columns of the table (14 100)")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[256, 2048], help="(256 2048)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of torch (1 2)")
-    parser.add_argument("--epochs", type=int, default=5, help="epochs a training; the first and last do not count (5)")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs a training; the first and last do not count (4)")
     options = parser.parse_args()
     if options.epochs < 3:
         parser.error("--epochs: at least 3, since the first and the last do not count")

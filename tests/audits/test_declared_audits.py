@@ -69,5 +69,7 @@ def test_options_of_the_wrong_type_or_size_are_refused(name, wrong) -> None:
                 with pytest.raises(UserError, match=f"audit '{name}': {option} is .*; expected true or false"):
                     load(name)(**{option: wrong})
             continue
+        if not isinstance(parameter.default, int):
+            continue  # names, lists and shares: the audit's own tests give what each refuses
         with pytest.raises(UserError, match=f"audit '{name}': {option} is .*; expected a whole number >= "):
             load(name)(**{option: wrong})

@@ -44,9 +44,11 @@ def choose_audits(registry: Registry, asked: Sequence[Choice] | None) -> list[Ch
 
 
 def required_splits(registry: Registry, audits: Sequence[Choice], evaluate_on: str) -> list[str]:
-    """The splits whose predictions the audits need: the judged one, and train where an audit compares with it."""
-    needs_train = any("train_predictions" in declaration(registry, choice).requires for choice in audits)
-    return [evaluate_on, "train"] if needs_train and evaluate_on != "train" else [evaluate_on]
+    """The splits whose predictions the audits need: the judged one, and others that an audit asks for by name."""
+    asked = [declaration(registry, choice) for choice in audits]
+    needs = {need for plugin in asked for need in (*plugin.requires, *plugin.uses)}
+    others = [split for split in ("train", "validate") if f"{split}_predictions" in needs and split != evaluate_on]
+    return [evaluate_on, *others]
 
 
 def declaration(registry: Registry, choice: Choice) -> AuditPlugin:

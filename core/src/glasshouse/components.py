@@ -126,6 +126,8 @@ class AuditPlugin(Plugin):
     targets: tuple[str, ...] = TARGET_KINDS
     requires: tuple[str, ...] = ()
     """What must be at hand: names of `glasshouse.evidence.REQUIREMENTS`."""
+    uses: tuple[str, ...] = ()
+    """What it makes use of where it can be had, and does without elsewhere: names of the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

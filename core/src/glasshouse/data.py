@@ -79,6 +79,10 @@ class Feature:
     """Names of the encoded columns of a categorical feature, in order."""
     immutable: bool = False
     """Nobody can change it about themselves (age, place of birth)."""
+    center: float = 0.0
+    """Numeric: the value that is encoded as 0, in the feature's own unit."""
+    scale: float = 1.0
+    """Numeric: the feature's own units that one unit of its encoding stands for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,6 +151,8 @@ class TableEncoder:
                     columns=tuple(range(start, start + part.width)),
                     categories=part.columns if isinstance(part, OneHot) else (),
                     immutable=part.name in immutable,
+                    center=0.0 if isinstance(part, OneHot) else part.mean,
+                    scale=1.0 if isinstance(part, OneHot) else part.scale,
                 )
             )
             start += part.width

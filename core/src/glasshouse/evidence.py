@@ -13,11 +13,14 @@ from glasshouse.predictions import Predictions
 
 if TYPE_CHECKING:
     from glasshouse.model import ModelHandle
+    from glasshouse.statistics.tables import PredictionTables
 
 REQUIREMENTS: Mapping[str, str] = {
+    "tables": "predictions, by row or as tables",
     "targets": "the true targets of the evaluated rows",
     "sensitive": "at least one sensitive attribute",
     "train_predictions": "predictions on the training split as well",
+    "validate_predictions": "predictions on the validation split as well",
     "losses": "a loss for every row",
     "features": "the columns that encode each feature",
     "inputs": "the encoded inputs of the rows",
@@ -37,6 +40,9 @@ class Evidence:
     `predictions` maps a split's name to its `Predictions`; `evaluate_on` names the one that is judged.
     `inputs(split)` returns the encoded inputs of that split as one tensor (n, ...), row i belonging to row i of the
     split's predictions; None without data. `model` is None when only predictions are at hand.
+
+    `tables` are given instead of predictions by row where these are too many to hold, or were never at hand: then
+    `predictions` is empty, and only audits that require ``tables`` are asked.
     """
 
     info: DataInfo
@@ -47,6 +53,7 @@ class Evidence:
     seed: int = 0
     show_examples: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+    tables: PredictionTables | None = None
 
     @property
     def evaluated(self) -> Predictions:
@@ -55,11 +62,17 @@ class Evidence:
 
     def has(self, requirement: str) -> bool:
         """Whether one of `REQUIREMENTS` is met."""
+        if self.tables is not None and not self.predictions:
+            return {"tables": True, "targets": self.tables.has_targets, "sensitive": bool(self.tables.attributes)}.get(
+                requirement, False
+            )
         evaluated = self.evaluated
         found = {
+            "tables": True,
             "targets": evaluated.targets is not None,
             "sensitive": bool(evaluated.groups),
             "train_predictions": "train" in self.predictions,
+            "validate_predictions": "validate" in self.predictions,
             "losses": evaluated.losses is not None,
             "features": bool(self.info.features),
             "inputs": self.inputs is not None,
@@ -68,6 +81,13 @@ class Evidence:
         if requirement in found:
             return found[requirement]
         return self.model is not None and requirement in self.model.capabilities
+
+
+def tables_of(evidence: Evidence) -> PredictionTables:
+    """The judged split's tables: those given, or made from its rows."""
+    from glasshouse.statistics.tables import tabulate
+
+    return evidence.tables if evidence.tables is not None else tabulate(evidence.evaluated)
 
 
 class Audit(Protocol):
@@ -84,5 +104,7 @@ def why_not(plugin: AuditPlugin, evidence: Evidence) -> str | None:
         return f"made for {', '.join(plugin.modalities)} data, not {evidence.info.modality}"
     if evidence.info.target.kind not in plugin.targets:
         return f"made for {', '.join(plugin.targets)} targets, not {evidence.info.target.kind}"
+    if evidence.tables is not None and not evidence.predictions and "tables" not in plugin.requires:
+        return "needs the predictions of every row; only tables of them are at hand"
     missing = [REQUIREMENTS.get(need, need) for need in plugin.requires if not evidence.has(need)]
     return f"needs {'; '.join(missing)}" if missing else None

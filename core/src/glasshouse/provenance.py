@@ -35,15 +35,14 @@ def provenance(registry: Registry, *, command: list[str], seed: int, data_finger
 
 
 def hardware() -> dict[str, Any]:
-    """Platform, processor cores and accelerators."""
-    import torch
-
-    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    """Platform, processor cores and accelerators; these are known where torch was needed anyway."""
+    torch = sys.modules.get("torch")
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
     return {
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": torch.get_num_threads() if torch else None,
         "accelerators": devices,
     }
 

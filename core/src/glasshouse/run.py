@@ -197,6 +197,8 @@ def collect_evidence(run: Run) -> None:
     (run.folder / "predictions").mkdir(exist_ok=True)
     predictions = {}
     for split in required_splits(run.registry, run.audits, run.options.evaluate_on):
+        if split == "validate" and split != run.options.evaluate_on and not has_validation(run):
+            continue  # audits that need it are skipped with the reason; those that use it go without
         try:
             predictions[split] = predictions_of(run, split)
         except UserError as error:
@@ -331,6 +333,11 @@ def split_batches(run: Run, split: str) -> Any:
     data.setup("test" if split == "test" else "fit")
     methods = {"train": "train_dataloader", "validate": "val_dataloader", "test": "test_dataloader"}
     return getattr(data, methods[split])()
+
+
+def has_validation(run: Run) -> bool:
+    """Whether the data have a validation split to collect predictions on."""
+    return hasattr(run.datamodule, "loader") or _has_loader(run, "val")
 
 
 def split_inputs(run: Run) -> Callable[[str], Any] | None:

@@ -17,6 +17,10 @@ from glasshouse.outputs import as_columns, as_targets, loss_per_row, to_scores, 
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
+RowWeights = Callable[[Any], Tensor]
+"""A batch's row weights in the training loss, (n,); their mean over the training rows is 1."""
+LossTerm = Callable[[Tensor, Any], Tensor]
+"""What is added to a batch's training loss, a number, from its differentiable scores (n, K) and the batch."""
 
 
 class Task(LightningModule):
@@ -25,6 +29,9 @@ class Task(LightningModule):
     Losses and correct answers are summed on the device and logged once an epoch; the training loss is logged every
     `Trainer.log_every_n_steps` steps. A metric object or a `self.log` on every step costs more than the step itself
     of a small network.
+
+    Techniques may set `row_weights`, and append to `loss_terms`: both act on the training loss alone. The logged
+    training loss has the weights in it and not the terms.
 
     Args:
         network: (n, ...) -> (n, K) raw output; its attribute `output_kind` says what that is, logits by default.
@@ -40,6 +47,8 @@ class Task(LightningModule):
         self._loss_unit = target.scale**2 if self.output_kind == "standardized" else 1.0
         self.optimizer_factory: OptimizerFactory | None = None
         self.scheduler: SchedulerChoice | None = None
+        self.row_weights: RowWeights | None = None
+        self.loss_terms: list[LossTerm] = []
         self._sums: dict[str, Tensor] = {}
         self._rows: dict[str, int] = {}
 
@@ -63,13 +72,20 @@ class Task(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = unpack(batch)
-        loss = loss_per_row(self.network(x), y, self.target, self.output_kind).mean()
+        raw = self.network(x)
+        losses = loss_per_row(raw, y, self.target, self.output_kind)
+        loss = losses.mean() if self.row_weights is None else (losses * self.row_weights(batch)).mean()
         self._add("train_loss", loss.detach(), len(y), times=len(y))
         # Counted as Lightning does when it writes to its loggers: in optimizer steps, through all epochs; 0 is never.
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:
             self.log("train_loss_step", loss.detach(), batch_size=len(y))
-        return loss if self._loss_unit == 1.0 else loss / self._loss_unit
+        loss = loss if self._loss_unit == 1.0 else loss / self._loss_unit
+        if self.loss_terms:
+            scores = to_scores(as_columns(raw, self.target), self.target, self.output_kind)
+            for term in self.loss_terms:
+                loss = loss + term(scores, batch)
+        return loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self._evaluate(batch, "validate")

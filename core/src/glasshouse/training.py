@@ -54,7 +54,7 @@ def make_trainer(
     chosen["callbacks"] = [*(given if isinstance(given, list) else [given]), *callbacks, PortableCheckpoints()]
     has_own_checkpoint = any(isinstance(callback, ModelCheckpoint) for callback in chosen["callbacks"])
     if chosen.get("enable_checkpointing") is not False and not has_own_checkpoint:
-        chosen["callbacks"].append(best_and_last(folder, monitor))
+        chosen["callbacks"] += best_and_last(folder, monitor)
     if chosen.get("logger") in (None, True):
         chosen["logger"] = [MetricsFile(folder), *loggers]
     elif loggers and chosen["logger"] is not False:
@@ -69,20 +69,19 @@ def make_trainer(
     return Trainer(**chosen)
 
 
-def best_and_last(folder: Path, monitor: str | None) -> ModelCheckpoint:
-    """checkpoints/best.ckpt by the lowest `monitor`, or final.ckpt without one; and checkpoints/last.ckpt."""
-    return ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="final" if monitor is None else "best",
-        monitor=monitor,
-        mode="min",
-        save_last=True,
-        enable_version_counter=False,
-    )
+def best_and_last(folder: Path, monitor: str | None) -> list[ModelCheckpoint]:
+    """checkpoints/last.ckpt after every epoch, and, if there is a `monitor`, best.ckpt where it was lowest.
+
+    Two callbacks: `save_last=True` on the first would write last.ckpt only in epochs that are the best so far, and a
+    killed run would lose the epochs after that one.
+    """
+    options: dict[str, Any] = {"dirpath": folder / "checkpoints", "mode": "min", "enable_version_counter": False}
+    best = [ModelCheckpoint(filename="best", monitor=monitor, **options)] if monitor else []
+    return [*best, ModelCheckpoint(filename="last", **options)]
 
 
 def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
-    """The checkpoint to judge: the best one, or the weights as they are now where none was kept."""
+    """The checkpoint to judge: the best one, the last where nothing tells which is best, or the weights as they are."""
     callback = trainer.checkpoint_callback
     best = getattr(callback, "best_model_path", "")
     if best and Path(best).is_file():

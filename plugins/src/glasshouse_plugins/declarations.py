@@ -76,8 +76,24 @@ def glasshouse_lr_schedulers() -> Iterator[SchedulerPlugin]:
 
 @hookimpl
 def glasshouse_techniques() -> Iterator[TechniquePlugin]:
+    techniques = "glasshouse_plugins.techniques"
     yield TechniquePlugin(
         name="early_stopping",
-        target="glasshouse_plugins.techniques.early_stopping:EarlyStopping",
+        target=f"{techniques}.early_stopping:EarlyStopping",
         summary="end training when the validation loss no longer falls",
+    )
+    yield TechniquePlugin(
+        name="reweighing",
+        target=f"{techniques}.reweighing:Reweighing",
+        summary="row weights that make group and label independent (Kamiran and Calders 2012)",
+    )
+    yield TechniquePlugin(
+        name="fair_regularizer",
+        target=f"{techniques}.fair_regularizer:FairRegularizer",
+        summary="a penalty on mean scores that differ between groups (after Zafar et al. 2017)",
+    )
+    yield TechniquePlugin(
+        name="adversarial_debiasing",
+        target=f"{techniques}.adversarial_debiasing:AdversarialDebiasing",
+        summary="learn scores from which an adversary cannot tell the group (Zhang et al. 2018)",
     )

@@ -68,6 +68,9 @@ def test_one_class_against_the_rest_is_scikit_learns(rows, positive) -> None:
     recalls = sm.recall_score(y, p, labels=range(4), average=None, zero_division=np.nan)
     np.testing.assert_allclose(rate(cells, "balanced_accuracy").values, recalls.mean(), atol=1e-12)
     assert rate(cells, "accuracy", positive=positive).values == pytest.approx(sm.accuracy_score(y, p))
+    for name, oracle in (("macro_precision", sm.precision_score), ("macro_f1", sm.f1_score)):
+        each = oracle(y, p, labels=range(4), average=None, zero_division=np.nan)
+        np.testing.assert_allclose(rate(cells, name).values, each.mean(), atol=1e-12)
 
 
 def test_every_rate_by_hand() -> None:
@@ -87,6 +90,9 @@ def test_every_rate_by_hand() -> None:
         "false_discovery_rate": 5 / 35,
         "false_omission_rate": 10 / 65,
         "f1": 60 / 75,
+        "macro_precision": (30 / 35 + 55 / 65) / 2,
+        "macro_f1": (60 / 75 + 110 / 125) / 2,
+        "treatment_equality": 10 / 5,
     }
     assert {name: float(rate(cells, name).values) for name in RATES} == pytest.approx(expected)
     assert float(rate(cells, "true_positive_rate", positive=0).values) == pytest.approx(55 / 60)
@@ -141,7 +147,7 @@ def test_rounding_of_weights_neither_leaves_the_unit_interval_nor_fills_an_empty
     for name in RATES[1:]:
         for positive in range(3):
             found = rate(cells, name, positive=positive)
-            assert np.isnan(found.values) or 0 <= found.values <= 1
+            assert np.isnan(found.values) or 0 <= found.values <= (np.inf if name == "treatment_equality" else 1)
     assert rate(cells, "true_positive_rate", positive=empty // 3).undefined() is not None
 
 

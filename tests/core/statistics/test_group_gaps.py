@@ -24,12 +24,15 @@ def table_of(y, p, codes, levels=("a", "b", "c"), weights=None):
 rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 2)), min_size=12, max_size=60)
 
 
+FAIRLEARN_NAMES = sorted(name for name in GAPS if hasattr(fm, name))
+
+
 @settings(max_examples=10)
 @given(rows, st.sampled_from(["between_groups", "to_overall"]))
 def test_named_gaps_are_fairlearns_where_every_rate_is_defined(rows, method) -> None:
     y, p, g = np.asarray(rows).T
     assume(all(len(set(y[g == k])) == 2 for k in range(3)))
-    for name in GAPS:
+    for name in FAIRLEARN_NAMES:
         found = gap(table_of(y, p, g), name, method=method)
         if found.undefined is not None:
             assert "0 in every group" in found.undefined
@@ -37,6 +40,23 @@ def test_named_gaps_are_fairlearns_where_every_rate_is_defined(rows, method) -> 
         expected = getattr(fm, name)(y, p, sensitive_features=g, method=method)
         assert found.value == pytest.approx(expected, abs=1e-12)
         assert found.left_out == ()
+
+
+def test_the_names_that_fairlearn_has_are_all_compared_with_it() -> None:
+    assert len(FAIRLEARN_NAMES) == 6
+    assert {GAPS[name][0] for name in set(GAPS) - set(FAIRLEARN_NAMES)} == {("precision",), ("treatment_equality",)}
+
+
+def test_predictive_parity_and_treatment_equality_by_hand() -> None:
+    """a: tp 2, fp 1, fn 2; b: tp 1, fp 1, fn 1; c: no false positives, so its treatment equality is undefined."""
+    y, p, g = np.array(
+        [(1, 1, 0), (1, 1, 0), (0, 1, 0), (1, 0, 0), (1, 0, 0), (1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 2), (1, 0, 2)]
+    ).T
+    table = table_of(y, p, g)
+    assert gap(table, "predictive_parity_difference").value == pytest.approx(1 - 1 / 2)
+    assert gap(table, "predictive_parity_ratio").value == pytest.approx(1 / 2)
+    found = gap(table, "treatment_equality_difference")
+    assert (found.value, found.left_out) == (pytest.approx(2 / 1 - 1 / 1), ({"g": "c"},))
 
 
 @settings(max_examples=25)

@@ -248,6 +248,35 @@ def test_nothing_is_profiled_unless_asked_for(tmp_path: Path) -> None:
     assert isinstance(profiler(profiler="simple"), SimpleProfiler)
 
 
+@pytest.mark.parametrize(
+    ("monitor", "kept"), [(None, {"last.ckpt": 3}), ("validate_loss", {"best.ckpt": 1, "last.ckpt": 3})]
+)
+def test_checkpoints_are_written_once_an_epoch(
+    tmp_path: Path,
+    make_task: Any,
+    make_loader: Loader,
+    monkeypatch: pytest.MonkeyPatch,
+    monitor: str | None,
+    kept: dict[str, int],
+) -> None:
+    """At a rate of 0 the first epoch stays the best; what a killed run goes on from is the last one all the same."""
+    written: Counter[str] = Counter()
+    save = Trainer.save_checkpoint
+
+    def counted(self: Trainer, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        written[Path(filepath).name] += 1
+        save(self, filepath, *args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "save_checkpoint", counted)
+    options = {"max_epochs": 3, "accelerator": "cpu", "enable_progress_bar": False, "logger": False}
+    trainer = make_trainer(options, folder=tmp_path, monitor=monitor, callbacks=[], loggers=[])
+    loader = make_loader(8, batch_size=8)
+    trainer.fit(make_task(nn.Linear(4, 2), BINARY), loader, loader)
+    assert written == kept
+    epochs = {path.name: torch.load(path, weights_only=True)["epoch"] for path in (tmp_path / "checkpoints").iterdir()}
+    assert epochs == {name: times - 1 for name, times in kept.items()}
+
+
 # ------------------------------------------------------------ device transfer
 
 

@@ -1,22 +1,33 @@
-"""Group fairness of decisions: everything is arithmetic on one count table."""
+"""Group fairness of decisions: rates by group, gaps, and groups beside each other; arithmetic on count tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from glasshouse import Measurement
 from glasshouse.statistics import (
+    Bootstrap,
+    Estimate,
     GroupCounts,
+    Pairwise,
+    bootstrap,
     bootstrap_pairwise_differences,
+    compared_with,
     gap,
+    gap_interval,
     group_pairwise_differences,
+    group_pairwise_ratios,
     group_rates,
+    impact_ratio_intervals,
     impact_ratios,
+    pairwise_p_values,
     permutation_gap_test,
+    rate,
 )
 
-from glasshouse_audits.fairness.simultaneous import gap_interval
+from glasshouse_audits.fairness import tables
+from glasshouse_audits.fairness.study import Measured, Question, Study
 
 RATES = (
     "selection_rate",
@@ -25,22 +36,55 @@ RATES = (
     "true_negative_rate",
     "false_negative_rate",
     "precision",
+    "false_discovery_rate",
+    "false_omission_rate",
+    "f1",
+    "treatment_equality",
     "prevalence",
 )
-"""Rates about one class against the rest; accuracy and count stand beside them, once for all classes."""
+"""Rates about one class against the rest."""
+SHARED = ("accuracy", "balanced_accuracy")
+"""Rates that are the same whichever class is looked at; `MACRO` beside them where there are more than two."""
+MACRO = ("macro_precision", "macro_f1")
 
-DIFFERENCES = ("demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference")
-RATIOS = ("demographic_parity_ratio", "equalized_odds_ratio")
-COMPARED = ("selection_rate", "true_positive_rate", "false_positive_rate")
-"""The rates that are compared pair by pair."""
+DIFFERENCES = (
+    "demographic_parity_difference",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+    "predictive_parity_difference",
+)
+RATIOS = ("demographic_parity_ratio", "equal_opportunity_ratio", "equalized_odds_ratio", "predictive_parity_ratio")
+UNBOUNDED = ("treatment_equality_difference", "treatment_equality_ratio")
+"""Gaps without an interval: false negatives over false positives is no proportion."""
+COMPARED = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
+"""The rates that are compared pair by pair, with everyone and with the reference group."""
 
 # Pairs grow with the square of the levels; beyond these nobody reads them.
 MOST_LEVELS_IN_PAIRS = 12
+_MOST_LISTED = 8
 
 
-def names(table: GroupCounts) -> tuple[str, ...]:
-    """An attribute's or an intersection's names."""
-    return tuple(attribute.name for attribute in table.attributes)
+def measure(study: Study) -> Measured:
+    """Rates by group and intersection, gaps with simultaneous intervals and p-values, and pairs of groups."""
+    found = Measured(notes=list(_about(study)))
+    for names in study.together:
+        shared = next((table for over, _, table in study.each() if over == names), None)
+        if shared is not None:
+            found.measurements += shared_rates(shared, study)
+    for names, question, table in study.each():
+        found.measurements += class_rates(table, question, study)
+        found.measurements += gaps(table, question, study)
+        found.measurements += chance(table, question, study)
+        if len(names) == 1:
+            found.measurements += beside_everyone(table, question, study)
+            if len(table) <= MOST_LEVELS_IN_PAIRS:
+                found.measurements += in_pairs(table, question, study)
+            elif question is study.questions[0]:
+                found.notes.append(f"Pairs of groups left out for {names[0]}: it has {len(table)} levels.")
+        found.measurements += beside_reference(table, question, study)
+        found.notes += _left_out(table, question)
+    tables.show_rates(found, study)
+    return found
 
 
 def available(table: GroupCounts, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -50,84 +94,221 @@ def available(table: GroupCounts, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in wanted if name == "selection_rate" or name.startswith("demographic_parity"))
 
 
-def shared_rates(table: GroupCounts, split: str) -> Iterator[Measurement]:
-    """Count and accuracy of every group: the same whichever class is looked at."""
+def shared_rates(table: GroupCounts, study: Study) -> Iterator[Measurement]:
+    """Count and accuracy of every group: the same whichever class is looked at. Labels each have an accuracy."""
     for group, size in zip(table.groups, table.sizes, strict=True):
-        yield Measurement(name="count", value=float(size), n=int(size), group=group, split=split)
-    if table.has_targets:
-        for group, estimate in zip(table.groups, group_rates(table, "accuracy"), strict=True):
-            yield Measurement(name="accuracy", group=group, split=split, **estimate.fields())
+        yield Measurement(name="count", value=float(size), n=int(size), group=group, split=study.split)
+    if table.has_targets and study.tables.kind != "multilabel":
+        for name in (*SHARED, *(MACRO if len(table.classes) > 2 else ())):
+            yield from _by_group(table, name, 1, None, study)
 
 
-def class_rates(table: GroupCounts, split: str, positive: int, output: str | None) -> Iterator[Measurement]:
-    """Rates of every group about one class, with Wilson intervals, and its impact ratio."""
-    for name in available(table, RATES):
-        for group, estimate in zip(table.groups, group_rates(table, name, positive=positive), strict=True):
-            yield Measurement(name=name, group=group, output=output, split=split, **estimate.fields())
-    for group, estimate in zip(table.groups, impact_ratios(table, positive=positive), strict=True):
-        yield Measurement(name="impact_ratio", group=group, output=output, split=split, **estimate.fields())
+def class_rates(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+    """Rates of every group about one class, and its impact ratio."""
+    per_label = SHARED if study.tables.kind == "multilabel" else ()
+    for name in available(table, (*RATES, *per_label)):
+        yield from _by_group(table, name, question.positive, question.output, study)
+    intervals = impact_ratio_intervals(table, positive=question.positive)
+    for k, (group, estimate) in enumerate(
+        zip(table.groups, impact_ratios(table, positive=question.positive), strict=True)
+    ):
+        whole = Estimate(estimate.value, estimate.n, intervals.item(k), estimate.undefined)
+        yield Measurement(name="impact_ratio", group=group, output=question.output, split=study.split, **whole.fields())
 
 
-def gaps(table: GroupCounts, split: str, positive: int, output: str | None) -> Iterator[Measurement]:
-    """Gaps between the extreme groups, with simultaneous intervals."""
-    for name in available(table, (*DIFFERENCES, *RATIOS)):
-        found = gap(table, name, positive=positive)
-        interval = gap_interval(table, name, positive=positive) if found.value is not None else None
-        yield Measurement(
-            name=name,
-            value=found.value,
-            undefined=found.undefined,
-            low=interval.low if interval else None,
-            high=interval.high if interval else None,
-            level=interval.level if interval else None,
-            interval_method=interval.method if interval else None,
-            n=found.n,
-            over=names(table),
-            output=output,
-            split=split,
-        )
+def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+    """Gaps between the extreme groups, with intervals that hold for all groups at once; and the largest to everyone."""
+    for name in available(table, (*DIFFERENCES, *RATIOS, *UNBOUNDED)):
+        found = gap(table, name, positive=question.positive)
+        interval = gap_interval(table, name, positive=question.positive) if found.value is not None else None
+        estimate = Estimate(found.value, found.n, interval, found.undefined)
+        yield _gap(name, table, question, study, estimate)
+        if name in DIFFERENCES:
+            far = gap(table, name, positive=question.positive, method="to_overall")
+            estimate = Estimate(far.value, far.n, None, far.undefined)
+            yield _gap(f"{name}_to_overall", table, question, study, estimate)
 
 
-def chance(
-    table: GroupCounts, split: str, positive: int, output: str | None, *, permutations: int, seed: int
-) -> Iterator[Measurement]:
-    """How often a gap as large arises if groups make no difference: permutation p-values, for unweighted rows."""
+def chance(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+    """How often differences as large, in standard errors, arise if groups make none: permutation p-values.
+
+    For unweighted rows. Not the raw gap is compared, which would be that of the smallest groups.
+    """
     if table.weighted:
         return
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(study.seed)
     for name in available(table, DIFFERENCES):
-        found = permutation_gap_test(table, name, rng=rng, positive=positive, permutations=permutations)
-        yield Measurement(
-            name=f"{name}_p_value",
-            value=found.p_value,
-            undefined=found.undefined,
-            n=int(table.sizes.sum()),
-            over=names(table),
-            output=output,
-            split=split,
+        if name == "predictive_parity_difference":
+            continue  # precision is compared in pairs: permuting groups among the selected would say no more
+        test = permutation_gap_test(
+            table,
+            name,
+            rng=rng,
+            positive=question.positive,
+            permutations=study.options.permutations,
+            statistic="studentized",
         )
+        estimate = Estimate(test.p_value, int(table.sizes.sum()), None, test.undefined)
+        yield _gap(f"{name}_p_value", table, question, study, estimate)
 
 
-def pairwise(
-    table: GroupCounts, split: str, positive: int, output: str | None, *, replicates: int, seed: int
-) -> Iterator[Measurement]:
-    """Differences between every two levels of one attribute, first minus second, with bootstrap intervals.
-
-    The bootstrap is over rows, drawn as multinomial counts. Weighted rows get Newcombe's interval instead.
-    """
-    rng = np.random.default_rng(seed)
+def in_pairs(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+    """Differences and ratios between every two levels of one attribute, first to second, and score-test p-values."""
+    rng = np.random.default_rng(study.seed)
+    positive = question.positive
     for name in available(table, COMPARED):
-        if table.weighted:
-            found = group_pairwise_differences(table, name, positive=positive)
-        else:
-            found = bootstrap_pairwise_differences(table, name, rng=rng, positive=positive, replicates=replicates)
-        for pair in found:
-            (first,), (second,) = pair.first.values(), pair.second.values()
-            yield Measurement(
-                name=f"{name}_pairwise_difference",
-                over=names(table),
-                output=output,
-                split=split,
-                parameters={"first": first, "second": second},
-                **pair.estimate.fields(),
+        source = study.resampled(table, question)
+        if source is not None:
+            differences = bootstrap_pairwise_differences(
+                source, name, rng=rng, positive=positive, replicates=study.options.replicates
             )
+        else:
+            differences = group_pairwise_differences(table, name, positive=positive, method="miettinen_nurminen")
+        ratios = group_pairwise_ratios(table, name, positive=positive)
+        p_values = pairwise_p_values(table, name, positive=positive)
+        for difference, ratio, p_value in zip(differences, ratios, p_values, strict=True):
+            n, reason = difference.estimate.n, difference.estimate.undefined
+            test = Estimate(None if reason else float(p_value), n, None, reason)
+            yield _pair(f"{name}_pairwise_difference", difference, difference.estimate, table, question, study)
+            if name == "selection_rate":
+                yield _pair(f"{name}_pairwise_ratio", ratio, ratio.estimate, table, question, study)
+            yield _pair(f"{name}_pairwise_p_value", difference, test, table, question, study)
+
+
+def beside_everyone(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+    """Each group's rates minus those of everyone."""
+    for name in available(table, COMPARED):
+        estimates = compared_with(table, name, positive=question.positive)
+        for group, estimate in zip(table.groups, estimates, strict=True):
+            yield Measurement(
+                name=f"{name}_difference_to_overall",
+                group=group,
+                output=question.output,
+                split=study.split,
+                **estimate.fields(),
+            )
+
+
+def beside_reference(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+    """Each group's rates minus and over those of the reference group, where one is named for these attributes."""
+    reference = {a.name: study.options.reference.get(a.name) for a in table.attributes}
+    known = {name: level for name, level in reference.items() if level is not None}
+    if len(known) < len(reference) or known not in table.groups:
+        return
+    called = tables.described(known)
+    for name in available(table, COMPARED):
+        for kind in ("difference", "ratio"):
+            estimates = compared_with(
+                table,
+                name,
+                kind=kind,
+                reference=known,
+                positive=question.positive,
+            )
+            for group, estimate in zip(table.groups, estimates, strict=True):
+                if group == known:
+                    continue
+                yield Measurement(
+                    name=f"{name}_{kind}_to_reference",
+                    group=group,
+                    output=question.output,
+                    split=study.split,
+                    parameters={"reference": called},
+                    **estimate.fields(),
+                )
+
+
+def _by_group(table: GroupCounts, name: str, positive: int, output: str | None, study: Study) -> Iterator[Measurement]:
+    estimates = group_rates(table, name, positive=positive)
+    if not rate(table.cells, name, positive=positive).proportion and not table.weighted:
+        estimates = with_bootstrap(table, estimates, lambda cells: rate(cells, name, positive=positive).values, study)
+    for group, estimate in zip(table.groups, estimates, strict=True):
+        yield Measurement(name=name, group=group, output=output, split=study.split, **estimate.fields())
+
+
+def with_bootstrap(
+    table: GroupCounts, estimates: tuple[Estimate, ...], statistic: Callable[..., object], study: Study
+) -> tuple[Estimate, ...]:
+    """Estimates of a statistic of a table with bootstrap percentile intervals, where the replicates define them."""
+    found: Bootstrap = bootstrap(
+        table,
+        statistic,  # type: ignore[arg-type]
+        rng=np.random.default_rng(study.seed),
+        replicates=study.options.replicates,
+    )
+    intervals = found.intervals()
+    return tuple(
+        estimate if estimate.value is None else Estimate(estimate.value, estimate.n, intervals.item(k))
+        for k, estimate in enumerate(estimates)
+    )
+
+
+def _gap(
+    name: str,
+    table: GroupCounts,
+    question: Question,
+    study: Study,
+    estimate: Estimate,
+    parameters: Mapping[str, str] | None = None,
+) -> Measurement:
+    return Measurement(
+        name=name,
+        over=tables.names(table),
+        output=question.output,
+        split=study.split,
+        parameters=dict(parameters or {}),
+        **estimate.fields(),
+    )
+
+
+def _pair(
+    name: str, pair: Pairwise, estimate: Estimate, table: GroupCounts, question: Question, study: Study
+) -> Measurement:
+    return _gap(
+        name,
+        table,
+        question,
+        study,
+        estimate,
+        {"first": tables.described(pair.first), "second": tables.described(pair.second)},
+    )
+
+
+def _about(study: Study) -> Iterator[str]:
+    if not study.questions:
+        return
+    kind, asked = study.tables.kind, study.questions
+    yield (
+        "Rates have Wilson intervals. Gaps between the extreme groups are biased upward when groups are small; their "
+        "intervals follow from score intervals of all pairs of groups that hold at once, and not from resampling the "
+        "gap, which would repeat the bias."
+    )
+    if kind == "binary":
+        yield f"Selected means predicted {asked[0].label}, the favourable class."
+    elif kind == "multilabel":
+        yield "Each label is held against its absence: selected means predicted to have it."
+    elif len(asked) == len(study.tables.classes):
+        yield "Each class is held against the rest: selected means predicted that class."
+    else:
+        yield f"The {len(asked)} most frequent of {len(study.tables.classes)} classes are each held against the rest."
+    if study.tables.weighted:
+        yield "Rows are weighted: intervals rest on the effective number of rows, and gaps have no permutation p-value."
+    if study.tables.has_targets:
+        yield "Treatment equality is false negatives over false positives; it has no upper limit."
+
+
+def _left_out(table: GroupCounts, question: Question) -> Iterator[str]:
+    """Which groups the gaps are not over, since a rate is undefined there."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for name in available(table, DIFFERENCES):
+        groups = tuple(tables.described(group) for group in gap(table, name, positive=question.positive).left_out)
+        if groups:
+            told.setdefault(groups, []).append(name)
+    for groups, which in told.items():
+        listed = "; ".join(groups[:_MOST_LISTED])
+        more = f"; and {len(groups) - _MOST_LISTED} more" if len(groups) > _MOST_LISTED else ""
+        about = f" for {question.output}" if question.output else ""
+        yield (
+            f"Left out of {', '.join(which)} over {' and '.join(tables.names(table))}{about}, since a rate is "
+            f"undefined there: {listed}{more}."
+        )

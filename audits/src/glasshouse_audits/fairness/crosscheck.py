@@ -6,75 +6,94 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from glasshouse import Groups, Predictions
+from glasshouse import Groups, Measurement, Predictions
 from glasshouse.statistics import MISSING, count, group_rates
+from glasshouse.statistics.sums import group_sums
 
-from glasshouse_audits.fairness.regression import by_group
+from glasshouse_audits.fairness.study import Study
 
-ROWS = 5_000
+ROWS = 2_000
 """fairlearn walks through rows group by group and metric by metric: the first rows suffice to compare."""
 
+_MOST_CLASSES = 3
+_RATES = (
+    "selection_rate",
+    "true_positive_rate",
+    "false_positive_rate",
+    "true_negative_rate",
+    "false_negative_rate",
+)
 
-def largest_difference(predictions: Predictions, attribute: Groups, positives: Sequence[int]) -> tuple[float, int]:
-    """Largest absolute difference between our and fairlearn's metrics by one attribute, and how many were compared.
+Comparison = tuple[Any, Any, dict[str, tuple[Callable[..., Any], dict[str, float]]]]
+"""Targets, predictions, and metrics by name: fairlearn's, and our values by level where they are defined."""
+
+
+def measure(predictions: Predictions, study: Study) -> list[Measurement]:
+    """The largest difference over all attributes, for up to three classes or labels; none without attributes."""
+    attributes = study.attributes if len(predictions) > 1 else ()  # fairlearn takes one row for a table
+    found = [_largest_difference(predictions, study, name) for name in attributes]
+    compared = sum(number for _, number in found)
+    return [
+        Measurement(
+            name="fairlearn_largest_difference",
+            value=max(largest for largest, _ in found) if compared else None,
+            undefined=None if compared else "no group has a metric to compare",
+            n=min(len(predictions), ROWS),
+            split=predictions.split,
+        )
+    ]
+
+
+def _largest_difference(predictions: Predictions, study: Study, name: str) -> tuple[float, int]:
+    """Largest absolute difference by one attribute, and how many values were compared.
 
     Only where ours is defined: fairlearn gives 0 for a rate over no rows. Weights are left out on both sides.
     """
     kept = slice(0, ROWS)
+    attribute = predictions.groups[name]
     codes = attribute.codes[kept]
-    cut = Groups(name=attribute.name, levels=attribute.levels, codes=codes)
+    cut = Groups(name=name, levels=attribute.levels, codes=codes)
     labels = np.array([*attribute.levels, MISSING], dtype=object)[codes]
-    if predictions.target.kind == "regression":
-        return _compare(_regression(predictions, cut, kept), labels)
-    return _compare(_classification(predictions, cut, kept, positives), labels)
+    compare = _regression if predictions.target.kind == "regression" else _classification
+    return _compare(compare(predictions, cut, kept, study), labels)
 
 
-Comparison = tuple[Callable[..., Any], Any, Any, dict[str, float]]
-"""A metric of fairlearn's kind, its targets and predictions, and our value by level where it is defined."""
-
-
-def _classification(
-    predictions: Predictions, attribute: Groups, kept: slice, positives: Sequence[int]
-) -> list[Comparison]:
+def _classification(predictions: Predictions, attribute: Groups, kept: slice, study: Study) -> list[Comparison]:
     import fairlearn.metrics as theirs
 
     assert predictions.targets is not None
     targets, predicted = predictions.targets[kept], predictions.predicted[kept]
-    table = count([attribute], targets, predicted, classes=predictions.target.classes)
     comparisons: list[Comparison] = []
-    for positive in positives:
-        truth, decision = (targets == positive).astype(int), (predicted == positive).astype(int)
-        for name in (
-            "selection_rate",
-            "true_positive_rate",
-            "false_positive_rate",
-            "true_negative_rate",
-            "false_negative_rate",
-        ):
-            ours = _known(table.groups, [e.value for e in group_rates(table, name, positive=positive)])
-            comparisons.append((getattr(theirs, name), truth, decision, ours))
+    for k, question in enumerate(study.questions[:_MOST_CLASSES]):
+        if targets.ndim == 2:
+            truth, decision = targets[:, k], predicted[:, k]
+        else:
+            truth, decision = targets == question.positive, predicted == question.positive
+        truth, decision = truth.astype(int), decision.astype(int)
+        table = count([attribute], truth, decision, classes=("no", "yes"))
+        metrics = {
+            name: (getattr(theirs, name), _known(table.groups, [e.value for e in group_rates(table, name)]))
+            for name in _RATES
+        }
+        comparisons.append((truth, decision, metrics))
     return comparisons
 
 
-def _regression(predictions: Predictions, attribute: Groups, kept: slice) -> list[Comparison]:
+def _regression(predictions: Predictions, attribute: Groups, kept: slice, _: Study) -> list[Comparison]:
     import fairlearn.metrics as theirs
     from sklearn.metrics import mean_absolute_error
 
     assert predictions.targets is not None
-    cut = Predictions(
-        split=predictions.split,
-        target=predictions.target,
-        index=predictions.index[kept],
-        scores=predictions.scores[kept],
-        targets=predictions.targets[kept],
-        losses=None,
-    )
-    groups = by_group(cut, [attribute])
-    comparisons: list[Comparison] = []
-    for name, metric in (("mean_prediction", theirs.mean_prediction), ("mean_absolute_error", mean_absolute_error)):
-        ours = _known([group for group, _, _ in groups], [measures[name].value for _, _, measures in groups])
-        comparisons.append((metric, cut.targets, cut.predicted, ours))
-    return comparisons
+    targets, predicted = predictions.targets[kept], predictions.predicted[kept]
+    sums = group_sums([attribute], targets, predicted)
+    metrics = {
+        "mean_prediction": (theirs.mean_prediction, _known(sums.groups, [e.value for e in sums.mean_prediction()])),
+        "mean_absolute_error": (
+            mean_absolute_error,
+            _known(sums.groups, [e.value for e in sums.mean_absolute_error()]),
+        ),
+    }
+    return [(targets, predicted, metrics)]
 
 
 def _known(groups: Sequence[dict[str, str]], values: Sequence[float | None]) -> dict[str, float]:
@@ -90,9 +109,15 @@ def _compare(comparisons: list[Comparison], labels: Any) -> tuple[float, int]:
     from fairlearn.metrics import MetricFrame
 
     largest, compared = 0.0, 0
-    for metric, targets, predicted, ours in comparisons:
-        frame = MetricFrame(metrics=metric, y_true=targets, y_pred=predicted, sensitive_features=labels).by_group
-        for level, value in ours.items():
-            largest = max(largest, abs(value - float(frame[level])))
-            compared += 1
+    for targets, predicted, metrics in comparisons:
+        frame = MetricFrame(
+            metrics={name: metric for name, (metric, _) in metrics.items()},
+            y_true=targets,
+            y_pred=predicted,
+            sensitive_features=labels,
+        ).by_group
+        for name, (_, ours) in metrics.items():
+            for level, value in ours.items():
+                largest = max(largest, abs(value - float(frame[name][level])))
+                compared += 1
     return largest, compared

@@ -1,75 +1,95 @@
-"""Group fairness of predicted numbers: mean prediction and errors by group."""
+"""Group fairness of predicted numbers: means and errors by group, their quantiles, and the scoring rate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
 
 import numpy as np
-from glasshouse import Groups, Measurement, Predictions
-from glasshouse.statistics import MISSING, Estimate, mean, mean_absolute_error, mean_error, root_mean_squared_error
-from numpy.typing import NDArray
+from glasshouse import Measurement
+from glasshouse.statistics import GroupCounts, group_rates
+from glasshouse.statistics.histograms import ScoreHistogram
 
-ByGroup = list[tuple[dict[str, str], int, dict[str, Estimate]]]
-"""Each group with its rows and its measures."""
+from glasshouse_audits.fairness import spread
+from glasshouse_audits.fairness.study import Measured, Study
+from glasshouse_audits.fairness.tables import MOST_ATTRIBUTES_DRAWN, gap_table, group_figure, group_table
 
-_ERRORS = {
-    "mean_error": mean_error,
-    "mean_absolute_error": mean_absolute_error,
-    "root_mean_squared_error": root_mean_squared_error,
-}
+MEASURES = (
+    "mean_prediction",
+    "mean_target",
+    "mean_error",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+    "r2_score",
+)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_DRAWN = ("mean_prediction", "mean_error", "mean_absolute_error")
 
 
-def by_group(predictions: Predictions, attributes: Sequence[Groups]) -> ByGroup:
-    """Mean prediction and, where targets are known, errors of every combination of levels, also of empty ones.
-
-    A missing value is a level of its own, where there is one. Rows are sorted by group once.
-    """
-    levels = [[*groups.levels, MISSING] if (groups.codes < 0).any() else list(groups.levels) for groups in attributes]
-    codes = [np.where(groups.codes < 0, len(groups.levels), groups.codes) for groups in attributes]
-    sizes = tuple(len(names) for names in levels)
-    combined = np.ravel_multi_index(codes, sizes)
-    order = np.argsort(combined, kind="stable")
-    ends = np.cumsum(np.bincount(combined, minlength=int(np.prod(sizes))))
-    found: ByGroup = []
-    for k, end in enumerate(ends):
-        rows = order[ends[k - 1] if k else 0 : end]
-        position = np.unravel_index(k, sizes)
-        group = {g.name: names[int(p)] for g, names, p in zip(attributes, levels, position, strict=True)}
-        found.append((group, len(rows), _measures(predictions, rows)))
+def measure(study: Study) -> Measured:
+    """Mean prediction, bias, absolute and squared error, R2, quantiles of residuals and scoring rate of every group."""
+    found = Measured()
+    if study.tables.sums is None:
+        return found
+    for names in study.together:
+        tables = study.over[names]
+        assert tables.sums is not None
+        groups, sizes = tables.sums.groups, tables.sums.sizes
+        for group, size in zip(groups, sizes, strict=True):
+            found.measurements.append(
+                Measurement(name="count", value=float(size), n=int(size), group=group, split=study.split)
+            )
+        for name in available(study):
+            measure = partial(_estimates, getattr(tables.sums, name))
+            found.measurements += spread.measurements(name, groups, measure, over=names, split=study.split)
+        if study.above_median is not None:
+            found.measurements += scoring_rates(study.above_median.marginal(names), study)
+        if tables.errors is not None and len(names) == 1:
+            found.measurements += residual_quantiles(tables.errors, study)
+    found.tables.append(gap_table(found.measurements))
+    for names in study.together:
+        found.tables.append(group_table(found.measurements, names, (*available(study), "scoring_rate")))
+    for name in study.attributes[:MOST_ATTRIBUTES_DRAWN]:
+        for metric in _DRAWN:
+            if metric in available(study):
+                reference = getattr(study.over[()].sums, metric)()[0].value
+                found.figures.append(group_figure(found.measurements, metric, name, None, reference))
+    found.notes.append("Errors are prediction minus target, in the target's unit.")
+    found.notes.append("Scoring rate: the share of a group with a prediction above the median of everyone.")
     return found
 
 
-def group_measures(groups: ByGroup, split: str) -> Iterator[Measurement]:
-    """Count and measures of every group."""
-    for group, size, measures in groups:
-        yield Measurement(name="count", value=float(size), n=size, group=group, split=split)
-        for name, estimate in measures.items():
-            yield Measurement(name=name, group=group, split=split, **estimate.fields())
+def available(study: Study) -> tuple[str, ...]:
+    """The measures that can be had: without targets only the mean prediction."""
+    return MEASURES if study.tables.has_targets else MEASURES[:1]
 
 
-def gaps(groups: ByGroup, split: str) -> Iterator[Measurement]:
-    """Largest minus smallest of each measure over the groups that have it; 0 is best."""
-    for name in groups[0][2] if groups else ():
-        known: Mapping[int, float] = {
-            k: value for k, (_, _, measures) in enumerate(groups) if (value := measures[name].value) is not None
-        }
-        enough = len(known) >= 2
-        yield Measurement(
-            name=f"{name}_difference",
-            value=max(known.values()) - min(known.values()) if enough else None,
-            undefined=None if enough else "fewer than two groups with rows",
-            n=sum(groups[k][1] for k in known),
-            over=tuple(groups[0][0]),
-            split=split,
-        )
+def scoring_rates(counts: GroupCounts, study: Study) -> list[Measurement]:
+    """Share of each group above the median prediction of everyone (6 RCNY 5-300), with Wilson's interval."""
+    return [
+        Measurement(name="scoring_rate", group=group, split=study.split, **estimate.fields())
+        for group, estimate in zip(counts.groups, group_rates(counts, "selection_rate"), strict=True)
+    ]
 
 
-def _measures(predictions: Predictions, rows: NDArray[Any]) -> dict[str, Estimate]:
-    weights = None if predictions.weights is None else predictions.weights[rows]
-    predicted = predictions.predicted[rows]
-    measures = {"mean_prediction": mean(predicted, weights=weights)}
-    if predictions.targets is not None:
-        targets = predictions.targets[rows]
-        measures |= {name: metric(targets, predicted, weights=weights) for name, metric in _ERRORS.items()}
-    return measures
+def residual_quantiles(errors: ScoreHistogram, study: Study) -> list[Measurement]:
+    """Quantiles of prediction minus target of every group, to within a bin of the histogram."""
+    found = []
+    for group, size, row in zip(errors.groups, errors.sizes, errors.quantiles(QUANTILES), strict=True):
+        for share, value in zip(QUANTILES, row, strict=True):
+            known = bool(np.isfinite(value))
+            found.append(
+                Measurement(
+                    name="residual_quantile",
+                    value=float(value) if known else None,
+                    undefined=None if known else "no rows",
+                    n=int(size),
+                    group=group,
+                    split=study.split,
+                    parameters={"quantile": share},
+                )
+            )
+    return found
+
+
+def _estimates(method, level):  # type: ignore[no-untyped-def]
+    return method(level=level)

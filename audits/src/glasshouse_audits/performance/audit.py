@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from glasshouse import AuditResult, Evidence, Figure, Measurement, Predictions, Table, UserError
+from glasshouse.evidence import tables_of
 from glasshouse.statistics import roc_curve
 
 from glasshouse_audits.options import whole_number
-from glasshouse_audits.performance import classification, figures, regression
+from glasshouse_audits.performance import classification, figures, from_tables, regression
 
 # Beyond these a matrix or a bundle of curves can no longer be read.
 _MOST_CLASSES_IN_MATRIX = 50
@@ -30,11 +31,16 @@ class PerformanceAudit:
         Raises:
             UserError: if scores or targets are not finite.
         """
-        predictions, train = evidence.evaluated, evidence.predictions.get("train")
-        refuse_non_finite(predictions)
-        baseline = train if train is not None and train.targets is not None else predictions
-        measure = self._regression if predictions.target.kind == "regression" else self._classification
-        measurements, tables, pictures, notes = measure(predictions, baseline, evidence.seed)
+        if evidence.predictions:
+            predictions, train = evidence.evaluated, evidence.predictions.get("train")
+            refuse_non_finite(predictions)
+            baseline = train if train is not None and train.targets is not None else predictions
+            measure = self._regression if predictions.target.kind == "regression" else self._classification
+            measurements, tables, pictures, notes = measure(predictions, baseline, evidence.seed)
+        else:
+            measurements, tables, pictures, notes = from_tables.measure(
+                tables_of(evidence), evidence.info, replicates=self.replicates, seed=evidence.seed
+            )
         return AuditResult(
             name="performance",
             family="performance",

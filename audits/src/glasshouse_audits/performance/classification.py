@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from glasshouse import Measurement, Predictions
+from glasshouse import Measurement, Predictions, Target
 from glasshouse.statistics import (
     Estimate,
     GroupCounts,
@@ -47,7 +47,14 @@ def decision_metrics(predictions: Predictions, *, replicates: int, seed: int) ->
     Binary: precision, recall and f1 are about the favourable class. Multiclass: about each class (`output`), and
     their unweighted mean (``average=macro``).
     """
-    table, split, target = confusion_table(predictions), predictions.split, predictions.target
+    table = confusion_table(predictions)
+    yield from table_metrics(table, predictions.split, predictions.target, replicates=replicates, seed=seed)
+
+
+def table_metrics(
+    table: GroupCounts, split: str, target: Target, *, replicates: int, seed: int
+) -> Iterator[Measurement]:
+    """`decision_metrics` of everyone's count table."""
     drawing = {"replicates": replicates, "seed": seed}
     yield Measurement(name="accuracy", split=split, **group_rates(table, "accuracy")[0].fields())
     empty = [target.classes[k] for k in np.flatnonzero(table.rows[0].sum(axis=1) == 0)]
@@ -55,7 +62,10 @@ def decision_metrics(predictions: Predictions, *, replicates: int, seed: int) ->
         table, partial(_macro, "balanced_accuracy", [0]), f"no rows with target {', '.join(empty)}", **drawing
     )
     yield Measurement(name="balanced_accuracy", split=split, **balanced.fields())
-    positives = [_favourable(predictions)] if target.kind == "binary" else list(range(len(target.classes)))
+    positives = list(range(len(target.classes)))
+    if target.kind == "binary":
+        assert target.favourable_index is not None
+        positives = [target.favourable_index]
     for name, known_as in _PER_CLASS.items():
         undefined = []
         for k in positives:

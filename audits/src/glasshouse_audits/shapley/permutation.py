@@ -31,17 +31,17 @@ def permutation_values(games: Games, pairs: Pairs, sweeps: int, generator: torch
     """
     m = pairs.size
     values, variances = [], []
-    steps = torch.arange(1, m, device=games.device).unsqueeze(1)
+    steps = torch.arange(1, m, dtype=torch.int32, device=games.device).unsqueeze(1)
     for some in pairs.split(games.draw_batch // evaluations(m, sweeps)):
         chosen = pairs[some]
         keys = torch.rand((len(chosen), sweeps, m), device=games.device, generator=generator)
-        rank = keys.argsort(dim=2)  # A random order's inverse is a random order.
+        rank = keys.argsort(dim=2).int()  # A random order's inverse is a random order.
         coalitions = (rank.unsqueeze(2) < steps).flatten(1, 2)
         inner = games.contrasts(chosen, coalitions)
         inner = inner.view(len(chosen), sweeps, m - 1, -1)
         gain = games.gain(chosen)[:, None, None].expand(-1, sweeps, -1, -1)
         by_rank = torch.cat([-gain, inner, gain], dim=2).diff(dim=2) / 2
-        index = rank.to(games.precise_device).unsqueeze(3).expand(-1, -1, -1, by_rank.shape[3])
+        index = rank.long().to(games.precise_device).unsqueeze(3).expand(-1, -1, -1, by_rank.shape[3])
         contributions = by_rank.gather(2, index)
         mean = contributions.mean(dim=1)
         values.append(mean)

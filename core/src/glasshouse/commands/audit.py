@@ -1,37 +1,80 @@
-"""`glasshouse audit RUN_DIR`: audit a finished run again; finished audits are kept."""
+"""`glasshouse audit RUN_DIR`: audit a finished run again; `glasshouse audit --predictions`: predictions from elsewhere.
+
+Finished audits of a run are kept. Predictions need no model, and auditing them never imports torch.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glasshouse.config import Choice
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry
 
+if TYPE_CHECKING:
+    from glasshouse.tables import SensitiveColumn
+
+_OF_PREDICTIONS = ("prediction", "target", "score", "weights", "sensitive", "favourable", "threshold", "out")
+
 
 def main(argv: list[str]) -> int:
-    """Audit, judge and report again.
+    """Audit, judge and report.
 
     Returns:
         The exit code: 0 done, 3 an audit ended in error.
 
     Raises:
-        UserError: if the folder is no run with a trained model, or an audit is not known.
+        UserError: if the folder is no run with a trained model, the predictions cannot be used, or an audit is not
+            known.
     """
-    parser = argparse.ArgumentParser(prog="glasshouse audit", description=__doc__)
-    parser.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="the folder of a run that trained a model")
-    parser.add_argument("--audits", metavar="A,B", help="only these; others that finished earlier stay in the record")
-    parser.add_argument("--force", action="store_true", help="measure again what has been measured before")
-    asked = parser.parse_args(argv)
+    asked = _parser().parse_args(argv)
     known = registry()
+    names = [name.strip() for name in (asked.audits or "").split(",") if name.strip()]
+    for name in names:
+        known.find("audit", name)
+    if asked.predictions:
+        return _audit_predictions(asked, names, known)
+    given = [name for name in _OF_PREDICTIONS if getattr(asked, name) not in (None, [])]
+    if given:
+        raise UserError(f"--{given[0]}", "is for predictions from elsewhere.", "Name their files with --predictions.")
+    if asked.run_dir is None:
+        raise UserError("glasshouse audit", "expected the folder of a run, or --predictions FILE.")
     folder: Path = asked.run_dir
     if not (folder / "config.yaml").is_file():
         raise UserError(str(folder), "is not the folder of a run: it has no config.yaml.", "See `glasshouse runs`.")
-    names = [name for name in (asked.audits or "").split(",") if name]
-    for name in names:
-        known.find("audit", name)
     return _audit(folder, names, force=asked.force, known=known)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="glasshouse audit", description="Audit a finished run again, or predictions from elsewhere."
+    )
+    parser.add_argument(
+        "run_dir", metavar="RUN_DIR", type=Path, nargs="?", help="the folder of a run that trained a model"
+    )
+    parser.add_argument("--audits", metavar="A,B", help="only these; others that finished earlier stay in the record")
+    parser.add_argument("--force", action="store_true", help="measure again what has been measured before")
+    of = parser.add_argument_group("predictions from elsewhere")
+    of.add_argument(
+        "--predictions", metavar="FILE", type=Path, nargs="+", help="CSV or Parquet files, or folders of them"
+    )
+    of.add_argument("--prediction", metavar="COL", help="the decision: a class, or a number")
+    of.add_argument("--target", metavar="COL", help="the truth; without it only selection rates are measured")
+    of.add_argument("--score", metavar="COL", help="probability of the favourable class, from 0 to 1")
+    of.add_argument(
+        "--sensitive",
+        metavar="COL[=EDGES]",
+        action="append",
+        default=[],
+        help="an attribute to audit by; numbers in bins: age=40,60; may be repeated",
+    )
+    of.add_argument("--favourable", metavar="VALUE", help="the class that is good for the person concerned")
+    of.add_argument("--threshold", metavar="T", type=float, help="favourable is predicted from this score on")
+    of.add_argument("--weights", metavar="COL", help="what each row counts for")
+    of.add_argument("--out", metavar="DIR", type=Path, help="where to make the folder predictions/TIME-ID (runs)")
+    return parser
 
 
 def _audit(folder: Path, names: list[str], *, force: bool, known: Registry) -> int:
@@ -47,3 +90,44 @@ def _audit(folder: Path, names: list[str], *, force: bool, known: Registry) -> i
     audit_and_report(run, force=force)
     print(folder)
     return exit_code(run, gate=False)
+
+
+def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Registry) -> int:
+    if asked.run_dir is not None:
+        raise UserError("glasshouse audit", f"expected RUN_DIR or --predictions, received both ('{asked.run_dir}').")
+    if asked.prediction is None:
+        raise UserError("--prediction", "expected the column with the decisions.", "Give --prediction COLUMN.")
+    from glasshouse.audit_predictions import audit_predictions
+    from glasshouse.frames import PredictionColumns
+
+    columns = PredictionColumns(
+        prediction=asked.prediction,
+        target=asked.target,
+        score=asked.score,
+        weights=asked.weights,
+        sensitive=tuple(_sensitive(text) for text in asked.sensitive),
+        favourable=asked.favourable,
+        threshold=asked.threshold,
+    )
+    run = audit_predictions(
+        asked.predictions,
+        columns,
+        registry=known,
+        audits=[Choice(name) for name in names] or None,
+        out=asked.out or Path("runs"),
+    )
+    print(run.folder)
+    return 3 if any(result.status == "error" for result in run.results) else 0
+
+
+def _sensitive(text: str) -> SensitiveColumn:
+    """``age=40,60`` is the column age in three bins; anything else a column as it is."""
+    from glasshouse.tables import SensitiveColumn
+
+    column, equals, edges = text.rpartition("=")
+    if not equals:
+        return SensitiveColumn(name=text, column=text)
+    try:
+        return SensitiveColumn(name=column, column=column, edges=tuple(float(edge) for edge in edges.split(",")))
+    except ValueError:
+        raise UserError("--sensitive", f"expected numbers after '=', received '{edges}'.", "E.g. age=40,60.") from None

@@ -57,14 +57,16 @@ def spanning(
     """
     known = [value for value in (*values, *include) if value is not None]
     if log:
-        known = [value for value in known if value > 0] or [0.1, 1.0]
+        known = [value for value in known if value > 1e-300] or [0.1, 1.0]
         low = 10.0 ** math.floor(math.log10(min(known)))
         high = 10.0 ** math.ceil(math.log10(max(known)))
         return Scale(low, high if high > low else low * 10, start, end, log=True)
     low, high = min(known, default=0.0), max(known, default=1.0)
     if low >= 0 and 0.5 < high <= 1 and high - low >= 0.1:
         return Scale(0.0, 1.0, start, end)
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
+    if max(abs(low), abs(high)) < 1e-300:  # no step between them has a logarithm
+        low, high = 0.0, 1.0
+    elif high - low <= 1e-12 * max(abs(low), abs(high)):
         low, high = (0.0, 2 * high) if high > 0 else (2 * low, 0.0) if low < 0 else (0.0, 1.0)
     step = nice_step((high - low) / 5)
     return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end)

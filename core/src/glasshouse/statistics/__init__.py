@@ -7,6 +7,7 @@ it. Undefined is never zero: arrays hold NaN, and `Estimate` and `Interval` hold
 from glasshouse.statistics.calibration import (
     ReliabilityCurve,
     brier_score,
+    calibration_error_interval,
     expected_calibration_error,
     log_loss,
     reliability_curve,
@@ -14,24 +15,38 @@ from glasshouse.statistics.calibration import (
 from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
 from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
+from glasshouse.statistics.histograms import ScoreBins, ScoreHistogram, score_histogram
+from glasshouse.statistics.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
 from glasshouse.statistics.intervals import clopper_pearson, newcombe, normal_interval, t_interval, wilson
 from glasshouse.statistics.means import mean
 from glasshouse.statistics.multiple import benjamini_hochberg, holm
 from glasshouse.statistics.pairwise import (
+    Pairwise,
     PairwiseDifference,
     bootstrap_pairwise_differences,
     group_pairwise_differences,
+    group_pairwise_ratios,
     pairs,
     pairwise_differences,
+    pairwise_p_values,
 )
 from glasshouse.statistics.permutation import PermutationTest, permutation_gap_test, permutation_test
-from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, group_rates, rate
+from glasshouse.statistics.power import detectable_gap, rows_needed
+from glasshouse.statistics.ranking import Exposure, exposure_at_k
+from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, effective_counts, group_rates, rate
+from glasshouse.statistics.recalibration import Recalibration, logistic_recalibration
+from glasshouse.statistics.reference import compared_with
 from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
 from glasshouse.statistics.resampling import MOST_EXCLUDED, Bootstrap, bootstrap
 from glasshouse.statistics.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
+from glasshouse.statistics.simultaneous import gap_interval, impact_ratio_intervals
+from glasshouse.statistics.sums import GroupSums, group_sums
+from glasshouse.statistics.tables import CERTIFICATE, PredictionTables, tabulate
+from glasshouse.statistics.two_proportions import katz, koopman, miettinen_nurminen, score_test
 from glasshouse.statistics.units import UnitCounts, count_units
 
 __all__ = [
+    "CERTIFICATE",
     "GAPS",
     "MISSING",
     "MOST_EXCLUDED",
@@ -39,43 +54,67 @@ __all__ = [
     "Attribute",
     "Bootstrap",
     "Confusion",
+    "Entropy",
     "Estimate",
+    "Exposure",
     "Gap",
     "GroupColumn",
     "GroupCounts",
+    "GroupSums",
     "Interval",
     "Intervals",
     "OperatingPoint",
+    "Pairwise",
     "PairwiseDifference",
     "PermutationTest",
+    "PredictionTables",
     "Rate",
+    "Recalibration",
     "ReliabilityCurve",
     "RocCurve",
+    "ScoreBins",
+    "ScoreHistogram",
     "UnitCounts",
     "benjamini_hochberg",
     "bootstrap",
     "bootstrap_pairwise_differences",
     "brier_score",
+    "calibration_error_interval",
     "clopper_pearson",
+    "compared_with",
     "confusion",
     "count",
     "count_units",
+    "detectable_gap",
     "difference",
+    "differential_fairness",
+    "effective_counts",
     "expected_calibration_error",
+    "exposure_at_k",
     "gap",
+    "gap_interval",
+    "generalized_entropy",
     "group_pairwise_differences",
+    "group_pairwise_ratios",
     "group_rates",
+    "group_sums",
     "holm",
+    "impact_ratio_intervals",
     "impact_ratios",
+    "katz",
+    "koopman",
     "log_loss",
+    "logistic_recalibration",
     "mean",
     "mean_absolute_error",
     "mean_error",
+    "miettinen_nurminen",
     "newcombe",
     "normal_interval",
     "operating_point",
     "pairs",
     "pairwise_differences",
+    "pairwise_p_values",
     "permutation_gap_test",
     "permutation_test",
     "r2_score",
@@ -85,7 +124,12 @@ __all__ = [
     "roc_auc",
     "roc_curve",
     "root_mean_squared_error",
+    "rows_needed",
+    "score_histogram",
+    "score_test",
     "t_interval",
+    "tabulate",
+    "theil_index",
     "tpr_at_fpr",
     "wilson",
 ]

@@ -107,10 +107,7 @@ class GroupCounts:
     @property
     def groups(self) -> tuple[dict[str, str], ...]:
         """Each group as attribute -> level, in the order of the cells."""
-        return tuple(
-            {attribute.name: attribute.level(int(code)) for attribute, code in zip(self.attributes, codes, strict=True)}
-            for codes in self.codes
-        )
+        return group_names(self.attributes, self.codes)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -274,6 +271,24 @@ def _gathered(
     attributes: tuple[Attribute, ...], classes: tuple[str, ...], codes: NDArray[Any], parts: tuple[Cells, ...]
 ) -> GroupCounts:
     """A table from groups in any order, equal ones added up: merging and taking margins alike."""
+    ordered, slot = listed_groups(attributes, codes)
+    summed = []
+    for part in parts:
+        total = np.zeros((len(ordered), *part.shape[1:]), dtype=part.dtype)
+        np.add.at(total, slot, part)
+        summed.append(total)
+    return GroupCounts(
+        attributes=attributes, classes=classes, codes=ordered, cells=summed[0], rows=summed[1], squares=summed[2]
+    )
+
+
+def listed_groups(
+    attributes: tuple[Attribute, ...], codes: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The groups that a table lists, (G, a) in order, and where each of the given (m, a) groups stands among them.
+
+    All combinations of levels, and a missing value only where one is given; beyond `LISTED_GROUPS` only those given.
+    """
     missing = [bool(np.any(codes[:, k] == len(attribute.levels))) for k, attribute in enumerate(attributes)]
     sizes = tuple(len(attribute.levels) + gap for attribute, gap in zip(attributes, missing, strict=True))
     combined = np.zeros(len(codes), dtype=np.int64)
@@ -283,12 +298,51 @@ def _gathered(
         listed, slot = np.arange(math.prod(sizes)), combined
     else:
         listed, slot = np.unique(combined, return_inverse=True)
-    summed = []
-    for part in parts:
-        total = np.zeros((len(listed), *part.shape[1:]), dtype=part.dtype)
-        np.add.at(total, slot, part)
-        summed.append(total)
     ordered = np.stack(np.unravel_index(listed, sizes), axis=1) if sizes else np.zeros((len(listed), 0), np.int64)
-    return GroupCounts(
-        attributes=attributes, classes=classes, codes=ordered, cells=summed[0], rows=summed[1], squares=summed[2]
+    return ordered, slot
+
+
+def grouped_rows(
+    columns: tuple[GroupColumn, ...], length: int
+) -> tuple[tuple[Attribute, ...], NDArray[np.int64], NDArray[np.int64]]:
+    """The attributes of rows, their groups as a table lists them (G, a), and (n,) the group of each row."""
+    attributes = tuple(Attribute(column.name, tuple(column.levels)) for column in columns)
+    sizes = tuple(len(attribute.levels) + 1 for attribute in attributes)
+    group = _group_of_each_row(columns, slice(None), length)
+    if _product(sizes) <= LISTED_GROUPS:
+        seen = np.flatnonzero(np.bincount(group, minlength=math.prod(sizes)))
+    else:
+        seen, group = np.unique(group, return_inverse=True)
+    codes = np.stack(np.unravel_index(seen, sizes), axis=1) if sizes else np.zeros((len(seen), 0), np.int64)
+    listed, slot = listed_groups(attributes, codes)
+    if _product(sizes) <= LISTED_GROUPS:
+        slot_of = np.zeros(math.prod(sizes), dtype=np.int64)
+        slot_of[seen] = slot
+        return attributes, listed, slot_of[group]
+    return attributes, listed, slot[group]
+
+
+def marginal_groups(
+    attributes: tuple[Attribute, ...], codes: NDArray[Any], names: Sequence[str]
+) -> tuple[tuple[Attribute, ...], NDArray[np.int64], NDArray[np.int64]]:
+    """Some of the attributes, the groups that a table over them lists, and (G,) where each group goes.
+
+    Raises:
+        ValueError: if a name is not an attribute of the table.
+    """
+    known = [attribute.name for attribute in attributes]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"the table has no attribute '{name}'; it has {', '.join(known) or 'none'}")
+    kept = [known.index(name) for name in names]
+    chosen = tuple(attributes[k] for k in kept)
+    listed, slot = listed_groups(chosen, codes[:, kept])
+    return chosen, listed, slot
+
+
+def group_names(attributes: tuple[Attribute, ...], codes: NDArray[Any]) -> tuple[dict[str, str], ...]:
+    """Each group as attribute -> level."""
+    return tuple(
+        {attribute.name: attribute.level(int(code)) for attribute, code in zip(attributes, group, strict=True)}
+        for group in codes
     )

@@ -21,6 +21,10 @@ GAPS: dict[str, tuple[tuple[str, ...], Kind]] = {
     "equal_opportunity_ratio": (("true_positive_rate",), "ratio"),
     "equalized_odds_difference": (("true_positive_rate", "false_positive_rate"), "difference"),
     "equalized_odds_ratio": (("true_positive_rate", "false_positive_rate"), "ratio"),
+    "predictive_parity_difference": (("precision",), "difference"),
+    "predictive_parity_ratio": (("precision",), "ratio"),
+    "treatment_equality_difference": (("treatment_equality",), "difference"),
+    "treatment_equality_ratio": (("treatment_equality",), "ratio"),
 }
 """Named gaps: the rates they look at, of which the worst counts. ``<rate>_difference`` and ``<rate>_ratio`` of any of
 `RATES` are gaps as well."""

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse.statistics.counts import Cells, GroupCounts
-from glasshouse.statistics.estimates import Estimate, Floats, Interval
+from glasshouse.statistics.estimates import Estimate, Floats, Interval, Intervals
 from glasshouse.statistics.intervals import newcombe
 from glasshouse.statistics.rates import effective_counts, group_rates, rate
 from glasshouse.statistics.resampling import bootstrap
+from glasshouse.statistics.two_proportions import katz, koopman, miettinen_nurminen, score_test
 from glasshouse.statistics.units import UnitCounts
+
+DifferenceInterval = Literal["newcombe", "miettinen_nurminen"]
+RatioInterval = Literal["koopman", "katz"]
+_INTERVALS: Mapping[str, Callable[..., Intervals]] = {
+    "newcombe": newcombe,
+    "miettinen_nurminen": miettinen_nurminen,
+    "koopman": koopman,
+    "katz": katz,
+}
 
 
 @dataclass(frozen=True)
-class PairwiseDifference:
-    """A rate in the first group minus that in the second; the groups as attribute -> level.
+class Pairwise:
+    """A rate in the first group compared with that in the second; the groups as attribute -> level.
 
     The estimate's `n` is the rows of both groups together that the rate is over.
     """
@@ -25,6 +37,10 @@ class PairwiseDifference:
     first: dict[str, str]
     second: dict[str, str]
     estimate: Estimate
+
+
+PairwiseDifference = Pairwise
+"""A rate in the first group minus that in the second."""
 
 
 def pairs(groups: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -43,23 +59,51 @@ def pairwise_differences(values: Floats) -> Floats:
 
 
 def group_pairwise_differences(
-    table: GroupCounts, name: str, *, positive: int = 1, level: float = 0.95
+    table: GroupCounts,
+    name: str,
+    *,
+    positive: int = 1,
+    level: float = 0.95,
+    method: DifferenceInterval = "newcombe",
 ) -> tuple[PairwiseDifference, ...]:
-    """A proportion's difference in every pair of groups, in the order of `pairs`, with Newcombe's interval.
+    """A proportion's difference in every pair of groups, in the order of `pairs`, with an interval in closed form.
 
     Weighted tables take effective counts (see `group_rates`): method ``newcombe_effective``.
 
     Raises:
         ValueError: as `rate`, and for f1, balanced accuracy and count, which are no proportions.
     """
-    if not rate(table.cells, name, positive=positive).proportion:
-        raise ValueError(f"{name} is no proportion and has no Newcombe interval; use bootstrap_pairwise_differences")
+    intervals = _in_pairs(table, name, positive, _INTERVALS[method], level)
+    return _described(table, name, positive, [intervals.item(k) for k in range(len(intervals.low))])
+
+
+def group_pairwise_ratios(
+    table: GroupCounts, name: str, *, positive: int = 1, level: float = 0.95, method: RatioInterval = "koopman"
+) -> tuple[Pairwise, ...]:
+    """A proportion's ratio in every pair of groups, first over second, in the order of `pairs`.
+
+    Undefined where a rate is, and where the second is 0. Weighted tables take effective counts.
+
+    Raises:
+        ValueError: as `group_pairwise_differences`.
+    """
+    intervals = _in_pairs(table, name, positive, _INTERVALS[method], level)
+    return _described(table, name, positive, [intervals.item(k) for k in range(len(intervals.low))], kind="ratio")
+
+
+def pairwise_p_values(table: GroupCounts, name: str, *, positive: int = 1) -> Floats:
+    """Two-sided p-values that a proportion is equal in both groups of a pair (`score_test`), in the order of `pairs`.
+
+    Not adjusted for their number; see `holm` and `benjamini_hochberg`. NaN where a rate is undefined. Weighted tables
+    take effective counts.
+
+    Raises:
+        ValueError: as `group_pairwise_differences`.
+    """
+    _refuse_other_than_proportions(table, name, positive)
     hits, total = effective_counts(table, name, positive=positive)
     first, second = pairs(len(table))
-    intervals = newcombe(hits[first], total[first], hits[second], total[second], level=level)
-    if table.weighted:
-        intervals = intervals.from_effective_counts()
-    return _described(table, name, positive, [intervals.item(k) for k in range(len(first))])
+    return score_test(hits[first], total[first], hits[second], total[second])
 
 
 def bootstrap_pairwise_differences(
@@ -85,9 +129,30 @@ def bootstrap_pairwise_differences(
     return _described(table, name, positive, [intervals.item(k) for k in range(len(intervals.low))])
 
 
+def _in_pairs(
+    table: GroupCounts, name: str, positive: int, method: Callable[..., Intervals], level: float
+) -> Intervals:
+    _refuse_other_than_proportions(table, name, positive)
+    hits, total = effective_counts(table, name, positive=positive)
+    first, second = pairs(len(table))
+    intervals = method(hits[first], total[first], hits[second], total[second], level=level)
+    return intervals.from_effective_counts() if table.weighted else intervals
+
+
+def _refuse_other_than_proportions(table: GroupCounts, name: str, positive: int) -> None:
+    if not rate(table.cells, name, positive=positive).proportion:
+        raise ValueError(
+            f"{name} is no proportion and has no interval in closed form; use bootstrap_pairwise_differences"
+        )
+
+
 def _described(
-    table: GroupCounts, name: str, positive: int, intervals: list[Interval]
-) -> tuple[PairwiseDifference, ...]:
+    table: GroupCounts,
+    name: str,
+    positive: int,
+    intervals: list[Interval],
+    kind: Literal["difference", "ratio"] = "difference",
+) -> tuple[Pairwise, ...]:
     rates, groups = group_rates(table, name, positive=positive), table.groups
     described = []
     for a, b, interval in zip(*pairs(len(table)), intervals, strict=True):
@@ -95,7 +160,11 @@ def _described(
         n = (one.n or 0) + (other.n or 0)
         if one.value is None or other.value is None:
             estimate = Estimate(None, n, undefined=one.undefined or other.undefined)
-        else:
+        elif kind == "difference":
             estimate = Estimate(one.value - other.value, n, interval)
-        described.append(PairwiseDifference(groups[a], groups[b], estimate))
+        elif other.value == 0:
+            estimate = Estimate(None, n, undefined=f"{name} of the second group is 0")
+        else:
+            estimate = Estimate(one.value / other.value, n, interval)
+        described.append(Pairwise(groups[a], groups[b], estimate))
     return tuple(described)

@@ -19,6 +19,12 @@ Alternative = Literal["greater", "less", "two-sided"]
 _BLOCK = 2**21
 """Labels permuted at a time."""
 
+MOST_GROUPS_IN_PAIRS = 64
+"""Of more groups than these, pairs are too many to look at in every permutation, or at all."""
+
+_EXACT_ROWS = 10**9
+"""NumPy's multivariate hypergeometric distribution takes fewer rows than this."""
+
 
 @dataclass(frozen=True, eq=False)
 class PermutationTest:
@@ -62,14 +68,25 @@ def permutation_test(
 
 
 def permutation_gap_test(
-    table: GroupCounts, name: str, *, rng: np.random.Generator, positive: int = 1, permutations: int = 999
+    table: GroupCounts,
+    name: str,
+    *,
+    rng: np.random.Generator,
+    positive: int = 1,
+    permutations: int = 999,
+    statistic: Literal["gap", "studentized"] = "gap",
 ) -> PermutationTest:
     """Is a gap (see `gap`) larger than if the group made no difference to the rate?
 
     Group labels are permuted among the rows that the rate is over: for true positive rates those with the positive
     target, so that base rates may differ between groups. On the table this is a draw of each group's hits from the
-    multivariate hypergeometric distribution: exact, at a cost that does not depend on the number of rows. The two
-    rates of equalized odds are over disjoint rows and drawn independently. Undefined where the gap is.
+    multivariate hypergeometric distribution: exact, at a cost that does not depend on the number of rows (from a
+    billion rows on, its normal limit). The two rates of equalized odds are over disjoint rows and drawn independently.
+    Undefined where the gap is.
+
+    Among many rates the gap itself is that of the smallest groups, whose rates scatter most, and hides what large
+    groups show. The ``studentized`` statistic of a difference is the largest difference in units of its standard error
+    if groups make none: over all pairs of up to `MOST_GROUPS_IN_PAIRS` groups, of more from each group to everyone.
 
     Raises:
         ValueError: if the table is weighted, the name is not a gap, or its rate is not a proportion, and for a
@@ -78,21 +95,61 @@ def permutation_gap_test(
     if table.weighted:
         raise ValueError("rows of different weight are not exchangeable; test an unweighted table")
     rates, kind = gap_rates(name)
+    if statistic == "studentized" and kind != "difference":
+        raise ValueError(f"{name} is a ratio; the studentized statistic is one of differences")
     compared, worst = (difference, np.maximum) if kind == "difference" else (ratio, np.minimum)
-    observed, null = [], []
+    observed: list[float] = []
+    null: list[Floats] = []
     for each in rates:
         found = rate(table.cells, each, positive=positive)
         if not found.proportion:
             raise ValueError(f"{each} is no proportion; a permutation of its table is not defined")
-        hits = rng.multivariate_hypergeometric(found.denominator, int(found.numerator.sum()), size=permutations)
+        hits = _regrouped(found.denominator, int(found.numerator.sum()), rng, permutations)
         values = np.divide(hits, found.denominator, out=np.full(hits.shape, np.nan), where=found.denominator > 0)
-        observed.append(compared(found.values))
-        null.append(compared(values))
+        if np.isnan(compared(found.values)):
+            observed, null = [np.nan], [np.full(permutations, np.nan)]
+            break
+        if statistic == "studentized":
+            hits_of_all = int(found.numerator.sum())
+            observed.append(float(_largest_in_errors(found.values, found.denominator, hits_of_all)))
+            null.append(_largest_in_errors(values, found.denominator, hits_of_all))
+        else:
+            observed.append(float(compared(found.values)))
+            null.append(compared(values))
     value = float(worst.reduce(observed))
     if np.isnan(value):
         reason = "fewer than two groups with a defined rate, or rates that are all 0"
         return PermutationTest(None, None, permutations, np.empty(0), reason)
     return _test(value, worst.reduce(null), "greater" if kind == "difference" else "less")
+
+
+def _largest_in_errors(values: Floats, sizes: NDArray[np.int64], hits: int) -> Floats:
+    """The largest difference of rates (..., G) in standard errors; these are the same for every permutation."""
+    kept = sizes > 0
+    rates, n = values[..., kept], sizes[kept].astype(np.float64)
+    pooled = hits / n.sum()
+    if pooled in (0.0, 1.0):
+        return np.zeros(values.shape[:-1])
+    if len(n) <= MOST_GROUPS_IN_PAIRS:
+        first, second = np.triu_indices(len(n), k=1)
+        distance, spread = rates[..., first] - rates[..., second], 1 / n[first] + 1 / n[second]
+    else:
+        distance, spread = rates - pooled, 1 / n - 1 / n.sum()
+    return np.asarray((np.abs(distance) / np.sqrt(pooled * (1 - pooled) * spread)).max(axis=-1))
+
+
+def _regrouped(sizes: NDArray[np.int64], hits: int, rng: np.random.Generator, draws: int) -> NDArray[Any]:
+    """(draws, G) hits of each group if they fell on rows at random: the multivariate hypergeometric distribution.
+
+    Beyond `_EXACT_ROWS`, where NumPy does not draw from it, its normal limit of equal mean and covariance.
+    """
+    total = int(sizes.sum())
+    if total < _EXACT_ROWS:
+        return rng.multivariate_hypergeometric(sizes, hits, size=draws)
+    share = sizes / total
+    noise = rng.normal(size=(draws, len(sizes))) * np.sqrt(share)
+    noise -= share * noise.sum(axis=1, keepdims=True)
+    return np.asarray(hits * share + noise * np.sqrt(hits / (total - 1) * (total - hits)))
 
 
 def _test(observed: float, null: Floats, alternative: Alternative) -> PermutationTest:

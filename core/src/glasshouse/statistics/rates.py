@@ -71,6 +71,19 @@ def _correct(cells: Cells) -> tuple[Cells, Cells]:
     return hits, hits + misses  # not the sum of all, which rounding could make less than the hits
 
 
+def _mean_f1(cells: Cells) -> tuple[Cells, Cells]:
+    hits = np.einsum("...kk->...k", cells)
+    either = cells.sum(axis=-1) + cells.sum(axis=-2)
+    scores = 2 * hits / np.where(either > 0, either, 1)
+    return scores.mean(axis=-1), np.all(either > 0, axis=-1).astype(np.int64)
+
+
+def _mean_precision(cells: Cells) -> tuple[Cells, Cells]:
+    selected = cells.sum(axis=-2)
+    precisions = np.einsum("...kk->...k", cells) / np.where(selected > 0, selected, 1)
+    return precisions.mean(axis=-1), np.all(selected > 0, axis=-1).astype(np.int64)
+
+
 def _mean_recall(cells: Cells) -> tuple[Cells, Cells]:
     actual = cells.sum(axis=-1)
     recalls = np.einsum("...kk->...k", cells) / np.where(actual > 0, actual, 1)
@@ -95,6 +108,11 @@ _RATES: dict[str, _OneClass | _AllClasses] = {
     "false_omission_rate": _OneClass(lambda c: (c.fn, c.fn + c.tn), _NO_REJECTED),
     "f1": _OneClass(
         lambda c: (2 * c.tp, 2 * c.tp + c.fp + c.fn), "no rows with target or prediction {label}", proportion=False
+    ),
+    "macro_precision": _AllClasses(_mean_precision, "a class that is never predicted", proportion=False),
+    "macro_f1": _AllClasses(_mean_f1, "a class without rows and predictions", proportion=False),
+    "treatment_equality": _OneClass(
+        lambda c: (c.fn, c.fp), "no rows with another target predicted {label}", proportion=False
     ),
 }
 
@@ -133,8 +151,10 @@ def rate(cells: Cells, name: str, *, positive: int = 1, label: str | None = None
         positive: code of the class that counts as positive; the others are the rest.
         label: that class's name in reasons; its code if left out.
 
-    `accuracy` and `balanced_accuracy` (the mean recall of the classes, undefined where one has no rows) are over all
-    classes, whichever is positive. All but `count` lie in [0, 1].
+    `accuracy`, `balanced_accuracy` (the mean recall of the classes, undefined where one has no rows), `macro_precision`
+    and `macro_f1` (the classes' unweighted means, undefined where one class has none) are over all classes, whichever
+    is positive. `treatment_equality` is false negatives over false positives (Berk et al. 2021, Sociological Methods &
+    Research 50:3), from 0 upward. All others but `count` lie in [0, 1].
 
     Raises:
         ValueError: if the name or the class is not known, or the rate needs targets that the cells lack.

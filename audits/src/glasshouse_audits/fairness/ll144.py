@@ -1,0 +1,207 @@
+"""The bias audit tables of New York City's Local Law 144, and the four-fifths rule.
+
+Source: 6 RCNY 5-300 (definitions) and 5-301 (bias audit). Selection rate: the share of a category that is selected;
+scoring rate: the share with a score above the median of the full sample; impact ratio: a category's rate over the
+highest one, separately for sex, for race/ethnicity and for their intersection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from glasshouse import Column, Measurement, Table
+from glasshouse.statistics import MISSING, Estimate, GroupCounts, group_rates, impact_ratio_intervals
+
+from glasshouse_audits.fairness.study import Measured, Study
+from glasshouse_audits.fairness.tables import described
+
+SEX_NAMES = ("sex", "gender")
+RACE_NAMES = ("race", "ethnicity", "race_ethnicity", "race/ethnicity", "ethnic_group", "ethnic_origin")
+UNKNOWN = (MISSING, "unknown", "not specified", "prefer not to say", "decline to answer", "?", "")
+SMALL_SHARE = 0.02
+"""A category below this share of the data may be left out of the impact ratios (6 RCNY 5-301(d))."""
+
+Rate = Literal["selection_rate", "scoring_rate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category:
+    """One category: how many people, what became of them, and what share of the most favoured category's rate."""
+
+    group: Mapping[str, str]
+    rate: Estimate
+    impact_ratio: Estimate
+    rows: int
+
+
+def measure(study: Study) -> Measured:
+    """The tables, where the data declare sex and race/ethnicity and there is a favourable decision or a score."""
+    found = Measured()
+    attributes = find_attributes(study)
+    if attributes is None:
+        return found
+    counts, rate = decisions(study, attributes)
+    if counts is None:
+        return found
+    known = known_categories(counts)
+    unknown = int(counts.sizes.sum() - known.sizes.sum())
+    justification = study.options.exclude_under_2_percent
+    for over in ((attributes[0],), (attributes[1],), attributes):
+        listed = categories(known.marginal(over), exclude_small=justification is not None)
+        found.tables.append(_table(listed, over, rate))
+        for category in listed:
+            common = {"group": category.group, "split": study.split}
+            found.measurements += [
+                Measurement(name=f"ll144_{rate}", **common, **category.rate.fields()),  # type: ignore[arg-type]
+                Measurement(name="ll144_impact_ratio", **common, **category.impact_ratio.fields()),  # type: ignore[arg-type]
+            ]
+    found.measurements.append(
+        Measurement(
+            name="ll144_unknown_category_count",
+            value=float(unknown),
+            n=int(counts.sizes.sum()),
+            over=attributes,
+            split=study.split,
+        )
+    )
+    found.notes.append(
+        f"Local Law 144: {unknown:,} people of an unknown {attributes[0]} or {attributes[1]} are not in its tables. "
+        "The numbers are those of a bias audit under 6 RCNY 5-301; whether the tool falls under the law, and whether "
+        "the auditor is independent, they do not say."
+    )
+    if justification is not None:
+        found.notes.append(
+            "Local Law 144: categories of less than 2 % of the data are left out of the impact ratios, and their "
+            f"counts and rates are given (6 RCNY 5-301(d)). Justification: {justification}"
+        )
+    return found
+
+
+def four_fifths(study: Study) -> Measured:
+    """The table of the four-fifths rule: every group's selection rate over the highest one, by single attribute."""
+    found = Measured()
+    if study.tables.kind != "binary":
+        return found
+    question = study.questions[0]
+    rows = []
+    for name in study.attributes:
+        for category in categories(study.over[(name,)].counts, positive=question.positive):  # type: ignore[arg-type]
+            ratio = category.impact_ratio
+            low, high = (None, None) if ratio.interval is None else (ratio.interval.low, ratio.interval.high)
+            rows.append((name, described(category.group), category.rows, category.rate.value, ratio.value, low, high))
+    if rows:
+        found.tables.append(
+            Table(
+                title="Four-fifths rule",
+                columns=(
+                    Column(name="attribute"),
+                    Column(name="group"),
+                    Column(name="rows", format="d"),
+                    Column(name="selection rate", format=".3f"),
+                    *(Column(name=name, format=".3f") for name in ("impact ratio", "low", "high")),
+                ),
+                rows=tuple(rows),
+                description="The impact ratio is a group's selection rate over the highest one; the rule (29 CFR "
+                "1607.4(D)) looks for ratios below 0.8. The intervals hold for all groups of an attribute at once.",
+                count_column="rows",
+            )
+        )
+    return found
+
+
+def find_attributes(study: Study) -> tuple[str, str] | None:
+    """The attributes of sex and of race/ethnicity: those named in the options, or known by their names."""
+
+    def named(asked: str | None, usual: tuple[str, ...]) -> str | None:
+        if asked is not None:
+            return asked
+        return next((name for name in study.attributes if name.lower() in usual), None)
+
+    sex, race = named(study.options.sex, SEX_NAMES), named(study.options.race, RACE_NAMES)
+    return None if sex is None or race is None else (sex, race)
+
+
+def decisions(study: Study, attributes: tuple[str, str]) -> tuple[GroupCounts | None, Rate]:
+    """Who was selected, or scored above the median of the full sample, as a count table over both attributes."""
+    tables = study.tables
+    if tables.kind == "binary" and tables.counts is not None and tables.positive is not None:
+        return _two_classes(tables.counts.marginal(attributes), tables.positive), "selection_rate"
+    if study.above_median is not None:
+        return study.above_median.marginal(attributes), "scoring_rate"
+    return None, "selection_rate"
+
+
+def known_categories(counts: GroupCounts) -> GroupCounts:
+    """The table without those of an unknown category."""
+    kept = np.array([not any(level.lower() in UNKNOWN for level in group.values()) for group in counts.groups], bool)
+    return replace(
+        counts, codes=counts.codes[kept], cells=counts.cells[kept], rows=counts.rows[kept], squares=counts.squares[kept]
+    )
+
+
+def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = False) -> list[Category]:
+    """Every category that has people, with its rate and impact ratio; small ones have none where they are excluded."""
+    rates = group_rates(counts, "selection_rate", positive=positive)
+    total = int(counts.sizes.sum())
+    small = counts.sizes < SMALL_SHARE * total if exclude_small else np.zeros(len(counts), dtype=bool)
+    kept = replace(
+        counts,
+        codes=counts.codes[~small],
+        cells=counts.cells[~small],
+        rows=counts.rows[~small],
+        squares=counts.squares[~small],
+    )
+    intervals = impact_ratio_intervals(kept, positive=positive)
+    highest = max((r.value for r, out in zip(rates, small, strict=True) if r.value is not None and not out), default=0)
+    place = np.cumsum(~small) - 1
+    listed = []
+    for k, (group, found) in enumerate(zip(counts.groups, rates, strict=True)):
+        rows = int(counts.sizes[k])
+        if small[k]:
+            ratio = Estimate(None, rows, undefined="excluded: less than 2 % of the data")
+        elif found.value is None:
+            ratio = Estimate(None, rows, undefined=found.undefined)
+        elif not highest:
+            ratio = Estimate(None, rows, undefined="no category has anyone selected")
+        else:
+            ratio = Estimate(found.value / highest, rows, intervals.item(int(place[k])))
+        listed.append(Category(group=group, rate=found, impact_ratio=ratio, rows=rows))
+    return listed
+
+
+def _two_classes(counts: GroupCounts, positive: int) -> GroupCounts:
+    """Decisions alone, the favourable one second."""
+
+    def decided(cells: np.ndarray) -> np.ndarray:
+        by_decision = cells.sum(axis=1, keepdims=True)
+        return np.asarray(by_decision[..., [1 - positive, positive]])
+
+    return replace(
+        counts,
+        classes=("not selected", "selected"),
+        cells=decided(counts.cells),
+        rows=decided(counts.rows),
+        squares=decided(counts.squares),
+    )
+
+
+def _table(listed: list[Category], over: tuple[str, ...], rate: Rate) -> Table:
+    spoken = rate.replace("_", " ")
+    return Table(
+        title=f"Local Law 144: {spoken} by {' and '.join(over)}",
+        columns=(
+            *(Column(name=name) for name in over),
+            Column(name="number of people", format="d"),
+            Column(name=spoken, format=".1%"),
+            Column(name="impact ratio", format=".3f"),
+        ),
+        rows=tuple(
+            (*category.group.values(), category.rows, category.rate.value, category.impact_ratio.value)
+            for category in listed
+        ),
+        description="Of known categories alone. Impact ratio: the category's rate over the highest one.",
+        count_column="number of people",
+    )

@@ -1,0 +1,253 @@
+"""The `subgroups` audit: where the model is worst, found on some rows and confirmed on others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from glasshouse import AuditResult, Column, Evidence, Figure, Measurement, Predictions, Table
+from numpy.typing import NDArray
+
+from glasshouse_audits.fairness import coding
+from glasshouse_audits.fairness.apart import Part, apart
+from glasshouse_audits.fairness.coding import Coding
+from glasshouse_audits.fairness.subgroups import Confirmation, Subgroup, conditions, confirm, distinct, search
+from glasshouse_audits.options import whole_number
+
+SIGNIFICANCE = 0.05
+"""The level of the statement "confirmed": the chance that any subgroup is confirmed where none is worse."""
+
+_MOST_TESTED = 10
+# A validation split of at least this share of the judged one is worth more for the search than half of the latter,
+# which then is whole for the test.
+_ENOUGH_TO_SEARCH = 0.5
+
+
+class SubgroupsAudit:
+    """In which subgroups of people does the model fail most? Over features and sensitive attributes together.
+
+    Args:
+        depth: most conditions that describe a subgroup.
+        width: subgroups of one length that the beam search goes on with.
+        minimum_rows: fewest rows of a subgroup in the search.
+        bins: bins of each numeric feature.
+    """
+
+    def __init__(self, *, depth: int = 3, width: int = 40, minimum_rows: int = 30, bins: int = 5) -> None:
+        self.depth = whole_number("subgroups", "depth", depth, least=1)
+        self.width = whole_number("subgroups", "width", width, least=1)
+        self.minimum_rows = whole_number("subgroups", "minimum_rows", minimum_rows, least=2)
+        self.bins = whole_number("subgroups", "bins", bins, least=2)
+
+    def measure(self, evidence: Evidence) -> AuditResult:
+        """Search on the validation split (or half of the judged one), test on the rest."""
+        parameters = {name: getattr(self, name) for name in ("depth", "width", "minimum_rows", "bins")}
+        result: dict[str, Any] = {"name": "subgroups", "family": "fairness", "parameters": parameters}
+        searched, judged = apart(evidence, share=_ENOUGH_TO_SEARCH)
+        columns = _columns(evidence, searched, judged, self.bins)
+        if not columns.codings:
+            reason = "needs sensitive attributes, or the encoded inputs and which columns encode each feature"
+            return AuditResult(**result, status="skipped", reason=reason)
+        known = conditions([(len(one), one.ordered) for one in columns.codings])
+        found = search(
+            columns.searched,
+            losses(searched.predictions),
+            known,
+            depth=self.depth,
+            width=self.width,
+            minimum=self.minimum_rows,
+            origins=columns.origins,
+        )
+        candidates = distinct(found, columns.searched, most=_MOST_TESTED)
+        confirmed = confirm(candidates, columns.judged, losses(judged.predictions))
+        described = [columns.described(one) for one in candidates]
+        metric = metric_of(judged.predictions)
+        measurements = list(_measured(candidates, confirmed, described, metric, judged.split))
+        shown = bool(candidates)
+        return AuditResult(
+            **result,
+            measurements=measurements,
+            tables=[_table(described, confirmed, metric)] if shown else [],
+            figures=[_figure(described, confirmed, metric)] if shown else [],
+            notes=list(_notes(searched, judged, columns, len(known), metric)),
+        )
+
+
+# ---------------------------------------------------------------- columns and losses
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What subgroups are made of: attributes and features, coded alike on both parts."""
+
+    codings: list[Coding]
+    origins: list[int]
+    searched: NDArray[np.int16]
+    judged: NDArray[np.int16]
+    attributes: int
+    """How many of the columns, the first, are sensitive attributes."""
+
+    def described(self, one: Subgroup) -> dict[str, str]:
+        """A subgroup in words, column -> what its value is."""
+        return {
+            self.codings[each.column].name: self.codings[each.column].described(each.low, each.high)
+            for each in one.conditions
+        }
+
+
+def _columns(evidence: Evidence, searched: Part, judged: Part, bins: int) -> Columns:
+    """Attributes first; then features, without those that are an attribute themselves."""
+    groups = list(judged.predictions.groups.values())
+    codings, left, right = [], [], []
+    for attribute in groups:
+        named, codes = coding.of_groups(attribute)
+        codings.append(named)
+        left.append(coding.of_groups(searched.predictions.groups[attribute.name])[1])
+        right.append(codes)
+    origins = list(range(len(groups)))
+    features = evidence.info.features if evidence.info.modality == "tabular" else ()
+    if features and evidence.inputs is not None:
+        x, z = (_inputs(evidence, part) for part in (searched, judged))
+        made_from: dict[str, int] = {}
+        for position, attribute in enumerate(searched.predictions.groups.values()):
+            own = coding.own_feature(attribute, features, x)
+            if own is not None:
+                made_from[own.name] = position
+        for feature in features:
+            position = made_from.get(feature.name, len(codings))
+            if position < len(groups) and (feature.kind == "categorical" or feature.name == groups[position].name):
+                continue
+            fitted = coding.fit(feature, x, bins=bins)
+            codings.append(fitted)
+            origins.append(position)
+            left.append(coding.encode(fitted, feature, x))
+            right.append(coding.encode(fitted, feature, z))
+    return Columns(codings, origins, _stacked(left, len(searched)), _stacked(right, len(judged)), len(groups))
+
+
+def _inputs(evidence: Evidence, part: Part) -> NDArray[np.float32]:
+    assert evidence.inputs is not None
+    encoded = np.asarray(evidence.inputs(part.split), dtype=np.float32)
+    return encoded[part.rows]
+
+
+def _stacked(columns: Sequence[NDArray[np.int16]], rows: int) -> NDArray[np.int16]:
+    return np.stack(columns) if columns else np.empty((0, rows), np.int16)
+
+
+def losses(predictions: Predictions) -> NDArray[np.float64]:
+    """(n,) 1 where the decision is wrong, or the absolute error of a regression."""
+    assert predictions.targets is not None
+    if predictions.target.kind == "regression":
+        return np.asarray(np.abs(predictions.predicted - predictions.targets), dtype=np.float64)
+    return np.asarray(predictions.predicted != predictions.targets, dtype=np.float64)
+
+
+def metric_of(predictions: Predictions) -> str:
+    """What the mean of `losses` is called."""
+    return "mean_absolute_error" if predictions.target.kind == "regression" else "error_rate"
+
+
+# ---------------------------------------------------------------- showing
+
+
+def _measured(
+    found: Sequence[Subgroup],
+    confirmed: Sequence[Confirmation],
+    described: Sequence[dict[str, str]],
+    metric: str,
+    split: str,
+) -> Iterator[Measurement]:
+    yield Measurement(
+        name="confirmed_subgroups",
+        value=float(sum(_is_confirmed(one) for one in confirmed)) if found else None,
+        undefined=None if found else "no subgroup that is large enough does worse than the rest in the search",
+        n=len(found),
+        split=split,
+        parameters={"significance": SIGNIFICANCE},
+    )
+    for group, one in zip(described, confirmed, strict=True):
+        about: dict[str, Any] = {"group": group, "split": split}
+        yield Measurement(name=metric, **about, **one.loss.fields())
+        yield Measurement(name=f"{metric}_difference_to_rest", **about, **one.difference.fields())
+        yield Measurement(
+            name="holm_adjusted_p_value",
+            value=one.p_value,
+            undefined=None if one.p_value is not None else "too few rows, or losses without any spread",
+            n=one.loss.n,
+            **about,
+        )
+
+
+def _is_confirmed(one: Confirmation) -> bool:
+    return one.p_value is not None and one.p_value <= SIGNIFICANCE
+
+
+def _table(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation], metric: str) -> Table:
+    return Table(
+        title="Subgroups where the model does worst",
+        columns=(
+            Column(name="subgroup"),
+            Column(name="rows", format="d"),
+            *(Column(name=name, format=".3f") for name in (metric, "rest", "difference", "low", "high", "p-value")),
+            Column(name="confirmed"),
+        ),
+        rows=tuple(
+            (
+                in_words(group),
+                one.loss.n,
+                one.loss.value,
+                one.rest.value,
+                one.difference.value,
+                one.difference.interval.low if one.difference.interval else None,
+                one.difference.interval.high if one.difference.interval else None,
+                one.p_value,
+                _is_confirmed(one),
+            )
+            for group, one in zip(described, confirmed, strict=True)
+        ),
+        description="Found on other rows than these numbers are from, the worst there first. The p-value is adjusted "
+        f"for the number of subgroups (Holm); confirmed: at most {SIGNIFICANCE}. A subgroup that is not confirmed may "
+        "have looked bad by chance.",
+        count_column="rows",
+    )
+
+
+def _figure(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation], metric: str) -> Figure:
+    ends = [one.difference.interval for one in confirmed]
+    return Figure(
+        kind="dot_interval",
+        title="How much worse the model does in the subgroups found",
+        description=f"The {metric.replace('_', ' ')} of each subgroup less that of everyone else, on rows that the "
+        "search did not see, with its 95 % interval. Right of 0 the model does worse.",
+        data={
+            "labels": [in_words(group) for group in described],
+            "values": [one.difference.value for one in confirmed],
+            "low": [end.low if end else None for end in ends],
+            "high": [end.high if end else None for end in ends],
+            "n": [one.loss.n for one in confirmed],
+            "x_label": f"{metric.replace('_', ' ')}, subgroup minus rest",
+            "reference": 0.0,
+        },
+    )
+
+
+def in_words(group: dict[str, str]) -> str:
+    """``sex: Female, age: above 48``."""
+    return ", ".join(f"{name}: {value}" for name, value in group.items())
+
+
+def _notes(searched: Part, judged: Part, columns: Columns, known: int, metric: str) -> Iterator[str]:
+    features = len(columns.codings) - columns.attributes
+    yield (
+        f"Searched on {searched.name} ({len(searched):,} rows) over {columns.attributes} attributes and {features} "
+        f"features, {known:,} conditions; tested on {judged.name} ({len(judged):,} rows), which the search did not see."
+    )
+    yield (
+        f"Worst by the {metric.replace('_', ' ')}, one-sided against everyone else. A beam search looks at the most "
+        "promising subgroups, not at all; what it does not find may still be there."
+    )
+    if judged.predictions.weights is not None:
+        yield "Each row counts once here, whatever its weight."

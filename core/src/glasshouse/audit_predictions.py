@@ -1,0 +1,151 @@
+"""Audit predictions that were made elsewhere: files in, tables, audits, judgement, record and report out; no model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import glasshouse
+from glasshouse.auditing import choose_audits, run_audits
+from glasshouse.config import Choice
+from glasshouse.data import DataInfo, Sensitive, Target
+from glasshouse.evidence import Evidence
+from glasshouse.folders import new_folder, writable_parent
+from glasshouse.frames import PredictionColumns, tables_from_files
+from glasshouse.measurements import AuditResult, Section
+from glasshouse.policy import judge, load_policy
+from glasshouse.provenance import command_line, provenance, redact
+from glasshouse.record import Record, build_record, write_json
+from glasshouse.report.writing import check_formats, write_reports
+
+if TYPE_CHECKING:
+    from glasshouse.plugins import Registry
+    from glasshouse.statistics import PredictionTables
+
+FORMATS = ("html", "json")
+
+
+@dataclass(kw_only=True)
+class PredictionsRun:
+    """An audit of predictions as plugins see it: the attributes of a `Run` that there are without a model."""
+
+    registry: Registry
+    folder: Path
+    audits: list[Choice]
+    evidence: Evidence
+    config: dict[str, Any]
+    command: str = "audit"
+    seed: int = 0
+    results: list[AuditResult] = field(default_factory=list)
+    record: Record | None = None
+    model: None = None
+    handle: None = None
+    no_evidence: str | None = None
+
+    @property
+    def info(self) -> DataInfo:
+        """What is known of the data."""
+        return self.evidence.info
+
+    def say(self, line: str) -> None:
+        """A line of progress, on stderr: the last line of stdout is the folder."""
+        print(line, file=sys.stderr, flush=True)
+
+
+def audit_predictions(
+    paths: Sequence[Path],
+    columns: PredictionColumns,
+    *,
+    registry: Registry,
+    audits: Sequence[Choice] | None = None,
+    out: Path = Path("runs"),
+) -> PredictionsRun:
+    """Audit the predictions in files and write OUT/predictions/TIME-ID/ with record.json and the reports.
+
+    Raises:
+        UserError: for files, columns, values, audits or a folder that cannot be used; then nothing is written.
+    """
+    chosen = choose_audits(registry, audits)
+    check_formats(FORMATS, registry)
+    parent = writable_parent(out)
+    tables = tables_from_files(paths, columns)
+    run = PredictionsRun(
+        registry=registry,
+        folder=new_folder(parent, "predictions"),
+        audits=chosen,
+        evidence=Evidence(info=data_info(tables, columns, paths), predictions={}, tables=tables),
+        config=configuration(paths, columns, chosen),
+    )
+    for reason, rows in tables.left_out.items():
+        run.say(f"left out: {rows:,} rows with {reason}")
+    run.results = run_audits(run)  # type: ignore[arg-type]
+    finish(run)
+    return run
+
+
+def finish(run: PredictionsRun) -> None:
+    """Judge, and write provenance, record and reports."""
+    findings, _ = judge(run.results, load_policy("default"), target_kind=run.info.target.kind)
+    sections: list[Section] = [
+        section for found in run.registry.call("glasshouse_report_sections", run=run) for section in found
+    ]
+    about = provenance(run.registry, command=command_line(), seed=run.seed, data_fingerprint=None)
+    write_json(run.folder / "provenance.json", about)
+    header = {
+        "id": run.folder.name,
+        "name": run.folder.parent.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "glasshouse_version": glasshouse.__version__,
+        "command": redact(command_line()),
+        "seed": run.seed,
+        "config": redact(run.config),
+        "provenance": about,
+        "data": run.info.to_dict(),
+        "model": None,
+    }
+    run.record = build_record(header, run.results, findings, sections)
+    write_json(run.folder / "record.json", run.record.to_dict())
+    write_reports(run.record, run.folder, FORMATS)
+    run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
+
+
+def data_info(tables: PredictionTables, columns: PredictionColumns, paths: Sequence[Path]) -> DataInfo:
+    """What predictions say of the data: the target, the attributes and the rows; there are no features."""
+    target = Target(
+        name=columns.target or columns.prediction,
+        kind=tables.kind,  # type: ignore[arg-type]
+        classes=tables.classes,
+        favourable=None if tables.positive is None else tables.classes[tables.positive],
+    )
+    return DataInfo(
+        name=paths[0].stem,
+        modality="tabular",
+        target=target,
+        input_shape=(),
+        sensitive=tuple(Sensitive(name=a.name, levels=a.levels) for a in tables.attributes),
+        rows={tables.split: len(tables)},
+        source=", ".join(path.name for path in paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else ""),
+    )
+
+
+def configuration(paths: Sequence[Path], columns: PredictionColumns, audits: Sequence[Choice]) -> dict[str, Any]:
+    """What was asked, as the record keeps it."""
+    return {
+        "predictions": [str(path) for path in paths],
+        "target": columns.target,
+        "prediction": columns.prediction,
+        "score": columns.score,
+        "weights": columns.weights,
+        "favourable": columns.favourable,
+        "threshold": columns.threshold,
+        "sensitive": [
+            {"column": a.column, "name": a.name, **({"edges": list(a.edges)} if a.edges else {})}
+            for a in columns.sensitive
+        ],
+        "audits": [choice.name for choice in audits],
+        "policy": "default",
+    }

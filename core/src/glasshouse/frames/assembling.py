@@ -1,0 +1,173 @@
+"""From what was counted under provisional codes to tables: levels in order, classes named, the favourable one found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.frames.columns import PredictionColumns, level_order
+from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
+from glasshouse.statistics.binning import Entries
+from glasshouse.statistics.counts import Attribute, GroupCounts, listed_groups
+from glasshouse.statistics.histograms import Scale, ScoreHistogram, histogram_of_entries
+from glasshouse.statistics.sums import GroupSums
+from glasshouse.statistics.tables import PredictionTables
+
+SELECTED, REJECTED = "at or above the threshold", "below the threshold"
+
+
+def assembled(tally: Tally, columns: PredictionColumns, *, regression: bool, split: str) -> PredictionTables:
+    """The tables of all that was counted.
+
+    Raises:
+        UserError: if there are no rows, or the classes do not fit what was asked.
+    """
+    if not tally.cells:
+        gone = ", ".join(f"{rows:,} with {reason}" for reason, rows in tally.left_out.items())
+        raise UserError("--predictions", f"hold no row to audit{f' ({gone})' if gone else ''}.")
+    attributes, order = [], []
+    for declared, vocabulary in zip(columns.sensitive, tally.groups, strict=True):
+        levels, places = _ordered(vocabulary)
+        attributes.append(Attribute(declared.name, levels))
+        order.append(places)
+    groups = tuple(attributes)
+    blank = PredictionTables(
+        split=split, kind="regression", classes=(), positive=None, attributes=groups, left_out=dict(tally.left_out)
+    )
+    if regression:
+        return replace(blank, **_regression(tally, groups, order))
+    classes, positive = _classes(tally, columns)
+    counts, target_code = _counts(tally, columns, groups, order, classes, positive)
+    scores = {}
+    if tally.scores is not None and positive is not None:
+        codes, targets = _combined(tally, order)
+        truth = None
+        if columns.target is not None:
+            truth = (target_code[targets] == positive).astype(np.int64)
+        scores[classes[positive]] = _histogram(tally.scores, tally.weighted, groups, codes, truth, "probability")
+    kind = "binary" if len(classes) == 2 else "multiclass"
+    return replace(blank, kind=kind, classes=classes, positive=positive, counts=counts, scores=scores)
+
+
+def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...], int | None]:
+    """Names of the classes in order, and the code of the favourable one; of two, the second unless it is declared."""
+    names = set(tally.targets.levels)
+    if columns.threshold is None:
+        names |= set(tally.predictions.levels)
+    elif columns.target is None:
+        names = {columns.favourable or SELECTED, REJECTED}
+        return (REJECTED, columns.favourable or SELECTED), 1
+    elif len(names) > 2:
+        raise UserError(
+            f"target '{columns.target}'",
+            f"has {len(names)} classes; a threshold decides between two.",
+            "Give the predicted classes with --prediction and no --threshold.",
+        )
+    if len(names) == 1:
+        names |= _counterpart(next(iter(names)), columns.favourable)
+    classes = tuple(level_order(names))
+    if columns.favourable is None:
+        return classes, 1 if len(classes) == 2 else None
+    if columns.favourable not in classes:
+        raise UserError(
+            "--favourable", f"no row has the class '{columns.favourable}'.", did_you_mean(columns.favourable, classes)
+        )
+    if len(classes) == 2:  # of two classes the favourable one comes second, as everywhere
+        classes = (next(name for name in classes if name != columns.favourable), columns.favourable)
+    return classes, classes.index(columns.favourable)
+
+
+def _counterpart(only: str, favourable: str | None) -> set[str]:
+    """The other class where all rows have the same."""
+    if favourable is not None and favourable != only:
+        return {favourable}
+    pairs = {"0": "1", "1": "0", "true": "false", "false": "true"}
+    return {pairs.get(only, f"not {only}")}
+
+
+def _counts(
+    tally: Tally,
+    columns: PredictionColumns,
+    groups: tuple[Attribute, ...],
+    order: list[NDArray[np.int64]],
+    classes: tuple[str, ...],
+    positive: int | None,
+) -> tuple[GroupCounts, NDArray[np.int64]]:
+    places = {name: k for k, name in enumerate(classes)}
+    target_code = np.array([-1, *(places.get(name, -1) for name in tally.targets.levels)])
+    if columns.threshold is None:
+        predicted_code = np.array([-1, *(places[name] for name in tally.predictions.levels)])
+    else:
+        assert positive is not None
+        predicted_code = np.array([-1, 1 - positive, positive])
+    keys = np.array(list(tally.cells), dtype=np.int64)
+    amounts = np.stack(list(tally.cells.values()))
+    codes = _final(keys[:, :-2], order)
+    listed, slot = listed_groups(groups, codes)
+    shape = (len(listed), 1 if columns.target is None else len(classes), len(classes))
+    row = np.zeros(len(keys), dtype=np.int64) if columns.target is None else target_code[keys[:, -2]]
+    where = (slot, row, predicted_code[keys[:, -1]])
+
+    def summed(column: int) -> NDArray[Any]:
+        table = np.zeros(shape, dtype=np.float64 if tally.weighted and column else np.int64)
+        np.add.at(table, where, amounts[:, column].astype(table.dtype))
+        return table
+
+    rows = summed(0)
+    cells, squares = (summed(1), summed(2)) if tally.weighted else (rows, rows)
+    counted = GroupCounts(attributes=groups, classes=classes, codes=listed, cells=cells, rows=rows, squares=squares)
+    return counted, target_code
+
+
+def _regression(tally: Tally, groups: tuple[Attribute, ...], order: list[NDArray[np.int64]]) -> dict[str, Any]:
+    codes, _ = _combined(tally, order)
+    listed, slot = listed_groups(groups, codes)
+    total: GroupSums | None = None
+    for numbers, part in tally.sums:
+        placed = replace(part, attributes=groups, codes=listed[slot[numbers]])
+        total = placed.marginal([group.name for group in groups]) if total is None else total + placed
+    parts: dict[str, Any] = {"sums": total}
+    for name, found in (("values", tally.values), ("errors", tally.errors)):
+        if found is not None:
+            parts[name] = _histogram(found, tally.weighted, groups, codes, None, "value")
+    return parts
+
+
+def _histogram(
+    tally: HistogramTally,
+    weighted: bool,
+    groups: tuple[Attribute, ...],
+    codes: NDArray[np.int64],
+    truth: NDArray[np.int64] | None,
+    scale: Scale,
+) -> ScoreHistogram:
+    entries = tally.settle()
+    listed, slot = listed_groups(groups, codes)
+    cell = slot[entries.cell] if truth is None else slot[entries.cell] * 2 + truth[entries.cell]
+    moved: Entries = replace(entries, cell=cell)
+    return histogram_of_entries(
+        groups, listed, moved, scale=scale, has_targets=truth is not None, weighted=weighted, shift=tally.shift
+    )
+
+
+def _ordered(vocabulary: Vocabulary) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Levels in order, and for each provisional code its place among them; a missing value comes after the last."""
+    levels = vocabulary.levels if vocabulary.fixed else tuple(level_order(vocabulary.levels))
+    place = {name: k for k, name in enumerate(levels)}
+    return levels, np.array([len(levels), *(place[name] for name in vocabulary.levels)], dtype=np.int64)
+
+
+def _final(codes: NDArray[np.int64], order: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    if not order:
+        return np.zeros((len(codes), 0), dtype=np.int64)
+    return np.stack([places[codes[:, k]] for k, places in enumerate(order)], axis=1)
+
+
+def _combined(tally: Tally, order: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(m, a) group codes and (m,) provisional target codes of the combinations, by number."""
+    keys = np.array(list(tally.combinations), dtype=np.int64).reshape(len(tally.combinations), -1)
+    return _final(keys[:, :-1], order), keys[:, -1]

@@ -1,0 +1,225 @@
+"""Frames of any engine that narwhals speaks into tables: one group-by on the engine, the rest on its small result."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.frames.assembling import assembled
+from glasshouse.frames.columns import PredictionColumns
+from glasshouse.frames.reading import is_regression, new_tally, tables_from_batches
+from glasshouse.frames.tally import MISSING_CODE, Tally
+from glasshouse.statistics.binning import EDGES, LEAST, Entries, numbered
+from glasshouse.statistics.histograms import SHIFT
+from glasshouse.statistics.tables import CERTIFICATE, EXACT_ROWS, PredictionTables, largest_error
+
+_LOOKED_AT = 10_000
+"""Rows at which is looked to tell classes from numbers."""
+
+_OCTAVES = round(-np.log2(LEAST))
+_MANTISSA = 2 ** (52 - SHIFT)
+
+
+def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "test") -> PredictionTables:
+    """The tables of a frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark.
+
+    Classes are grouped and counted by the engine itself, scores in the very bins of `score_histogram`, so that every
+    engine gives the same tables, up to the rounding of sums. Predicted numbers are streamed through Arrow.
+
+    Raises:
+        UserError: for a missing column, or values that do not fit their role.
+        TypeError: for what narwhals does not take for a frame.
+    """
+    rows = nw.from_native(frame).lazy()
+    names = rows.collect_schema().names()
+    for name in columns.names:
+        if name not in names:
+            raise UserError("frame", f"there is no column '{name}'.", did_you_mean(name, names))
+    rows = rows.select(*columns.names)
+    looked_at = _arrow(rows.head(_LOOKED_AT)).combine_chunks()
+    if not looked_at.num_rows:
+        raise UserError("frame", "holds no row.")
+    if is_regression(looked_at.to_batches()[0], columns):
+        return tables_from_batches(_arrow(rows).to_batches(), columns, split=split)
+    _refuse_unfit(rows, columns)
+    found = _tables(rows, columns, split, exact=False)
+    if found.scores and found.has_targets and len(found) <= EXACT_ROWS:
+        uncertain = max(largest_error(histogram) for histogram in found.scores.values())
+        if uncertain > CERTIFICATE:
+            return _tables(rows, columns, split, exact=True)
+    return found
+
+
+def _tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str, *, exact: bool) -> PredictionTables:
+    tally = new_tally(columns, regression=False, exact=exact)
+    kept = _complete(tally, rows, columns)
+    keys = {f"group_{k}": _level(a.column, a.edges) for k, a in enumerate(columns.sensitive)}
+    keys["target"] = nw.lit(0) if columns.target is None else nw.col(columns.target)
+    held = columns.held_against_threshold
+    keys["prediction"] = nw.col(columns.prediction) if held is None else nw.col(held) >= columns.threshold
+    weight = nw.lit(1) if columns.weights is None else nw.col(columns.weights).cast(nw.Float64)
+    given = {name: key.alias(name) for name, key in keys.items()}
+    prepared = kept.select(*given.values(), weight.alias("weight"))
+    counted = _grouped(prepared.with_columns(square=nw.col("weight") * nw.col("weight")), list(given))
+    amounts = np.stack([_numbers(counted, name) for name in ("rows", "weight", "square")], axis=1)
+    codes = np.stack([_codes(tally, counted, name, k, columns) for k, name in enumerate(keys)], axis=1)
+    tally.count(codes, amounts)
+    if tally.scores is not None:
+        _add_scores(tally, kept, given, weight, columns, exact=exact)
+    return assembled(tally, columns, regression=False, split=split)
+
+
+def _add_scores(
+    tally: Tally,
+    kept: nw.LazyFrame[Any],
+    given: dict[str, nw.Expr],
+    weight: nw.Expr,
+    columns: PredictionColumns,
+    *,
+    exact: bool,
+) -> None:
+    assert tally.scores is not None
+    assert columns.probability is not None
+    by = [name for name in given if name != "prediction"]
+    p = nw.col("score")
+    scored = kept.select(
+        *(given[name] for name in by),
+        weight.alias("weight"),
+        nw.col(columns.probability).cast(nw.Float64).alias("score"),
+    )
+    upper = p > 0.5
+    scored = scored.with_columns(
+        upper.alias("upper"), nw.when(upper).then(1 - p).otherwise(p).alias("rest"), _segment(p).alias("segment")
+    )
+    if exact:
+        by_bin = ["score"]
+        scored = scored.with_columns(low=p)
+    else:
+        by_bin = ["upper", "segment", "octave", "part"]
+        halvings = reduce(add, ((nw.col("rest") < 2.0**-k).cast(nw.Int64) for k in range(1, _OCTAVES + 1)))
+        scored = scored.with_columns(octave=halvings, low=p)
+        # A power of two changes no digit, so every engine cuts at the same scores.
+        scaled = (nw.col("rest") * (nw.lit(2.0) ** nw.col("octave")) * (2 * _MANTISSA)).floor()
+        at_floor = nw.col("octave") == _OCTAVES
+        scored = scored.with_columns(part=nw.when(at_floor).then(nw.lit(0.0)).otherwise(scaled))
+    scored = scored.with_columns(
+        high=nw.col("low"), total=p * nw.col("weight"), square=nw.col("weight") * nw.col("weight")
+    )
+    found = _grouped(scored, [*by, *by_bin])
+    codes = np.stack([_codes(tally, found, name, k, columns) for k, name in enumerate(by)], axis=1)
+    low, high = _numbers(found, "low"), _numbers(found, "high")
+    weighted = columns.weights is not None
+    tally.scores.add(
+        Entries(
+            cell=tally.number(codes),
+            bin=numbered(low, tally.scores.shift, probability=True),
+            rows=_numbers(found, "rows").astype(np.int64),
+            totals=_numbers(found, "total"),
+            low=low,
+            high=high,
+            weights=_numbers(found, "weight") if weighted else None,
+            squares=_numbers(found, "square") if weighted else None,
+        )
+    )
+
+
+def _segment(score: nw.Expr) -> nw.Expr:
+    """How many of `EDGES` lie below a score."""
+    return reduce(add, ((score > float(edge)).cast(nw.Int64) for edge in EDGES[1:-1]))
+
+
+def _grouped(rows: nw.LazyFrame[Any], keys: list[str]) -> pa.Table:
+    """Rows, and sums and extremes of what columns there are, by group; a missing key is a group."""
+    sums = [nw.col(name).sum() for name in ("weight", "square", "total") if name in rows.collect_schema().names()]
+    extremes = [nw.col("low").min(), nw.col("high").max()] if "low" in rows.collect_schema().names() else []
+    return _arrow(rows.group_by(*keys).agg(nw.len().alias("rows"), *sums, *extremes))
+
+
+def _level(column: str, edges: tuple[float, ...]) -> nw.Expr:
+    """A group's value, or for numbers with edges the position of its bin."""
+    if not edges:
+        return nw.col(column)
+    value = nw.col(column).cast(nw.Float64)
+    position = reduce(add, ((value >= edge).cast(nw.Int64) for edge in sorted(edges)))
+    return nw.when(~(value.is_null() | value.is_nan())).then(position)
+
+
+def _codes(tally: Tally, found: pa.Table, name: str, place: int, columns: PredictionColumns) -> NDArray[np.int64]:
+    """Provisional codes of one key of a group-by's result."""
+    values = found[name].to_pylist()
+    if name == "target" and columns.target is None:
+        return np.zeros(len(values), dtype=np.int64)
+    if name == "prediction" and columns.threshold is not None:
+        return np.array([2 if value else 1 for value in values], dtype=np.int64)
+    vocabulary = {"target": tally.targets, "prediction": tally.predictions}.get(name)
+    if vocabulary is None:
+        vocabulary = tally.groups[place]
+    if vocabulary.fixed:
+        return np.array([MISSING_CODE if v is None or v != v else int(v) + 1 for v in values], dtype=np.int64)
+    # Coded in order, so that the numbers do not hang on the order in which an engine returns its groups.
+    return np.array([vocabulary.code(value) for value in values], dtype=np.int64)
+
+
+def _complete(tally: Tally, rows: nw.LazyFrame[Any], columns: PredictionColumns) -> nw.LazyFrame[Any]:
+    """The rows that have a prediction and what else was named; those that lack it are counted by reason."""
+    schema = rows.collect_schema()
+    for reason, name in (
+        ("no prediction", columns.prediction),
+        ("no target", columns.target),
+        ("no score", columns.score),
+    ):
+        if name is None:
+            continue
+        missing = nw.col(name).is_null()
+        if schema[name].is_float():
+            missing = missing | nw.col(name).is_nan()
+        gone = _arrow(rows.filter(missing).select(nw.len().alias("rows")))["rows"][0].as_py()
+        if gone:
+            tally.leave_out(reason, int(gone))
+            rows = rows.filter(~missing)
+    return rows
+
+
+def _refuse_unfit(rows: nw.LazyFrame[Any], columns: PredictionColumns) -> None:
+    """Scores are probabilities and weights are not negative; asked of the engine in one pass."""
+    schema = rows.collect_schema()
+    asked = [name for name in (columns.probability, columns.weights) if name is not None]
+    for name in dict.fromkeys([*asked, *(c for c in (columns.held_against_threshold,) if c)]):
+        if not schema[name].is_numeric():
+            raise UserError(
+                f"column '{name}'", f"expected numbers, found {schema[name]} values.", "Name a numeric one."
+            )
+    if not asked:
+        return
+    limits = [e for n in asked for e in (nw.col(n).min().alias(f"{n}_low"), nw.col(n).max().alias(f"{n}_high"))]
+    found = _arrow(
+        rows.select(*limits, *(nw.col(n).is_null().cast(nw.Int64).sum().alias(f"{n}_missing") for n in asked))
+    )
+    for name in asked:
+        low, high, gone = (found[f"{name}_{end}"][0].as_py() for end in ("low", "high", "missing"))
+        if name == columns.weights:
+            if gone:
+                raise UserError(f"column '{name}'", "expected a weight for every row, found missing ones.")
+            if low is not None and low < 0:
+                raise UserError(f"column '{name}'", f"expected weights of 0 or more, found {low:g}.")
+        elif low is not None and (low < 0 or high > 1):
+            raise UserError(
+                f"column '{name}'",
+                f"expected probabilities from 0 to 1, found {low if low < 0 else high:g}.",
+                "Divide by the largest possible score, or leave the score out.",
+            )
+
+
+def _numbers(found: pa.Table, name: str) -> NDArray[np.float64]:
+    return np.asarray(found[name].to_numpy(), dtype=np.float64)
+
+
+def _arrow(rows: nw.LazyFrame[Any]) -> pa.Table:
+    return rows.collect().to_arrow()

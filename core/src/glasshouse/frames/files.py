@@ -1,0 +1,152 @@
+"""Predictions in CSV and Parquet files: found, checked against each other, and read in batches with bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.frames.columns import PredictionColumns
+from glasshouse.frames.reading import is_numeric, tables_from_batches
+from glasshouse.statistics.tables import CERTIFICATE, EXACT_ROWS, PredictionTables, largest_error
+
+SUFFIXES = (".parquet", ".pq", ".csv")
+
+_BATCH_ROWS = 2**19
+_BUFFER = 2**20
+
+
+def tables_from_files(
+    paths: Sequence[Path | str], columns: PredictionColumns, *, split: str = "test"
+) -> PredictionTables:
+    """The tables of all rows of CSV and Parquet files, and of the files in folders.
+
+    Read in batches: memory stays small whatever the rows. Where an AUC would be uncertain by more than 1e-4, up to
+    5 million rows are read a second time with every distinct score kept apart.
+
+    Raises:
+        UserError: for a missing file or column, files whose columns differ, or values that do not fit their role.
+    """
+    files = prediction_files(paths)
+    types = checked_types(files, columns)
+    found = tables_from_batches(_batches(files, columns, types), columns, split=split)
+    if found.scores and found.has_targets and len(found) <= EXACT_ROWS:
+        uncertain = max(largest_error(histogram) for histogram in found.scores.values())
+        if uncertain > CERTIFICATE:
+            return tables_from_batches(_batches(files, columns, types), columns, split=split, exact=True)
+    return found
+
+
+def prediction_files(paths: Sequence[Path | str]) -> list[Path]:
+    """The files themselves, those of folders in the order of their names.
+
+    Raises:
+        UserError: if there is none, or one is of another kind.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.name[0] not in "._")
+            if not inside:
+                raise UserError("--predictions", f"folder '{path}' holds no CSV or Parquet file.")
+            found += inside
+        elif not path.is_file():
+            raise UserError("--predictions", f"no file '{path}'.", "Name CSV or Parquet files, or folders of them.")
+        elif path.suffix.lower() not in SUFFIXES:
+            raise UserError("--predictions", f"'{path}' is neither .parquet nor .csv.", "Convert it to one of them.")
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def checked_types(files: Sequence[Path], columns: PredictionColumns) -> dict[str, pa.DataType]:
+    """The type of each column that is read, the same kind in every file.
+
+    Raises:
+        UserError: if a file lacks a column, or holds numbers where another holds text.
+    """
+    types: dict[str, pa.DataType] = {}
+    for path in files:
+        schema = _schema(path)
+        for name in columns.names:
+            if name not in schema.names:
+                raise UserError(str(path), f"there is no column '{name}'.", did_you_mean(name, schema.names))
+            kind = schema.field(name).type
+            known = types.setdefault(name, kind)
+            if pa.types.is_null(known):
+                types[name] = kind
+            elif is_numeric(known) != is_numeric(kind) and not pa.types.is_null(kind):
+                raise UserError(
+                    str(path),
+                    f"column '{name}' holds {kind}; expected {known}, as in '{files[0]}'.",
+                    "Give files of one schema.",
+                )
+    return types
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        if path.suffix.lower() == ".csv":
+            with pcsv.open_csv(path, convert_options=_convert_options()) as reader:
+                return reader.schema
+        return pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(str(path), f"cannot be read: {_first_line(error)}.") from error
+
+
+def _batches(
+    files: Sequence[Path], columns: PredictionColumns, types: dict[str, pa.DataType]
+) -> Iterator[pa.RecordBatch]:
+    """Batches of all files, one read ahead while the last is counted."""
+    for path in files:
+        read = _csv_batches(path, columns, types) if path.suffix.lower() == ".csv" else _parquet_batches(path, columns)
+        try:
+            yield from _ahead(read)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(str(path), f"cannot be read: {_first_line(error)}.") from error
+
+
+def _parquet_batches(path: Path, columns: PredictionColumns) -> Iterator[pa.RecordBatch]:
+    text = [
+        field.name
+        for field in pq.read_schema(path)
+        if field.name in columns.names and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
+    ]
+    # Text that is stored as a dictionary stays one: a row then costs an index, not a string.
+    with pq.ParquetFile(path, read_dictionary=text, buffer_size=_BUFFER, pre_buffer=False) as file:
+        yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns.names), use_threads=True)
+
+
+def _csv_batches(path: Path, columns: PredictionColumns, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+    known: dict[str, Any] = {name: kind for name, kind in types.items() if not pa.types.is_null(kind)}
+    whole = {name for name, kind in known.items() if pa.types.is_integer(kind)}
+    # A first block of whole numbers may be followed by fractions.
+    known |= {name: pa.float64() for name in whole}
+    options = _convert_options(column_types=known, include_columns=list(columns.names))
+    with pcsv.open_csv(path, convert_options=options) as reader:
+        yield from reader
+
+
+def _convert_options(**options: Any) -> pcsv.ConvertOptions:
+    return pcsv.ConvertOptions(
+        strings_can_be_null=True, null_values=["", "NA", "N/A", "NaN", "nan", "null", "None", "?"], **options
+    )
+
+
+def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    iterator = iter(batches)
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        waiting = reader.submit(next, iterator, None)
+        while (batch := waiting.result()) is not None:
+            waiting = reader.submit(next, iterator, None)
+            yield batch
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0].rstrip(".")[:200]

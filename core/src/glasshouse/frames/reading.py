@@ -1,0 +1,338 @@
+"""Arrow batches into tables: one vectorised pass a batch, nothing kept of its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.frames.assembling import REJECTED, SELECTED, assembled
+from glasshouse.frames.columns import MOST_NUMERIC_CLASSES, PredictionColumns
+from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
+from glasshouse.roles import bin_numbers
+from glasshouse.statistics.binning import entries_of_rows
+from glasshouse.statistics.sums import group_sums
+from glasshouse.statistics.tables import PredictionTables
+
+_BLOCK = 65_536
+"""Rows counted at a time: their combined codes stay in the processor's cache."""
+
+_MOST_DENSE = 2**20
+"""Up to this many combinations within a batch are counted in a dense table."""
+
+
+class Local(NamedTuple):
+    """One column of a batch: `codes` (n,) small integers into `values`."""
+
+    codes: NDArray[Any]
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One group attribute, as the statistics take it."""
+
+    name: str
+    levels: tuple[str, ...]
+    codes: NDArray[Any]
+
+
+def tables_from_batches(
+    batches: Iterable[pa.RecordBatch], columns: PredictionColumns, *, split: str = "test", exact: bool = False
+) -> PredictionTables:
+    """The tables of Arrow batches, which may differ in their dictionaries.
+
+    Args:
+        batches: record batches with at least the columns named.
+        columns: which column is what.
+        split: what the tables call these rows.
+        exact: keep every distinct score apart (see `ScoreHistogram`).
+
+    Raises:
+        UserError: for a missing column, values that do not fit their role, or no rows.
+    """
+    stream = iter(batches)
+    first = next((batch for batch in stream if batch.num_rows), None)
+    if first is None:
+        raise UserError("--predictions", "hold no row.", "Give a file with rows.")
+    for name in columns.names:
+        if name not in first.schema.names:
+            raise UserError("--predictions", f"there is no column '{name}'.", did_you_mean(name, first.schema.names))
+    regression = is_regression(first, columns)
+    tally = new_tally(columns, regression=regression, exact=exact)
+    for batch in chain([first], stream):
+        count_batch(tally, batch, columns, regression=regression)
+    return assembled(tally, columns, regression=regression, split=split)
+
+
+def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = False) -> Tally:
+    """An empty tally for these columns."""
+    groups = []
+    for attribute in columns.sensitive:
+        levels = bin_numbers(np.empty(0), attribute.edges).levels if attribute.edges else ()
+        groups.append(Vocabulary(attribute.column, levels, fixed=bool(levels)))
+    has_threshold = columns.threshold is not None
+    return Tally(
+        groups=groups,
+        targets=Vocabulary(columns.target or ""),
+        predictions=Vocabulary(columns.prediction, (REJECTED, SELECTED) if has_threshold else (), fixed=has_threshold),
+        weighted=columns.weights is not None,
+        scores=HistogramTally(True, exact) if columns.probability and not regression else None,
+        values=HistogramTally(False) if regression else None,
+        errors=HistogramTally(False) if regression and columns.target else None,
+    )
+
+
+def is_regression(batch: pa.RecordBatch, columns: PredictionColumns) -> bool:
+    """Whether predictions are numbers rather than classes, by the look of some rows.
+
+    Raises:
+        UserError: if they are numbers and the target is classes.
+    """
+    if columns.threshold is not None or not holds_numbers(batch.column(columns.prediction)):
+        return bool(
+            columns.threshold is None
+            and columns.target
+            and is_numeric(batch.column(columns.prediction).type)
+            and holds_numbers(batch.column(columns.target))
+        )
+    if columns.target is not None:
+        target = batch.column(columns.target)
+        if not holds_numbers(target) and (not is_numeric(target.type) or pc.count_distinct(target).as_py() <= 2):
+            raise UserError(
+                f"column '{columns.prediction}'",
+                f"holds numbers while the target '{columns.target}' holds classes.",
+                "Say from which value on the favourable class is predicted, e.g. --threshold 0.5.",
+            )
+    if columns.score is not None:
+        raise UserError("--score", "is for classes; the predictions are numbers.", "Leave it out, or give --threshold.")
+    return True
+
+
+def holds_numbers(values: pa.Array) -> bool:
+    """Whether a column holds measured numbers, not classes: fractions, or very many whole numbers."""
+    if not is_numeric(values.type):
+        return False
+    present = np.asarray(values.drop_null().to_numpy(zero_copy_only=False), dtype=np.float64)
+    if np.any(present[np.isfinite(present)] % 1):
+        return True
+    return len(np.unique(present)) > MOST_NUMERIC_CLASSES
+
+
+def is_numeric(kind: pa.DataType) -> bool:
+    """Whether values are numbers; true and false are not."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *, regression: bool) -> None:
+    """Add one batch to a tally."""
+    batch = complete(tally, batch, columns, regression=regression)
+    n = batch.num_rows
+    if not n:
+        return
+    weights = None if columns.weights is None else weight_column(batch, columns.weights)
+    parts = [
+        _binned(batch, attribute.column, attribute.edges) if attribute.edges else local_codes(batch, attribute.column)
+        for attribute in columns.sensitive
+    ]
+    nothing = Local(np.zeros(n, dtype=np.uint8), (None,))
+    parts.append(nothing if columns.target is None or regression else local_codes(batch, columns.target))
+    held = columns.held_against_threshold
+    if regression:
+        parts.append(nothing)
+    elif held is not None:
+        reached = numbers(batch, held) >= columns.threshold
+        parts.append(Local(reached.view(np.uint8), (REJECTED, SELECTED)))
+    else:
+        parts.append(local_codes(batch, columns.prediction))
+    vocabularies = [*tally.groups, tally.targets, tally.predictions]
+    sizes = tuple(len(part.values) for part in parts)
+    combined, occupied, amounts = _counted(parts, sizes, weights)
+    local = np.stack(np.unravel_index(occupied, sizes), axis=1)
+    codes = np.empty_like(local, dtype=np.int64)
+    for k, (part, vocabulary) in enumerate(zip(parts, vocabularies, strict=True)):
+        lookup = np.full(len(part.values), MISSING_CODE, dtype=np.int64)
+        for used in np.unique(local[:, k]):
+            value = part.values[used]
+            lookup[used] = MISSING_CODE if value is None else vocabulary.code(value)
+        codes[:, k] = lookup[local[:, k]]
+    tally.count(codes, amounts)
+    if tally.scores is None and not regression:
+        return
+    # Bins and sums are by groups and target alone: the prediction varies fastest, so it divides away.
+    whole, place = np.unique(occupied // sizes[-1], return_index=True)
+    number = tally.number(codes[place, :-1])
+    cell = number[np.searchsorted(whole, combined.astype(np.int64) // sizes[-1])]
+    if tally.scores is not None:
+        assert columns.probability is not None
+        score = probabilities(batch, columns.probability)
+        tally.scores.add(entries_of_rows(cell, score, weights, tally.scores.shift, probability=True))
+    if regression:
+        _add_numbers(tally, batch, columns, cell, weights)
+
+
+def complete(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *, regression: bool) -> pa.RecordBatch:
+    """The rows that have a prediction and what else was named; those that lack it are counted by reason."""
+    roles = {"no prediction": columns.prediction, "no target": columns.target, "no score": columns.score}
+    for reason, name in roles.items():
+        if name is None:
+            continue
+        values = batch.column(name)
+        floating = pa.types.is_floating(values.type)
+        if values.null_count == 0 and not (floating and pc.any(pc.is_nan(values)).as_py()):
+            continue
+        missing = pc.is_null(values, nan_is_null=floating)
+        tally.leave_out(reason, pc.sum(missing).as_py() or 0)
+        batch = batch.filter(pc.invert(missing))
+    return batch
+
+
+def local_codes(batch: pa.RecordBatch, name: str) -> Local:
+    """A column of groups or classes as codes into the values of this batch; None among them for what is missing.
+
+    Raises:
+        UserError: for values that cannot be told apart by name (lists, structures, times of day).
+    """
+    values = batch.column(name)
+    kind = values.type
+    if pa.types.is_boolean(kind) and values.null_count == 0:
+        return Local(values.cast(pa.uint8()).to_numpy(zero_copy_only=False), (False, True))
+    if pa.types.is_integer(kind) and values.null_count == 0:
+        found = values.to_numpy(zero_copy_only=False)
+        low, high = int(found.min()), int(found.max())
+        if high - low < 256:
+            return Local((found - low).astype(np.uint8), range(low, high + 1))
+    if not pa.types.is_dictionary(kind):
+        try:
+            values = values.dictionary_encode()
+        except pa.ArrowNotImplementedError:
+            raise UserError(f"column '{name}'", f"holds {kind}; expected text, numbers or true/false.") from None
+    levels = values.dictionary.to_pylist()
+    if values.indices.null_count:
+        # The value after the last stands for a missing one.
+        return Local(pc.fill_null(values.indices.cast(pa.int32()), len(levels)).to_numpy(), [*levels, None])
+    return Local(values.indices.to_numpy(zero_copy_only=False), levels)
+
+
+def numbers(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
+    """A column of finite numbers.
+
+    Raises:
+        UserError: if it holds anything else.
+    """
+    values = batch.column(name)
+    if not is_numeric(values.type):
+        shown = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+        raise UserError(f"column '{name}'", f"expected numbers, found {shown} values.", "Name a numeric column.")
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64())
+    found: NDArray[Any] = values.to_numpy(zero_copy_only=False)
+    if found.dtype.kind == "f" and len(found) and not math.isfinite(float(found.min()) + float(found.max())):
+        raise UserError(f"column '{name}'", "expected finite numbers, found missing or infinite ones.")
+    return found
+
+
+def probabilities(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
+    """A column of probabilities.
+
+    Raises:
+        UserError: if a value lies outside 0 and 1.
+    """
+    found = numbers(batch, name)
+    low, high = (found.min(), found.max()) if len(found) else (0, 1)
+    if low < 0 or high > 1:
+        raise UserError(
+            f"column '{name}'",
+            f"expected probabilities from 0 to 1, found {low if low < 0 else high:g}.",
+            "Divide by the largest possible score, or leave --score out.",
+        )
+    return found if found.dtype.kind == "f" else found.astype(np.float64)
+
+
+def weight_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
+    """The rows' weights.
+
+    Raises:
+        UserError: if one is missing, negative or not finite.
+    """
+    if batch.column(name).null_count:
+        raise UserError(f"column '{name}'", "expected a weight for every row, found missing ones.")
+    found = numbers(batch, name).astype(np.float64)
+    if len(found) and found.min() < 0:
+        raise UserError(f"column '{name}'", f"expected weights of 0 or more, found {found.min():g}.")
+    return found
+
+
+def _binned(batch: pa.RecordBatch, name: str, edges: tuple[float, ...]) -> Local:
+    values = batch.column(name)
+    if not is_numeric(values.type):
+        raise UserError(f"--sensitive {name}", f"has edges, but the column holds {values.type}; expected numbers.")
+    coded = bin_numbers(np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False)), edges)
+    codes = np.where(coded.codes < 0, len(coded.levels), coded.codes)
+    return Local(codes, [*coded.levels, None])
+
+
+def _counted(
+    parts: Sequence[Local], sizes: tuple[int, ...], weights: NDArray[np.float64] | None
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float64]]:
+    """(n,) combined code of each row, the combinations that occur (m,), and their rows, weights, squares (m, 3)."""
+    possible, n = math.prod(sizes), len(parts[0].codes)
+    if possible >= 2**62:
+        raise UserError("--sensitive", f"{len(sizes)} columns have too many combinations to count.", "Name fewer.")
+    dtype = next(t for t in (np.uint8, np.uint16, np.int32, np.int64) if possible <= np.iinfo(t).max + 1)
+    combined = np.empty(n, dtype=dtype)
+    dense = possible <= _MOST_DENSE
+    total = np.zeros(possible if dense else 0, dtype=np.int64)
+    for start in range(0, n, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        code: NDArray[Any] = parts[0].codes[block].astype(dtype)
+        for part, size in zip(parts[1:], sizes[1:], strict=True):
+            if size > 1:
+                np.multiply(code, dtype(size), out=code)
+                np.add(code, part.codes[block], out=code, casting="unsafe")
+        combined[block] = code
+        if dense:
+            total += np.bincount(code, minlength=possible)
+    if dense:
+        occupied = np.flatnonzero(total)
+        rows, slot = total[occupied], None
+    else:
+        occupied, slot, rows = np.unique(combined, return_inverse=True, return_counts=True)
+        occupied = occupied.astype(np.int64)
+    amounts = np.empty((len(occupied), 3))
+    amounts[:, 0] = amounts[:, 1] = amounts[:, 2] = rows
+    if weights is not None:
+        for power in (1, 2):
+            if slot is None:
+                amounts[:, power] = np.bincount(combined, weights=weights**power, minlength=possible)[occupied]
+            else:
+                amounts[:, power] = np.bincount(slot, weights=weights**power, minlength=len(occupied))
+    return combined, occupied, amounts
+
+
+def _add_numbers(
+    tally: Tally,
+    batch: pa.RecordBatch,
+    columns: PredictionColumns,
+    cell: NDArray[np.int64],
+    weights: NDArray[np.float64] | None,
+) -> None:
+    predicted = numbers(batch, columns.prediction).astype(np.float64)
+    target = None if columns.target is None else numbers(batch, columns.target).astype(np.float64)
+    used, slot = np.unique(cell, return_inverse=True)
+    groups = [_Column("combination", tuple(map(str, used)), slot)]
+    found = group_sums(groups, target, predicted, weights=weights, center=tally.center)
+    tally.center = found.center
+    tally.sums.append((used, found))
+    assert tally.values is not None
+    tally.values.add(entries_of_rows(cell, predicted, weights, tally.values.shift, probability=False))
+    if tally.errors is not None and target is not None:
+        tally.errors.add(entries_of_rows(cell, predicted - target, weights, tally.errors.shift, probability=False))

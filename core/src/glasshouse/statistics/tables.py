@@ -1,0 +1,252 @@
+"""All mergeable tables of one split's predictions: what group fairness and performance are measured from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.statistics.counts import Attribute, GroupColumn, GroupCounts, count
+from glasshouse.statistics.histograms import ScoreHistogram, score_histogram
+from glasshouse.statistics.sums import GroupSums, group_sums
+
+MOST_SCORED = 20
+"""Of more classes than these, only the most frequent have score histograms."""
+
+EXACT_ROWS = 5_000_000
+"""Up to this many rows, scores are kept apart to the last bit where bins would make an AUC uncertain."""
+
+CERTIFICATE = 1e-4
+"""The error of an AUC from a histogram that is accepted without looking at the scores to the last bit."""
+
+_Part = TypeVar("_Part", GroupCounts, ScoreHistogram, GroupSums)
+
+
+class _Target(Protocol):
+    @property
+    def kind(self) -> Any: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def favourable_index(self) -> int | None: ...
+
+
+class PredictionRows(Protocol):
+    """The predictions of one split, row by row, as `glasshouse.Predictions` has them."""
+
+    @property
+    def split(self) -> str: ...
+    @property
+    def target(self) -> _Target: ...
+    @property
+    def scores(self) -> NDArray[Any]: ...
+    @property
+    def targets(self) -> NDArray[Any] | None: ...
+    @property
+    def groups(self) -> Mapping[str, Any]: ...
+    @property
+    def weights(self) -> NDArray[Any] | None: ...
+    @property
+    def predicted(self) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PredictionTables:
+    """Counts, score histograms and sums of one split, by the groups where all its attributes meet.
+
+    `over(names)` has the tables of any subset of the attributes; `+` those of the rows of both.
+    """
+
+    split: str
+    kind: str
+    """``binary``, ``multiclass``, ``multilabel`` or ``regression``."""
+    classes: tuple[str, ...]
+    """Names in the order of their codes; empty for regression. Multilabel: the labels."""
+    positive: int | None
+    """Code of the favourable class; binary: always there. None where no class is favourable."""
+    attributes: tuple[Attribute, ...]
+    counts: GroupCounts | None = None
+    """Binary and multiclass: rows by group, target and prediction."""
+    labels: Mapping[str, GroupCounts] = field(default_factory=dict)
+    """Multilabel: for each label, rows by group, target and prediction; its classes are ``("no", "yes")``."""
+    scores: Mapping[str, ScoreHistogram] = field(default_factory=dict)
+    """Histogram of the probability of a class or label, against the rest. Binary: of the favourable class alone.
+    Empty where scores are absent; of many classes the `MOST_SCORED` most frequent."""
+    sums: GroupSums | None = None
+    """Regression: sums from which means and errors follow."""
+    values: ScoreHistogram | None = None
+    """Regression: distribution of the predicted values, any numbers; without targets."""
+    errors: ScoreHistogram | None = None
+    """Regression: distribution of prediction minus target, where targets are known."""
+    seen_by_model: tuple[str, ...] = ()
+    """Names of the attributes that are among the model's features."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Rows that are in no table, by reason: ``{"no prediction": 3}``."""
+
+    def __len__(self) -> int:
+        """Rows, whatever their weights."""
+        return int(self._any.sizes.sum())
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+        return self._any.weighted
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether the true targets are known."""
+        return self._any.has_targets
+
+    def over(self, names: Sequence[str]) -> PredictionTables:
+        """The tables by some of the attributes, in the given order; by none of them, everyone is one group.
+
+        Raises:
+            ValueError: if a name is not an attribute of the tables.
+        """
+        reduced = self._each(lambda table: table.marginal(names))
+        return replace(reduced, seen_by_model=tuple(name for name in self.seen_by_model if name in names))
+
+    def overall(self) -> PredictionTables:
+        """Everyone as one group."""
+        return self.over(())
+
+    def __add__(self, other: PredictionTables) -> PredictionTables:
+        """The tables of the rows of both.
+
+        Raises:
+            ValueError: if attributes, levels, classes or what is known of the rows differ.
+        """
+        mine, theirs = (
+            (t.kind, t.classes, t.positive, t.attributes, t.has_targets, set(t.scores)) for t in (self, other)
+        )
+        if mine != theirs:
+            raise ValueError("tables that merge are of the same attributes, classes, targets and scores")
+        reasons = {*self.left_out, *other.left_out}
+        return replace(
+            self,
+            counts=_sum(self.counts, other.counts),
+            labels={name: table + other.labels[name] for name, table in self.labels.items()},
+            scores={name: table + other.scores[name] for name, table in self.scores.items()},
+            sums=_sum(self.sums, other.sums),
+            values=_sum(self.values, other.values),
+            errors=_sum(self.errors, other.errors),
+            left_out={why: self.left_out.get(why, 0) + other.left_out.get(why, 0) for why in sorted(reasons)},
+        )
+
+    @property
+    def _any(self) -> GroupCounts | GroupSums:
+        if self.counts is not None:
+            return self.counts
+        return next(iter(self.labels.values())) if self.sums is None else self.sums
+
+    def _each(self, change: Callable[[Any], Any]) -> PredictionTables:
+        changed = replace(
+            self,
+            counts=None if self.counts is None else change(self.counts),
+            labels={name: change(table) for name, table in self.labels.items()},
+            scores={name: change(table) for name, table in self.scores.items()},
+            sums=None if self.sums is None else change(self.sums),
+            values=None if self.values is None else change(self.values),
+            errors=None if self.errors is None else change(self.errors),
+        )
+        return replace(changed, attributes=changed._any.attributes)
+
+
+def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> PredictionTables:
+    """The tables of row-by-row predictions.
+
+    Args:
+        rows: `glasshouse.Predictions`, or anything of that shape.
+        names: the attributes to group by; all if left out.
+
+    An AUC whose error from bins would be above `CERTIFICATE` for some group of one attribute is made exact by keeping
+    every distinct score, for up to `EXACT_ROWS` rows.
+
+    Raises:
+        ValueError: if scores or targets are not finite, or an attribute is not known.
+    """
+    target, targets, weights = rows.target, rows.targets, rows.weights
+    groups = [rows.groups[name] for name in (rows.groups if names is None else names)]
+    blank = PredictionTables(
+        split=rows.split,
+        kind=target.kind,
+        classes=target.classes,
+        positive=target.favourable_index,
+        attributes=tuple(Attribute(group.name, tuple(group.levels)) for group in groups),
+        seen_by_model=tuple(group.name for group in groups if getattr(group, "seen_by_model", False)),
+    )
+    if target.kind == "regression":
+        return replace(blank, **regression_tables(groups, targets, rows.predicted, weights=weights))
+    if target.kind == "multilabel":
+        of_label = [None if targets is None else targets[:, k] for k in range(len(target.classes))]
+        return replace(
+            blank,
+            labels={
+                label: count(groups, of_label[k], rows.predicted[:, k], classes=("no", "yes"), weights=weights)
+                for k, label in enumerate(target.classes)
+            },
+            scores={
+                label: careful_histogram(groups, of_label[k], rows.scores[:, k], weights=weights)
+                for k, label in enumerate(target.classes)
+            },
+        )
+    counts = count(groups, targets, rows.predicted, classes=target.classes, weights=weights)
+    return replace(
+        blank,
+        counts=counts,
+        scores={
+            target.classes[k]: careful_histogram(
+                groups, None if targets is None else targets == k, rows.scores[:, k], weights=weights
+            )
+            for k in _scored(counts, target)
+        },
+    )
+
+
+def careful_histogram(
+    groups: Sequence[GroupColumn], targets: Any, scores: Any, *, weights: Any = None
+) -> ScoreHistogram:
+    """A histogram of probabilities, exact where its bins would leave an AUC uncertain by more than `CERTIFICATE`."""
+    found = score_histogram(groups, targets, scores, weights=weights)
+    if targets is not None and len(scores) <= EXACT_ROWS and largest_error(found) > CERTIFICATE:
+        return score_histogram(groups, targets, scores, weights=weights, exact=True)
+    return found
+
+
+def largest_error(histogram: ScoreHistogram) -> float:
+    """The largest error of an AUC that everyone, or a group of any one attribute, has from the bins; 0 if none has."""
+    names = [attribute.name for attribute in histogram.attributes]
+    tables = [histogram.overall(), *(histogram.marginal([name]) for name in names if len(names) > 1)]
+    if len(names) == 1:
+        tables.append(histogram)
+    return float(max(np.nan_to_num(table.roc_auc_error()).max(initial=0.0) for table in tables))
+
+
+def regression_tables(
+    groups: Sequence[GroupColumn], targets: Any, predicted: Any, *, weights: Any = None, center: float | None = None
+) -> dict[str, Any]:
+    """The parts of `PredictionTables` that a regression has."""
+    return {
+        "sums": group_sums(groups, targets, predicted, weights=weights, center=center),
+        "values": score_histogram(groups, None, predicted, weights=weights, scale="value"),
+        "errors": None
+        if targets is None
+        else score_histogram(groups, None, predicted - targets, weights=weights, scale="value"),
+    }
+
+
+def _scored(counts: GroupCounts, target: _Target) -> list[int]:
+    """Codes of the classes that get histograms: the favourable one (binary), or all, or the most frequent of many."""
+    if target.kind == "binary":
+        assert target.favourable_index is not None
+        return [target.favourable_index]
+    often = counts.rows.sum(axis=0)
+    frequency = often.sum(axis=1) + often.sum(axis=0) if counts.has_targets else often.sum(axis=0)
+    return sorted(int(k) for k in np.argsort(-frequency, kind="stable")[:MOST_SCORED])
+
+
+def _sum(first: _Part | None, second: _Part | None) -> _Part | None:
+    return None if first is None or second is None else first + second

@@ -1,0 +1,128 @@
+"""`glasshouse audit --predictions` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    n = 400
+    sex = rng.choice(["F", "M"], n)
+    score = np.clip(rng.random(n) + 0.1 * (sex == "M"), 0, 1)
+    table = pa.table(
+        {
+            "sex": pa.array(sex, mask=np.arange(n) % 20 == 0),
+            "age": rng.integers(18, 80, n),
+            "label": np.where(rng.random(n) < score, "hire", "reject"),
+            "pred": np.where(score > 0.5, "hire", "reject"),
+            "score": score,
+            "text": ["x"] * n,
+        }
+    )
+    path = tmp_path / "people.parquet"
+    pq.write_table(table, path)
+    return path
+
+
+def record(finished: Any, folder: Path) -> dict[str, Any]:
+    assert finished.code == 0, finished.err
+    found: dict[str, Any] = json.loads((folder / finished.out.splitlines()[-1] / "record.json").read_text())
+    return found
+
+
+def values(found: dict[str, Any], name: str) -> dict[str, float]:
+    audits = {audit["name"]: audit for audit in found["audits"]}
+    return {
+        ",".join(m["group"].values()): m["value"]
+        for m in audits["fairness"]["measurements"]
+        if m["name"] == name and len(m["group"]) == 1 and not m["parameters"]
+    }
+
+
+def test_files_become_a_record_and_a_report_without_torch(glasshouse: Command, file: Path, tmp_path: Path) -> None:
+    done = glasshouse(
+        *("audit", "--predictions", str(file), "--prediction", "pred", "--target", "label", "--score", "score"),
+        *("--sensitive", "sex", "--sensitive", "age=40,60", "--favourable", "hire"),
+        python=("-X", "importtime"),
+    )
+    found = record(done, tmp_path / "here")
+    folder = tmp_path / "here" / done.out.splitlines()[-1]
+    assert folder.parent == tmp_path / "here" / "runs" / "predictions"
+    assert "<html" in (folder / "report.html").read_text()
+    assert not {"torch", "pytorch_lightning"} & done.imported
+    status = {audit["name"]: audit["status"] for audit in found["audits"]}
+    assert (status["fairness"], status["performance"]) == ("completed", "completed")
+    assert status["membership_inference"] == "skipped"
+    assert found["run"]["model"] is None
+    assert found["run"]["data"]["rows"] == {"test": 400}
+    table = pq.read_table(file).to_pandas()
+    expected = table.assign(hired=table["pred"] == "hire").groupby("sex")["hired"].mean().to_dict()
+    rates = values(found, "selection_rate")
+    assert {level: rates[level] for level in expected} == pytest.approx(expected)
+    assert set(rates) == {"F", "M", "missing", "under 40", "40 to under 60", "60 and over"}
+
+
+def test_without_labels_selection_rates_alone(glasshouse: Command, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "elsewhere"
+    done = glasshouse(
+        *("audit", "--predictions", str(file), "--prediction", "pred", "--sensitive", "sex", "--out", str(out)),
+        *("--favourable", "hire", "--audits", "fairness"),
+    )
+    found = record(done, tmp_path)
+    assert Path(done.out.splitlines()[-1]).parent == out / "predictions"
+    assert values(found, "selection_rate").keys() == {"F", "M", "missing"}
+    assert values(found, "true_positive_rate") == {}
+    assert [audit["name"] for audit in found["audits"]] == ["fairness"]
+
+
+def test_splitting_files_changes_nothing(glasshouse: Command, file: Path, tmp_path: Path) -> None:
+    table = pq.read_table(file)
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for k, start in enumerate(range(0, 400, 90)):
+        pq.write_table(table.slice(start, 90), folder / f"{9 - k}.parquet")
+    asked = ("--prediction", "pred", "--target", "label", "--sensitive", "sex", "--audits", "fairness")
+    audits = [
+        record(glasshouse("audit", "--predictions", str(path), *asked), tmp_path / "here")["audits"][0]
+        for path in (file, folder)
+    ]
+    assert audits[0]["measurements"] == audits[1]["measurements"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--predictions", "gone.csv", "--prediction", "p"], "no file 'gone.csv'"),
+        (["--predictions", "FILE"], "expected the column with the decisions"),
+        (["--predictions", "FILE", "--prediction", "prde"], "there is no column 'prde'"),
+        (["--predictions", "FILE", "--prediction", "pred", "--score", "text"], "expected numbers, found string"),
+        (["--predictions", "FILE", "--prediction", "pred", "--favourable", "hier"], "Did you mean 'hire'?"),
+        (["--predictions", "FILE", "--prediction", "pred", "--sensitive", "age=a"], "expected numbers after '='"),
+        (["--predictions", "FILE", "--prediction", "score", "--target", "label"], "--threshold 0.5"),
+        (["--predictions", "FILE", "--prediction", "pred", "--audits", "fairnes"], "Did you mean 'fairness'?"),
+        (["RUN", "--predictions", "FILE", "--prediction", "pred"], "received both"),
+        (["RUN", "--prediction", "pred"], "is for predictions from elsewhere"),
+        ([], "expected the folder of a run, or --predictions FILE"),
+    ],
+)
+def test_mistakes_are_said_in_two_lines(
+    glasshouse: Command, file: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = glasshouse("audit", *(str(file) if argument == "FILE" else argument for argument in arguments))
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+    assert not (tmp_path / "here" / "runs").exists()
