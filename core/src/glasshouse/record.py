@@ -92,7 +92,7 @@ class Record:
             raise UserError(
                 source,
                 f"contradicts itself: its verdict is '{values['verdict']}', its findings amount to '{record.verdict}'.",
-                "Judge it again with `glasshouse check`.",
+                "Audit the run again with `glasshouse audit`.",
             )
         return record
 
