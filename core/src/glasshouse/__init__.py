@@ -25,6 +25,7 @@ _HOMES = {
     "glasshouse.data": ("Batch", "DataInfo", "Feature", "Sensitive", "Target"),
     "glasshouse.errors": ("PluginWarning", "UserError"),
     "glasshouse.evidence": ("Audit", "Evidence"),
+    "glasshouse.explanations": ("Explainer", "Explanation", "NotExplainableError", "Question"),
     "glasshouse.hookspecs": ("hookimpl",),
     "glasshouse.measurements": ("AuditResult", "Column", "Figure", "Measurement", "Section", "Table"),
     "glasshouse.model": ("ModelHandle",),
@@ -43,7 +44,9 @@ __all__ = [
     "DataInfo",
     "DataPlugin",
     "Evidence",
+    "Explainer",
     "ExplainerPlugin",
+    "Explanation",
     "Feature",
     "Figure",
     "Groups",
@@ -51,9 +54,11 @@ __all__ = [
     "Measurement",
     "ModelHandle",
     "ModelPlugin",
+    "NotExplainableError",
     "OptimizerPlugin",
     "PluginWarning",
     "Predictions",
+    "Question",
     "ReportFormatPlugin",
     "SchedulerPlugin",
     "Section",
@@ -82,6 +87,7 @@ if TYPE_CHECKING:
     from glasshouse.data import Batch, DataInfo, Feature, Sensitive, Target
     from glasshouse.errors import PluginWarning, UserError
     from glasshouse.evidence import Audit, Evidence
+    from glasshouse.explanations import Explainer, Explanation, NotExplainableError, Question
     from glasshouse.hookspecs import hookimpl
     from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
     from glasshouse.model import ModelHandle
