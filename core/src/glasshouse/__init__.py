@@ -25,7 +25,7 @@ _HOMES = {
     "glasshouse.data": ("Batch", "DataInfo", "Feature", "Sensitive", "Target"),
     "glasshouse.errors": ("PluginWarning", "UserError"),
     "glasshouse.evidence": ("Audit", "Evidence"),
-    "glasshouse.explanations": ("Explainer", "Explanation", "NotExplainableError", "Question"),
+    "glasshouse.explanations": ("Explainer", "Explanation", "NotExplainableError", "Question", "in_batches"),
     "glasshouse.hookspecs": ("hookimpl",),
     "glasshouse.measurements": ("AuditResult", "Column", "Figure", "Measurement", "Section", "Table"),
     "glasshouse.model": ("ModelHandle",),
@@ -70,6 +70,7 @@ __all__ = [
     "UserError",
     "__version__",
     "hookimpl",
+    "in_batches",
 ]
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
     from glasshouse.data import Batch, DataInfo, Feature, Sensitive, Target
     from glasshouse.errors import PluginWarning, UserError
     from glasshouse.evidence import Audit, Evidence
-    from glasshouse.explanations import Explainer, Explanation, NotExplainableError, Question
+    from glasshouse.explanations import Explainer, Explanation, NotExplainableError, Question, in_batches
     from glasshouse.hookspecs import hookimpl
     from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
     from glasshouse.model import ModelHandle

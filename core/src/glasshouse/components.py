@@ -132,10 +132,12 @@ class AuditPlugin(Plugin):
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainerPlugin(Plugin):
-    """A way to attribute a model's output to its inputs."""
+    """A class with `explain(question) -> Explanation`; its constructor's keywords are its options."""
 
     kind = "explainer"
     hook = "glasshouse_explainers"
+    title: str = ""
+    """How reports call it; the name where it is left out."""
     family: str = "explainability"
     modalities: tuple[str, ...] = ("tabular",)
     targets: tuple[str, ...] = TARGET_KINDS
