@@ -19,7 +19,7 @@ from glasshouse.record import read_json, result_from_dict, result_to_dict, write
 
 if TYPE_CHECKING:
     from glasshouse.plugins import Registry
-    from glasshouse.run import Run
+    from glasshouse.run_state import Run
 
 
 def choose_audits(registry: Registry, asked: Sequence[Choice] | None) -> list[Choice]:

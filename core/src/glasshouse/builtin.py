@@ -9,7 +9,7 @@ from glasshouse import ReportFormatPlugin, hookimpl
 
 if TYPE_CHECKING:
     from glasshouse import AuditResult
-    from glasshouse.run import Run
+    from glasshouse.run_state import Run
 
 
 @hookimpl

@@ -1,7 +1,7 @@
 """Every question glasshouse asks a plugin, on one page.
 
 Registration hooks take no argument, run once per kind on first use, must not import torch, and yield
-the declarations of `glasshouse.components`. Lifecycle hooks take one `run` (`glasshouse.run.Run`),
+the declarations of `glasshouse.components`. Lifecycle hooks take one `run` (`glasshouse.run_state.Run`),
 which only ever gains attributes, so a plugin written today keeps working.
 """
 
@@ -26,7 +26,7 @@ from glasshouse.components import (
 
 if TYPE_CHECKING:
     from glasshouse.measurements import AuditResult, Section
-    from glasshouse.run import Run
+    from glasshouse.run_state import Run
 
 hookspec = HookspecMarker("glasshouse")
 hookimpl = HookimplMarker("glasshouse")

@@ -21,7 +21,7 @@ def main(command: str, argv: list[str]) -> int:
     check(argv, known)
 
     from glasshouse.parser import GlasshouseCLI, restrict_imports
-    from glasshouse.run import execute
+    from glasshouse.running import execute
 
     restrict_imports()
     usual = warnings.formatwarning

@@ -145,7 +145,7 @@ class GlasshouseParser(LightningArgumentParser):
 class GlasshouseCLI(LightningCLI):
     """One parsed command: `run` (LightningCLI without subcommands) or one of Lightning's own.
 
-    It parses and instantiates; what happens then is in `glasshouse.run`. After construction `config` holds the
+    It parses and instantiates; what happens then is in `glasshouse.running`. After construction `config` holds the
     configuration as a mapping; `build_data`, `build_model` and `trainer_options` are called in that order.
     """
 

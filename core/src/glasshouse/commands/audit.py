@@ -78,8 +78,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _audit(folder: Path, names: list[str], *, force: bool, known: Registry) -> int:
+    from glasshouse.concluding import audit_and_report, exit_code
+    from glasshouse.gathering import collect_evidence
     from glasshouse.parser import GlasshouseCLI, restrict_imports
-    from glasshouse.run import audit_and_report, collect_evidence, exit_code, reopen
+    from glasshouse.preparing import reopen
 
     restrict_imports()
     run = reopen(GlasshouseCLI("run", ["--config", str(folder / "config.yaml")]), known, folder)

@@ -1,0 +1,69 @@
+"""After the evidence: audits, judgement, record, reports, exit code."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import glasshouse
+from glasshouse.auditing import earlier_results, run_audits
+from glasshouse.measurements import Section
+from glasshouse.policy import judge
+from glasshouse.provenance import command_line, provenance, redact
+from glasshouse.record import build_record, write_json
+from glasshouse.report.writing import write_reports
+from glasshouse.run_state import Run
+
+
+def audit_and_report(run: Run, *, force: bool = False) -> None:
+    """Audits, judgement, record, reports: everything after the evidence."""
+    run.results = run_audits(run, force=force)
+    run.results += earlier_results(run.folder / "audits", but_not=run.audits)
+    run.registry.call("glasshouse_stage_finished", run=run, stage="audit")
+    findings, _ = judge(run.results, run.policy, target_kind=run.info.target.kind if run.info else None)
+    answers = run.registry.call("glasshouse_report_sections", run=run)
+    sections: list[Section] = [section for answer in answers for section in answer]
+    write_json(run.folder / "provenance.json", run_provenance(run))
+    run.record = build_record(header(run), run.results, findings, sections)
+    write_json(run.folder / "record.json", run.record.to_dict())
+    write_reports(run.record, run.folder, run.options.report)
+    run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
+    run.registry.call("glasshouse_stage_finished", run=run, stage="report")
+
+
+def exit_code(run: Run, *, gate: bool) -> int:
+    """0 done, 1 the policy was violated and the run was asked to gate, 3 an audit ended in error."""
+    if gate and run.record is not None and run.record.verdict == "fail":
+        return 1
+    return 3 if any(result.status == "error" for result in run.results) else 0
+
+
+def header(run: Run) -> dict[str, Any]:
+    """The record's `run`: what was run, on what, with which model."""
+    assert run.info is not None
+    assert run.handle is not None
+    return {
+        "id": run.folder.name,
+        "name": run.folder.parent.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "glasshouse_version": glasshouse.__version__,
+        "command": redact(command_line()),
+        "seed": run.seed,
+        "config": redact({key: value for key, value in run.config.items() if key != "data_info"}),
+        "provenance": run_provenance(run),
+        "data": run.info.to_dict(),
+        "model": {
+            "name": run.handle.name,
+            "class_path": run.config["model"]["class_path"],
+            "parameters": run.handle.parameters,
+            "output_kind": run.handle.output_kind,
+        },
+    }
+
+
+def run_provenance(run: Run) -> dict[str, Any]:
+    """Versions, plugins, command, commit, hardware and the data's fingerprint."""
+    fingerprint = getattr(run.datamodule, "table_fingerprint", None)
+    return provenance(
+        run.registry, command=command_line(), seed=run.seed, data_fingerprint=fingerprint if fingerprint else None
+    )

@@ -1,0 +1,106 @@
+"""From a trained model and its data to what audits are given: predictions of every split that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from glasshouse.auditing import required_splits
+from glasshouse.collecting import collect
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.evidence import Evidence
+from glasshouse.predictions import Predictions
+from glasshouse.rebuilding import handle_on
+from glasshouse.run_state import Run
+
+
+def collect_evidence(run: Run) -> None:
+    """Predictions of every split that the audits need, kept as Parquet."""
+    assert run.model is not None
+    if run.info is None:
+        run.no_evidence = "the data do not say what is predicted; add `data_info:`"
+        return
+    run.handle = run.handle or handle_on(run.model, run.config, run.info)
+    (run.folder / "predictions").mkdir(exist_ok=True)
+    predictions = {}
+    for split in required_splits(run.registry, run.audits, run.options.evaluate_on):
+        if split == "validate" and split != run.options.evaluate_on and not has_validation(run):
+            continue  # audits that need it are skipped with the reason; those that use it go without
+        try:
+            predictions[split] = predictions_of(run, split)
+        except UserError as error:
+            if error.who != "model":
+                raise
+            run.no_evidence = str(error)
+            return
+    run._evidence = Evidence(
+        info=run.info,
+        predictions=predictions,
+        evaluate_on=run.options.evaluate_on,
+        model=run.handle,
+        inputs=split_inputs(run),
+        seed=run.seed,
+        show_examples=run.options.show_examples,
+    )
+    run.registry.call("glasshouse_stage_finished", run=run, stage="evidence")
+
+
+def predictions_of(run: Run, split: str) -> Predictions:
+    """One split's predictions: from their file where an earlier pass left it, else from one pass over the data."""
+    assert run.info is not None
+    assert run.handle is not None
+    path = run.folder / "predictions" / f"{split}.parquet"
+    if path.is_file():
+        declared = {attribute.name: attribute for attribute in run.info.sensitive}
+        return Predictions.load(path, split=split, target=run.info.target, sensitive=declared)
+    batches = split_batches(run, split)
+    found = collect(run.handle, batches, split=split, info=run.info, sensitive=chosen_attributes(run))
+    found.save(path)
+    return found
+
+
+def chosen_attributes(run: Run) -> list[str]:
+    """The sensitive attributes to audit by.
+
+    Raises:
+        UserError: for one that the data do not have.
+    """
+    declared = [attribute.name for attribute in run.info.sensitive] if run.info else []
+    if run.options.sensitive is None:
+        return declared
+    for name in run.options.sensitive:
+        if name not in declared:
+            data = f"data '{run.info.name}'" if run.info else "the data"
+            known = did_you_mean(name, declared) if declared else "There is none; the data's own options declare them."
+            raise UserError("`sensitive:`", f"{data} has no attribute '{name}'.", known)
+    return list(run.options.sensitive)
+
+
+def split_batches(run: Run, split: str) -> Any:
+    """The batches of one split, in a fixed order where the data can say it."""
+    data = run.datamodule
+    if data is None:
+        raise UserError("data", "none is given, so there is nothing to audit on.", "Set `data:`.")
+    if hasattr(data, "loader"):
+        return data.loader(split)
+    data.setup("test" if split == "test" else "fit")
+    methods = {"train": "train_dataloader", "validate": "val_dataloader", "test": "test_dataloader"}
+    return getattr(data, methods[split])()
+
+
+def has_validation(run: Run) -> bool:
+    """Whether the data have a validation split to collect predictions on."""
+    return hasattr(run.datamodule, "loader") or has_loader(run, "val")
+
+
+def split_inputs(run: Run) -> Callable[[str], Any] | None:
+    """Encoded inputs by split, where the data can give them."""
+    return getattr(run.datamodule, "inputs", None)
+
+
+def has_loader(run: Run, split: str) -> bool:
+    """Whether the data, or a model that brings its own loaders, have one for ``train``, ``val``, ``test``."""
+    from pytorch_lightning.utilities.model_helpers import is_overridden
+
+    owner = run.datamodule if run.datamodule is not None else run.model
+    return owner is not None and is_overridden(f"{split}_dataloader", owner)

@@ -1,0 +1,151 @@
+"""Everything that can be refused is refused here, before anything is written or trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glasshouse import refusals
+from glasshouse.auditing import choose_audits
+from glasshouse.checkpoints import check_checkpoint
+from glasshouse.config import Choice, RunOptions, parse_choices
+from glasshouse.config_files import read_yaml, write_yaml
+from glasshouse.data import DataInfo
+from glasshouse.errors import UserError
+from glasshouse.folders import fresh_folder, writable_parent
+from glasshouse.gathering import chosen_attributes, has_loader
+from glasshouse.policy import load_policy
+from glasshouse.provenance import redact
+from glasshouse.rebuilding import assemble, rebuild
+from glasshouse.report.writing import check_formats
+from glasshouse.run_state import Run
+from glasshouse.task import Task
+from glasshouse.training import make_trainer
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningDataModule, LightningModule
+
+    from glasshouse.parser import GlasshouseCLI
+    from glasshouse.plugins import Registry
+
+
+def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
+    """Everything that can be refused is refused here, before anything is written or trained."""
+    run = ask(cli, registry)
+    callbacks = make_techniques(registry, run.techniques)
+    parent = writable_parent(Path(run.options.run_dir))
+    network = cli.build_model(run.info)
+    run.config = cli.resolved(run.info)
+    run.model = assemble(network, cli.values, run.info)
+    if cli.command in ("run", "fit"):
+        check_optimizer(run.model)
+    adapted = registry.call("glasshouse_adapt_model", run=run)
+    run.model = run.model if adapted is None else adapted
+    if path := cli.method_arguments().get("ckpt_path"):
+        check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
+    with fresh_folder(parent, run.options.name or default_name(run)) as run._folder:
+        run.config["name"] = run.folder.parent.name
+        write_yaml(run.folder / "config.yaml", redact(run.config))
+        callbacks += flat(registry.call("glasshouse_callbacks", run=run))
+        loggers = flat(registry.call("glasshouse_loggers", run=run))
+        monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None
+        with refusals.of_constructor("trainer"):
+            run.trainer = make_trainer(
+                cli.trainer_options(), folder=run.folder, monitor=monitor, callbacks=callbacks, loggers=loggers
+            )
+        registry.call("glasshouse_trainer_ready", run=run)
+    return run
+
+
+def ask(cli: GlasshouseCLI, registry: Registry) -> Run:
+    """What is asked for, and the data it is asked of; nothing is built or written yet."""
+    options = cli.options
+    run = Run(
+        registry=registry,
+        command=cli.command,
+        options=options,
+        policy=load_policy(options.policy),
+        audits=[] if cli.values.get("no_audits") else choose_audits(registry, _choices("audits", options.audits)),
+        techniques=parse_choices("techniques", options.techniques),
+        seed=cli.values["seed_everything"],
+    )
+    check_formats(options.report, registry)
+    run.datamodule = cli.build_data()
+    run.info = set_up(run.datamodule, options)
+    chosen_attributes(run)
+    registry.call("glasshouse_check_run", run=run)
+    return run
+
+
+def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
+    """A finished run again, from its folder: its data set up, its model rebuilt from config.yaml and weights."""
+    run = ask(cli, registry)
+    run.config = read_yaml(folder / "config.yaml")
+    run.handle = rebuild(folder)
+    run.model = run.handle.lightning_module
+    run._folder = folder
+    return run
+
+
+def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataInfo | None:
+    """Set the data up and say what is known of them: by themselves, or under `data_info:`."""
+    if datamodule is not None and hasattr(type(datamodule), "info"):
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+        info: DataInfo = datamodule.info  # type: ignore[attr-defined]
+        return info
+    if options.data_info is None:
+        return None
+    try:
+        return DataInfo.from_dict(options.data_info.values)
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(
+            "`data_info:`", f"cannot be read: {error}.", "It needs name, modality, target, input_shape."
+        ) from error
+
+
+def check_optimizer(model: LightningModule) -> None:
+    """Refuse a missing optimizer, and options that it does not take, before anything is written.
+
+    Raises:
+        UserError: if the model neither is given an optimizer nor configures its own, or the optimizer refuses.
+    """
+    if not hasattr(model, "optimizer_factory"):
+        return  # it configures its own
+    factory: Any = model.optimizer_factory
+    if factory is None:
+        raise UserError(
+            "optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`."
+        )
+    factory([p for p in model.parameters() if p.requires_grad])
+
+
+def make_techniques(registry: Registry, techniques: Sequence[Choice]) -> list[Any]:
+    """The callbacks under `techniques:`.
+
+    Raises:
+        UserError: for an unknown name or an option that it does not take.
+    """
+    callbacks = []
+    for choice in techniques:
+        cls = registry.load(registry.find("technique", choice.name))
+        try:
+            callbacks.append(cls(**choice.options))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"technique '{choice.name}'", f"cannot be set up: {error}.") from error
+    return callbacks
+
+
+def default_name(run: Run) -> str:
+    """The data's name, or the model's where there is no data."""
+    return run.info.name if run.info else type(run.model).__name__.lower()
+
+
+def flat(answers: list[Any]) -> list[Any]:
+    """What several plugins yielded, in one list."""
+    return [item for answer in answers for item in answer]
+
+
+def _choices(key: str, entries: Any) -> list[Choice] | None:
+    return None if entries is None else parse_choices(key, entries)

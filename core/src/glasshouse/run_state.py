@@ -1,0 +1,63 @@
+"""One run as plugins see it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glasshouse.config import Choice, RunOptions
+from glasshouse.data import DataInfo
+from glasshouse.evidence import Evidence
+from glasshouse.measurements import AuditResult
+from glasshouse.policy import Policy
+from glasshouse.record import Record
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+
+    from glasshouse.model import ModelHandle
+    from glasshouse.plugins import Registry
+
+
+@dataclass(kw_only=True)
+class Run:
+    """One run as plugins see it. It only ever gains attributes; what is not there yet is None."""
+
+    registry: Registry
+    command: str
+    options: RunOptions
+    policy: Policy
+    audits: list[Choice]
+    techniques: list[Choice]
+    seed: int
+    datamodule: LightningDataModule | None = None
+    info: DataInfo | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    """The resolved configuration, as config.yaml holds it."""
+    model: LightningModule | None = None
+    trainer: Trainer | None = None
+    handle: ModelHandle | None = None
+    results: list[AuditResult] = field(default_factory=list)
+    record: Record | None = None
+    no_evidence: str | None = None
+    """Why the model's predictions could not be collected."""
+    _folder: Path | None = None
+    _evidence: Evidence | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where this run writes."""
+        assert self._folder is not None, "the run has no folder yet"
+        return self._folder
+
+    @property
+    def evidence(self) -> Evidence:
+        """What audits are given."""
+        assert self._evidence is not None, "the evidence is not collected yet"
+        return self._evidence
+
+    def say(self, line: str) -> None:
+        """A line of progress, on stderr: the last line of stdout is the run's folder."""
+        print(line, file=sys.stderr, flush=True)
