@@ -82,7 +82,8 @@ class Explanation:
     values add up to its score minus `base`. `standard_error`, of the shape of `values`, belongs to sampled methods;
     errors of rows with the same number in `design` (n,) may be correlated, since they share random draws (None: no
     two rows do). `evaluations` counts the inputs that the model was asked about or differentiated at, `details` says
-    in a sentence how it was done.
+    in a sentence how it was done. `suspects` names the parts of the model that the method has no rule for; they are
+    told where the values do not add up.
     """
 
     values: NDArray[np.float64]
@@ -92,6 +93,7 @@ class Explanation:
     design: NDArray[np.int64] | None = None
     evaluations: int = 0
     details: str = ""
+    suspects: tuple[str, ...] = ()
 
 
 class Explainer(Protocol):
