@@ -11,6 +11,9 @@ from torch import Tensor
 
 from glasshouse.data import Batch
 
+_GATHERED_AT_ONCE = 1 << 19
+"""Bytes of inputs gathered in one call and then cut into batches: a gather a batch costs a small network's layer."""
+
 
 class InMemoryLoader:
     """An iterable of `Batch`es cut from tensors.
@@ -85,15 +88,14 @@ class InMemoryLoader:
         self._epoch += 1
         first = self._first_batch["batch"] if self._first_batch["epoch"] == epoch else 0
         order = self._order(epoch) if self.shuffle else None
-        for batch in range(first, len(self)):
-            self._position = {"epoch": epoch, "batch": batch + 1}
-            chosen = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
-            if order is None:
-                yield Batch(*(tensor[chosen] for tensor in self.rows))
-            else:
-                rows = order[chosen]
-                x, y, sensitive, _ = self.rows
-                yield Batch(x.index_select(0, rows), y.index_select(0, rows), sensitive.index_select(0, rows), rows)
+        at_once = self._batches_at_once()
+        for start in range(first, len(self), at_once):
+            stop = min(start + at_once, len(self))
+            block = self._block(order, slice(start * self.batch_size, stop * self.batch_size))
+            parts = zip(*(tensor.split(self.batch_size) for tensor in block), strict=True)
+            for batch, part in zip(range(start, stop), parts, strict=False):
+                self._position = {"epoch": epoch, "batch": batch + 1}
+                yield Batch._make(part)
 
     def state_dict(self) -> dict[str, Any]:
         """The epoch under way and the number of its batches already given out."""
@@ -105,6 +107,17 @@ class InMemoryLoader:
         if done >= len(self):
             self._epoch, done = self._epoch + 1, 0
         self._first_batch = {"epoch": self._epoch, "batch": done}
+
+    def _batches_at_once(self) -> int:
+        bytes_per_row: int = self.rows.x[:1].numel() * self.rows.x.element_size()
+        return max(1, _GATHERED_AT_ONCE // max(1, bytes_per_row * self.batch_size))
+
+    def _block(self, order: Tensor | None, chosen: slice) -> Batch:
+        if order is None:
+            return Batch(*(tensor[chosen] for tensor in self.rows))
+        rows = order[chosen]
+        x, y, sensitive, _ = self.rows
+        return Batch(x.index_select(0, rows), y.index_select(0, rows), sensitive.index_select(0, rows), rows)
 
     def _order(self, epoch: int) -> Tensor:
         # A seed sequence, not seed + epoch: the latter would give neighbouring seeds each other's orders.

@@ -98,6 +98,14 @@ def to_scores(raw: Tensor, target: Target, kind: OutputKind) -> Tensor:
     return columns if kind == "probabilities" else torch.softmax(columns, dim=1)
 
 
+def mean_loss(raw: Tensor, y: Tensor, target: Target, kind: OutputKind) -> Tensor:
+    """The mean of `loss_per_row`, a number, in one kernel where there is one."""
+    if target.kind in ("binary", "multiclass") and kind == "logits" and raw.ndim == 2 and raw.shape[1] > 1:
+        columns = as_columns(raw, target)
+        return F.cross_entropy(columns, as_targets(y, columns, target).long())
+    return loss_per_row(raw, y, target, kind).mean()
+
+
 def loss_per_row(raw: Tensor, y: Tensor, target: Target, kind: OutputKind) -> Tensor:
     """Cross-entropy in nats (summed over labels for multilabel) or squared error; shape (n,)."""
     columns = as_columns(raw, target)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from glasshouse import refusals
 from glasshouse.data import Batch, Target
 from glasshouse.errors import UserError
-from glasshouse.outputs import as_columns, as_targets, loss_per_row, to_scores, trained_output_kind
+from glasshouse.outputs import as_columns, as_targets, loss_per_row, mean_loss, to_scores, trained_output_kind
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
@@ -73,8 +73,10 @@ class Task(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x, y = unpack(batch)
         raw = self.network(x)
-        losses = loss_per_row(raw, y, self.target, self.output_kind)
-        loss = losses.mean() if self.row_weights is None else (losses * self.row_weights(batch)).mean()
+        if self.row_weights is None:
+            loss = mean_loss(raw, y, self.target, self.output_kind)
+        else:
+            loss = (loss_per_row(raw, y, self.target, self.output_kind) * self.row_weights(batch)).mean()
         self._add("train_loss", loss.detach(), len(y), times=len(y))
         # Counted as Lightning does when it writes to its loggers: in optimizer steps, through all epochs; 0 is never.
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -86,6 +88,9 @@ class Task(LightningModule):
             for term in self.loss_terms:
                 loss = loss + term(scores, batch)
         return loss
+
+    # Lightning asks at every step which arguments `training_step` has; an answer at hand spares it the inspection.
+    training_step.__signature__ = inspect.signature(training_step)  # type: ignore[attr-defined]
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self._evaluate(batch, "validate")

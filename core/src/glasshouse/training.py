@@ -6,6 +6,7 @@ import logging
 import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +70,27 @@ def make_trainer(
     return Trainer(**chosen)
 
 
-def best_and_last(folder: Path, monitor: str | None) -> list[ModelCheckpoint]:
+def best_and_last(folder: Path, monitor: str | None) -> list[EpochCheckpoint]:
     """checkpoints/last.ckpt after every epoch, and, if there is a `monitor`, best.ckpt where it was lowest.
 
     Two callbacks: `save_last=True` on the first would write last.ckpt only in epochs that are the best so far, and a
     killed run would lose the epochs after that one.
     """
     options: dict[str, Any] = {"dirpath": folder / "checkpoints", "mode": "min", "enable_version_counter": False}
-    best = [ModelCheckpoint(filename="best", monitor=monitor, **options)] if monitor else []
-    return [*best, ModelCheckpoint(filename="last", **options)]
+    best = [EpochCheckpoint(filename="best", monitor=monitor, **options)] if monitor else []
+    return [*best, EpochCheckpoint(filename="last", **options)]
+
+
+class EpochCheckpoint(ModelCheckpoint):
+    """Saves when epochs end, and costs the steps in between nothing."""
+
+    @cached_property
+    def state_key(self) -> str:
+        # Lightning asks for it at each of six hooks a step, and each time writes out the callback's options.
+        return super().state_key
+
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
+        """Nothing: Lightning's own asks the trainer, at every step, whether it is time."""
 
 
 def best_checkpoint(trainer: Trainer, folder: Path) -> Path:

@@ -147,22 +147,30 @@ def test_the_counters_see_a_data_loader(
     assert made["collate"] >= 5
 
 
-@pytest.mark.parametrize("batch_size", [10, 1000])
-@pytest.mark.parametrize(
-    ("shuffle", "expected"),
-    [(False, {"slice": 4}), (True, {"slice": 1, "index_select": 3})],
-    ids=["in order", "shuffled"],
-)
-def test_a_batch_is_four_operations_however_many_its_rows(
-    make_loader: Loader, batch_size: int, shuffle: bool, expected: dict[str, int]
-) -> None:
-    loader = make_loader(6 * batch_size, batch_size=batch_size, shuffle=shuffle)
-    iterator = iter(loader)
-    next(iterator)  # the epoch's order is drawn with the first batch
+@pytest.mark.parametrize(("shuffle", "gathers"), [(False, 0), (True, 3)], ids=["in order", "shuffled"])
+def test_batches_are_cut_from_rows_gathered_together(make_loader: Loader, shuffle: bool, gathers: int) -> None:
+    def epoch(rows: int, batch_size: int) -> Counter[str]:
+        loader = make_loader(rows, batch_size=batch_size, shuffle=shuffle)
+        with Operations() as operations:
+            assert len(list(loader)) == rows // batch_size
+        return operations.counts
+
+    few = epoch(60, 10)
+    assert few["split"] == 4
+    assert few["index_select"] == gathers
+    assert epoch(600, 10) == epoch(6000, 1000) == few  # more batches, more rows: not one operation more
+
+
+def test_what_is_gathered_together_is_bounded() -> None:
+    """A batch of large inputs is gathered alone: an epoch of pictures gathered at once would double the memory."""
+    x = torch.arange(12, dtype=torch.float32)[:, None].expand(12, 1 << 17).contiguous()  # half a mebibyte a row
+    loader = InMemoryLoader(x, torch.arange(12), batch_size=2, shuffle=True, seed=3)
     with Operations() as operations:
-        rest = list(iterator)
-    assert len(rest) == 5
-    assert operations.counts == {name: 5 * times for name, times in expected.items()}
+        batches = list(loader)
+    assert operations.counts["index_select"] == 3 * 6
+    assert sorted(torch.cat([batch.y for batch in batches]).tolist()) == list(range(12))
+    assert all(torch.equal(batch.x[:, 0], batch.y.float()) for batch in batches)
+    assert all(batch.x.untyped_storage().nbytes() == batch.x.nbytes for batch in batches)
 
 
 def test_python_runs_per_batch_and_not_per_row(
@@ -183,12 +191,12 @@ def test_python_runs_per_batch_and_not_per_row(
 # ------------------------------------------------------------ around the network
 
 
-def test_a_step_is_a_loop_by_hand_and_ten_operations(
+def test_a_step_is_a_loop_by_hand_and_seven_operations(
     fit: Callable[..., Trainer], make_task: Any, make_loader: Loader
 ) -> None:
-    """Of the ten, Lightning's are a copy of the loss and its division by the accumulated batches, there and back; ours
-    are the mean over the rows' losses with its gradient, and the sum that the epoch's mean is made of; the rest are
-    views without gradient. The difference of two lengths leaves out what an epoch does once.
+    """Of the seven, Lightning's are a copy of the loss and its division by the accumulated batches, there and back;
+    ours is the sum that the epoch's mean is made of; the rest are views without gradient. The difference of two
+    lengths leaves out what an epoch does once.
     """
 
     def by_task(batches: int) -> int:
@@ -207,7 +215,21 @@ def test_a_step_is_a_loop_by_hand_and_ten_operations(
                 optimizer.step()
         return sum(operations.counts.values())
 
-    assert (by_task(30) - by_task(10)) / 20 <= (by_hand(30) - by_hand(10)) / 20 + 10
+    assert (by_task(30) - by_task(10)) / 20 <= (by_hand(30) - by_hand(10)) / 20 + 7
+
+
+def test_no_step_inspects_signatures_or_writes_out_a_callbacks_options(
+    tmp_path: Path, make_task: Any, make_loader: Loader
+) -> None:
+    def calls(batches: int) -> dict[str, int]:
+        options = {"max_epochs": 1, "accelerator": "cpu", "enable_progress_bar": False, "logger": False}
+        trainer = make_trainer(options, folder=tmp_path, monitor=None, callbacks=[], loggers=[])
+        with python_calls(Path("/")) as counts:
+            trainer.fit(make_task(nn.Linear(4, 2), BINARY), make_loader(8 * batches, batch_size=8))
+        assert counts["Task.training_step"] == batches
+        return {name: counts[name] for name in ("_signature_from_function", "Callback._generate_state_key")}
+
+    assert calls(30) == calls(10)
 
 
 def test_lightnings_notes_skip_the_search_for_parameters() -> None:
