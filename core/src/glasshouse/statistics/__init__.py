@@ -12,6 +12,8 @@ from glasshouse.statistics.calibration import (
     log_loss,
     reliability_curve,
 )
+from glasshouse.statistics.calibration_resampling import binned_deviations, resampled_calibration_error
+from glasshouse.statistics.clusters import ClusteredCounts, count_clusters, only_groups
 from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
 from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
@@ -30,7 +32,7 @@ from glasshouse.statistics.pairwise import (
     pairwise_differences,
     pairwise_p_values,
 )
-from glasshouse.statistics.permutation import PermutationTest, permutation_gap_test, permutation_test
+from glasshouse.statistics.permutation import PermutationTest, permutation_gap_test, permutation_test, weighted_gap_test
 from glasshouse.statistics.power import detectable_gap, rows_needed
 from glasshouse.statistics.ranking import Exposure, exposure_at_k
 from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, effective_counts, group_rates, rate
@@ -53,6 +55,7 @@ __all__ = [
     "RATES",
     "Attribute",
     "Bootstrap",
+    "ClusteredCounts",
     "Confusion",
     "Entropy",
     "Estimate",
@@ -76,6 +79,7 @@ __all__ = [
     "ScoreHistogram",
     "UnitCounts",
     "benjamini_hochberg",
+    "binned_deviations",
     "bootstrap",
     "bootstrap_pairwise_differences",
     "brier_score",
@@ -84,6 +88,7 @@ __all__ = [
     "compared_with",
     "confusion",
     "count",
+    "count_clusters",
     "count_units",
     "detectable_gap",
     "difference",
@@ -111,6 +116,7 @@ __all__ = [
     "miettinen_nurminen",
     "newcombe",
     "normal_interval",
+    "only_groups",
     "operating_point",
     "pairs",
     "pairwise_differences",
@@ -121,6 +127,7 @@ __all__ = [
     "rate",
     "ratio",
     "reliability_curve",
+    "resampled_calibration_error",
     "roc_auc",
     "roc_curve",
     "root_mean_squared_error",
@@ -131,5 +138,6 @@ __all__ = [
     "tabulate",
     "theil_index",
     "tpr_at_fpr",
+    "weighted_gap_test",
     "wilson",
 ]

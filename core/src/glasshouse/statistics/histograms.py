@@ -54,6 +54,8 @@ class ScoreBins(NamedTuple):
     """(b, t) rows."""
     weights: Floats
     """(b, t) sums of weights; the rows if there are none."""
+    squares: Floats
+    """(b, t) sums of squared weights."""
 
 
 class _Aligned(NamedTuple):
@@ -137,7 +139,8 @@ class ScoreHistogram:
         a = self._aligned
         chosen = slice(*np.searchsorted(a.group, [group, group + 1]))
         weights = a.weights[chosen]
-        return ScoreBins(_share(a.totals[chosen].sum(axis=1), weights.sum(axis=1)), a.rows[chosen], weights)
+        score = _share(a.totals[chosen].sum(axis=1), weights.sum(axis=1))
+        return ScoreBins(score, a.rows[chosen], weights, a.squares[chosen])
 
     def roc_auc(self, *, level: float = 0.95) -> tuple[Estimate, ...]:
         """Area under the ROC curve of each group: that of the rows to within `roc_auc_error`.
@@ -243,7 +246,7 @@ class ScoreHistogram:
         wanted = np.asarray(shares, dtype=np.float64)
         found = np.full((len(self), len(wanted)), np.nan)
         for k in range(len(self)):
-            score, _, weights = self.bins(k)
+            score, _, weights, _ = self.bins(k)
             running = np.cumsum(weights.sum(axis=1))
             if len(score) and running[-1] > 0:
                 # Rounding of the product must not step over a bin that just reaches the share.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from glasshouse.statistics.counts import GroupCounts
 from glasshouse.statistics.estimates import Floats
 from glasshouse.statistics.gaps import difference, gap_rates, ratio
-from glasshouse.statistics.rates import rate
+from glasshouse.statistics.rates import effective_counts, rate
 
 Alternative = Literal["greater", "less", "two-sided"]
 
@@ -123,7 +123,38 @@ def permutation_gap_test(
     return _test(value, worst.reduce(null), "greater" if kind == "difference" else "less")
 
 
-def _largest_in_errors(values: Floats, sizes: NDArray[np.int64], hits: int) -> Floats:
+def weighted_gap_test(
+    table: GroupCounts, name: str, *, rng: np.random.Generator, positive: int = 1, draws: int = 9999
+) -> PermutationTest:
+    """The studentized `permutation_gap_test` where rows differ in weight or come in clusters, by its normal limit.
+
+    Such rows are not exchangeable. With effective counts (`effective_counts`) for the numbers of rows, the rates of
+    groups that make no difference scatter about the pooled one with variance p (1 - p) / n (Rao and Scott 1981, JASA
+    76:221); the largest difference in standard errors is held against that of so many normal draws.
+
+    Raises:
+        ValueError: if the name is not a difference, or its rate is not a proportion.
+    """
+    rates, kind = gap_rates(name)
+    if kind != "difference":
+        raise ValueError(f"{name} is a ratio; the studentized statistic is one of differences")
+    observed: list[float] = []
+    null: list[Floats] = []
+    for each in rates:
+        if not rate(table.cells, each, positive=positive).proportion:
+            raise ValueError(f"{each} is no proportion, and its spread does not follow from its counts")
+        hits, total = effective_counts(table, each, positive=positive)
+        if np.sum(total > 0) < 2:
+            return PermutationTest(None, None, draws, np.empty(0), "fewer than two groups with a defined rate")
+        n = np.where(total > 0, total, 1.0)
+        share = float(hits.sum() / total.sum())
+        scattered = share + rng.normal(size=(draws, len(n))) * np.sqrt(share * (1 - share) / n)
+        observed.append(float(_largest_in_errors(hits / n, total, hits.sum())))
+        null.append(_largest_in_errors(scattered, total, hits.sum()))
+    return _test(float(np.max(observed)), np.max(null, axis=0), "greater")
+
+
+def _largest_in_errors(values: Floats, sizes: NDArray[Any], hits: float) -> Floats:
     """The largest difference of rates (..., G) in standard errors; these are the same for every permutation."""
     kept = sizes > 0
     rates, n = values[..., kept], sizes[kept].astype(np.float64)

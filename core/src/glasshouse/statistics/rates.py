@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from glasshouse.statistics.clusters import ClusteredCounts
 from glasshouse.statistics.counts import Cells, GroupCounts
 from glasshouse.statistics.estimates import Estimate, Floats, Intervals
 from glasshouse.statistics.intervals import clopper_pearson, wilson
@@ -214,14 +215,20 @@ def group_rates(
 def effective_counts(table: GroupCounts, name: str, *, positive: int = 1) -> tuple[Floats, Floats]:
     """(G,) hits and total of a proportion in each group as an interval takes them.
 
-    Unweighted these are the counts; with weights the total is the effective number of rows, (sum w)^2 / sum w^2.
+    Unweighted these are the counts; with weights the total is the effective number of rows, (sum w)^2 / sum w^2; of a
+    clustered table that of `ClusteredCounts.effective`.
     """
     found = rate(table.cells, name, positive=positive)
     total = np.asarray(found.denominator, dtype=np.float64)
     if not table.weighted:
         return np.asarray(found.numerator, dtype=np.float64), total
-    squares = rate(table.squares, name, positive=positive).denominator
-    effective = np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
+    if isinstance(table, ClusteredCounts):
+        alone = np.eye(table.cells[0].size).reshape(-1, *table.cells.shape[1:])  # a row in one cell, for every cell
+        counted = rate(alone, name, positive=positive)
+        effective = table.effective(counted.numerator, counted.denominator)
+    else:
+        squares = rate(table.squares, name, positive=positive).denominator
+        effective = np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
     return np.where(effective > 0, found.values * effective, 0.0), effective
 
 

@@ -1,0 +1,175 @@
+"""Counts of rows that come in clusters (a person's visits, a hospital's patients), which tell less than single ones.
+
+A clustered table keeps what each cluster adds to it. Closed-form intervals and tests then take effective counts: a
+proportion's rows divided by its design effect, the variance between clusters over that of independent rows (Rao and
+Scott 1992, Biometrics 48:577), with the degrees of freedom of the clusters (Korn and Graubard 1998, Survey Methodology
+24:193). What has no closed form is resampled by cluster: see `ClusteredCounts.units`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse, special
+
+from glasshouse.statistics.counts import GroupColumn, GroupCounts, listed_groups, marginal_groups
+from glasshouse.statistics.estimates import Floats
+from glasshouse.statistics.units import UnitCounts, count_units
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClusteredCounts(GroupCounts):
+    """A count table together with what each of u clusters adds to it. It counts as weighted, also without weights."""
+
+    clusters: NDArray[Any]
+    """(u,) names of the clusters, ascending, without repetition."""
+    sums: sparse.csr_array
+    """(u, cells) sums of weights of each cluster in the flattened cells."""
+
+    def marginal(self, names: Sequence[str]) -> ClusteredCounts:
+        """As `GroupCounts.marginal`, by cluster."""
+        table = super().marginal(names)
+        _, _, slot = marginal_groups(self.attributes, self.codes, names)
+        return self._of(table, self._moved(slot, len(table)), self.clusters)
+
+    def overall(self) -> ClusteredCounts:
+        """Everyone as one group."""
+        return self.marginal(())
+
+    def __add__(self, other: GroupCounts) -> ClusteredCounts:
+        """The table of the rows of both; clusters of one name are one cluster.
+
+        Raises:
+            ValueError: as for `GroupCounts`, or if the other table is not clustered.
+        """
+        if not isinstance(other, ClusteredCounts):
+            raise ValueError("count tables that merge both have clusters, or neither has")
+        table = super().__add__(other)
+        _, slot = listed_groups(self.attributes, np.concatenate([self.codes, other.codes]))
+        parts = [
+            part._moved(place, len(table)) for part, place in ((self, slot[: len(self)]), (other, slot[len(self) :]))
+        ]
+        clusters, place = np.unique(np.concatenate([self.clusters, other.clusters]), return_inverse=True)
+        stacked = sparse.vstack(parts).tocoo()
+        shape = (len(clusters), table.cells.size)
+        return self._of(
+            table, sparse.coo_array((stacked.data, (place[stacked.row], stacked.col)), shape=shape), clusters
+        )
+
+    def only(self, groups: NDArray[np.bool_]) -> ClusteredCounts:
+        """Some of the groups (G,)."""
+        table, place = only_groups(_plain(self), groups), np.cumsum(groups) - 1
+        each = self.sums.tocoo()
+        group, inner = np.divmod(each.col, self._inner)
+        kept = groups[group]
+        where = (each.row[kept], place[group[kept]] * self._inner + inner[kept])
+        shape = (len(self.clusters), table.cells.size)
+        return self._of(table, sparse.coo_array((each.data[kept], where), shape=shape), self.clusters)
+
+    @property
+    def units(self) -> UnitCounts:
+        """The clusters as units of the Poisson bootstrap."""
+        return UnitCounts(table=self, sums=self.sums, multiplicity=np.ones(len(self.clusters), dtype=np.int64))
+
+    def effective(self, numerator: Floats, denominator: Floats) -> Floats:
+        """(G,) effective rows of a proportion, whose numerator and denominator count these of a group's cells (c,).
+
+        p (1 - p) over the variance between clusters, times the squared ratio of a normal to a t quantile; never more
+        than the rows' own effective number. Where hits are none or all no variance is seen, and each cluster counts
+        as one observation of its weight.
+        """
+        each = self.sums.tocoo()
+        group, inner = np.divmod(each.col, self._inner)
+        totals = _by_cluster(each, group, each.data * denominator[inner], len(self))
+        hits = _by_cluster(each, group, each.data * numerator[inner], len(self))
+        weight, occupied = totals.sum(axis=0), (totals > 0).sum(axis=0)
+        squares = self.squares.reshape(len(self), -1) @ denominator
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = hits.sum(axis=0) / weight
+            residual = hits - totals.multiply(rate[None, :])
+            variance = residual.power(2).sum(axis=0) / weight**2 * occupied / (occupied - 1)
+            whole = weight**2 / totals.power(2).sum(axis=0)
+            found = np.where((rate > 0) & (rate < 1) & (occupied > 1), rate * (1 - rate) / variance, whole)
+            tails = special.stdtrit(np.maximum(occupied - 1, 1), 0.975)
+            capped = np.minimum(found * (special.ndtri(0.975) / tails) ** 2, weight**2 / squares)
+        return np.where(weight > 0, capped, 0.0)
+
+    @property
+    def _inner(self) -> int:
+        return int(self.cells.shape[1] * self.cells.shape[2])
+
+    def _moved(self, slot: NDArray[np.int64], groups: int) -> sparse.csr_array:
+        """The sums with each group's cells moved to another's place."""
+        each = self.sums.tocoo()
+        group, inner = np.divmod(each.col, self._inner)
+        shape = (len(self.clusters), groups * self._inner)
+        return sparse.coo_array((each.data, (each.row, slot[group] * self._inner + inner)), shape=shape).tocsr()
+
+    @staticmethod
+    def _of(table: GroupCounts, sums: Any, clusters: NDArray[Any]) -> ClusteredCounts:
+        return ClusteredCounts(
+            attributes=table.attributes,
+            classes=table.classes,
+            codes=table.codes,
+            cells=table.cells,
+            rows=table.rows,
+            squares=table.squares,
+            clusters=clusters,
+            sums=sums.tocsr(),
+        )
+
+
+def count_clusters(
+    groups: Iterable[GroupColumn],
+    targets: ArrayLike | None,
+    predicted: ArrayLike,
+    *,
+    classes: Sequence[str],
+    clusters: ArrayLike,
+    weights: ArrayLike | None = None,
+) -> ClusteredCounts:
+    """Count rows as `count` does, by cluster.
+
+    Args:
+        clusters: (n,) the cluster of each row.
+
+    Raises:
+        ValueError: as `count`, or if the clusters are not of the rows' length.
+    """
+    weight = np.ones(len(np.asarray(predicted))) if weights is None else weights
+    found = count_units(groups, targets, predicted, classes=classes, weights=weight, clusters=clusters)
+    return ClusteredCounts._of(found.table, found.sums, np.unique(np.asarray(clusters)))
+
+
+def only_groups(table: GroupCounts, groups: NDArray[np.bool_]) -> GroupCounts:
+    """A table of some of the groups (G,), by cluster where it is clustered."""
+    if isinstance(table, ClusteredCounts):
+        return table.only(groups)
+    return GroupCounts(
+        attributes=table.attributes,
+        classes=table.classes,
+        codes=table.codes[groups],
+        cells=table.cells[groups],
+        rows=table.rows[groups],
+        squares=table.squares[groups],
+    )
+
+
+def _plain(table: GroupCounts) -> GroupCounts:
+    return GroupCounts(
+        attributes=table.attributes,
+        classes=table.classes,
+        codes=table.codes,
+        cells=table.cells,
+        rows=table.rows,
+        squares=table.squares,
+    )
+
+
+def _by_cluster(each: sparse.coo_array, group: NDArray[np.int64], values: Floats, groups: int) -> sparse.csr_array:
+    """(u, G) values of the entries, summed by cluster and group."""
+    return sparse.coo_array((values, (each.row, group)), shape=(each.shape[0], groups)).tocsr()
