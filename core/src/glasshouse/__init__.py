@@ -27,10 +27,12 @@ _HOMES = {
     "glasshouse.evidence": ("Audit", "Evidence"),
     "glasshouse.explanations": ("Explainer", "Explanation", "NotExplainableError", "Question", "in_batches"),
     "glasshouse.hookspecs": ("hookimpl",),
+    "glasshouse.images": ("ImageDataModule",),
     "glasshouse.measurements": ("AuditResult", "Column", "Figure", "Measurement", "Section", "Table"),
     "glasshouse.model": ("ModelHandle",),
     "glasshouse.predictions": ("Groups", "Predictions"),
     "glasshouse.tabular": ("InMemoryLoader", "TabularDataModule"),
+    "glasshouse.texts": ("TextDataModule",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -50,6 +52,7 @@ __all__ = [
     "Feature",
     "Figure",
     "Groups",
+    "ImageDataModule",
     "InMemoryLoader",
     "Measurement",
     "ModelHandle",
@@ -67,6 +70,7 @@ __all__ = [
     "TabularDataModule",
     "Target",
     "TechniquePlugin",
+    "TextDataModule",
     "UserError",
     "__version__",
     "hookimpl",
@@ -90,10 +94,12 @@ if TYPE_CHECKING:
     from glasshouse.evidence import Audit, Evidence
     from glasshouse.explanations import Explainer, Explanation, NotExplainableError, Question, in_batches
     from glasshouse.hookspecs import hookimpl
+    from glasshouse.images import ImageDataModule
     from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
     from glasshouse.model import ModelHandle
     from glasshouse.predictions import Groups, Predictions
     from glasshouse.tabular import InMemoryLoader, TabularDataModule
+    from glasshouse.texts import TextDataModule
 
 
 def __getattr__(name: str) -> object:

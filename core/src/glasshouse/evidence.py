@@ -41,6 +41,8 @@ class Evidence:
     `inputs(split)` returns the encoded inputs of that split as one tensor (n, ...), row i belonging to row i of the
     split's predictions; None without data. `model` is None when only predictions are at hand.
 
+    `words(split, rows)` gives, for texts, the words of some rows of a split as they enter the model, by position.
+
     `tables` are given instead of predictions by row where these are too many to hold, or were never at hand: then
     `predictions` is empty, and only audits that require ``tables`` are asked.
     """
@@ -54,6 +56,7 @@ class Evidence:
     show_examples: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     tables: PredictionTables | None = None
+    words: Callable[[str, Any], list[list[str]]] | None = None
 
     @property
     def evaluated(self) -> Predictions:

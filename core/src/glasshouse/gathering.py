@@ -41,6 +41,7 @@ def collect_evidence(run: Run) -> None:
         inputs=split_inputs(run),
         seed=run.seed,
         show_examples=run.options.show_examples,
+        words=getattr(run.datamodule, "words", None),
     )
     run.registry.call("glasshouse_stage_finished", run=run, stage="evidence")
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning import LightningDataModule
-from torch import Tensor
 
-from glasshouse.data import SPLITS, Batch, DataInfo, Sensitive
+from glasshouse.data import DataInfo
 from glasshouse.encoding import TableEncoder
-from glasshouse.errors import UserError, did_you_mean
+from glasshouse.errors import UserError
+from glasshouse.in_memory import InMemoryDataModule
+from glasshouse.labelled import Labelled
 from glasshouse.loaders import InMemoryLoader
-from glasshouse.roles import code_sensitive, code_target
-from glasshouse.splits import split_rows
 from glasshouse.tables import Coded, Column, RawTable, SensitiveColumn, fingerprint
 
 __all__ = ["Coded", "InMemoryLoader", "RawTable", "SensitiveColumn", "TabularDataModule"]
@@ -26,7 +23,7 @@ __all__ = ["Coded", "InMemoryLoader", "RawTable", "SensitiveColumn", "TabularDat
 Missing = Literal["error", "impute", "drop"]
 
 
-class TabularDataModule(LightningDataModule):
+class TabularDataModule(InMemoryDataModule):
     """Base of every data plugin for tables: a subclass implements `load` and may set `name`.
 
     Numeric columns are standardised, categorical ones become one-hot blocks, which stand last in `x`
@@ -45,8 +42,6 @@ class TabularDataModule(LightningDataModule):
         seed: order of training batches; default: the seed of `seed_everything`.
     """
 
-    name: str | None = None
-
     def __init__(
         self,
         batch_size: int = 256,
@@ -55,30 +50,14 @@ class TabularDataModule(LightningDataModule):
         missing: Missing = "error",
         seed: int | None = None,
     ) -> None:
-        super().__init__()
-        if batch_size < 1:
-            raise UserError(self.who, f"batch_size is {batch_size}; expected at least 1.")
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed)
         if missing not in get_args(Missing):
             raise UserError(self.who, f"missing is {missing!r}; expected one of {', '.join(get_args(Missing))}.")
-        self.batch_size = batch_size
-        self.fractions = list(fractions)
-        self.split_seed = split_seed
         self.missing = missing
-        self.seed = seed
-        self._rows: dict[str, Batch] = {}
 
     @abstractmethod
     def load(self) -> RawTable:
         """The table, all splits together."""
-
-    @property
-    def who(self) -> str:
-        """How error messages call these data."""
-        return f"data '{self._name}'"
-
-    @property
-    def _name(self) -> str:
-        return self.name or type(self).__name__.lower()
 
     def setup(self, stage: str | None = None) -> None:
         """Load, split and encode; the second call and every later one does nothing."""
@@ -99,38 +78,22 @@ class TabularDataModule(LightningDataModule):
             columns = {name: column[kept] for name, column in columns.items()}
             given = None if given is None else given[kept]
 
-        target, y = code_target(table, columns[table.target], who=self.who)
-        strata = np.zeros(len(y), dtype=np.int64) if target.kind == "regression" else y
-        rows = split_rows(given, strata, self.fractions, seed=self.split_seed, who=self.who)
-        if target.classes and len(np.unique(y[rows["train"]])) < 2:
-            only = target.classes[int(y[rows["train"][0]])]
-            raise UserError(self.who, f"the training split holds one class of '{target.name}' alone: '{only}'.")
-        if target.kind == "regression":
-            known = y[rows["train"]].astype(np.float64)
-            target = replace(target, center=float(known.mean()), scale=float(known.std()) or 1.0)
-        groups = {s.name: code_sensitive(s, columns[s.column], who=self.who) for s in table.sensitive}
+        labelled = Labelled.read(
+            table, columns, given, self.fractions, seed=self.split_seed, seen=features, who=self.who
+        )
+        rows, target = labelled.rows, labelled.target
         encoder = TableEncoder.fit(columns, features, rows["train"], who=self.who)
-        codes = np.stack([g.codes for g in groups.values()], axis=1) if groups else np.empty((len(y), 0), np.int32)
-        for split, chosen in rows.items():
-            self._rows[split] = Batch(
-                torch.from_numpy(encoder.encode(columns, chosen)),
-                torch.from_numpy(y[chosen]),
-                torch.from_numpy(codes[chosen].astype(np.int64)),
-                torch.arange(len(chosen)),
-            )
-        parts = np.zeros(len(y))
-        parts[rows["validate"]], parts[rows["test"]] = 1, 2
-        self._fingerprint = fingerprint({**columns, "": parts})  # the empty name is free: the split
-        self._info = DataInfo(
+        encoded = {
+            split: labelled.batch(split, torch.from_numpy(encoder.encode(columns, chosen)))
+            for split, chosen in rows.items()
+        }
+        info = DataInfo(
             name=self._name,
             modality="tabular",
             target=target,
             input_shape=(encoder.width,),
             features=encoder.features(table.immutable),
-            sensitive=tuple(
-                Sensitive(name=s.name, levels=groups[s.name].levels, seen_by_model=s.column in features)
-                for s in table.sensitive
-            ),
+            sensitive=labelled.sensitive,
             sizes={
                 "in_features": encoder.width,
                 "input_shape": [encoder.width],
@@ -138,68 +101,13 @@ class TabularDataModule(LightningDataModule):
                 "out_features": target.num_outputs,
                 "cardinalities": encoder.cardinalities,
             },
-            rows={split: len(chosen) for split, chosen in rows.items()},
+            rows=labelled.counts(),
             source=table.source,
             licence=table.licence,
             synthetic=table.synthetic,
         )
-
-    @property
-    def info(self) -> DataInfo:
-        """What is known of the data; valid after `setup`."""
-        self._require_setup()
-        return self._info
-
-    @property
-    def table_fingerprint(self) -> str:
-        """SHA-256 over the columns in use and the split; valid after `setup`."""
-        self._require_setup()
-        return self._fingerprint
-
-    def inputs(self, split: str) -> Tensor:
-        """Encoded inputs of one split, (n, d) float32, row i being position i of the split."""
-        return self._split(split).x  # type: ignore[no-any-return]
-
-    def loader(self, split: str) -> InMemoryLoader:
-        """One split in its own order."""
-        x, y, sensitive, _ = self._split(split)
-        return InMemoryLoader(x, y, sensitive, batch_size=self.batch_size)
-
-    def train_dataloader(self) -> InMemoryLoader:
-        """The training split, in a new order every epoch."""
-        x, y, sensitive, _ = self._split("train")
-        return InMemoryLoader(
-            x,
-            y,
-            sensitive,
-            batch_size=self.batch_size,
-            shuffle=True,
-            seed=torch.initial_seed() if self.seed is None else self.seed,
-            # Batch norm has no variance over one row. A lone last row sits the epoch out, another one each epoch.
-            drop_last=len(x) > 1 and len(x) % self.batch_size == 1,
-        )
-
-    def val_dataloader(self) -> InMemoryLoader:
-        """The validation split."""
-        return self.loader("validate")
-
-    def test_dataloader(self) -> InMemoryLoader:
-        """The test split."""
-        return self.loader("test")
-
-    def predict_dataloader(self) -> InMemoryLoader:
-        """The test split."""
-        return self.loader("test")
-
-    def _require_setup(self) -> None:
-        if not self._rows:
-            raise RuntimeError(f"{type(self).__name__}.setup() has not been called")
-
-    def _split(self, split: str) -> Batch:
-        self._require_setup()
-        if split not in self._rows:
-            raise UserError(self.who, f"there is no split '{split}'.", did_you_mean(split, SPLITS))
-        return self._rows[split]
+        # the empty name is free: the split
+        self._keep(encoded, info, fingerprint({**columns, "": labelled.parts()}))
 
     def _features(self, table: RawTable) -> tuple[str, ...]:
         features = tuple(n for n in table.columns if n != table.target) if table.features is None else table.features
