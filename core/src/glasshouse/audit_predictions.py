@@ -19,8 +19,9 @@ from glasshouse.frames import PredictionColumns, tables_from_files
 from glasshouse.measurements import AuditResult, Section
 from glasshouse.policy import judge, load_policy
 from glasshouse.provenance import command_line, provenance, redact
-from glasshouse.record import Record, build_record, write_json
+from glasshouse.record import Record, build_record
 from glasshouse.report.writing import check_formats, write_reports
+from glasshouse.storage import write_json
 
 if TYPE_CHECKING:
     from glasshouse.plugins import Registry

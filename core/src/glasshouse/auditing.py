@@ -15,7 +15,8 @@ from glasshouse.config import Choice
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import why_not
 from glasshouse.measurements import AuditResult
-from glasshouse.record import read_json, result_from_dict, result_to_dict, write_json, write_whole
+from glasshouse.record import result_from_dict, result_to_dict
+from glasshouse.storage import read_json, write_json, write_whole
 
 if TYPE_CHECKING:
     from glasshouse.plugins import Registry

@@ -10,9 +10,10 @@ from glasshouse.auditing import earlier_results, run_audits
 from glasshouse.measurements import Section
 from glasshouse.policy import judge
 from glasshouse.provenance import command_line, provenance, redact
-from glasshouse.record import build_record, write_json
+from glasshouse.record import build_record
 from glasshouse.report.writing import write_reports
 from glasshouse.run_state import Run
+from glasshouse.storage import write_json
 
 
 def audit_and_report(run: Run, *, force: bool = False) -> None:

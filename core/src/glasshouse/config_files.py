@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from glasshouse.errors import UserError
-from glasshouse.record import write_whole
 from glasshouse.short_names import CONFIG_OPTIONS
 
 
@@ -43,11 +42,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if not isinstance(key, str):
             raise UserError(who, f"expected keys that are text, received {key!r}.", "Put it in quotation marks.")
     return tree or {}
-
-
-def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
-    """Write YAML whole or not at all, keys in the order given."""
-    write_whole(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
 
 
 def named_files(pairs: Sequence[tuple[str, str | None]]) -> list[Path]:

@@ -10,7 +10,7 @@ from glasshouse import refusals
 from glasshouse.auditing import choose_audits
 from glasshouse.checkpoints import check_checkpoint
 from glasshouse.config import Choice, RunOptions, parse_choices
-from glasshouse.config_files import read_yaml, write_yaml
+from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.folders import fresh_folder, writable_parent
@@ -20,6 +20,7 @@ from glasshouse.provenance import redact
 from glasshouse.rebuilding import assemble, rebuild
 from glasshouse.report.writing import check_formats
 from glasshouse.run_state import Run
+from glasshouse.storage import write_yaml
 from glasshouse.task import Task
 from glasshouse.training import make_trainer
 

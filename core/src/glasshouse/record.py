@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from glasshouse.errors import UserError
 from glasshouse.findings import Finding, Threshold, Verdict, overall_verdict
 from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
+from glasshouse.storage import read_json
 
 SCHEMA = "glasshouse/record/1"
 
@@ -160,22 +160,6 @@ def result_from_dict(values: Mapping[str, Any], *, source: str = "audit result")
         raise UserError(source, f"contradicts itself: {error}.", "Run the audit again.") from None
 
 
-def read_json(path: Path) -> Any:
-    """The values of a JSON file.
-
-    Raises:
-        UserError: if there is no such file, or it is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(str(path), "no such file.", "Name the folder of a finished run.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(str(path), f"cannot be read: {error}.") from None
-    except json.JSONDecodeError as error:
-        raise UserError(str(path), f"is not JSON: {error}.", "Run the audit again.") from None
-
-
 def read_record(path: Path) -> Record:
     """Read and check a record; never half of one.
 
@@ -183,21 +167,6 @@ def read_record(path: Path) -> Record:
         UserError: if the file is missing, not JSON, of another schema, or departs from the schema (saying where).
     """
     return Record.from_dict(read_json(path), source=str(path))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all, keys in the order given; NaN and infinity are refused with a ValueError."""
-    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @cache

@@ -20,9 +20,8 @@ from glasshouse.record import (
     result_from_dict,
     result_to_dict,
     schema,
-    write_json,
-    write_whole,
 )
+from glasshouse.storage import write_json, write_whole
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

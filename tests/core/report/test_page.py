@@ -152,7 +152,7 @@ def test_every_figure_has_its_table(record: Record) -> None:
 
 
 def test_rendering_is_repeatable_and_needs_no_heavy_import(tmp_path: Path, record: Record) -> None:
-    from glasshouse.record import write_json
+    from glasshouse.storage import write_json
 
     write_json(tmp_path / "record.json", record.to_dict())
     code = (

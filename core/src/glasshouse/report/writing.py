@@ -9,7 +9,8 @@ from glasshouse.components import ReportFormatPlugin
 from glasshouse.errors import UserError
 from glasshouse.plugins import Component, Registry
 from glasshouse.plugins import registry as current_registry
-from glasshouse.record import Record, write_whole
+from glasshouse.record import Record
+from glasshouse.storage import write_whole
 
 
 def check_formats(formats: Sequence[str], registry: Registry) -> dict[str, Component]:
