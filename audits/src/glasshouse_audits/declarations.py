@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glasshouse import AuditPlugin, hookimpl
+from glasshouse import AuditPlugin, ExplainerPlugin, hookimpl
 
 
 @hookimpl
@@ -54,7 +54,16 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="feature_attribution",
         target="glasshouse_audits.explain.audit:FeatureAttributionAudit",
-        summary="which features move the model's output: SHAP values and integrated gradients",
+        summary="which features move the model's output and for whom, and whether the explanation can be trusted",
+        family="explainability",
+        modalities=("tabular",),
+        targets=("binary", "multiclass", "regression"),
+        requires=("model", "inputs", "features"),
+    )
+    yield AuditPlugin(
+        name="feature_effects",
+        target="glasshouse_audits.effects.audit:FeatureEffectsAudit",
+        summary="how the output depends on features: importance, effect curves, interactions, a surrogate tree",
         family="explainability",
         modalities=("tabular",),
         targets=("binary", "multiclass", "regression"),
@@ -66,4 +75,123 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         summary="can the model's loss tell who was in the training data?",
         family="privacy",
         requires=("targets", "losses", "train_predictions"),
+    )
+
+
+@hookimpl
+def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
+    methods = "glasshouse_audits.explain.methods"
+    yield ExplainerPlugin(
+        name="shapley",
+        title="Shapley values",
+        target=f"{methods}.shapley:Shapley",
+        summary="Shapley values, exact where the budget allows it, else sampled with a standard error",
+        requires=("features",),
+    )
+    yield ExplainerPlugin(
+        name="integrated_gradients",
+        title="Integrated gradients",
+        target=f"{methods}.integrated_gradients:IntegratedGradients",
+        summary="gradients along the line from the mean background row; takes more steps until they add up",
+        modalities=("tabular", "image"),
+        requires=("gradients",),
+    )
+    yield ExplainerPlugin(
+        name="deep_lift",
+        title="DeepLIFT",
+        target=f"{methods}.deep_lift:DeepLift",
+        summary="two passes for each row, for networks of modules that it has rules for",
+        modalities=("tabular", "image"),
+        requires=("gradients", "module"),
+    )
+    yield ExplainerPlugin(
+        name="deep_lift_shap",
+        title="DeepLIFT SHAP",
+        target=f"{methods}.deep_lift:DeepLiftShap",
+        summary="DeepLIFT averaged over the background rows: rough Shapley values",
+        modalities=("tabular", "image"),
+        requires=("gradients", "module"),
+    )
+    yield ExplainerPlugin(
+        name="gradient_shap",
+        title="Expected gradients",
+        target=f"{methods}.gradient_shap:GradientShap",
+        summary="integrated gradients averaged over baselines from the background, sampled",
+        modalities=("tabular", "image"),
+        requires=("gradients",),
+    )
+    yield ExplainerPlugin(
+        name="saliency",
+        title="Saliency",
+        target=f"{methods}.gradients:Saliency",
+        summary="size of the gradient at the row itself",
+        modalities=("tabular", "image"),
+        requires=("gradients",),
+    )
+    yield ExplainerPlugin(
+        name="input_x_gradient",
+        title="Input times gradient",
+        target=f"{methods}.gradients:InputXGradient",
+        summary="gradient at the row itself times the encoded input",
+        modalities=("tabular", "image"),
+        requires=("gradients",),
+    )
+    yield ExplainerPlugin(
+        name="lrp",
+        title="Relevance propagation",
+        target=f"{methods}.lrp:LRP",
+        summary="layer-wise relevance propagation, epsilon rule",
+        modalities=("tabular", "image"),
+        requires=("gradients", "module"),
+    )
+    yield ExplainerPlugin(
+        name="feature_ablation",
+        title="Feature ablation",
+        target=f"{methods}.perturbations:FeatureAblation",
+        summary="one feature at a time set to the mean background row's",
+        requires=("features",),
+    )
+    yield ExplainerPlugin(
+        name="feature_permutation",
+        title="Feature permutation",
+        target=f"{methods}.perturbations:FeaturePermutation",
+        summary="one feature at a time exchanged among the explained rows",
+        requires=("features",),
+    )
+    yield ExplainerPlugin(
+        name="lime",
+        title="LIME",
+        target=f"{methods}.perturbations:Lime",
+        summary="slopes of a linear model fitted near each row",
+        requires=("features",),
+    )
+    yield ExplainerPlugin(
+        name="shap_gradient",
+        title="SHAP GradientExplainer",
+        target=f"{methods}.shap_gradient:ShapGradient",
+        summary="expected gradients by the shap library",
+        modalities=("tabular", "image"),
+        requires=("gradients",),
+    )
+    yield ExplainerPlugin(
+        name="shap_deep",
+        title="SHAP DeepExplainer",
+        target=f"{methods}.shap_deep:ShapDeep",
+        summary="DeepLIFT averaged over the background by the shap library",
+        modalities=("tabular", "image"),
+        requires=("gradients", "module"),
+    )
+    yield ExplainerPlugin(
+        name="shap_partition",
+        title="SHAP PartitionExplainer",
+        target=f"{methods}.shap_partition:ShapPartition",
+        summary="Owen values over a tree of correlated features by the shap library",
+        requires=("features",),
+    )
+    yield ExplainerPlugin(
+        name="shap_sampling",
+        title="SHAP SamplingExplainer",
+        target=f"{methods}.shap_sampling:ShapSampling",
+        summary="sampled Shapley values by the shap library",
+        requires=("features",),
     )

@@ -1,0 +1,173 @@
+"""Accumulated local effects of one feature: Apley and Zhu 2020, JRSS B 82:1059.
+
+Each row is moved only to the two points that its own value lies between, so that the model is asked about rows like
+those it has seen; the mean differences add up to a curve, whose mean over the rows is set to 0.
+
+A value at a point is a weighted sum of the mean differences, and each row bears on one of them (on two, for levels):
+so the variance is a plain sum over rows, and nothing needs to be resampled. Points and the order of levels are taken
+as given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from glasshouse.statistics import Estimate, Intervals, normal_interval
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from glasshouse_audits.effects.grids import Floats, Grid, Inputs, Score, scores_of, scores_with
+
+# At most so many quantiles of a column tell how alike two levels are in it.
+_QUANTILES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class LocalEffects:
+    """Accumulated effects of one feature on one output."""
+
+    grid: Grid
+    """The points; those of a number that intervals with too few rows ended in are left out."""
+    effects: Floats
+    """(g,) in the output's unit; their mean over the rows is 0."""
+    intervals: Intervals
+    """(g,) normal."""
+    reach: Estimate
+    """The highest effect minus the lowest; that the points were picked on the same rows is not in its interval."""
+
+
+def local_effects(score: Score, x: Inputs, grid: Grid, *, fewest: int) -> list[LocalEffects]:
+    """Effects over the rows `x`, once for each of the score's outputs; rows that have no place on the grid are left.
+
+    Args:
+        score: the model.
+        x: (n, width) encoded rows.
+        grid: of two points at least.
+        fewest: rows that an interval between two points of a number has at least.
+    """
+    return _of_levels(score, x, grid) if grid.values is None else _of_number(score, x, grid, fewest)
+
+
+def _of_number(score: Score, x: Inputs, grid: Grid, fewest: int) -> list[LocalEffects]:
+    known = x[grid.place >= 0]
+    at = known[:, grid.columns[0]]
+    grid = grid.only(_with_enough(at, grid.encodings[:, 0], fewest))
+    # rows at a point belong to the interval that it ends; those beyond the outer points to the outer intervals
+    interval = np.clip(np.searchsorted(grid.encodings[:, 0], at) - 1, 0, len(grid) - 2)
+    below, above = scores_with(score, known, grid.columns, grid.encodings[interval], grid.encodings[interval + 1])
+    share = np.bincount(interval, minlength=len(grid) - 1) / len(known)
+    # the curve's mean over the rows of an interval lies half way between its ends
+    mean_weights = share[::-1].cumsum()[::-1] - share / 2
+    return [
+        _accumulate(grid, differences, interval, np.arange(len(known)), mean_weights)
+        for differences in (above - below).T
+    ]
+
+
+def _with_enough(at: NDArray[np.float32], points: NDArray[np.float32], fewest: int) -> NDArray[np.intp]:
+    """Numbers of the points that end intervals with at least `fewest` rows; both outer points stay."""
+    interval = np.clip(np.searchsorted(points, at) - 1, 0, len(points) - 2)
+    kept, waiting = [0], 0
+    for end, count in enumerate(np.bincount(interval, minlength=len(points) - 1), start=1):
+        waiting += int(count)
+        if waiting >= fewest:
+            kept.append(end)
+            waiting = 0
+    last = len(points) - 1
+    if kept[-1] != last:
+        kept = [*(kept[:-1] if len(kept) > 1 else kept), last]
+    return np.array(kept, dtype=np.intp)
+
+
+def _of_levels(score: Score, x: Inputs, grid: Grid) -> list[LocalEffects]:
+    """A row of a level is moved to the next level and to the one before, in an order in which neighbours are alike."""
+    kept = grid.place >= 0
+    known, level = x[kept], grid.place[kept]
+    others = np.delete(known, list(grid.columns), axis=1)
+    order = order_by_likeness(others, level, len(grid))
+    position = np.argsort(order)[level]
+    here = scores_of(score, known)
+    last = len(grid) - 1
+    up, down = np.flatnonzero(position < last), np.flatnonzero(position > 0)
+    (after,) = scores_with(score, known[up], grid.columns, grid.encodings[order[position[up] + 1]])
+    (before,) = scores_with(score, known[down], grid.columns, grid.encodings[order[position[down] - 1]])
+    differences = np.concatenate([after - here[up], here[down] - before])
+    interval = np.concatenate([position[up], position[down] - 1])
+    rows = np.concatenate([up, down])
+    share = np.bincount(position, minlength=len(grid)) / len(known)
+    mean_weights = share[:0:-1].cumsum()[::-1]  # of the rows beyond each interval
+    back = np.argsort(order)
+    return [_accumulate(grid, one, interval, rows, mean_weights, back) for one in differences.T]
+
+
+def _accumulate(
+    grid: Grid,
+    differences: Floats,
+    interval: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    mean_weights: Floats,
+    back: NDArray[np.intp] | None = None,
+) -> LocalEffects:
+    """Sums of the mean differences, centred.
+
+    Args:
+        grid: g points.
+        differences: (m,) of the output over an interval.
+        interval: (m,) which of the g - 1 it was.
+        rows: (m,) the row it was seen on.
+        mean_weights: (g - 1,) weights of the intervals in the mean of the uncentred curve over the rows.
+        back: (g,) where each point stands in the order of the intervals; None where they have the grid's order.
+    """
+    g, n = len(grid), int(rows.max()) + 1
+    counts = np.bincount(interval, minlength=g - 1)
+    means = np.bincount(interval, weights=differences, minlength=g - 1) / counts
+    sums = np.tri(g, g - 1, -1) - mean_weights  # (g, g - 1): the intervals before a point, less the mean
+    if back is not None:
+        sums = sums[back]
+    effects = sums @ means
+    # what each row adds to the error of each interval's mean, with the correction for one estimated mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.sqrt(counts / (counts - 1.0)) / counts
+        errors = (differences - means[interval]) * scale[interval]
+    by_row = csr_array((errors, (rows, interval)), shape=(n, g - 1))
+    covariance = (by_row.T @ by_row).toarray()
+    reach = sums[effects.argmax()] - sums[effects.argmin()]
+    # cancelling digits may leave a variance of -1e-20
+    variances = np.maximum(np.einsum("ij,jk,ik->i", sums, covariance, sums), 0)
+    reach_error = np.sqrt(max(float(reach @ covariance @ reach), 0.0))
+    value = float(np.ptp(effects))
+    return LocalEffects(
+        grid,
+        effects,
+        normal_interval(effects, np.sqrt(variances)),
+        Estimate(value, n, normal_interval(value, reach_error).item()),
+    )
+
+
+def order_by_likeness(others: Inputs, level: NDArray[np.intp], levels: int) -> NDArray[np.intp]:
+    """The levels (g,) in an order in which neighbours are alike in the other features.
+
+    The distance of two levels is the sum over the other columns of the Kolmogorov-Smirnov distance; classical scaling
+    to one dimension turns distances into an order (Apley and Zhu 2020, appendix E). The lower numbered of the two
+    outer levels comes first.
+
+    Args:
+        others: (n, w) the other encoded columns of the rows.
+        level: (n,) from 0 to `levels` - 1, each with rows.
+        levels: g.
+    """
+    counts = np.bincount(level, minlength=levels)
+    distance = np.zeros((levels, levels))
+    for column in others.T:
+        steps = np.unique(np.quantile(column, np.linspace(0, 1, _QUANTILES + 1), method="inverted_cdf"))[:-1]
+        reached = np.searchsorted(steps, column)  # the first step that the value does not exceed
+        table = np.zeros((levels, len(steps) + 1))
+        np.add.at(table, (level, reached), 1.0)
+        below = table.cumsum(axis=1)[:, :-1] / counts[:, None]
+        distance += np.abs(below[:, None] - below[None]).max(axis=2)
+    centring = np.eye(levels) - 1 / levels
+    scalar_products = -centring @ distance**2 @ centring / 2
+    _, vectors = np.linalg.eigh(scalar_products)
+    order = np.argsort(np.round(vectors[:, -1], 12), kind="stable")
+    return order if order[0] <= order[-1] else order[::-1]

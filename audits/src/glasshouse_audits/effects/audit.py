@@ -1,0 +1,323 @@
+"""The `feature_effects` audit: from evidence to importance, effect curves, interactions and a surrogate tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from glasshouse import AuditResult, Evidence, Feature, Figure, Measurement, ModelHandle, Table, Target, UserError
+from glasshouse.statistics import Estimate, mean
+from numpy.typing import NDArray
+
+from glasshouse_audits.effects import drawing, permutation, surrogate
+from glasshouse_audits.effects.accumulated import local_effects
+from glasshouse_audits.effects.curves import individual_curves, partial_dependence_range
+from glasshouse_audits.effects.grids import Floats, Inputs, Score, grid_of, scores_of
+from glasshouse_audits.effects.importance import Importance
+from glasshouse_audits.effects.interactions import shapley_interactions
+from glasshouse_audits.options import whole_number
+
+_WHO = "audit 'feature_effects'"
+# A multiclass target without a favourable class is looked at for this many classes at most.
+_MOST_CLASSES = 3
+_POINTS = 20
+# Rows that a point of a curve or a leaf of the tree rests on at least, as reports' default limit for groups has it.
+_FEWEST = 10
+_SAMPLED_CURVES = 4
+# Evaluations that the permutations may take in all, before fewer rows are used for them.
+_PERMUTED = 2_000_000
+# Rows whose interactions are enumerated, and chosen features among the players: the cost doubles with each.
+_INTERACTING_ROWS = 100
+_MOST_PLAYERS = 8
+
+
+@dataclass
+class _Found:
+    """What the parts of the audit add to its result."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Study:
+    """The model and the rows that all parts look at."""
+
+    features: tuple[Feature, ...]
+    outputs: list[tuple[int, str | None]]
+    """Position and name of each explained score."""
+    split: str
+    score: Score
+    """The explained scores (m, k) of encoded rows."""
+    score_all: Score
+    """All scores (m, K)."""
+    x: Inputs
+    """(n, width) rows of the evaluated split."""
+    target: Target
+    targets: NDArray[Any] | None
+    """(n,) their targets."""
+    reference: Inputs
+    """(b, width) rows of the training split; without one, the first half of `x`."""
+    unseen: slice
+    """The rows of `x` that are not among the reference."""
+    seed: int
+
+    def about(self, output: str | None, **parameters: Any) -> dict[str, Any]:
+        """The fields of a measurement that say what it is about."""
+        return {"output": output, "split": self.split, "parameters": parameters}
+
+
+class FeatureEffectsAudit:
+    """How the model's output depends on its features over the whole evaluated split.
+
+    Permutation importance of every feature; of the strongest ones partial dependence, individual curves, accumulated
+    local effects and pairwise Shapley interactions; and a small decision tree that imitates the model, with its
+    fidelity. What is looked at is the probability of the favourable class (without one: of the most often predicted
+    classes), or the predicted value. Columns that encode one feature move together.
+
+    Args:
+        rows: how many rows to look at, drawn under the run's seed.
+        background: how many training rows stand for "the feature is not known" in interactions.
+        features: of how many of the strongest features to draw curves and interactions.
+        repeats: how often the values of a feature are dealt to other rows.
+    """
+
+    def __init__(self, *, rows: int = 5000, background: int = 50, features: int = 5, repeats: int = 5) -> None:
+        self.rows = whole_number("feature_effects", "rows", rows, least=1)
+        self.background = whole_number("feature_effects", "background", background, least=1)
+        self.features = whole_number("feature_effects", "features", features, least=1)
+        self.repeats = whole_number("feature_effects", "repeats", repeats, least=1)
+
+    def measure(self, evidence: Evidence) -> AuditResult:
+        """Measure on a sample of the evaluated split.
+
+        Raises:
+            UserError: if inputs or outputs are not finite.
+        """
+        rng = np.random.default_rng(evidence.seed)
+        study, whole = _study(evidence, self.rows, rng)
+        found = _Found()
+        found.notes.append(
+            f"Looked at: {len(study.x):,} of {whole:,} rows of the {study.split} split, drawn with seed "
+            f"{evidence.seed}. Intervals are over rows; the model and the order of features are taken as given."
+        )
+        if evidence.evaluated.weights is not None:
+            found.notes.append("Rows count once each here, whatever their weights.")
+        strength = _importance(study, self.repeats, rng, found)
+        strongest = [k for k in np.argsort(-strength, kind="stable")[: self.features].tolist() if strength[k] > 0]
+        if strongest:
+            _effects(study, [study.features[k] for k in strongest], rng, found)
+            _interactions(study, [study.features[k] for k in strongest[:_MOST_PLAYERS]], self.background, rng, found)
+        else:
+            found.notes.append("No feature moves the output: there are no curves or interactions to show.")
+        _surrogate(study, found)
+        return AuditResult(
+            name="feature_effects",
+            family="explainability",
+            parameters=vars(self).copy(),
+            measurements=found.measurements,
+            tables=found.tables,
+            figures=found.figures,
+            notes=found.notes,
+        )
+
+
+# ---------------------------------------------------------------- rows and scores
+
+
+def _study(evidence: Evidence, most: int, rng: np.random.Generator) -> tuple[_Study, int]:
+    """The rows to look at, and how many the evaluated split has."""
+    assert evidence.model is not None
+    split, outputs = evidence.evaluate_on, _explained_outputs(evidence)
+    x, chosen, whole = _rows(evidence, split, most, rng)
+    if split != "train" and ("train" in evidence.predictions or evidence.info.rows.get("train", 0) > 0):
+        reference, unseen = _rows(evidence, "train", most, rng)[0], slice(None)
+    else:
+        half = -(-len(x) // 2)
+        reference, unseen = x[:half], slice(half, None)
+    positions = [position for position, _ in outputs]
+    score_all = _score(evidence.model)
+    targets = evidence.evaluated.targets
+    return _Study(
+        features=evidence.info.features,
+        outputs=outputs,
+        split=split,
+        score=lambda rows: score_all(rows)[:, positions],
+        score_all=score_all,
+        x=x,
+        target=evidence.info.target,
+        targets=None if targets is None else targets[chosen],
+        reference=reference,
+        unseen=unseen,
+        seed=evidence.seed,
+    ), whole
+
+
+def _rows(evidence: Evidence, split: str, most: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.intp], int]:
+    """At most so many rows of a split in random order, where they stand in it, and how many it has."""
+    assert evidence.inputs is not None
+    inputs = evidence.inputs(split)
+    chosen = rng.choice(len(inputs), size=min(most, len(inputs)), replace=False)
+    x: Inputs = inputs[chosen].float().cpu().numpy()
+    if not np.isfinite(x).all():
+        raise UserError(
+            _WHO,
+            f"expected finite inputs; the encoded {split} split holds NaN or infinite values.",
+            "Fill missing values in the data.",
+        )
+    return x, chosen, len(inputs)
+
+
+def _explained_outputs(evidence: Evidence) -> list[tuple[int, str | None]]:
+    """Positions and names of the scores to look at: the favourable class, or the most often predicted ones."""
+    target = evidence.info.target
+    if target.kind == "regression":
+        return [(0, None)]
+    if target.favourable_index is not None:
+        return [(target.favourable_index, target.classes[target.favourable_index])]
+    often = np.bincount(evidence.evaluated.predicted, minlength=len(target.classes))
+    chosen = np.sort(np.argsort(-often, kind="stable")[:_MOST_CLASSES])
+    return [(int(k), target.classes[k]) for k in chosen]
+
+
+def _score(model: ModelHandle) -> Score:
+    import torch
+
+    def score(rows: Inputs) -> Floats:
+        scores: Floats = model.scores(torch.from_numpy(rows)).double().numpy()
+        if not np.isfinite(scores).all():
+            raise UserError(
+                _WHO,
+                "expected finite model outputs; some are NaN or infinite.",
+                "Look at the training: has its loss diverged?",
+            )
+        return scores
+
+    return score
+
+
+# ---------------------------------------------------------------- importance
+
+
+def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _Found) -> Floats:
+    """Measure every feature; how far each moves the explained outputs, (d,)."""
+    n = min(len(study.x), max(_FEWEST, _PERMUTED // (repeats * len(study.features))))
+    importance = Importance(
+        study.score_all,
+        study.x[:n],
+        None if study.targets is None else study.targets[:n],
+        study.target,
+        explained=[position for position, _ in study.outputs],
+        givers=permutation.deal(n, repeats, rng),
+    )
+    names = [feature.name for feature in study.features]
+    by_feature = [importance.of(feature.columns) for feature in study.features]
+    by_metric = {metric: [estimates[metric] for estimates in by_feature] for metric in by_feature[0]}
+    for name, estimates in zip(names, by_feature, strict=True):
+        for metric, estimate in estimates.items():
+            about = study.about(None, feature=name, metric=metric)
+            found.measurements.append(Measurement(name="permutation_importance", **about, **estimate.fields()))
+    first = next(iter(by_metric))
+    found.figures.append(drawing.importance_figure(names, first, by_metric[first]))
+    found.tables.append(drawing.importance_table(names, by_metric))
+    found.notes.append(
+        f"Permutation importance: {repeats} deals of each feature over {n:,} rows. A feature that goes together with "
+        "others may be used and yet cost little, since they tell the same; and dealt rows may be unlike any that exist."
+    )
+    return np.array([estimate.value for estimate in by_metric["output_change"]], dtype=np.float64)
+
+
+# ---------------------------------------------------------------- effects
+
+
+def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generator, found: _Found) -> None:
+    """Partial dependence, individual curves and accumulated local effects of the strongest features."""
+    sampled = rng.choice(len(study.x), size=min(_SAMPLED_CURVES, len(study.x)), replace=False).tolist()
+    for feature in features:
+        grid = grid_of(feature, study.x, points=_POINTS, fewest=_FEWEST)
+        if isinstance(grid, str):
+            found.notes.append(f"No curves of {feature.name}: {grid}.")
+            nothing = Estimate(None, len(study.x), undefined=grid)
+            for _, output in study.outputs:
+                found.measurements += _ranges(study, feature, output, nothing, nothing)
+            continue
+        left = int((grid.place < 0).sum())
+        if left:
+            found.notes.append(
+                f"{feature.name}: {left:,} rows whose value is missing, or whose level is rare or has fewer than "
+                f"{_FEWEST} rows, have no point of their own."
+            )
+        curves = individual_curves(study.score, study.x, grid)
+        effects = local_effects(study.score, study.x, grid, fewest=_FEWEST)
+        for (_, output), curve, effect in zip(study.outputs, curves, effects, strict=True):
+            found.measurements += _ranges(study, feature, output, partial_dependence_range(curve), effect.reach)
+            found.figures += drawing.effect_figures(grid, curve, sampled, effect, output)
+
+
+def _ranges(
+    study: _Study, feature: Feature, output: str | None, partial: Estimate, local: Estimate
+) -> Iterator[Measurement]:
+    about = study.about(output, feature=feature.name)
+    yield Measurement(name="partial_dependence_range", **about, **partial.fields())
+    yield Measurement(name="ale_range", **about, **local.fields())
+
+
+# ---------------------------------------------------------------- interactions
+
+
+def _interactions(
+    study: _Study, features: Sequence[Feature], background: int, rng: np.random.Generator, found: _Found
+) -> None:
+    """Shapley interactions of the strongest features, all others being one more player."""
+    player = np.full(study.x.shape[1], len(features), dtype=np.intp)
+    for number, feature in enumerate(features):
+        player[list(feature.columns)] = number
+    names = [feature.name for feature in features]
+    if (player == len(features)).any():
+        names.append("all others")
+    if len(names) < 2:
+        found.notes.append("No interactions: there is but one feature.")
+        return
+    rows = study.x[rng.choice(len(study.x), size=min(_INTERACTING_ROWS, len(study.x)), replace=False)]
+    reference = study.reference
+    known = reference[rng.choice(len(reference), size=min(background, len(reference)), replace=False)]
+    interactions = shapley_interactions(study.score, rows, known, player)
+    for k, (_, output) in enumerate(study.outputs):
+        for number, (i, j) in enumerate(interactions.pairs):
+            size = mean(np.abs(interactions.values[:, number, k]))
+            about = study.about(output, first=names[i], second=names[j])
+            found.measurements.append(Measurement(name="shapley_interaction", **about, **size.fields()))
+        found.figures.append(drawing.interaction_figure(names, interactions, k, output))
+        found.tables.append(drawing.interaction_table(names, interactions, k, output))
+    found.notes.append(
+        f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, without sampling error"
+        + (", features not listed counting together as one." if names[-1] == "all others" else ".")
+    )
+
+
+# ---------------------------------------------------------------- surrogate
+
+
+def _surrogate(study: _Study, found: _Found) -> None:
+    """A tree grown on the reference rows and judged on the others, for each explained output."""
+    unseen = study.x[study.unseen]
+    questions, grown_on = surrogate.design(study.features, study.reference)
+    _, asked = surrogate.design(study.features, unseen)
+    seen_outputs, outputs = scores_of(study.score, study.reference), scores_of(study.score, unseen)
+    for k, (_, output) in enumerate(study.outputs):
+        tree = surrogate.grow(questions, grown_on, seen_outputs[:, k], asked, fewest=_FEWEST, seed=study.seed)
+        fidelity = {"r2": surrogate.fidelity(outputs[:, k], tree.says)}
+        if study.target.kind == "binary":
+            fidelity["accuracy"] = surrogate.agreement(outputs[:, k], tree.says)
+        for metric, estimate in fidelity.items():
+            about = study.about(output, metric=metric)
+            found.measurements.append(Measurement(name="surrogate_fidelity", **about, **estimate.fields()))
+        found.tables.append(drawing.surrogate_table(tree, outputs[:, k], fidelity["r2"], output))
+    found.notes.append(
+        f"The tree was grown on {len(study.reference):,} rows and its fidelity taken over {len(unseen):,} others; "
+        "accuracy there means deciding as the model does, not rightly."
+    )

@@ -1,0 +1,77 @@
+"""Permutation importance of one feature by every metric that the target allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from glasshouse import Target
+from glasshouse.statistics import Estimate
+from numpy.typing import NDArray
+
+from glasshouse_audits.effects import permutation
+from glasshouse_audits.effects.grids import Floats, Inputs, Score, scores_of, scores_with
+
+
+class Importance:
+    """What the model says of some rows, to be compared with what it says after a feature was permuted.
+
+    Args:
+        score: all scores (m, K) of encoded rows, as `Predictions.scores` has them.
+        x: (n, width) encoded rows.
+        targets: (n,) class codes or numbers; None leaves the change of the output as the only metric.
+        target: their kind.
+        explained: columns of the scores whose change is measured.
+        givers: (r, n) who gives whom a value in each of r repeats.
+    """
+
+    def __init__(
+        self,
+        score: Score,
+        x: Inputs,
+        targets: NDArray[Any] | None,
+        target: Target,
+        *,
+        explained: list[int],
+        givers: permutation.Givers,
+    ) -> None:
+        self._score = score
+        self._x = x
+        self._targets = targets
+        self._kind = target.kind
+        self._explained = explained
+        self._givers = givers
+        self._before = self._rowwise(scores_of(score, x))
+
+    def of(self, columns: tuple[int, ...]) -> dict[str, Estimate]:
+        """Importance of the feature in these columns, by metric: the loss first, or else the change of the output."""
+        dealt = (self._x[np.ix_(giver, columns)] for giver in self._givers)
+        by_repeat = [self._rowwise(scores) for scores in scores_with(self._score, self._x, columns, *dealt)]
+        after = {name: np.stack([repeat[name] for repeat in by_repeat]) for name in self._before}
+        return self._measured(after)
+
+    def _rowwise(self, scores: Floats) -> dict[str, NDArray[Any]]:
+        """What the metrics need of each row, (n, ...): no more is kept of a repeat."""
+        kept: dict[str, NDArray[Any]] = {"outputs": scores[:, self._explained]}
+        if self._targets is None:
+            return kept
+        if self._kind == "regression":
+            return kept | {"squared_error": (scores[:, 0] - self._targets) ** 2}
+        kept["log_loss"] = permutation.cross_entropy(scores, self._targets)
+        kept["right"] = scores.argmax(axis=1) == self._targets
+        return kept | {"positive": scores[:, 1]} if self._kind == "binary" else kept
+
+    def _measured(self, after: dict[str, NDArray[Any]]) -> dict[str, Estimate]:
+        before, givers = self._before, self._givers
+        found: dict[str, Estimate] = {}
+        for loss in ("log_loss", "squared_error"):
+            if loss in before:
+                found[loss] = permutation.loss_increase(before[loss], after[loss], givers)
+        if "right" in before:
+            found["accuracy"] = permutation.accuracy_drop(before["right"], after["right"], givers)
+        if "positive" in before and self._targets is not None:
+            positive = np.asarray(self._targets == 1)
+            found["roc_auc"] = permutation.auc_drop(positive, before["positive"], after["positive"], givers)
+        if "squared_error" in before and self._targets is not None:
+            found["r2"] = permutation.r2_drop(self._targets, before["squared_error"], after["squared_error"], givers)
+        return found | {"output_change": permutation.output_change(before["outputs"], after["outputs"], givers)}

@@ -1,0 +1,138 @@
+"""Permutation importance: how much worse the model does when a feature's values are dealt to other rows.
+
+Breiman 2001, "Random Forests", section 10; Fisher, Rudin and Dominici 2019, "All Models are Wrong, but Many are
+Useful", JMLR 20:177. The columns that encode one feature move together.
+
+What is estimated is a mean over pairs of rows, one that receives and one that gives a value, so a row bears on it in
+both roles. Intervals add the two for every row before they take the spread; counting receivers alone, as is usual,
+misses half of the rows' chance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from glasshouse.statistics import Estimate, roc_auc, t_interval
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Floats = NDArray[np.float64]
+Givers = NDArray[np.intp]
+"""(r, n) in each of r repeats, the row whose value each of n rows receives: a permutation of the rows."""
+
+# The smallest normal number of single precision: what a probability is taken for that was rounded to 0.
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def deal(n: int, repeats: int, rng: np.random.Generator) -> Givers:
+    """Random givers (repeats, n)."""
+    return np.stack([rng.permutation(n) for _ in range(repeats)]).astype(np.intp)
+
+
+def output_change(before: Floats, after: Floats, givers: Givers) -> Estimate:
+    """How far the output moves, whichever way: mean over rows, repeats and outputs of |after - before|.
+
+    Args:
+        before: (n, k) outputs of the rows.
+        after: (r, n, k) outputs with the feature's values dealt out anew.
+        givers: (r, n) who gave them.
+    """
+    moved = np.abs(after - before).mean(axis=2)
+    return _estimate(float(moved.mean()), moved, givers)
+
+
+def loss_increase(before: Floats, after: Floats, givers: Givers) -> Estimate:
+    """Mean loss with the feature permuted minus the mean loss without; above 0 the feature helps.
+
+    Args:
+        before: (n,) loss of every row.
+        after: (r, n) the same with the feature's values dealt out anew.
+        givers: (r, n) who gave them.
+    """
+    worse = after - before
+    return _estimate(float(worse.mean()), worse, givers)
+
+
+def accuracy_drop(before: NDArray[np.bool_], after: NDArray[np.bool_], givers: Givers) -> Estimate:
+    """Accuracy minus accuracy with the feature permuted, from right decisions; shapes as `loss_increase`."""
+    wrong, wrong_after = (1.0 - right.astype(np.float64) for right in (before, after))
+    return loss_increase(wrong, wrong_after, givers)
+
+
+def r2_drop(targets: Floats, before: Floats, after: Floats, givers: Givers) -> Estimate:
+    """R2 minus R2 with the feature permuted: the increase of the squared error over the targets' variance.
+
+    Undefined where the targets do not vary. The variance is a mean over the same rows, which the interval counts.
+
+    Args:
+        targets: (n,).
+        before: (n,) squared errors.
+        after: (r, n) the same with the feature's values dealt out anew.
+        givers: (r, n) who gave them.
+    """
+    deviation = (targets - targets.mean()) ** 2
+    variance = float(deviation.mean())
+    if variance == 0:
+        return Estimate(None, len(targets), undefined="the targets do not vary")
+    worse = after - before
+    drop = float(worse.mean()) / variance
+    return _estimate(drop, (worse - drop * deviation) / variance, givers)
+
+
+def auc_drop(positive: NDArray[np.bool_], before: Floats, after: Floats, givers: Givers) -> Estimate:
+    """Area under the ROC curve minus that with the feature permuted.
+
+    A row bears on the area by its placement, the share of the other class that it is ranked right against (DeLong et
+    al. 1988). Undefined where there is but one class.
+
+    Args:
+        positive: (n,) whether the target is 1.
+        before: (n,) scores.
+        after: (r, n) scores with the feature's values dealt out anew.
+        givers: (r, n) who gave them.
+    """
+    unpermuted = roc_auc(positive, before)
+    if unpermuted.value is None:
+        return Estimate(None, len(before), undefined=unpermuted.undefined)
+    lost = _placements(positive, before) - np.stack([_placements(positive, scores) for scores in after])
+    drop = float(lost[:, positive].mean())
+    share = np.where(positive, positive.mean(), 1 - positive.mean())
+    return _estimate(drop, (lost - drop) / share, givers)
+
+
+def cross_entropy(scores: Floats, targets: NDArray[np.int64]) -> Floats:
+    """(..., n) minus the logarithm of the target's probability, in nats, of scores (..., n, k)."""
+    chosen = np.take_along_axis(scores, np.broadcast_to(targets[:, None], (*scores.shape[:-1], 1)), axis=-1)[..., 0]
+    return np.asarray(-np.log(np.maximum(chosen, _SMALLEST)))
+
+
+def _placements(positive: NDArray[np.bool_], scores: Floats) -> Floats:
+    """(n,) share of the other class that each row is ranked right against, ties counting half."""
+    overall = rankdata(scores)
+    found = np.empty(len(scores))
+    found[positive] = (overall[positive] - rankdata(scores[positive])) / (~positive).sum()
+    found[~positive] = 1 - (overall[~positive] - rankdata(scores[~positive])) / positive.sum()
+    return found
+
+
+def _estimate(value: float, contributions: Floats, givers: Givers) -> Estimate:
+    """A mean over pairs with Student's t interval.
+
+    `contributions` (r, n) are what the receiver i and its giver contribute in each repeat: h(i, j). With a(i) and b(j)
+    its means over the other row and e what is left, the mean over r permutations has the variance
+
+        (var(a + b) + var(e) / r) / n.
+
+    A row's mean as a receiver plus its mean as a giver has var(a + b) + (var(a) + var(b) + 2 var(e)) / r, so one r-th
+    of the variance of h, which is var(a) + var(b) + var(e), is taken off. Chance may leave too little: not less than
+    that of independent pairs is told.
+    """
+    repeats, n = contributions.shape
+    if n < 2:
+        return Estimate(value, n, t_interval(value, np.nan, 0).item())
+    centred = contributions - contributions.mean()
+    given = np.zeros(n)
+    for repeat, giver in zip(centred, givers, strict=True):
+        given[giver] += repeat / repeats
+    drawn = float(centred.var(ddof=1)) / repeats
+    variance = max(float((centred.mean(axis=0) + given).var(ddof=1)) - drawn, drawn) / n
+    return Estimate(value, n, t_interval(value, np.sqrt(variance), n - 1).item())

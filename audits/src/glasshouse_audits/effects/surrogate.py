@@ -1,0 +1,142 @@
+"""A small decision tree that imitates the model, and how well it does so on rows that it was not grown on.
+
+Craven and Shavlik 1995, "Extracting Tree-Structured Representations of Trained Networks". The tree explains the model
+only as far as it agrees with it, so its fidelity stands before its rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from glasshouse import Feature
+from glasshouse.statistics import Estimate, r2_score, wilson
+from numpy.typing import NDArray
+
+from glasshouse_audits.effects.grids import Floats, Inputs, own_units
+
+# Eight rules at most: more are not read.
+_DEPTH = 3
+_LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a split may ask about one column of the design: above a number, or whether a mark is set."""
+
+    name: str
+    numeric: bool
+
+    def answer(self, low: float, high: float) -> str | None:
+        """In words, that the column lies above `low` and not above `high`; None if that says nothing."""
+        if np.isinf(low) and np.isinf(high):
+            return None
+        if not self.numeric:
+            return self.name if np.isinf(high) else f"not {self.name}"
+        if np.isinf(low):
+            return f"{self.name} ≤ {high:.5g}"
+        return f"{self.name} > {low:.5g}" if np.isinf(high) else f"{low:.5g} < {self.name} ≤ {high:.5g}"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One rule of the tree."""
+
+    rule: str
+    says: float
+    """The tree's answer: the mean output of the rows it was grown on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """A tree and what it says of unseen rows."""
+
+    leaves: tuple[Leaf, ...]
+    leaf: NDArray[np.intp]
+    """(m,) where each unseen row ends."""
+
+    @property
+    def says(self) -> Floats:
+        """(m,) the tree's answer for each unseen row."""
+        return np.array([leaf.says for leaf in self.leaves])[self.leaf]
+
+
+def design(features: Sequence[Feature], x: Inputs) -> tuple[list[Question], Floats]:
+    """What a tree may ask, and the rows (n, questions) in which it reads the answers, in the features' own units."""
+    questions: list[Question] = []
+    columns: list[Any] = []
+    for feature in features:
+        for place, column in enumerate(feature.columns):
+            values = x[:, column]
+            marks = bool(np.isin(values, (0, 1)).all())
+            if feature.kind == "categorical" and len(feature.columns) > 1 and marks:
+                categories = feature.categories
+                level = categories[place] if len(categories) == len(feature.columns) else f"level {place + 1}"
+                questions.append(Question(f"{feature.name} is {level}", False))
+                columns.append(values)
+            elif feature.kind == "numeric" and place == 1 and marks:
+                questions.append(Question(f"{feature.name} is missing", False))
+                columns.append(values)
+            else:
+                questions.append(Question(feature.name if place == 0 else f"{feature.name} [{place + 1}]", True))
+                columns.append(own_units(feature, values) if place == 0 and feature.kind == "numeric" else values)
+    return questions, np.column_stack(columns).astype(np.float64)
+
+
+def grow(
+    questions: Sequence[Question], seen: Floats, outputs: Floats, unseen: Floats, *, fewest: int, seed: int
+) -> Surrogate:
+    """Grow a regression tree of depth 3 and send the unseen rows down.
+
+    Args:
+        questions: what the columns of the design mean.
+        seen: (n, questions) rows to grow on.
+        outputs: (n,) what the model says of them.
+        unseen: (m, questions) other rows.
+        fewest: rows that a leaf holds at least; never fewer than one in a hundred.
+        seed: decides between splits that are equally good.
+    """
+    from sklearn.tree import DecisionTreeRegressor
+
+    smallest = max(fewest, int(np.ceil(_LEAST_SHARE * len(seen))))
+    fitted = DecisionTreeRegressor(max_depth=_DEPTH, min_samples_leaf=smallest, random_state=seed).fit(seen, outputs)
+    numbers, leaves = [], []
+    for number, rule in _rules(fitted.tree_, questions):
+        numbers.append(number)
+        leaves.append(Leaf(rule, float(fitted.tree_.value[number, 0, 0])))
+    return Surrogate(tuple(leaves), np.searchsorted(numbers, fitted.apply(unseen)))
+
+
+def _rules(tree: Any, questions: Sequence[Question]) -> list[tuple[int, str]]:
+    """Number and rule of every leaf, in the order of their numbers (sklearn numbers a node before those below it)."""
+    found = []
+    waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
+    while waiting:
+        node, bounds = waiting.pop()
+        if tree.children_left[node] < 0:
+            said = [questions[column].answer(*bounds[column]) for column in bounds]
+            found.append((node, " and ".join(filter(None, said)) or "every row"))
+            continue
+        column, threshold = int(tree.feature[node]), float(tree.threshold[node])
+        low, high = bounds.get(column, (-np.inf, np.inf))
+        waiting.append((int(tree.children_left[node]), bounds | {column: (low, min(high, threshold))}))
+        waiting.append((int(tree.children_right[node]), bounds | {column: (max(low, threshold), high)}))
+    return sorted(found)
+
+
+def fidelity(outputs: Floats, says: Floats) -> Estimate:
+    """R2 of the tree's answers (m,) as predictions of the model's outputs (m,): 1 is a perfect imitation."""
+    found = r2_score(outputs, says)
+    if found.value is None and len(outputs):
+        return Estimate(None, found.n, undefined="the model's output is the same for every row")
+    return found
+
+
+def agreement(outputs: Floats, says: Floats) -> Estimate:
+    """Share of the rows on which tree and model decide alike at a probability of one half, with Wilson's interval."""
+    if not len(outputs):
+        return Estimate(None, 0, undefined="no rows")
+    alike = (outputs >= 0.5) == (says >= 0.5)
+    return Estimate(float(alike.mean()), len(alike), wilson(int(alike.sum()), len(alike)).item())
