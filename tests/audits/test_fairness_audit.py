@@ -227,7 +227,7 @@ def test_without_targets_only_decisions_are_compared(make_evidence, find, judged
     assert found.one("demographic_parity_difference", over=("sex",)).value is not None
 
 
-def test_weights_enter_rates_and_no_row_is_resampled(make_evidence, find, judged) -> None:
+def test_weights_enter_rates_intervals_and_tests(make_evidence, find, judged) -> None:
     """A weight of 2 for everyone leaves the rates; a weight of 0 takes a row out."""
     from dataclasses import replace
 
@@ -242,7 +242,10 @@ def test_weights_enter_rates_and_no_row_is_resampled(make_evidence, find, judged
         assert measured.interval_method == "wilson_effective"
     pair = found.one("selection_rate_pairwise_difference", over=("sex",))
     assert pair.interval_method == "miettinen_nurminen_effective"
-    assert found.all("demographic_parity_difference_p_value") == []
+    assert found.one("f1", group={"sex": "F"}).interval_method == "poisson_bootstrap_percentile"
+    assert found.one("theil_index").interval_method == "poisson_bootstrap_percentile"
+    assert found.one("expected_calibration_error", group={"sex": "F"}).interval_method == "normal_bootstrap_basic"
+    assert found.one("demographic_parity_difference_p_value", over=("sex",)).value <= 0.05
 
 
 def test_the_order_of_rows_changes_nothing_and_the_seed_fixes_the_rest(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse.data import Target
+from glasshouse.storage import replacing
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +39,8 @@ class Predictions:
       to 1), independent probabilities for multilabel, or (n, 1) predicted values for regression.
     - `losses` (n,) float32: cross-entropy in nats, or squared error; None where it is not defined.
     - `weights` (n,) float64: row weights; None counts each row once.
+    - `clusters` (n,) int64: rows of one number belong together (a household, a patient's visits); None: rows are
+      independent.
     """
 
     split: str
@@ -48,6 +51,7 @@ class Predictions:
     losses: NDArray[np.float32] | None
     groups: Mapping[str, Groups] = field(default_factory=dict)
     weights: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -63,7 +67,7 @@ class Predictions:
         return most_probable
 
     def save(self, path: Path) -> None:
-        """Write Parquet: columns index, target, score_0..., loss, weight and one dictionary column per attribute."""
+        """Write Parquet: index, target, score_0..., loss, weight, cluster and one dictionary column per attribute."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -78,12 +82,13 @@ class Predictions:
             columns["loss"] = self.losses
         if self.weights is not None:
             columns["weight"] = self.weights
+        if self.clusters is not None:
+            columns["cluster"] = self.clusters
         for name, groups in self.groups.items():
             codes = pa.array(groups.codes, mask=groups.codes < 0)
             columns[f"group_{name}"] = pa.DictionaryArray.from_arrays(codes, pa.array(groups.levels, pa.string()))
-        partial = path.with_suffix(".partial")
-        pq.write_table(pa.table(columns), partial)
-        partial.replace(path)
+        with replacing(path) as partial:
+            pq.write_table(pa.table(columns), partial)
 
     @classmethod
     def load(cls, path: Path, *, split: str, target: Target, sensitive: Mapping[str, Any]) -> Predictions:
@@ -123,6 +128,7 @@ class Predictions:
             targets=table["target"].to_numpy() if "target" in names else stacked("target_"),
             losses=table["loss"].to_numpy() if "loss" in names else None,
             weights=table["weight"].to_numpy() if "weight" in names else None,
+            clusters=table["cluster"].to_numpy() if "cluster" in names else None,
             groups=groups,
         )
 
@@ -134,6 +140,5 @@ def save_scores(path: Path, outputs: NDArray[Any]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = {f"score_{k}": outputs[:, k] for k in range(outputs.shape[1])}
-    partial = path.with_suffix(".partial")
-    pq.write_table(pa.table({"index": np.arange(len(outputs)), **columns}), partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        pq.write_table(pa.table({"index": np.arange(len(outputs)), **columns}), partial)

@@ -65,6 +65,7 @@ def taken(predictions: Predictions, rows: NDArray[np.intp]) -> Predictions:
         targets=of(predictions.targets),
         losses=of(predictions.losses),
         weights=of(predictions.weights),
+        clusters=of(predictions.clusters),
         groups={name: replace(group, codes=group.codes[rows]) for name, group in predictions.groups.items()},
     )
 

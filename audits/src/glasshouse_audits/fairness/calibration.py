@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +11,19 @@ from glasshouse.statistics import (
     MISSING,
     Estimate,
     GroupCounts,
+    Interval,
     Recalibration,
     ReliabilityCurve,
+    binned_deviations,
     calibration_error_interval,
     effective_counts,
     expected_calibration_error,
     logistic_recalibration,
+    resampled_calibration_error,
 )
 from glasshouse.statistics.histograms import ScoreHistogram
 
+from glasshouse_audits.fairness import clustered
 from glasshouse_audits.fairness.study import Measured, Study
 from glasshouse_audits.fairness.tables import MOST_ATTRIBUTES_DRAWN
 
@@ -43,7 +48,7 @@ def measure(study: Study) -> Measured:
             counts = question.counts.marginal(names)
             curves = histogram.reliability()
             output = question.output
-            found.measurements += errors(histogram, curves, study, output)
+            found.measurements += errors(histogram, curves, study, label, output)
             if binary or len(names) == 1:
                 found.measurements += recalibrations(histogram, counts, question.positive, study, output)
             if binary and len(names) == 1 and names[0] in study.attributes[:MOST_ATTRIBUTES_DRAWN]:
@@ -83,15 +88,15 @@ def show(found: Measured, study: Study) -> None:
 
 
 def errors(
-    histogram: ScoreHistogram, curves: tuple[ReliabilityCurve, ...], study: Study, output: str | None
+    histogram: ScoreHistogram, curves: tuple[ReliabilityCurve, ...], study: Study, label: str, output: str | None
 ) -> list[Measurement]:
     """Expected calibration error of every group over ten bins."""
-    rng = np.random.default_rng(study.seed)
     found = []
-    for group, curve in zip(histogram.groups, curves, strict=True):
+    for group, curve, interval in zip(
+        histogram.groups, curves, _error_intervals(histogram, curves, study, label), strict=True
+    ):
         estimate = expected_calibration_error(curve)
         if estimate.value is not None:
-            interval = calibration_error_interval(curve, rng=rng, replicates=study.options.replicates)
             estimate = replace(estimate, interval=interval)
         found.append(
             Measurement(
@@ -105,14 +110,39 @@ def errors(
     return found
 
 
+def _error_intervals(
+    histogram: ScoreHistogram, curves: tuple[ReliabilityCurve, ...], study: Study, label: str
+) -> Iterator[Interval | None]:
+    """Of each group: from resampling a curve's rows, or, where these differ in weight, the sums of its bins; by cluster
+    where the rows are at hand."""
+    rng, replicates = np.random.default_rng(study.seed), study.options.replicates
+    if study.clustered:
+        if study.rows is None:
+            yield from [None] * len(curves)
+            return
+        scores, targets = study.scored(label)
+        assert targets is not None
+        yield from clustered.calibration_intervals(
+            study.rows, histogram.groups, scores, targets, rng=rng, replicates=replicates
+        )
+        return
+    for k, curve in enumerate(curves):
+        if not histogram.weighted:
+            yield calibration_error_interval(curve, rng=rng, replicates=replicates)
+        elif curve.weights.sum() > 0:
+            yield resampled_calibration_error(*binned_deviations(histogram, k), rng=rng, replicates=replicates)
+        else:
+            yield None
+
+
 def recalibrations(
     histogram: ScoreHistogram, counts: GroupCounts, positive: int, study: Study, output: str | None
 ) -> list[Measurement]:
     """Calibration intercept and slope of every group."""
-    _, effective = effective_counts(counts, "selection_rate", positive=positive)
+    _, effective = effective_counts(counts, "prevalence", positive=positive)
     found = []
     for k, group in enumerate(histogram.groups):
-        fitted = recalibration(histogram, k, float(effective[k]) if histogram.weighted else None)
+        fitted = recalibration(histogram, k, float(effective[k]) if counts.weighted else None)
         for name, estimate in (("calibration_intercept", fitted.intercept), ("calibration_slope", fitted.slope)):
             whole = Estimate(estimate.value, int(histogram.sizes[k]), estimate.interval, estimate.undefined)
             found.append(Measurement(name=name, group=group, output=output, split=study.split, **whole.fields()))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from glasshouse import Measurement
 from glasshouse.statistics import (
-    Bootstrap,
     Estimate,
     GroupCounts,
     Pairwise,
-    bootstrap,
-    bootstrap_pairwise_differences,
     compared_with,
     gap,
     gap_interval,
@@ -21,9 +19,11 @@ from glasshouse.statistics import (
     group_rates,
     impact_ratio_intervals,
     impact_ratios,
+    pairwise_differences,
     pairwise_p_values,
     permutation_gap_test,
     rate,
+    weighted_gap_test,
 )
 
 from glasshouse_audits.fairness import tables
@@ -68,9 +68,9 @@ def measure(study: Study) -> Measured:
     """Rates by group and intersection, gaps with simultaneous intervals and p-values, and pairs of groups."""
     found = Measured(notes=list(_about(study)))
     for names in study.together:
-        shared = next((table for over, _, table in study.each() if over == names), None)
-        if shared is not None:
-            found.measurements += shared_rates(shared, study)
+        if study.questions:
+            question = study.questions[0]
+            found.measurements += shared_rates(question.counts.marginal(names), question, study)
     for names, question, table in study.each():
         found.measurements += class_rates(table, question, study)
         found.measurements += gaps(table, question, study)
@@ -94,20 +94,20 @@ def available(table: GroupCounts, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in wanted if name == "selection_rate" or name.startswith("demographic_parity"))
 
 
-def shared_rates(table: GroupCounts, study: Study) -> Iterator[Measurement]:
+def shared_rates(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
     """Count and accuracy of every group: the same whichever class is looked at. Labels each have an accuracy."""
     for group, size in zip(table.groups, table.sizes, strict=True):
         yield Measurement(name="count", value=float(size), n=int(size), group=group, split=study.split)
     if table.has_targets and study.tables.kind != "multilabel":
         for name in (*SHARED, *(MACRO if len(table.classes) > 2 else ())):
-            yield from _by_group(table, name, 1, None, study)
+            yield from _by_group(table, name, question, None, study)
 
 
 def class_rates(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
     """Rates of every group about one class, and its impact ratio."""
     per_label = SHARED if study.tables.kind == "multilabel" else ()
     for name in available(table, (*RATES, *per_label)):
-        yield from _by_group(table, name, question.positive, question.output, study)
+        yield from _by_group(table, name, question, question.output, study)
     intervals = impact_ratio_intervals(table, positive=question.positive)
     for k, (group, estimate) in enumerate(
         zip(table.groups, impact_ratios(table, positive=question.positive), strict=True)
@@ -130,40 +130,37 @@ def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measu
 
 
 def chance(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """How often differences as large, in standard errors, arise if groups make none: permutation p-values.
+    """How often differences as large, in standard errors, arise if groups make none.
 
-    For unweighted rows. Not the raw gap is compared, which would be that of the smallest groups.
+    By random groupings of the rows; for weighted or clustered rows, which are not exchangeable, by the normal limit.
+    Not the raw gap is compared, which would be that of the smallest groups.
     """
-    if table.weighted:
-        return
     rng = np.random.default_rng(study.seed)
     for name in available(table, DIFFERENCES):
         if name == "predictive_parity_difference":
             continue  # precision is compared in pairs: permuting groups among the selected would say no more
-        test = permutation_gap_test(
-            table,
-            name,
-            rng=rng,
-            positive=question.positive,
-            permutations=study.options.permutations,
-            statistic="studentized",
-        )
+        if table.weighted:
+            test = weighted_gap_test(table, name, rng=rng, positive=question.positive, draws=study.options.permutations)
+        else:
+            test = permutation_gap_test(
+                table,
+                name,
+                rng=rng,
+                positive=question.positive,
+                permutations=study.options.permutations,
+                statistic="studentized",
+            )
         estimate = Estimate(test.p_value, int(table.sizes.sum()), None, test.undefined)
         yield _gap(f"{name}_p_value", table, question, study, estimate)
 
 
 def in_pairs(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
     """Differences and ratios between every two levels of one attribute, first to second, and score-test p-values."""
-    rng = np.random.default_rng(study.seed)
     positive = question.positive
     for name in available(table, COMPARED):
-        source = study.resampled(table, question)
-        if source is not None:
-            differences = bootstrap_pairwise_differences(
-                source, name, rng=rng, positive=positive, replicates=study.options.replicates
-            )
-        else:
-            differences = group_pairwise_differences(table, name, positive=positive, method="miettinen_nurminen")
+        differences = group_pairwise_differences(table, name, positive=positive, method="miettinen_nurminen")
+        if study.options.pair_intervals == "bootstrap":
+            differences = _resampled(differences, table, name, question, study)
         ratios = group_pairwise_ratios(table, name, positive=positive)
         p_values = pairwise_p_values(table, name, positive=positive)
         for difference, ratio, p_value in zip(differences, ratios, p_values, strict=True):
@@ -173,6 +170,26 @@ def in_pairs(table: GroupCounts, question: Question, study: Study) -> Iterator[M
             if name == "selection_rate":
                 yield _pair(f"{name}_pairwise_ratio", ratio, ratio.estimate, table, question, study)
             yield _pair(f"{name}_pairwise_p_value", difference, test, table, question, study)
+
+
+def _resampled(
+    differences: tuple[Pairwise, ...], table: GroupCounts, name: str, question: Question, study: Study
+) -> tuple[Pairwise, ...]:
+    """The same pairs with bootstrap intervals, where there is something to draw from."""
+    drawn = study.bootstrap(
+        table,
+        question,
+        lambda cells: pairwise_differences(rate(cells, name, positive=question.positive).values),
+    )
+    if drawn is None:
+        return differences
+    intervals = drawn.intervals()
+    return tuple(
+        pair
+        if pair.estimate.value is None
+        else replace(pair, estimate=replace(pair.estimate, interval=intervals.item(k)))
+        for k, pair in enumerate(differences)
+    )
 
 
 def beside_everyone(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
@@ -218,29 +235,21 @@ def beside_reference(table: GroupCounts, question: Question, study: Study) -> It
                 )
 
 
-def _by_group(table: GroupCounts, name: str, positive: int, output: str | None, study: Study) -> Iterator[Measurement]:
+def _by_group(
+    table: GroupCounts, name: str, question: Question, output: str | None, study: Study
+) -> Iterator[Measurement]:
+    positive = question.positive
     estimates = group_rates(table, name, positive=positive)
-    if not rate(table.cells, name, positive=positive).proportion and not table.weighted:
-        estimates = with_bootstrap(table, estimates, lambda cells: rate(cells, name, positive=positive).values, study)
+    if not rate(table.cells, name, positive=positive).proportion:
+        drawn = study.bootstrap(table, question, lambda cells: rate(cells, name, positive=positive).values)
+        if drawn is not None:
+            intervals = drawn.intervals()
+            estimates = tuple(
+                estimate if estimate.value is None else Estimate(estimate.value, estimate.n, intervals.item(k))
+                for k, estimate in enumerate(estimates)
+            )
     for group, estimate in zip(table.groups, estimates, strict=True):
         yield Measurement(name=name, group=group, output=output, split=study.split, **estimate.fields())
-
-
-def with_bootstrap(
-    table: GroupCounts, estimates: tuple[Estimate, ...], statistic: Callable[..., object], study: Study
-) -> tuple[Estimate, ...]:
-    """Estimates of a statistic of a table with bootstrap percentile intervals, where the replicates define them."""
-    found: Bootstrap = bootstrap(
-        table,
-        statistic,  # type: ignore[arg-type]
-        rng=np.random.default_rng(study.seed),
-        replicates=study.options.replicates,
-    )
-    intervals = found.intervals()
-    return tuple(
-        estimate if estimate.value is None else Estimate(estimate.value, estimate.n, intervals.item(k))
-        for k, estimate in enumerate(estimates)
-    )
 
 
 def _gap(
@@ -291,8 +300,16 @@ def _about(study: Study) -> Iterator[str]:
         yield "Each class is held against the rest: selected means predicted that class."
     else:
         yield f"The {len(asked)} most frequent of {len(study.tables.classes)} classes are each held against the rest."
-    if study.tables.weighted:
-        yield "Rows are weighted: intervals rest on the effective number of rows, and gaps have no permutation p-value."
+    if study.clustered:
+        yield (
+            "Rows come in clusters, and rows of a cluster tell less than as many single ones: intervals and tests rest "
+            "on the effective number of rows, which the variance between clusters gives (Rao and Scott 1992)."
+        )
+    elif study.tables.weighted:
+        yield (
+            "Rows are weighted: intervals and tests rest on the effective number of rows, (sum w)^2 / sum w^2. Gaps "
+            "are tested by the normal limit, since rows of different weight cannot be exchanged."
+        )
     if study.tables.has_targets:
         yield "Treatment equality is false negatives over false positives; it has no upper limit."
 

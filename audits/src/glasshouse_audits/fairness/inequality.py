@@ -7,7 +7,6 @@ from glasshouse import Measurement
 from glasshouse.statistics import (
     Estimate,
     GroupCounts,
-    bootstrap,
     differential_fairness,
     generalized_entropy,
 )
@@ -52,14 +51,10 @@ def entropies(table: GroupCounts, question: Question, study: Study, *, between: 
         value = float(statistic(table.cells))
         if np.isnan(value):
             estimate = Estimate(None, rows, undefined="no rows, or nobody has a benefit")
-        elif table.weighted or between:
-            # a part between groups is above 0 by chance alone, and its bootstrap interval hardly ever reaches 0
-            estimate = Estimate(value, rows)
         else:
-            drawn = bootstrap(
-                table, statistic, rng=np.random.default_rng(study.seed), replicates=study.options.replicates
-            )
-            estimate = Estimate(value, rows, drawn.intervals().item())
+            # A part between groups is above 0 by chance alone, and its bootstrap interval hardly ever reaches 0.
+            drawn = None if between else study.bootstrap(table, question, statistic)
+            estimate = Estimate(value, rows, None if drawn is None else drawn.intervals().item())
         found.append(
             Measurement(
                 name=f"between_group_{name}" if between else name,

@@ -8,12 +8,12 @@ highest one, separately for sex, for race/ethnicity and for their intersection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from glasshouse import Column, Measurement, Table
-from glasshouse.statistics import MISSING, Estimate, GroupCounts, group_rates, impact_ratio_intervals
+from glasshouse.statistics import MISSING, Estimate, GroupCounts, group_rates, impact_ratio_intervals, only_groups
 
 from glasshouse_audits.fairness.study import Measured, Study
 from glasshouse_audits.fairness.tables import described
@@ -43,14 +43,14 @@ def measure(study: Study) -> Measured:
     attributes = find_attributes(study)
     if attributes is None:
         return found
-    counts, rate = decisions(study, attributes)
+    counts, selected, rate = decisions(study, attributes)
     if counts is None:
         return found
     known = known_categories(counts)
     unknown = int(counts.sizes.sum() - known.sizes.sum())
     justification = study.options.exclude_under_2_percent
     for over in ((attributes[0],), (attributes[1],), attributes):
-        listed = categories(known.marginal(over), exclude_small=justification is not None)
+        listed = categories(known.marginal(over), positive=selected, exclude_small=justification is not None)
         found.tables.append(_table(listed, over, rate))
         for category in listed:
             common = {"group": category.group, "split": study.split}
@@ -124,22 +124,23 @@ def find_attributes(study: Study) -> tuple[str, str] | None:
     return None if sex is None or race is None else (sex, race)
 
 
-def decisions(study: Study, attributes: tuple[str, str]) -> tuple[GroupCounts | None, Rate]:
-    """Who was selected, or scored above the median of the full sample, as a count table over both attributes."""
+def decisions(study: Study, attributes: tuple[str, str]) -> tuple[GroupCounts | None, int, Rate]:
+    """Counts by both attributes, the code of what counts there as selected, and the rate that it makes.
+
+    Selected is the favourable class, or a score above the median of the full sample.
+    """
     tables = study.tables
     if tables.kind == "binary" and tables.counts is not None and tables.positive is not None:
-        return _two_classes(tables.counts.marginal(attributes), tables.positive), "selection_rate"
+        return tables.counts.marginal(attributes), tables.positive, "selection_rate"
     if study.above_median is not None:
-        return study.above_median.marginal(attributes), "scoring_rate"
-    return None, "selection_rate"
+        return study.above_median.marginal(attributes), 1, "scoring_rate"
+    return None, 1, "selection_rate"
 
 
 def known_categories(counts: GroupCounts) -> GroupCounts:
     """The table without those of an unknown category."""
     kept = np.array([not any(level.lower() in UNKNOWN for level in group.values()) for group in counts.groups], bool)
-    return replace(
-        counts, codes=counts.codes[kept], cells=counts.cells[kept], rows=counts.rows[kept], squares=counts.squares[kept]
-    )
+    return only_groups(counts, kept)
 
 
 def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = False) -> list[Category]:
@@ -147,13 +148,7 @@ def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = 
     rates = group_rates(counts, "selection_rate", positive=positive)
     total = int(counts.sizes.sum())
     small = counts.sizes < SMALL_SHARE * total if exclude_small else np.zeros(len(counts), dtype=bool)
-    kept = replace(
-        counts,
-        codes=counts.codes[~small],
-        cells=counts.cells[~small],
-        rows=counts.rows[~small],
-        squares=counts.squares[~small],
-    )
+    kept = only_groups(counts, ~small)
     intervals = impact_ratio_intervals(kept, positive=positive)
     highest = max((r.value for r, out in zip(rates, small, strict=True) if r.value is not None and not out), default=0)
     place = np.cumsum(~small) - 1
@@ -170,22 +165,6 @@ def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = 
             ratio = Estimate(found.value / highest, rows, intervals.item(int(place[k])))
         listed.append(Category(group=group, rate=found, impact_ratio=ratio, rows=rows))
     return listed
-
-
-def _two_classes(counts: GroupCounts, positive: int) -> GroupCounts:
-    """Decisions alone, the favourable one second."""
-
-    def decided(cells: np.ndarray) -> np.ndarray:
-        by_decision = cells.sum(axis=1, keepdims=True)
-        return np.asarray(by_decision[..., [1 - positive, positive]])
-
-    return replace(
-        counts,
-        classes=("not selected", "selected"),
-        cells=decided(counts.cells),
-        rows=decided(counts.rows),
-        squares=decided(counts.squares),
-    )
 
 
 def _table(listed: list[Category], over: tuple[str, ...], rate: Rate) -> Table:

@@ -9,7 +9,8 @@ from glasshouse import Measurement
 from glasshouse.statistics import GroupCounts, group_rates
 from glasshouse.statistics.histograms import ScoreHistogram
 
-from glasshouse_audits.fairness import spread
+from glasshouse_audits.fairness import clustered, spread
+from glasshouse_audits.fairness.spread import Measure
 from glasshouse_audits.fairness.study import Measured, Study
 from glasshouse_audits.fairness.tables import MOST_ATTRIBUTES_DRAWN, gap_table, group_figure, group_table
 
@@ -38,8 +39,11 @@ def measure(study: Study) -> Measured:
             found.measurements.append(
                 Measurement(name="count", value=float(size), n=int(size), group=group, split=study.split)
             )
+        by_cluster = clustered.number_measures(study.rows, groups) if study.clustered and study.rows else {}
         for name in available(study):
-            measure = partial(_estimates, getattr(tables.sums, name))
+            measure: Measure = partial(_estimates, getattr(tables.sums, name))
+            if study.clustered:
+                measure = by_cluster.get(name) or clustered.without_intervals(measure, clustered.NO_VARIANCE)
             found.measurements += spread.measurements(name, groups, measure, over=names, split=study.split)
         if study.above_median is not None:
             found.measurements += scoring_rates(study.above_median.marginal(names), study)

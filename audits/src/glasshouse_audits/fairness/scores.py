@@ -7,7 +7,8 @@ from glasshouse import Column, Figure, Measurement, Table
 from glasshouse.statistics import MISSING, exposure_at_k
 from glasshouse.statistics.histograms import ScoreHistogram
 
-from glasshouse_audits.fairness import spread
+from glasshouse_audits.fairness import clustered, spread
+from glasshouse_audits.fairness.spread import Measure
 from glasshouse_audits.fairness.study import Measured, Study
 from glasshouse_audits.fairness.tables import MOST_ATTRIBUTES_DRAWN, described
 
@@ -26,7 +27,7 @@ def measure(study: Study) -> Measured:
     for names in study.together:
         for label, histogram in study.over[names].scores.items():
             output = None if study.tables.kind == "binary" else label
-            found.measurements += quality(histogram, names, study, output)
+            found.measurements += quality(histogram, names, study, label, output)
             if len(names) == 1:
                 found.measurements += distribution(histogram, study, output)
                 found.measurements += exposure(histogram, study, output)
@@ -49,15 +50,22 @@ def measure(study: Study) -> Measured:
     return found
 
 
-def quality(histogram: ScoreHistogram, names: tuple[str, ...], study: Study, output: str | None) -> list[Measurement]:
+def quality(
+    histogram: ScoreHistogram, names: tuple[str, ...], study: Study, label: str, output: str | None
+) -> list[Measurement]:
     """AUC, log loss, Brier score and mean score of every group, and their gaps."""
-    measures = {"mean_score": lambda level: histogram.mean(level=level)}
+    measures: dict[str, Measure] = {"mean_score": lambda level: histogram.mean(level=level)}
     if histogram.has_targets:
         measures |= {
             "roc_auc": lambda level: histogram.roc_auc(level=level),
             "log_loss": lambda level: histogram.log_loss(level=level),
             "brier_score": lambda level: histogram.brier_score(level=level),
         }
+    if study.clustered:
+        if study.rows is None:
+            measures = {name: clustered.without_intervals(measure) for name, measure in measures.items()}
+        else:
+            measures = clustered.score_measures(study.rows, histogram.groups, *study.scored(label))
     return [
         measurement
         for name, measure in measures.items()

@@ -6,17 +6,30 @@ order of the report.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from glasshouse import Evidence, Figure, Measurement, Table, UserError
-from glasshouse.statistics import GroupCounts, UnitCounts, count, count_units
+from glasshouse import Evidence, Figure, Measurement, Predictions, Table, UserError
+from glasshouse.statistics import (
+    Bootstrap,
+    ClusteredCounts,
+    GroupCounts,
+    UnitCounts,
+    bootstrap,
+    count,
+    count_clusters,
+    count_units,
+    marginal_groups,
+)
 from glasshouse.statistics.tables import PredictionTables
 
 MOST_CLASSES = 20
 """A target of many classes is looked at one class against the rest, for this many at most."""
+
+MOST_DRAWN = 500_000_000
+"""Poisson draws, of weighted rows or clusters in all replicates, that an audit takes time for: ten seconds or so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +92,25 @@ class Study:
     def split(self) -> str:
         """The judged split."""
         return self.tables.split
+
+    @property
+    def rows(self) -> Predictions | None:
+        """The judged rows, where they are at hand."""
+        return self.evidence.evaluated if self.evidence.predictions else None
+
+    @property
+    def clustered(self) -> bool:
+        """Whether rows come in clusters."""
+        return self.tables.clustered or (self.rows is not None and self.rows.clusters is not None)
+
+    def scored(self, label: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Of the rows, which are at hand, the scores of a class or label, and the targets as 0 and 1."""
+        assert self.rows is not None
+        at = self.tables.classes.index(label)
+        scores, targets = self.rows.scores[:, at].astype(np.float64), self.rows.targets
+        if targets is None:
+            return scores, None
+        return scores, (targets[:, at] if targets.ndim == 2 else (targets == at)).astype(np.int64)
 
     @property
     def seed(self) -> int:
@@ -146,6 +178,10 @@ class Study:
             rows = self.evidence.evaluated
             above = (rows.predicted > median(rows.predicted, rows.weights)).astype(np.int64)
             groups = [rows.groups[name] for name in rows.groups]
+            if rows.clusters is not None:
+                return count_clusters(
+                    groups, None, above, classes=classes, weights=rows.weights, clusters=rows.clusters
+                )
             return count(groups, None, above, classes=classes, weights=rows.weights)
         if values.weighted:
             return None
@@ -157,25 +193,58 @@ class Study:
             attributes=values.attributes, classes=classes, codes=values.codes, cells=cells, rows=cells, squares=cells
         )
 
-    def resampled(self, table: GroupCounts, question: Question) -> GroupCounts | UnitCounts | None:
-        """What the bootstrap of pairs draws from, where it is asked for; None: score intervals.
-
-        A table's rows by multinomial resampling of its cells; weighted rows by Poisson resampling of what each adds,
-        which needs the rows.
-        """
-        if self.options.pair_intervals != "bootstrap":
-            return None
+    def units(self, question: Question) -> GroupCounts | UnitCounts | None:
+        """What is drawn again in a bootstrap of the counts by all attributes; None where single rows are needed and
+        not at hand, or are too many."""
+        table, rows = question.counts, self.rows
         if not table.weighted:
             return table
-        if not self.evidence.predictions:
+        if isinstance(table, ClusteredCounts):
+            found = table.units
+        elif rows is None:
             return None
-        rows = self.evidence.evaluated
-        targets, predicted = rows.targets, rows.predicted
-        if predicted.ndim == 2:  # labels: the one asked about
-            at = self.tables.classes.index(question.label)
-            targets, predicted = None if targets is None else targets[:, at], predicted[:, at]
-        groups = [rows.groups[attribute.name] for attribute in table.attributes]
-        return count_units(groups, targets, predicted, classes=table.classes, weights=rows.weights)
+        else:
+            targets, predicted = rows.targets, rows.predicted
+            if predicted.ndim == 2:  # labels: the one asked about
+                at = self.tables.classes.index(question.label)
+                targets, predicted = None if targets is None else targets[:, at], predicted[:, at]
+            groups = [rows.groups[attribute.name] for attribute in table.attributes]
+            found = count_units(groups, targets, predicted, classes=table.classes, weights=rows.weights)
+        return found if len(found.multiplicity) * self.options.replicates <= MOST_DRAWN else None
+
+    @cached_property
+    def _drawn(self) -> dict[str, np.ndarray | None]:
+        return {}
+
+    def bootstrap(
+        self, table: GroupCounts, question: Question, statistic: Callable[[np.ndarray], object]
+    ) -> Bootstrap | None:
+        """A statistic of one of the tables under resampling: of rows, or of weighted rows or clusters as Poisson
+        numbers of each; None where there is nothing to draw from (`units`).
+
+        Args:
+            table: of the question, by some of the attributes.
+            question: whose table it is.
+            statistic: maps cells (b, G, K, K) to (b, ...).
+        """
+        rng = np.random.default_rng(self.seed)
+        if not table.weighted:
+            return bootstrap(table, statistic, rng=rng, replicates=self.options.replicates)  # type: ignore[arg-type]
+        if question.label not in self._drawn:  # drawn once, and added up for every table over fewer attributes
+            source = self.units(question)
+            self._drawn[question.label] = (
+                None
+                if source is None
+                else bootstrap(source, lambda cells: cells, rng=rng, replicates=self.options.replicates).replicates
+            )
+        drawn = self._drawn[question.label]
+        if drawn is None:
+            return None
+        names = [attribute.name for attribute in table.attributes]
+        _, _, slot = marginal_groups(question.counts.attributes, question.counts.codes, names)
+        cells = np.einsum("bgij,gh->bhij", drawn, np.eye(len(table))[slot])
+        observed = np.asarray(statistic(table.cells[None]), dtype=np.float64)[0]
+        return Bootstrap(observed, np.asarray(statistic(cells), dtype=np.float64), "poisson_bootstrap_percentile")
 
     def each(self) -> Iterator[tuple[tuple[str, ...], Question, GroupCounts]]:
         """Every question over every set of attributes, with its count table."""

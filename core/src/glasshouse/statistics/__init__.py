@@ -13,8 +13,9 @@ from glasshouse.statistics.calibration import (
     reliability_curve,
 )
 from glasshouse.statistics.calibration_resampling import binned_deviations, resampled_calibration_error
+from glasshouse.statistics.clustered_scores import clustered_deviations, clustered_mean, clustered_roc_auc
 from glasshouse.statistics.clusters import ClusteredCounts, count_clusters, only_groups
-from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count
+from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count, marginal_groups
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
 from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
 from glasshouse.statistics.histograms import ScoreBins, ScoreHistogram, score_histogram
@@ -85,6 +86,9 @@ __all__ = [
     "brier_score",
     "calibration_error_interval",
     "clopper_pearson",
+    "clustered_deviations",
+    "clustered_mean",
+    "clustered_roc_auc",
     "compared_with",
     "confusion",
     "count",
@@ -110,6 +114,7 @@ __all__ = [
     "koopman",
     "log_loss",
     "logistic_recalibration",
+    "marginal_groups",
     "mean",
     "mean_absolute_error",
     "mean_error",

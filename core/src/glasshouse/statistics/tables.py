@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.statistics.clusters import ClusteredCounts, count_clusters
 from glasshouse.statistics.counts import Attribute, GroupColumn, GroupCounts, count
 from glasshouse.statistics.histograms import ScoreHistogram, score_histogram
 from glasshouse.statistics.sums import GroupSums, group_sums
@@ -50,6 +51,8 @@ class PredictionRows(Protocol):
     @property
     def weights(self) -> NDArray[Any] | None: ...
     @property
+    def clusters(self) -> NDArray[Any] | None: ...
+    @property
     def predicted(self) -> NDArray[Any]: ...
 
 
@@ -69,7 +72,7 @@ class PredictionTables:
     """Code of the favourable class; binary: always there. None where no class is favourable."""
     attributes: tuple[Attribute, ...]
     counts: GroupCounts | None = None
-    """Binary and multiclass: rows by group, target and prediction."""
+    """Binary and multiclass: rows by group, target and prediction; `ClusteredCounts` where rows come in clusters."""
     labels: Mapping[str, GroupCounts] = field(default_factory=dict)
     """Multilabel: for each label, rows by group, target and prediction; its classes are ``("no", "yes")``."""
     scores: Mapping[str, ScoreHistogram] = field(default_factory=dict)
@@ -94,6 +97,11 @@ class PredictionTables:
     def weighted(self) -> bool:
         """Whether rows have weights."""
         return self._any.weighted
+
+    @property
+    def clustered(self) -> bool:
+        """Whether rows come in clusters. Scores and numbers then have no intervals here, which take single rows."""
+        return isinstance(self._any, ClusteredCounts)
 
     @property
     def has_targets(self) -> bool:
@@ -185,7 +193,7 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
         return replace(
             blank,
             labels={
-                label: count(groups, of_label[k], rows.predicted[:, k], classes=("no", "yes"), weights=weights)
+                label: _counted(rows, groups, of_label[k], rows.predicted[:, k], ("no", "yes"))
                 for k, label in enumerate(target.classes)
             },
             scores={
@@ -193,7 +201,7 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
                 for k, label in enumerate(target.classes)
             },
         )
-    counts = count(groups, targets, rows.predicted, classes=target.classes, weights=weights)
+    counts = _counted(rows, groups, targets, rows.predicted, target.classes)
     return replace(
         blank,
         counts=counts,
@@ -204,6 +212,14 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
             for k in _scored(counts, target)
         },
     )
+
+
+def _counted(
+    rows: PredictionRows, groups: Sequence[GroupColumn], targets: Any, predicted: Any, classes: Sequence[str]
+) -> GroupCounts:
+    if rows.clusters is None:
+        return count(groups, targets, predicted, classes=classes, weights=rows.weights)
+    return count_clusters(groups, targets, predicted, classes=classes, weights=rows.weights, clusters=rows.clusters)
 
 
 def careful_histogram(
