@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 Cell = str | int | float | bool | None
 Status = Literal["completed", "skipped", "error"]
-FigureKind = Literal["bar", "dot_interval", "line", "histogram", "heatmap", "scatter", "image", "shaded_text"]
+FigureKind = Literal[
+    "bar", "dot_interval", "line", "histogram", "heatmap", "scatter", "beeswarm", "image", "shaded_text"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,8 @@ class Figure:
     - histogram: ``{"edges": [...], "series": [{"name", "counts"}], "x_label", "y_label"}``
     - heatmap: ``{"rows": [...], "columns": [...], "values": [[...]], "x_label", "y_label"}``
     - scatter: ``{"series": [{"name", "x", "y"}], "x_label", "y_label"}``
+    - beeswarm: ``{"swarms": [{"name", "x": [...], "n": [...], "level": [...]}], "x_label", "level_label"}`` (for each
+      name, `n` points at `x`, low (0), middling (0.5) or high (1) in some other respect, or None)
     - image: ``{"images": [{"label", "png_base64"}]}``
     - shaded_text: ``{"texts": [{"label", "tokens": [...], "weights": [...]}]}``
     """

@@ -214,6 +214,9 @@ def _uneven(kind: str, data: Mapping[str, Any]) -> str | None:
     elif kind == "heatmap":
         together.append({"rows": len(data["rows"]), "values": len(data["values"])})
         together += [{"columns": len(data["columns"]), "a row of values": len(row)} for row in data["values"]]
+    elif kind == "beeswarm":
+        for swarm in data["swarms"]:
+            aligned(swarm, "x", "n", "level")
     elif kind == "shaded_text":
         for one in data["texts"]:
             aligned(one, "tokens", "weights")

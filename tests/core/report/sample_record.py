@@ -226,6 +226,24 @@ def feature_attribution() -> AuditResult:
                 },
             ),
             Figure(
+                kind="beeswarm",
+                title="Every row",
+                description="Each dot is a row; filled dots have a high value, open ones a low one.",
+                data={
+                    "swarms": [
+                        {
+                            "name": name,
+                            "x": [(k - 6) / 60 for k in range(12) for _ in (0, 1)],
+                            "n": [(k * 5 + at) % 7 for k in range(12) for at in (0, 1)],
+                            "level": [level, None] * 6 + [0.0, 1.0] * 6,
+                        }
+                        for name, level in (("bmi", 1.0), ("age", 0.5), (HOSTILE, 0.0))
+                    ],
+                    "x_label": "attribution",
+                    "level_label": "value",
+                },
+            ),
+            Figure(
                 kind="heatmap",
                 title="Interactions",
                 description="Pairwise interaction; blue raises and orange lowers the score.",

@@ -36,7 +36,7 @@ def found(drawn: str, tag: str, class_: str) -> list[ElementTree.Element]:
 
 
 def test_the_sample_has_every_kind() -> None:
-    kinds = {"bar", "dot_interval", "line", "histogram", "heatmap", "scatter", "image", "shaded_text"}
+    kinds = {"bar", "dot_interval", "line", "histogram", "heatmap", "scatter", "beeswarm", "image", "shaded_text"}
     assert {f.kind for f in FIGURES} == kinds
 
 
@@ -64,6 +64,28 @@ def test_bars_by_hand() -> None:
     assert float(second.get("x", 0)) + float(second.get("width", 0)) == pytest.approx(float(first.get("x", 0)), abs=0.2)
     assert [e.text for e in found(drawn, "text", "absent")] == ["not measured"]
     assert [e.text for e in found(drawn, "text", "number")] == ["2", "-1"]
+
+
+def test_a_beeswarm_heaps_its_dots_around_their_name() -> None:
+    """Three rows in one place: the low one above, the high one below the middle one, which is level with the name."""
+    swarm = {"name": "age", "x": [0.1, 0.1, 0.1], "n": [1, 1, 1], "level": [1.0, 0.0, 0.5]}
+    drawn = draw(figure("beeswarm", swarms=[swarm], x_label="attribution", level_label="value"), 1)
+    heights = {}
+    for third in ("low", "middle", "high"):
+        legend, dots = found(drawn, "path", third)
+        heights[third] = float(dots.get("d", "").split()[1].removesuffix("h0"))
+        assert legend.get("d", "").count("M") == dots.get("d", "").count("M") == 1
+    (name,) = [e for e in found(drawn, "text", "label") if e.text == "age"]
+    assert heights["low"] < heights["middle"] < heights["high"]
+    assert heights["middle"] == pytest.approx(float(name.get("y", 0)) - 4, abs=0.11)
+    assert table_behind(figure("beeswarm", swarms=[swarm])).rows[1] == ("age", 0.1, "low", 1)
+
+
+def test_large_heaps_of_a_beeswarm_are_thinned_and_it_is_said() -> None:
+    swarm = {"name": "age", "x": [0.0, 1.0], "n": [110, 1], "level": [None, 1.0]}
+    drawn = draw(figure("beeswarm", swarms=[swarm]), 1)
+    assert sum(path.get("d", "").count("M") for path in found(drawn, "path", "bee")) == 11 + 1 + 4  # 4 in the legend
+    assert "a dot is up to 10 rows" in drawn
 
 
 def test_an_interval_spans_its_ends_and_what_is_missing_is_said() -> None:

@@ -73,6 +73,16 @@ def _heatmap(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
     return [corner, *(str(name) for name in data["columns"])], rows
 
 
+def _beeswarm(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
+    said = {None: "no order", 0.0: "low", 0.5: "middle", 1.0: "high"}
+    rows = [
+        (str(one["name"]), x, said.get(level, level), n)
+        for one in data["swarms"]
+        for x, level, n in zip(one["x"], one["level"], one["n"], strict=True)
+    ]
+    return ["name", data.get("x_label") or "x", data.get("level_label") or "level", "n"], rows
+
+
 def _image(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
     return ["image"], [(image["label"],) for image in data["images"]]
 
@@ -97,6 +107,7 @@ _TABLES: Mapping[FigureKind, Callable[[Mapping[str, Any]], tuple[list[str], Rows
     "histogram": _histogram,
     "heatmap": _heatmap,
     "scatter": _series,
+    "beeswarm": _beeswarm,
     "image": _image,
     "shaded_text": _shaded_text,
 }

@@ -24,6 +24,9 @@ WIDTH = 380.0  # of the drawing, which scales with its column; at a phone's widt
 _ROW = 26.0
 _SERIES = 6  # styles in the style sheet
 _MOST_POINTS = 1500
+_SWARM = 34.0
+_DOT = 2.9  # from dot to dot in a heap
+_MOST_IN_A_HEAP = 11
 _MOST_NUMBERED_CELLS = 144
 NOT_MEASURED = "not measured"
 
@@ -233,6 +236,58 @@ def _scatter(figure: Figure, number: int) -> Markup:
     return picture(number, figure.title, figure.description, WIDTH, height, *legend, *parts)
 
 
+def _beeswarm(figure: Figure, number: int) -> Markup:
+    """Dots heaped around a line for every name: filled where the level is high, open where it is low."""
+    data, swarms = figure.data, figure.data["swarms"]
+    names = [str(one["name"]) for one in swarms]
+    left, top = _gutter(names), 30.0
+    most = max((sum(heap.values()) for one in swarms for heap in _heaps(one).values()), default=1) or 1
+    each = -(-most // _MOST_IN_A_HEAP)  # points that a dot stands for
+    x = spanning([v for one in swarms for v in one["x"]], left, WIDTH - 14, include=[0.0])
+    bottom = top + len(swarms) * _SWARM
+    counted = "" if each == 1 else f"; a dot is up to {each} rows"
+    parts = [
+        *_dots([(6.0, 10.0)], 0.0),
+        text("low", 13, 14, class_="tick"),
+        *_dots([(44.0, 10.0)], 0.5),
+        text("middle", 51, 14, class_="tick"),
+        *_dots([(100.0, 10.0)], 1.0),
+        text(f"high {data.get('level_label', '')}{counted}", 107, 14, class_="tick"),
+        *_x_axis(x, top, bottom, data.get("x_label", "")),
+        line(x(0.0), top, x(0.0), bottom, "axis"),
+    ]
+    for row, (name, one) in enumerate(zip(names, swarms, strict=True)):
+        middle = top + (row + 0.5) * _SWARM
+        parts.append(text(shorten(name, left - 10), left - 8, middle + 4, anchor="end"))
+        placed: dict[float | None, list[tuple[float, float]]] = {}
+        for place, heap in _heaps(one).items():
+            dots = [level for level, n in heap.items() for _ in range(-(-n // each))]
+            for at, level in enumerate(dots):
+                placed.setdefault(level, []).append((x(place), middle + (at - (len(dots) - 1) / 2) * _DOT))
+        for level in sorted(placed, key=lambda level: -1.0 if level is None else level):
+            parts += _dots(placed[level], level)
+    return picture(number, figure.title, figure.description, WIDTH, bottom + 40, *parts)
+
+
+def _heaps(swarm: Mapping[str, Any]) -> dict[float, dict[float | None, int]]:
+    """Of each place on the axis the levels there, the lowest first, and how many points have each."""
+    heaps: dict[float, dict[float | None, int]] = {}
+    points = zip(swarm["x"], swarm["level"], swarm["n"], strict=True)
+    for place, level, n in sorted(points, key=lambda point: (point[0], point[1] is not None, point[1] or 0.0)):
+        heap = heaps.setdefault(place, {})
+        heap[level] = heap.get(level, 0) + n
+    return heaps
+
+
+def _dots(points: Sequence[tuple[float, float]], level: float | None) -> Iterator[Markup]:
+    """Round ends of lines without length: the shortest spelling of many dots."""
+    path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points)
+    third = "middle" if level is None else ("low", "middle", "high")[min(2, int(level * 3))]
+    yield element("path", d=path, class_=f"bee {third}")
+    if third == "low":
+        yield element("path", d=path, class_="bee hollow")
+
+
 def _histogram(figure: Figure, number: int) -> Markup:
     data, series, edges = figure.data, figure.data["series"], figure.data["edges"]
     legend, top = _legend(
@@ -333,6 +388,7 @@ _DRAWN: Mapping[FigureKind, Callable[[Figure, int], Markup]] = {
     "histogram": _histogram,
     "heatmap": _heatmap,
     "scatter": _scatter,
+    "beeswarm": _beeswarm,
     "image": _image,
     "shaded_text": _shaded_text,
 }
