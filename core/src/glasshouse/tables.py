@@ -68,6 +68,10 @@ class RawTable:
     immutable: tuple[str, ...] = ()
     """Columns that nobody can change about themselves."""
     sensitive: tuple[SensitiveColumn, ...] = ()
+    weights: str | None = None
+    """Column with what each row counts for in audits; training takes all rows alike."""
+    clusters: str | None = None
+    """Column that names what rows belong together (a household, a patient); they are not independent of each other."""
     split: NDArray[Any] | None = None
     """Given split: ``train``, ``validate`` or ``test`` for every row. Without ``validate``, it is cut from train."""
     source: str = ""

@@ -54,6 +54,8 @@ class TabularDataModule(InMemoryDataModule):
         if missing not in get_args(Missing):
             raise UserError(self.who, f"missing is {missing!r}; expected one of {', '.join(get_args(Missing))}.")
         self.missing = missing
+        self._row_weights: dict[str, NDArray[np.float64] | None] = {}
+        self._row_clusters: dict[str, NDArray[np.int64] | None] = {}
 
     @abstractmethod
     def load(self) -> RawTable:
@@ -69,6 +71,8 @@ class TabularDataModule(InMemoryDataModule):
             **dict.fromkeys(features, "feature"),
             **{s.column: f"sensitive attribute '{s.name}'" for s in table.sensitive},
             table.target: "target",
+            **({} if table.weights is None else {table.weights: "weights"}),
+            **({} if table.clusters is None else {table.clusters: "clusters"}),
         }
         columns = {name: table.column(name, role=role, who=self.who) for name, role in roles.items()}
         given = None if table.split is None else np.asarray(table.split)
@@ -82,6 +86,11 @@ class TabularDataModule(InMemoryDataModule):
             table, columns, given, self.fractions, seed=self.split_seed, seen=features, who=self.who
         )
         rows, target = labelled.rows, labelled.target
+        weights = None if table.weights is None else self._weights(table.weights, columns[table.weights])
+        clusters = None if table.clusters is None else self._clusters(table.clusters, columns[table.clusters])
+        for split, chosen in rows.items():
+            self._row_weights[split] = None if weights is None else weights[chosen]
+            self._row_clusters[split] = None if clusters is None else clusters[chosen]
         encoder = TableEncoder.fit(columns, features, rows["train"], who=self.who)
         encoded = {
             split: labelled.batch(split, torch.from_numpy(encoder.encode(columns, chosen)))
@@ -109,8 +118,39 @@ class TabularDataModule(InMemoryDataModule):
         # the empty name is free: the split
         self._keep(encoded, info, fingerprint({**columns, "": labelled.parts()}))
 
+    def row_weights(self, split: str) -> NDArray[np.float64] | None:
+        """(n,) what each row of a split counts for in audits; None: one each."""
+        self._split(split)
+        return self._row_weights[split]
+
+    def row_clusters(self, split: str) -> NDArray[np.int64] | None:
+        """(n,) the cluster of each row of a split; None: rows are independent."""
+        self._split(split)
+        return self._row_clusters[split]
+
+    def _weights(self, name: str, column: Column) -> NDArray[np.float64]:
+        if isinstance(column, Coded) or not np.all(np.isfinite(column)) or (column < 0).any():
+            raise UserError(self.who, f"the weights '{name}' are not numbers of 0 or more in every row.")
+        return column
+
+    def _clusters(self, name: str, column: Column) -> NDArray[np.int64]:
+        if isinstance(column, Coded):
+            codes = column.codes.astype(np.int64)
+        else:
+            _, codes = np.unique(column, return_inverse=True)
+            codes = np.where(np.isnan(column), -1, codes)
+        absent = int((codes < 0).sum())
+        if absent:
+            raise UserError(
+                self.who,
+                f"the cluster '{name}' is missing in {absent:,} of {len(codes):,} rows.",
+                "Give each of them a value of its own, or leave them out.",
+            )
+        return codes
+
     def _features(self, table: RawTable) -> tuple[str, ...]:
-        features = tuple(n for n in table.columns if n != table.target) if table.features is None else table.features
+        hidden = (table.target, table.weights, table.clusters)
+        features = tuple(n for n in table.columns if n not in hidden) if table.features is None else table.features
         if not features:
             raise UserError(self.who, "there is no feature column.")
         if table.target in features:

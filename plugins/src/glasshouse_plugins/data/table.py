@@ -37,6 +37,9 @@ class Table(TabularDataModule):
             numbers, else regression.
         favourable: the class that is good for the person concerned.
         immutable: columns that nobody can change about themselves.
+        weights: a column with what each row counts for in audits; no feature unless it is named as one.
+        clusters: a column that names what rows belong together, such as a household or a patient, so that audits do
+            not take them for independent; no feature unless it is named as one.
         split: a column that says ``train``, ``validate`` or ``test``; default: drawn from `fractions`.
         fractions: shares of train, validate and test.
         missing: ``error``, ``impute`` (training median and a marker column) or ``drop`` (rows where a feature or the
@@ -61,6 +64,8 @@ class Table(TabularDataModule):
         task: Literal["binary", "multiclass", "regression"] | None = None,
         favourable: str | None = None,
         immutable: Sequence[str] = (),
+        weights: str | None = None,
+        clusters: str | None = None,
         split: str | None = None,
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         missing: Literal["error", "impute", "drop"] = "error",
@@ -80,6 +85,8 @@ class Table(TabularDataModule):
         self.task = task
         self.favourable = favourable
         self.immutable = immutable
+        self.weights = weights
+        self.clusters = clusters
         self.split = split
         self.delimiter = delimiter
         for column in self.bins:
@@ -108,7 +115,7 @@ class Table(TabularDataModule):
         try:
             names = parquet.read_schema(path).names if is_parquet else self._header(path)
             features = self._chosen_features(names)
-            extra = [] if self.split is None else [self.split]
+            extra = [name for name in (self.split, self.weights, self.clusters) if name is not None]
             needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
             table = self._read_parquet(path, needed) if is_parquet else self._read_csv(path, needed)
         except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
@@ -123,6 +130,8 @@ class Table(TabularDataModule):
             sensitive=tuple(
                 SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
             ),
+            weights=self.weights,
+            clusters=self.clusters,
             split=None if self.split is None else table[self.split].to_numpy(),
             source=path.name,
         )
@@ -139,7 +148,11 @@ class Table(TabularDataModule):
             *(("sensitive", name) for name in self.sensitive),
             *(("types", name) for name in self.types),
             *(("immutable", name) for name in self.immutable),
-            *((("split", self.split),) if self.split is not None else ()),
+            *(
+                (role, name)
+                for role, name in (("split", self.split), ("weights", self.weights), ("clusters", self.clusters))
+                if name is not None
+            ),
         )
         for role, name in asked:
             if name not in names:
@@ -147,7 +160,8 @@ class Table(TabularDataModule):
                     self.who, f"`{role}` names '{name}', which is no column of {self.path}.", did_you_mean(name, names)
                 )
         candidates = names if self.features is None else self.features
-        hidden = {*self.drop, self.split} | ({self.target} if self.features is None else set())
+        beside = {self.target, self.weights, self.clusters} if self.features is None else set()
+        hidden = {*self.drop, self.split} | beside
         return tuple(name for name in candidates if name not in hidden)
 
     def _parse_options(self, path: Path) -> csv.ParseOptions:
