@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from glasshouse.auditing import required_splits
@@ -56,8 +57,15 @@ def predictions_of(run: Run, split: str) -> Predictions:
         return Predictions.load(path, split=split, target=run.info.target, sensitive=declared)
     batches = split_batches(run, split)
     found = collect(run.handle, batches, split=split, info=run.info, sensitive=chosen_attributes(run))
+    found = replace(found, weights=_beside(run, "row_weights", found), clusters=_beside(run, "row_clusters", found))
     found.save(path)
     return found
+
+
+def _beside(run: Run, what: str, found: Predictions) -> Any:
+    """What the data say of each row beside its inputs, where they say it."""
+    values = getattr(run.datamodule, what, lambda split: None)(found.split)
+    return None if values is None else values[found.index]
 
 
 def chosen_attributes(run: Run) -> list[str]:
