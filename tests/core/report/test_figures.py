@@ -150,6 +150,22 @@ def test_series_differ_without_colour() -> None:
     assert len(shapes) >= 5
 
 
+def test_heatmaps_leave_numbers_out_that_would_run_into_each_other() -> None:
+    """Ten columns leave about 33 pixels each: room for "0.500" at 7 pixels a character, not for "1,234,567"."""
+    columns = [str(k) for k in range(10)]
+    for value, shown in ((0.5, 10), (1_234_567.0, 0)):
+        drawn = draw(figure("heatmap", rows=["a"], columns=columns, values=[[value] * 10]), 1)
+        assert len(found(drawn, "text", "on-cell")) == shown
+        assert str(value) in str(table_behind(figure("heatmap", rows=["a"], columns=columns, values=[[value] * 10])))
+
+
+def test_a_long_number_at_the_end_of_an_axis_stays_within_the_picture() -> None:
+    series = [{"name": "a", "x": [0.0, 100_000.0], "y": [0.0, 1.0]}]
+    drawn = draw(figure("line", series=series), 1)
+    (last,) = [t for t in found(drawn, "text", "tick") if t.text == "100000"]
+    assert float(last.get("x")) + 7 * len("100000") / 2 <= 380
+
+
 def test_heatmaps_say_their_numbers_and_signs() -> None:
     drawn = draw(figure("heatmap", rows=["a"], columns=["x", "y", "z"], values=[[2.0, -1.5, None]]), 1)
     assert [e.text for e in found(drawn, "text", "on-cell")] == ["2", "-1.500"]

@@ -114,7 +114,10 @@ def _reason(figure: Figure, row: int) -> str:
 def _x_axis(x: Scale, top: float, bottom: float, title: str) -> Iterator[Markup]:
     for tick in x.ticks():
         yield line(x(tick), top, x(tick), bottom, "grid")
-        yield text(f"{tick:g}", x(tick), bottom + 15, anchor="middle", class_="tick")
+        label = f"{tick:g}"
+        # a long number at the right end would be cut off by the picture's edge
+        centre = min(x(tick), WIDTH - len(label) * CHARACTER / 2)
+        yield text(label, centre, bottom + 15, anchor="middle", class_="tick")
     yield line(x.start, bottom, x.end, bottom, "axis")
     yield text(title, (x.start + x.end) / 2, bottom + 32, anchor="middle", class_="axis-title")
 
@@ -322,7 +325,10 @@ def _heatmap(figure: Figure, number: int) -> Markup:
     width = (WIDTH - left - 6) / max(1, len(columns))
     tall = min(44.0, max(14.0, width))
     largest = max((abs(v) for row in data["values"] for v in row if v is not None), default=0.0) or 1.0
-    numbered = len(rows) * len(columns) <= _MOST_NUMBERED_CELLS and width >= 26
+    longest = max((len(show_number(v)) for row in data["values"] for v in row), default=0)
+    # numbers that run into each other cannot be read: the table behind has them
+    fits = width >= 26 and (longest - 1) * CHARACTER <= width
+    numbered = len(rows) * len(columns) <= _MOST_NUMBERED_CELLS and fits
     top = 46.0
     parts = [
         text(data.get("x_label", ""), (left + WIDTH - 6) / 2, 14, anchor="middle", class_="axis-title"),
