@@ -141,6 +141,7 @@ def configuration(paths: Sequence[Path], columns: PredictionColumns, audits: Seq
         "prediction": columns.prediction,
         "score": columns.score,
         "weights": columns.weights,
+        "clusters": columns.clusters,
         "favourable": columns.favourable,
         "threshold": columns.threshold,
         "sensitive": [
