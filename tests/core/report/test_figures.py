@@ -82,10 +82,20 @@ def test_a_beeswarm_heaps_its_dots_around_their_name() -> None:
 
 
 def test_large_heaps_of_a_beeswarm_are_thinned_and_it_is_said() -> None:
-    swarm = {"name": "age", "x": [0.0, 1.0], "n": [110, 1], "level": [None, 1.0]}
+    swarm = {"name": "age", "x": [0.0, 1.0], "n": [600, 1], "level": [None, 1.0]}
     drawn = draw(figure("beeswarm", swarms=[swarm]), 1)
-    assert sum(path.get("d", "").count("M") for path in found(drawn, "path", "bee")) == 11 + 1 + 4  # 4 in the legend
+    assert sum(path.get("d", "").count("M") for path in found(drawn, "path", "bee")) == 60 + 1 + 4  # 4 in the legend
     assert "a dot is up to 10 rows" in drawn
+
+
+def test_labels_stand_under_their_heading() -> None:
+    one = figure("dot_interval", labels=["f", "m", "f"], values=[1.0, 2.0, 3.0], under=["age", "age", "job"])
+    drawn = draw(one, 1)
+    headings = [(e.text, float(e.get("y", 0))) for e in found(drawn, "text", "heading")]
+    labels = [float(e.get("y", 0)) for e in found(drawn, "text", "label")]
+    assert [name for name, _ in headings] == ["age", "job"]
+    assert headings[0][1] < labels[0] < labels[1] < headings[1][1] < labels[2]
+    assert table_behind(one).rows[2] == ("job", "f", 3.0)
 
 
 def test_an_interval_spans_its_ends_and_what_is_missing_is_said() -> None:

@@ -16,7 +16,9 @@ _SHOWN = 15
 _SHOWN_BY_GROUP = 5
 _SHOWN_OF_A_ROW = 8
 # Places along the axis of a beeswarm; attributions in one place are told together.
-_PLACES = 60
+_PLACES = 90
+# A mean over fewer rows has no interval worth drawing; the tables have all groups.
+_LEAST_ROWS = 10
 
 
 def descending(one: Attributions) -> list[int]:
@@ -129,16 +131,14 @@ def figure_of_row(
     values = one.values[row]
     shown = [int(k) for k in np.argsort(-np.abs(values), kind="stable")[:_SHOWN_OF_A_ROW]]
     rest = float(values.sum() - values[shown].sum())
-    others = len(values) - len(shown)
+    others, subject = len(values) - len(shown), what(one.output)
     names = [labels[k] for k in shown] + ([f"{others} others together"] if others else [])
-    base = (
-        "" if one.change is None else f" Together they lead from {score - float(one.change[row]):.3g}, the base, there."
-    )
+    base = "" if one.change is None else f" With the base, {score - float(one.change[row]):.3g}, they add up to it."
     return Figure(
         kind="bar",
         title=f"{one.title}: row {index} of the {split} split{_for(one.output)}",
-        description=f"{what(one.output).capitalize()} is {score:.3g} in this row. Bars to the right pushed it up, bars "
-        f"to the left down.{base}",
+        description=f"{subject[0].upper()}{subject[1:]} is {score:.3g} in this row. Bars to the right pushed it up, "
+        f"bars to the left down.{base}",
         data={
             "labels": names,
             "values": [float(values[k]) for k in shown] + ([rest] if others else []),
@@ -167,7 +167,9 @@ def by_group(one: Attributions, features: Sequence[str], groups: Mapping[str, Gr
     for attribute, group in groups.items():
         members = {level: np.flatnonzero(group.codes == code) for code, level in enumerate(group.levels)}
         yield _table_of_groups(one, features, attribute, members)
-        yield _figure_of_groups(one, features, attribute, members)
+        large = {level: rows for level, rows in members.items() if len(rows) >= _LEAST_ROWS}
+        if large:
+            yield _figure_of_groups(one, features, attribute, large)
 
 
 def _table_of_groups(
@@ -204,13 +206,14 @@ def _figure_of_groups(
         kind="dot_interval",
         title=f"{one.title}: what is used for whom, by {attribute}{_for(one.output)}",
         description=f"Mean attribution to {what(one.output)} within each group, with a 95 % interval, for the "
-        "strongest features: right of 0 the feature pushes the group up, left of it down. The table has all.",
+        "strongest features: right of 0 the feature pushes the group up, left of it down. The table has all groups.",
         data={
-            "labels": [f"{features[position]}: {level}" for position, level in pairs],
+            "labels": [level for _, level in pairs],
+            "under": [features[position] for position, _ in pairs],
             **_intervals(estimates),
             "n": [len(members[level]) for _, level in pairs],
             "x_label": "mean attribution",
-            "y_label": "feature and group",
+            "y_label": attribute,
             "reference": 0.0,
         },
     )
