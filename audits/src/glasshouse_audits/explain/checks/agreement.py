@@ -40,7 +40,8 @@ def agreement(explained: Sequence[Explained], asked: Asked) -> Checked:
                     )
                 )
             table.append(asked.row(output, first.title, second.title, *(c for e in found.values() for c in cells(e))))
-        figures.append(_heatmap(explained, by_pair, asked, output))
+        if output == 0:
+            figures.append(_heatmap(explained, by_pair, asked))
     return Checked(
         tuple(measurements),
         tuple(figures),
@@ -61,14 +62,12 @@ def agreement(explained: Sequence[Explained], asked: Asked) -> Checked:
     )
 
 
-def _heatmap(
-    explained: Sequence[Explained], by_pair: dict[tuple[int, int], float | None], asked: Asked, output: int
-) -> Figure:
+def _heatmap(explained: Sequence[Explained], by_pair: dict[tuple[int, int], float | None], asked: Asked) -> Figure:
     names = [one.title for one in explained]
     many = range(len(names))
     return Figure(
         kind="heatmap",
-        title=asked.heading("Agreement of methods", output),
+        title=asked.heading("Agreement of methods", 0),
         description="Spearman's rank correlation between the attributions of two methods, mean over rows: 1 is the "
         "same order, 0 none in common. Methods answer different questions and need not agree.",
         data={

@@ -71,10 +71,6 @@ class Asked:
         """A title, with the output that it is about where there are several."""
         return f"{title}: {self.labels[output]}" if len(self.labels) > 1 else title
 
-    def label(self, text: str, output: int) -> str:
-        """A figure's label, with the output that it is about where there are several."""
-        return f"{text}, {self.labels[output]}" if len(self.labels) > 1 else text
-
     def columns(self, *columns: Column) -> tuple[Column, ...]:
         """A table's columns, led by that of the output where there are several."""
         return (Column(name="output"), *columns) if len(self.labels) > 1 else columns

@@ -126,7 +126,7 @@ def walks(replacing: Replacing, *, orders: int = 10, draws: int = 10, seed: int 
         raise ValueError(f"random orders come in pairs, got {orders}")
     d, content = replacing.features, replacing.content()
     n = len(content)
-    drawn = systematic(content, min(draws, replacing.max_batch), len(replacing.background), seed=seed)
+    drawn = systematic(content, replacing.drawn(draws), len(replacing.background), seed=seed)
     share = _counts(d) / d
     row_scores = replacing.row_scores()
     keys = uniforms(content, d * orders // 2, seed=seed + 1).reshape(n, -1, d)

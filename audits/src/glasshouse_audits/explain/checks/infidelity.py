@@ -68,7 +68,7 @@ def perturbed(replacing: Replacing, *, subsets: int = 20, draws: int = 100, seed
     """
     d, content = replacing.features, replacing.content()
     n = len(content)
-    drawn = systematic(content, min(draws, replacing.max_batch), len(replacing.background), seed=seed)
+    drawn = systematic(content, replacing.drawn(draws), len(replacing.background), seed=seed)
     keys = uniforms(content, subsets * (d + 1), seed=seed + 1).reshape(n, subsets, d + 1)
     # one size from each of as many strata as there are subsets
     sizes = 1 + np.floor((np.arange(subsets) + keys[:, :, 0]) * d / subsets).astype(np.intp)

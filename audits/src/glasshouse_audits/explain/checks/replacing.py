@@ -58,6 +58,10 @@ class Replacing:
         """Number of features d."""
         return int(self.owner.max()) + 1
 
+    def drawn(self, most: int) -> int:
+        """How many background rows are drawn for a row: no more than wanted, than there are, and than a batch holds."""
+        return min(most, len(self.background), self.max_batch)
+
     def row_scores(self) -> NDArray[np.float64]:
         """(n, k) scores of the rows as they are."""
         import torch

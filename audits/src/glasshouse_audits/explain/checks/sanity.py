@@ -40,7 +40,7 @@ def sanity(based: Sequence[tuple[Explained, Floats | str]], asked: Asked, questi
         return Checked(notes=("The model has no layer with weights that could be randomised.",))
     measurements: list[Measurement] = []
     table: list[tuple[Cell, ...]] = []
-    drawn: list[tuple[int, Explained, list[Estimate]]] = []
+    drawn: list[tuple[Explained, list[Estimate]]] = []
     for one, original in based:
         found = _similarities(one, original, question, ordered, after, asked.seed)
         for output in range(len(asked.labels)):
@@ -48,7 +48,8 @@ def sanity(based: Sequence[tuple[Explained, Floats | str]], asked: Asked, questi
                 unknown(found) if isinstance(found, str) else over_repeats(found[:, stage, output])
                 for stage in range(len(after))
             ]
-            drawn.append((output, one, [estimates[STATISTICS[0]] for estimates in told]))
+            if output == 0:
+                drawn.append((one, [estimates[STATISTICS[0]] for estimates in told]))
             for count, estimates in zip(after, told, strict=True):
                 randomised = "all" if count == len(ordered) else count
                 for statistic, estimate in estimates.items():
@@ -74,7 +75,7 @@ def sanity(based: Sequence[tuple[Explained, Floats | str]], asked: Asked, questi
     )
     return Checked(
         tuple(measurements),
-        tuple(_figure(drawn, after, description, asked, output) for output in range(len(asked.labels))),
+        (_figure(drawn, after, description, asked),),
         (
             Table(
                 title="Explanations of a model with random weights",
@@ -113,21 +114,17 @@ def _similarities(
 
 
 def _figure(
-    drawn: Sequence[tuple[int, Explained, list[Estimate]]],
-    after: list[int],
-    description: str,
-    asked: Asked,
-    output: int,
+    drawn: Sequence[tuple[Explained, list[Estimate]]], after: list[int], description: str, asked: Asked
 ) -> Figure:
     series = []
-    for _, one, estimates in (entry for entry in drawn if entry[0] == output):
+    for one, estimates in drawn:
         value, low, high = (list(column) for column in zip(*map(cells, estimates), strict=True))
         series.append(
             {"name": one.title, "x": [0, *after], "y": [1.0, *value], "low": [1.0, *low], "high": [1.0, *high]}
         )
     return Figure(
         kind="line",
-        title=asked.heading("Explanations of a model with random weights", output),
+        title=asked.heading("Explanations of a model with random weights", 0),
         description=description,
         data={
             "series": series,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Column, Question, Table
+from glasshouse import Column, Figure, Question, Table
 from glasshouse.measurements import Cell
 from glasshouse.statistics import Estimate
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from glasshouse_audits.explain.checks.alike import STATISTICS, alike, unknown
 from glasshouse_audits.explain.checks.checked import (
     Asked,
     Checked,
-    Dots,
     ask,
     cells,
     flat,
@@ -44,8 +43,9 @@ def stability(explained: Sequence[Explained], asked: Asked, rows: NDArray[np.int
     """
     few = asked.about(rows)
     measurements, table = [], []
-    dots = Dots()
+    drawn: list[list[float | None]] = []
     for one in explained:
+        drawn.append([])
         original = flat(one.explanation)[rows]
         for under, questions, undefined in _variations(one, few):
             answers = _all_of(one, questions) if questions else undefined
@@ -61,16 +61,17 @@ def stability(explained: Sequence[Explained], asked: Asked, rows: NDArray[np.int
                             "stability", estimate, output, method=one.name, under=under, statistic=statistic
                         )
                     )
-                dots.add(asked.label(f"{one.title}, {under}", output), found[STATISTICS[0]])
+                if output == 0:
+                    drawn[-1].append(found[STATISTICS[0]].value)
                 table.append(asked.row(output, one.title, under, *(cell for e in found.values() for cell in cells(e))))
     description = (
         f"{len(rows)} rows are explained again; shown is the mean rank correlation with the explanation as given. 1 is "
         "the same order of features. Another seed tells the noise of sampling, half of the background the noise of "
-        "its rows; one typical background row is another question, whose answer may differ."
+        "its rows; one typical background row instead of all is another question, whose answer may differ."
     )
     return Checked(
         tuple(measurements),
-        (dots.figure("Stability", description, x_label="rank correlation with the explanation", reference=1.0),),
+        (_heatmap([one.title for one in explained], drawn, description, asked),),
         (
             Table(
                 title="Stability",
@@ -119,6 +120,21 @@ def sensitivity(
                 f"{len(question.rows)} rows; 0 is best. With sampled methods their noise is part of it.",
             ),
         ),
+    )
+
+
+def _heatmap(methods: list[str], values: list[list[float | None]], description: str, asked: Asked) -> Figure:
+    return Figure(
+        kind="heatmap",
+        title=asked.heading("Stability", 0),
+        description=description,
+        data={
+            "rows": methods,
+            "columns": ["seed", "half", "typical row"],
+            "values": values,
+            "x_label": "what is varied",
+            "y_label": "method",
+        },
     )
 
 

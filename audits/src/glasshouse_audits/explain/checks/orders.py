@@ -1,4 +1,4 @@
-"""Do the attributions say what the model does? Deletion and insertion curves, and infidelity, of every method."""
+"""Do attributions put features in the order that matters to the model? Deletion and insertion curves, told."""
 
 from __future__ import annotations
 
@@ -13,34 +13,13 @@ from numpy.typing import NDArray
 
 from glasshouse_audits.explain.checks.checked import Asked, Checked, Dots, cells, flat, interval_columns, within
 from glasshouse_audits.explain.checks.curves import Curves, walks
-from glasshouse_audits.explain.checks.infidelity import Infidelity, infidelity, perturbed, relative
 from glasshouse_audits.explain.checks.replacing import Replacing
 from glasshouse_audits.explain.explained import Explained
 
-# More rows would make the intervals narrower than anybody needs.
-_MOST_ROWS = 500
 _ORDERS = 10
+# Background rows that stand in for the features of each row.
 _DRAWS = 10
-_SUBSETS = 20
-# Background rows that infidelity takes a mean over: it squares, so that the noise of a few would be seen in it.
-_MOST_BACKGROUND = 100
-
-
-def faithfulness(explained: Sequence[Explained], asked: Asked) -> Checked:
-    """Curves and infidelity of all methods on the same rows, background rows, random orders and perturbations."""
-    rows = asked.rows(_MOST_ROWS)
-    replacing = Replacing.of(asked.about(rows))
-    found = [_curves(explained, asked, replacing, rows), _infidelity(explained, asked, replacing, rows)]
-    note = (
-        f"Faithfulness is measured on {len(rows)} rows. Features are replaced by those of background rows "
-        f"({min(_DRAWS, len(asked.question.background))} for each row in deletion and insertion curves, "
-        f"{min(_MOST_BACKGROUND, len(asked.question.background))} in infidelity), which may make rows that do not "
-        "exist. No threshold is accepted for any of these numbers."
-    )
-    return sum(found, Checked(notes=(note,)))
-
-
-# ---------------------------------------------------------------- deletion and insertion
+_BOTH = ("deletion", "insertion")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +43,8 @@ class _Walked:
         }
 
 
-def _curves(explained: Sequence[Explained], asked: Asked, replacing: Replacing, rows: NDArray[np.intp]) -> Checked:
+def orders(explained: Sequence[Explained], asked: Asked, replacing: Replacing, rows: NDArray[np.intp]) -> Checked:
+    """Curves of all methods against the same random orders and background rows; `rows` are those of `replacing`."""
     walked = walks(replacing, orders=_ORDERS, draws=_DRAWS, seed=asked.seed)
     found = [
         _Walked(one, output, walked.curves(flat(one.explanation)[rows, :, output], output))
@@ -77,16 +57,19 @@ def _curves(explained: Sequence[Explained], asked: Asked, replacing: Replacing, 
         for curves, estimates in told
         for name, estimate in estimates.items()
     ]
-    figures, tables = [], [_areas(told, asked)]
+    drawn = [(curves, estimates) for curves, estimates in told if curves.output == 0]
+    figures = [_figure([curves for curves, _ in drawn], which, asked) for which in _BOTH]
     for output in range(len(asked.labels)):
-        alike = [one for one in found if one.output == output]
-        measurements += _random_areas(alike[0].curves, asked, output)
-        for which in ("deletion", "insertion"):
-            figure = _figure(alike, which, asked, output)
-            figures.append(figure)
-            tables.append(_points(figure))
-    figures.append(_gains(told, asked))
-    return Checked(tuple(measurements), tuple(figures), tuple(tables))
+        measurements += _random_areas(next(c for c in found if c.output == output).curves, asked, output)
+    return Checked(
+        tuple(measurements),
+        (*figures, *(_gains(drawn, which, asked) for which in _BOTH)),
+        (_areas(told, asked), *map(_points, figures)),
+        (
+            f"In deletion and insertion curves {replacing.drawn(_DRAWS)} background rows stand in for the features of "
+            "each row, which may make rows that do not exist.",
+        ),
+    )
 
 
 def _random_areas(curves: Curves, asked: Asked, output: int) -> list[Measurement]:
@@ -112,8 +95,8 @@ def _spread(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(values.var(axis=1).mean()))
 
 
-def _figure(found: Sequence[_Walked], which: str, asked: Asked, output: int) -> Figure:
-    """Mean curve of every method, and of random orders with a band of one standard deviation of single orders."""
+def _figure(found: Sequence[_Walked], which: str, asked: Asked) -> Figure:
+    """Mean curve of every method for the first output; around that of random orders one standard deviation of them."""
     first = found[0].curves
     deleting = which == "deletion"
     x = first.share if deleting else first.inserted
@@ -140,13 +123,13 @@ def _figure(found: Sequence[_Walked], which: str, asked: Asked, output: int) -> 
     )
     return Figure(
         kind="line",
-        title=asked.heading("Deletion curves" if deleting else "Insertion curves", output),
-        description=f"Mean {asked.score(output)} over {len(first.deletion)} rows. {how} The band is how far single "
+        title=asked.heading("Deletion curves" if deleting else "Insertion curves", 0),
+        description=f"Mean {asked.score(0)} over {len(first.deletion)} rows. {how} The band is how far single "
         "random orders of a row are from their mean, one standard deviation.",
         data={
             "series": series,
             "x_label": f"share of features {'deleted' if deleting else 'inserted'}",
-            "y_label": asked.score(output),
+            "y_label": asked.score(0),
             "diagonal": False,
             "x_log": False,
         },
@@ -174,7 +157,7 @@ def _points(figure: Figure) -> Table:
 def _areas(told: Sequence[tuple[_Walked, dict[str, Estimate]]], asked: Asked) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for walked, estimates in told:
-        for which in ("deletion", "insertion"):
+        for which in _BOTH:
             rows.append(
                 asked.row(
                     walked.output,
@@ -205,67 +188,14 @@ def _areas(told: Sequence[tuple[_Walked, dict[str, Estimate]]], asked: Asked) ->
     )
 
 
-def _gains(told: Sequence[tuple[_Walked, dict[str, Estimate]]], asked: Asked) -> Figure:
+def _gains(told: Sequence[tuple[_Walked, dict[str, Estimate]]], which: str, asked: Asked) -> Figure:
     dots = Dots()
     for walked, estimates in told:
-        for which in ("deletion", "insertion"):
-            dots.add(asked.label(f"{walked.one.title}, {which}", walked.output), estimates[f"{which}_gain"])
+        dots.add(walked.one.title, estimates[f"{which}_gain"])
     return dots.figure(
-        "How much better than random orders",
+        asked.heading(f"{which.capitalize()}: how much better than random orders", 0),
         "Difference between the areas of random orders and of a method's order, in units of the score; above 0 the "
         "method orders features better than chance.",
         x_label="gain in area over random orders",
         reference=0.0,
     )
-
-
-# ---------------------------------------------------------------- infidelity
-
-
-def _infidelity(explained: Sequence[Explained], asked: Asked, replacing: Replacing, rows: NDArray[np.intp]) -> Checked:
-    changes = perturbed(replacing, subsets=_SUBSETS, draws=_MOST_BACKGROUND, seed=asked.seed)
-    measurements: list[Measurement] = []
-    table: list[tuple[Cell, ...]] = []
-    dots = Dots()
-    for output in range(len(asked.labels)):
-        for one in explained:
-            found = infidelity(flat(one.explanation)[rows, :, output], changes.replaced, changes.change[:, :, output])
-            raw, shares = mean(found.raw), _shares(found)
-            measurements.append(asked.measurement("infidelity", raw, output, method=one.name, scaled=False))
-            measurements.append(
-                asked.measurement("infidelity", mean(found.scaled), output, method=one.name, scaled=True)
-            )
-            for scaled, share in shares.items():
-                measurements.append(
-                    asked.measurement("relative_infidelity", share, output, method=one.name, scaled=scaled)
-                )
-                dots.add(asked.label(f"{one.title}{', scaled' if scaled else ''}", output), share)
-            table.append(asked.row(output, one.title, *cells(raw), *cells(shares[False]), *cells(shares[True])))
-    description = (
-        f"Mean squared difference between what attributions announce and what replacing features does, over "
-        f"{_SUBSETS} random subsets of features of each row. Relative: as a share of that of attributions that are "
-        "all 0, so that 0 is best and 1 as good as none. Scaled: after the factor that suits each row best, for "
-        "methods whose attributions promise directions alone."
-    )
-    return Checked(
-        tuple(measurements),
-        (dots.figure("Infidelity", description, x_label="relative infidelity", reference=1.0),),
-        (
-            Table(
-                title="Infidelity",
-                columns=asked.columns(
-                    Column(name="method"),
-                    *interval_columns("infidelity", unit="score squared"),
-                    *interval_columns("relative"),
-                    *interval_columns("relative, scaled"),
-                ),
-                rows=tuple(table),
-                description=description,
-            ),
-        ),
-    )
-
-
-def _shares(found: Infidelity) -> dict[bool, Estimate]:
-    """Relative infidelity, as it is and scaled."""
-    return {False: relative(found.raw, found.of_nothing), True: relative(found.scaled, found.of_nothing)}
