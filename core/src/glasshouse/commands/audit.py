@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glasshouse.config import Choice
+from glasshouse.config_files import read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry
 
@@ -54,6 +55,7 @@ def main(argv: list[str]) -> int:
     folder: Path = asked.run_dir
     if not (folder / "config.yaml").is_file():
         raise UserError(str(folder), "is not the folder of a run: it has no config.yaml.", "See `glasshouse runs`.")
+    refuse_made_by_python(read_yaml(folder / "config.yaml"), str(folder))
     return _audit(folder, names, force=asked.force, known=known)
 
 
