@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from glasshouse.model import ModelHandle
     from glasshouse.plugins import Registry
+    from glasshouse.resuming import Progress
 
 
 @dataclass(kw_only=True)
@@ -41,6 +42,12 @@ class Run:
     handle: ModelHandle | None = None
     results: list[AuditResult] = field(default_factory=list)
     record: Record | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """What the run rests on, as provenance.json holds it."""
+    resume_from: Path | None = None
+    """The checkpoint that a killed run's training goes on from."""
+    progress: Progress | None = None
+    """How far the run has come; None where a finished run is audited again."""
     no_evidence: str | None = None
     """Why the model's predictions could not be collected."""
     _folder: Path | None = None
