@@ -28,6 +28,8 @@ TRAINING = {
 COMMANDS = {
     "audit": "audit a finished run again, or predictions from elsewhere",
     "report": "write a run's report again from its record",
+    "check": "judge a finished run by a policy: the gate",
+    "verify": "are the files those that the run wrote?",
     "runs": "list the runs in a folder",
     "plugins": "list plugins, show one, or find out what is wrong with them",
 }

@@ -48,7 +48,7 @@ class ResumePoint(Callback):
     With every checkpoint go the states of the random generators, and hyper-parameters as plain values: one Path among
     them would prevent reading with `weights_only=True`.
 
-    It comes first among the callbacks. `_resuming_from_checkpoint` and `epoch_progress` are Lightning's own.
+    It comes first among the callbacks. What it sets of the fit loop is Lightning's own.
 
     Args:
         path: of last.ckpt; None writes none.
@@ -99,7 +99,7 @@ class ResumePoint(Callback):
             # Lightning made this epoch's iterator before the states were back: it is to make it anew, as in an
             # unbroken run. Where steps limit the training it takes any epoch for a broken one.
             trainer.fit_loop._resuming_from_checkpoint = False
-            trainer.fit_loop.epoch_loop.restarting = False
+            trainer.fit_loop._restarting = trainer.fit_loop.epoch_loop.restarting = False
         elif self._began and self.path is not None:
             self._save_as_between_epochs(trainer, self.path)
         self._began = True

@@ -66,7 +66,7 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
     here = str(last.parent.resolve())
     for callback in state.values():
         there = callback.get("dirpath") if isinstance(callback, Mapping) else None
-        if there and there != here and Path(there).name == last.parent.name:
+        if there and str(Path(there).resolve()) != here and Path(there).name == last.parent.name:
             raise UserError(f"{WHO} {folder}", f"was made as {Path(there).parent}.", "Move it back there to go on.")
     logged = progress.metrics_rows if progress.tested else state.get(STATE_KEY, {}).get("metrics_rows", 0)
     keep_rows(folder / "metrics.csv", logged)

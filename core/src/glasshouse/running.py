@@ -17,6 +17,7 @@ from glasshouse.config import Choice
 from glasshouse.failures import explained, resume_command
 from glasshouse.folders import held
 from glasshouse.gathering import collect_evidence, has_loader
+from glasshouse.manifest import stamps, update_manifest, write_manifest
 from glasshouse.metrics_file import MetricsFile
 from glasshouse.predictions import save_scores
 from glasshouse.preparing import prepare, reopen
@@ -86,15 +87,22 @@ def audit_again(
 
 @contextmanager
 def ending(run: Run) -> Iterator[None]:
-    """Plugins hear how the block ended, and the user what failed and how to go on."""
+    """The manifest is written, plugins hear how the block ended, and the user what failed and how to go on."""
+    before = stamps(run.folder)
     try:
         yield
+        if run.progress is None:
+            update_manifest(run.folder, before)
+        else:
+            write_manifest(run.folder)
+        before = stamps(run.folder)
     except BaseException as error:
         said = explained(error, run.folder)
         run.registry.call("glasshouse_run_failed", run=run, error=said)
         run.say(how_to_go_on(run))
         raise said from (None if said is error else error)
     run.registry.call("glasshouse_run_finished", run=run)
+    update_manifest(run.folder, before)  # with what plugins wrote
 
 
 def how_to_go_on(run: Run) -> str:

@@ -25,12 +25,15 @@ def main(argv: list[str]) -> int:
     if not formats:
         raise UserError("--format", "expected at least one report format.", "Try --format html,md,json.")
 
+    from glasshouse.manifest import stamps, update_manifest
     from glasshouse.plugins import registry
     from glasshouse.record import read_record
     from glasshouse.report.writing import check_formats, write_reports
 
     check_formats(formats, registry())  # a misspelt name is told before a long record is read
+    before = stamps(run_dir)
     for path in write_reports(read_record(run_dir / "record.json"), run_dir, formats):
         print(path)
+    update_manifest(run_dir, before)
     print(run_dir)
     return 0

@@ -1,0 +1,174 @@
+"""``glasshouse check`` and ``glasshouse verify``, on files written as a run writes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from glasshouse import AuditResult, DataInfo, Measurement, Target
+from glasshouse.cli import main
+from glasshouse.manifest import differences, stamps, update_manifest, write_manifest
+from glasshouse.record import build_record
+from glasshouse.storage import write_json
+
+INFO = DataInfo(
+    name="toy", modality="tabular", target=Target(name="y", kind="binary", classes=("no", "yes")), input_shape=(3,)
+)
+RULE = {
+    "audit": "performance",
+    "severity": "high",
+    "explanation": "By decree.",
+    "source": "a test",
+    "evidence": "value",
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A finished run: accuracy 0.75 between 0.6 and 0.9, and an audit that ended in error."""
+    folder = tmp_path / "20260101-aa"
+    (folder / "audits").mkdir(parents=True)
+    header = {
+        "id": folder.name,
+        "name": "toy",
+        "created": "2026-01-01T00:00:00+00:00",
+        "glasshouse_version": "0.1.0",
+        "command": ["glasshouse", "run"],
+        "seed": 1,
+        "config": {"policy": "default"},
+        "provenance": {},
+        "data": INFO.to_dict(),
+        "model": None,
+    }
+    accuracy = Measurement(
+        name="accuracy", value=0.75, low=0.6, high=0.9, level=0.95, interval_method="wilson", n=40, split="test"
+    )
+    audit = AuditResult(name="performance", family="performance", measurements=[accuracy])
+    write_json(folder / "record.json", build_record(header, [audit]).to_dict())
+    write_json(folder / "audits" / "performance.json", {})
+    (folder / "config.yaml").write_text("model: mlp\n")
+    return folder
+
+
+def policy(folder: Path, **rules: str) -> str:
+    """A file of rules about accuracy: title -> the bound and how it is judged."""
+    import yaml
+
+    listed = [
+        {**RULE, "title": title, "measurement": "accuracy", **yaml.safe_load(rule)} for title, rule in rules.items()
+    ]
+    path = folder.parent / "policy.yaml"
+    path.write_text(yaml.safe_dump({"name": "house", "rules": listed}))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "strict", "code"),
+    [
+        ("{min: 0.7}", False, 0),
+        ("{min: 0.8}", False, 1),
+        ("{min: 0.5, evidence: interval}", True, 0),
+        ("{min: 0.7, evidence: interval}", False, 0),  # the interval reaches below: not enough evidence
+        ("{min: 0.7, evidence: interval}", True, 1),
+        ("{min: 0.95, evidence: interval}", False, 1),
+    ],
+)
+def test_check_exits_by_the_rules(run: Path, rule: str, strict: bool, code: int) -> None:
+    arguments = ["check", str(run), "--policy", policy(run, rule=rule), *(["--strict"] if strict else [])]
+    assert main(arguments) == code
+
+
+def test_check_writes_junit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = {"held\x01": "{min: 0.7}", "not held": "{min: 0.8}", "open": "{min: 0.7, evidence: interval}"}
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert main(["check", str(run), "--policy", policy(run, **rules), "--junit", str(run.parent / "junit.xml")]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "not held             not held",
+        "not enough evidence  open",
+        "held                 held\x01",
+        "1 not held, 1 not enough evidence, 1 held (policy 'house')",
+    ]
+    (suite,) = ElementTree.parse(run.parent / "junit.xml").getroot()
+    assert {key: suite.attrib[key] for key in ("tests", "failures", "skipped")} == {
+        "tests": "3",
+        "failures": "1",
+        "skipped": "1",
+    }
+    results = {case.attrib["name"]: [element.tag for element in case] for case in suite}
+    assert results == {"held ": [], "not held": ["failure"], "open": ["skipped"]}
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "nowhere"], "error: nowhere/record.json: no such file."),
+        (["check", "RUN", "--policy", "nowhere.yaml"], "error: policy 'nowhere.yaml': no such file, and no policy"),
+        (
+            ["check", "RUN", "--junit", "nowhere/junit.xml"],
+            "error: --junit nowhere/junit.xml: cannot be written: No such",
+        ),
+        (
+            ["verify", "RUN"],
+            "has no manifest.json: it is no run, or one that did not end.\n       See `glasshouse runs`.",
+        ),
+    ],
+)
+def test_unusable_input(
+    run: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    assert main([str(run) if part == "RUN" else part for part in arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_verify_names_what_is_changed_missing_and_added(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(run)
+    assert main(["verify", str(run)]) == 0
+    listed = json.loads((run / "manifest.json").read_text())["sha256"]
+    assert listed["config.yaml"] == hashlib.sha256(b"model: mlp\n").hexdigest()
+    assert sorted(listed) == ["audits/performance.json", "config.yaml", "record.json"]
+    (run / "config.yaml").write_text("model: mlP\n")
+    (run / "audits" / "performance.json").unlink()
+    (run / "notes.txt").write_text("mine")
+    capsys.readouterr()
+    assert main(["verify", str(run)]) == 1
+    expected = ["changed  config.yaml", "missing  audits/performance.json", "added    notes.txt"]
+    assert capsys.readouterr().out.splitlines() == expected
+    assert main(["verify", "--json", str(run)]) == 1
+    assert json.loads(capsys.readouterr().out) == {
+        "changed": ["config.yaml"],
+        "missing": ["audits/performance.json"],
+        "added": ["notes.txt"],
+    }
+
+
+def test_a_command_that_writes_does_not_hide_what_others_changed(run: Path) -> None:
+    write_manifest(run)
+    (run / "config.yaml").write_text("model: linear\n")
+    (run / "notes.txt").write_text("mine")
+    before = stamps(run)
+    write_json(run / "record.json", {"of": "ours"})
+    (run / "report.md").write_text("ours")
+    update_manifest(run, before)
+    assert differences(run).changed == ("config.yaml",)
+    assert differences(run).added == ("notes.txt",)
+
+
+def test_a_report_made_again_is_the_runs_own(run: Path) -> None:
+    write_manifest(run)
+    assert main(["report", str(run), "--format", "md"]) == 0
+    assert not differences(run)
+
+
+def test_neither_imports_torch(run: Path) -> None:
+    write_manifest(run)
+    code = f"import sys; from glasshouse.cli import main; main(['check', {str(run)!r}]); main(['verify', {str(run)!r}]); print([m for m in ('torch', 'pandas', 'pyarrow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    assert done.stdout.splitlines()[-1] == "[]"
