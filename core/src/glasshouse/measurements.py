@@ -113,7 +113,7 @@ class Figure:
     - scatter: ``{"series": [{"name", "x", "y"}], "x_label", "y_label"}``
     - beeswarm: ``{"swarms": [{"name", "x": [...], "n": [...], "level": [...]}], "x_label", "level_label"}`` (for each
       name, `n` points at `x`, low (0), middling (0.5) or high (1) in some other respect, or None)
-    - image: ``{"images": [{"label", "png_base64"}]}``
+    - image: ``{"images": [{"label", "png_base64", "description"?}]}`` (`description` says in words what is to be seen)
     - shaded_text: ``{"texts": [{"label", "tokens": [...], "weights": [...]}]}``
     """
 

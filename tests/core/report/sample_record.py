@@ -257,7 +257,12 @@ def feature_attribution() -> AuditResult:
                 kind="image",
                 title="Saliency",
                 description="Where the model looks.",
-                data={"images": [{"label": "row 17", "png_base64": PIXEL}, {"label": HOSTILE, "png_base64": PIXEL}]},
+                data={
+                    "images": [
+                        {"label": "row 17", "png_base64": PIXEL, "description": f"half in the middle {HOSTILE}"},
+                        {"label": HOSTILE, "png_base64": PIXEL},
+                    ]
+                },
             ),
             Figure(
                 kind="shaded_text",

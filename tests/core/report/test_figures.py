@@ -197,6 +197,25 @@ def test_an_image_that_is_none_is_not_embedded() -> None:
     assert "not a readable image" in drawn
 
 
+def test_an_image_says_in_words_what_it_shows() -> None:
+    images = [
+        {"label": "row 3", "png_base64": "aGk=", "description": "<b>dark</b>"},
+        {"label": "x", "png_base64": "aGk="},
+    ]
+    shown = figure("image", images=images)
+    assert [one.get("alt") for one in parsed(draw(shown, 1)).iter("img")] == ["row 3: <b>dark</b>", "x"]
+    assert table_behind(shown).rows == (("row 3", "<b>dark</b>"), ("x", None))
+
+
+def test_the_table_behind_long_texts_keeps_the_strongest_words_of_each() -> None:
+    weights = [[0.001 * k for k in range(300)], [-1.0, None, 0.5]]
+    texts = [{"label": str(k), "tokens": [f"w{i}" for i in range(len(w))], "weights": w} for k, w in enumerate(weights)]
+    table = table_behind(figure("shaded_text", texts=texts))
+    assert table.rows[:100] == tuple(("0", f"w{i}", 0.001 * i) for i in range(200, 300))
+    assert table.rows[100:] == (("1", "w0", -1.0), ("1", "w1", None), ("1", "w2", 0.5))
+    assert table.description == "The 100 strongest words of each text, of 303 words in all; the record holds all."
+
+
 def test_long_tables_are_thinned_and_say_so() -> None:
     points = list(range(1000))
     table = table_behind(figure("line", series=[{"name": "s", "x": points, "y": points}]))

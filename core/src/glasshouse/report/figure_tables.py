@@ -14,14 +14,20 @@ Rows = Sequence[tuple[Cell, ...]]
 
 
 def table_behind(figure: Figure) -> Table:
-    """The figure's data as a table, at most `MOST_ROWS` rows evenly taken (and then said)."""
+    """The figure's data as a table, at most `MOST_ROWS` rows (and then said): evenly taken, of texts the strongest."""
     names, rows = _TABLES[figure.kind](figure.data)
-    every = -(-len(rows) // MOST_ROWS) or 1
-    thinned = f"Every {every}th of {len(rows)} rows; the record holds all." if every > 1 else ""
+    kept, thinned = rows, ""
+    if len(rows) > MOST_ROWS and figure.kind == "shaded_text":
+        each = max(1, MOST_ROWS // len(figure.data["texts"]))
+        kept = _strongest(figure.data, each)
+        thinned = f"The {each} strongest words of each text, of {len(rows)} words in all; the record holds all."
+    elif len(rows) > MOST_ROWS:
+        every = -(-len(rows) // MOST_ROWS)
+        kept, thinned = rows[::every], f"Every {every}th of {len(rows)} rows; the record holds all."
     return Table(
         title=figure.title,
         columns=tuple(Column(name=name) for name in names),
-        rows=tuple(rows[::every]),
+        rows=tuple(kept),
         description=thinned,
     )
 
@@ -88,7 +94,9 @@ def _beeswarm(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
 
 
 def _image(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
-    return ["image"], [(image["label"],) for image in data["images"]]
+    if not any(image.get("description") for image in data["images"]):
+        return ["image"], [(image["label"],) for image in data["images"]]
+    return ["image", "what is to be seen"], [(image["label"], image.get("description")) for image in data["images"]]
 
 
 def _shaded_text(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
@@ -98,6 +106,16 @@ def _shaded_text(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
         for token, weight in zip(one["tokens"], one["weights"], strict=True)
     ]
     return ["text", "token", "weight"], rows
+
+
+def _strongest(data: Mapping[str, Any], each: int) -> Rows:
+    """The `each` tokens of every text with the largest weights, whichever way, in the order of reading."""
+    rows: list[tuple[Cell, ...]] = []
+    for one in data["texts"]:
+        weighted = [(abs(weight or 0.0), -at) for at, weight in enumerate(one["weights"])]
+        for at in sorted(-place for _, place in sorted(weighted, reverse=True)[:each]):
+            rows.append((one["label"], one["tokens"][at], one["weights"][at]))
+    return rows
 
 
 def _known(value: float | None, reason: str | None) -> Cell:

@@ -380,7 +380,9 @@ def _image(figure: Figure, number: int) -> Markup:
     for image in figure.data["images"]:
         encoded, label = image["png_base64"], image["label"]
         if _BASE64.fullmatch(encoded):
-            drawn = element("img", src=f"data:image/png;base64,{encoded}", alt=label)
+            seen = image.get("description")
+            words = f"{label}: {seen}" if seen else label
+            drawn = element("img", src=f"data:image/png;base64,{encoded}", alt=words)
         else:
             drawn = element("span", "not a readable image", class_="absent")
         shown.append(element("div", drawn, element("span", label, class_="caption"), class_="image"))
