@@ -41,6 +41,9 @@ class Evidence:
     `inputs(split)` returns the encoded inputs of that split as one tensor (n, ...), row i belonging to row i of the
     split's predictions; None without data. `model` is None when only predictions are at hand.
 
+    `small_group_limit` is the number of people below which the run wants nothing told of a group: an audit whose
+    figures have points that stand for few rows without carrying their count leaves such points out.
+
     `words(split, rows)` gives, for texts, the words of some rows of a split as they enter the model, by position.
 
     `tables` are given instead of predictions by row where these are too many to hold, or were never at hand: then
@@ -54,6 +57,7 @@ class Evidence:
     inputs: Callable[[str], Any] | None = None
     seed: int = 0
     show_examples: bool = False
+    small_group_limit: int = 10
     extra: Mapping[str, Any] = field(default_factory=dict)
     tables: PredictionTables | None = None
     words: Callable[[str, Any], list[list[str]]] | None = None

@@ -42,6 +42,7 @@ def collect_evidence(run: Run) -> None:
         inputs=split_inputs(run),
         seed=run.seed,
         show_examples=run.options.show_examples,
+        small_group_limit=run.options.small_group_limit,
         words=getattr(run.datamodule, "words", None),
     )
     run.registry.call("glasshouse_stage_finished", run=run, stage="evidence")

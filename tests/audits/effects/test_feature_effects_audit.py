@@ -273,3 +273,22 @@ def test_everything_is_plain_and_named_once(tabular_evidence, binary_target) -> 
     assert result.parameters == {"rows": 5000, "background": 100, "features": 5, "repeats": 5}
     levels = next(f for f in result.figures if f.title == "job: partial dependence for high")
     assert sum(levels.data["n"]) == 90
+
+
+def test_points_rest_on_as_many_rows_as_the_limit_for_small_groups(tabular_evidence, regression_target) -> None:
+    test = rows(200, 34)
+    judged = tabular_evidence(Net(), regression_target, WIDTHS, train=rows(50, 35), test=test)
+    for limit, points in ((0, 20), (10, 20), (50, 4)):
+        result = effects(replace(judged, small_group_limit=limit))
+        (lines,) = [f for f in result.figures if f.title == "age: mean effect"]
+        assert len(lines.data["series"][0]["x"]) == points
+
+
+def test_weights_and_clusters_are_told_to_be_left_aside(tabular_evidence, regression_target) -> None:
+    judged = tabular_evidence(Net(), regression_target, WIDTHS, train=rows(50, 36), test=rows(60, 37))
+    left_aside = "Rows count once each here and as independent, whatever their weights and clusters."
+    assert left_aside not in effects(judged).notes
+    for more in ({"weights": np.ones(60)}, {"clusters": np.arange(60) // 2}):
+        judged.predictions["test"] = replace(judged.predictions["test"], weights=None, clusters=None)
+        judged.predictions["test"] = replace(judged.predictions["test"], **more)
+        assert left_aside in effects(judged).notes

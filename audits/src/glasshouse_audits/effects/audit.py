@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from glasshouse import AuditResult, Evidence, Feature, Figure, Measurement, ModelHandle, Table, Target, UserError
+from glasshouse import (
+    AuditResult,
+    Evidence,
+    Feature,
+    Figure,
+    Measurement,
+    ModelHandle,
+    Table,
+    Target,
+    UserError,
+    in_batches,
+)
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
@@ -17,14 +28,15 @@ from glasshouse_audits.effects.curves import individual_curves, partial_dependen
 from glasshouse_audits.effects.grids import Floats, Inputs, Score, grid_of, scores_of
 from glasshouse_audits.effects.importance import Importance
 from glasshouse_audits.effects.interactions import shapley_interactions
+from glasshouse_audits.explain.audit import explained_outputs
 from glasshouse_audits.options import whole_number
 
 _WHO = "audit 'feature_effects'"
-# A multiclass target without a favourable class is looked at for this many classes at most.
-_MOST_CLASSES = 3
 _POINTS = 20
-# Rows that a point of a curve or a leaf of the tree rests on at least, as reports' default limit for groups has it.
+# Fewer rows tell no mean, whatever the limit for small groups allows to be shown.
 _FEWEST = 10
+# Inputs that go through the model at once, fewer where memory runs out.
+_BATCH = 8192
 _SAMPLED_CURVES = 4
 # Evaluations that the permutations may take in all, before fewer rows are used for them.
 _PERMUTED = 2_000_000
@@ -65,6 +77,8 @@ class _Study:
     unseen: slice
     """The rows of `x` that are not among the reference."""
     seed: int
+    fewest: int
+    """Rows that a point of a curve or a leaf of the tree rests on at least."""
 
     def about(self, output: str | None, **parameters: Any) -> dict[str, Any]:
         """The fields of a measurement that say what it is about."""
@@ -105,8 +119,8 @@ class FeatureEffectsAudit:
             f"Looked at: {len(study.x):,} of {whole:,} rows of the {study.split} split, drawn with seed "
             f"{evidence.seed}. Intervals are over rows; the model and the order of features are taken as given."
         )
-        if evidence.evaluated.weights is not None:
-            found.notes.append("Rows count once each here, whatever their weights.")
+        if evidence.evaluated.weights is not None or evidence.evaluated.clusters is not None:
+            found.notes.append("Rows count once each here and as independent, whatever their weights and clusters.")
         strength = _importance(study, self.repeats, rng, found)
         strongest = [k for k in np.argsort(-strength, kind="stable")[: self.features].tolist() if strength[k] > 0]
         if strongest:
@@ -132,7 +146,7 @@ class FeatureEffectsAudit:
 def _study(evidence: Evidence, most: int, rng: np.random.Generator) -> tuple[_Study, int]:
     """The rows to look at, and how many the evaluated split has."""
     assert evidence.model is not None
-    split, outputs = evidence.evaluate_on, _explained_outputs(evidence)
+    split, outputs = evidence.evaluate_on, explained_outputs(evidence)
     x, chosen, whole = _rows(evidence, split, most, rng)
     if split != "train" and ("train" in evidence.predictions or evidence.info.rows.get("train", 0) > 0):
         reference, unseen = _rows(evidence, "train", most, rng)[0], slice(None)
@@ -154,6 +168,7 @@ def _study(evidence: Evidence, most: int, rng: np.random.Generator) -> tuple[_St
         reference=reference,
         unseen=unseen,
         seed=evidence.seed,
+        fewest=max(_FEWEST, evidence.small_group_limit),
     ), whole
 
 
@@ -172,23 +187,12 @@ def _rows(evidence: Evidence, split: str, most: int, rng: np.random.Generator) -
     return x, chosen, len(inputs)
 
 
-def _explained_outputs(evidence: Evidence) -> list[tuple[int, str | None]]:
-    """Positions and names of the scores to look at: the favourable class, or the most often predicted ones."""
-    target = evidence.info.target
-    if target.kind == "regression":
-        return [(0, None)]
-    if target.favourable_index is not None:
-        return [(target.favourable_index, target.classes[target.favourable_index])]
-    often = np.bincount(evidence.evaluated.predicted, minlength=len(target.classes))
-    chosen = np.sort(np.argsort(-often, kind="stable")[:_MOST_CLASSES])
-    return [(int(k), target.classes[k]) for k in chosen]
-
-
 def _score(model: ModelHandle) -> Score:
     import torch
 
     def score(rows: Inputs) -> Floats:
-        scores: Floats = model.scores(torch.from_numpy(rows)).double().numpy()
+        with torch.no_grad():
+            scores: Floats = in_batches(model.probabilities, torch.from_numpy(rows), most=_BATCH).double().numpy()
         if not np.isfinite(scores).all():
             raise UserError(
                 _WHO,
@@ -273,7 +277,7 @@ def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generato
     sampled = rng.choice(len(study.x), size=min(_SAMPLED_CURVES, len(study.x)), replace=False).tolist()
     without: list[str] = []
     for feature in features:
-        grid = grid_of(feature, study.x, points=_POINTS, fewest=_FEWEST)
+        grid = grid_of(feature, study.x, points=_POINTS, fewest=study.fewest)
         if isinstance(grid, str):
             found.notes.append(f"No curves of {feature.name}: {grid}.")
             nothing = Estimate(None, len(study.x), undefined=grid)
@@ -283,14 +287,14 @@ def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generato
         if missed := int((grid.place < 0).sum()):
             without.append(f"{feature.name} {missed:,}")
         curves = individual_curves(study.score, study.x, grid)
-        effects = local_effects(study.score, study.x, grid, fewest=_FEWEST)
+        effects = local_effects(study.score, study.x, grid, fewest=study.fewest)
         for (_, output), curve, effect in zip(study.outputs, curves, effects, strict=True):
             found.measurements += _ranges(study, feature, output, partial_dependence_range(curve), effect.reach)
             found.figures += drawing.effect_figures(grid, curve, sampled, effect, output)
     if without:
         found.notes.append(
-            f"Rows without a point of their own, for a missing value or a level that has fewer than {_FEWEST} rows or "
-            f"is not among the {_POINTS} most frequent: {', '.join(without)}."
+            f"Rows without a point of their own, for a missing value or a level that has fewer than {study.fewest} "
+            f"rows or is not among the {_POINTS} most frequent: {', '.join(without)}."
         )
 
 
@@ -312,7 +316,7 @@ def _surrogate(study: _Study, found: _Found) -> None:
     _, asked = surrogate.design(study.features, unseen)
     seen_outputs, outputs = scores_of(study.score, study.reference), scores_of(study.score, unseen)
     for k, (_, output) in enumerate(study.outputs):
-        tree = surrogate.grow(questions, grown_on, seen_outputs[:, k], asked, fewest=_FEWEST, seed=study.seed)
+        tree = surrogate.grow(questions, grown_on, seen_outputs[:, k], asked, fewest=study.fewest, seed=study.seed)
         fidelity = {"r2": surrogate.fidelity(outputs[:, k], tree.says)}
         if study.target.kind == "binary":
             fidelity["accuracy"] = surrogate.agreement(outputs[:, k], tree.says)
