@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,7 +90,7 @@ def test_check_writes_junit(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.splitlines() == [
         "not held             not held",
         "not enough evidence  open",
-        "held                 held\x01",
+        "held                 held ",
         "1 not held, 1 not enough evidence, 1 held (policy 'house')",
     ]
     (suite,) = ElementTree.parse(run.parent / "junit.xml").getroot()
@@ -169,6 +168,10 @@ def test_a_report_made_again_is_the_runs_own(run: Path) -> None:
 
 def test_neither_imports_torch(run: Path) -> None:
     write_manifest(run)
-    code = f"import sys; from glasshouse.cli import main; main(['check', {str(run)!r}]); main(['verify', {str(run)!r}]); print([m for m in ('torch', 'pandas', 'pyarrow') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    code = (
+        "import sys; from glasshouse.cli import main;"
+        f"main(['check', {str(run)!r}]); main(['verify', {str(run)!r}]);"
+        "print([name for name in ('torch', 'pandas', 'pyarrow') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
