@@ -8,6 +8,7 @@ from glasshouse import Groups, Target, UserError
 from glasshouse.statistics import count
 from glasshouse_audits.fairness.audit import FairnessAudit
 from glasshouse_audits.fairness.ll144 import categories
+from glasshouse_audits.fairness.regulation import sections
 
 QUICK = {"replicates": 100, "permutations": 99, "cross_check": False, "intersections": False}
 SEXES = ("Male", "Female")
@@ -73,13 +74,18 @@ def test_the_rules_own_example(applicants, make_evidence, find) -> None:
         assert (measured.n, measured.value) == (people, chosen / people)
         assert found.one("ll144_impact_ratio", group={"race": race}).value == pytest.approx(ratio, abs=5e-3)
     assert found.one("ll144_unknown_category_count").value == UNKNOWN
-    assert any("250 people of an unknown sex or race" in note for note in result.notes)
-    titles = [table.title for table in result.tables if table.title.startswith("Local Law 144")]
-    assert titles == [
+    (section,) = sections([result])
+    assert section.title == "Local Law 144 and the four-fifths rule"
+    assert "250 people of an unknown sex or race are not in them" in section.text
+    assert [table.title for table in section.tables] == [
+        "Four-fifths rule",
         "Local Law 144: selection rate by sex",
         "Local Law 144: selection rate by race",
         "Local Law 144: selection rate by sex and race",
     ]
+    of_both = {row[:2]: row[2:] for row in section.tables[-1].rows}
+    for group, (people, chosen, ratio) in RULE.items():
+        assert of_both[group] == (people, chosen / people, pytest.approx(ratio, abs=1e-3))
 
 
 def test_small_categories_are_left_out_only_with_a_justification(applicants, make_evidence, find) -> None:
@@ -91,7 +97,10 @@ def test_small_categories_are_left_out_only_with_a_justification(applicants, mak
     kept = found.one("ll144_selection_rate", group={"race": "Native"})
     assert (kept.value, kept.n) == (18 / 41, 41)
     assert found.one("ll144_impact_ratio", group={"race": "Asian"}).value == pytest.approx(0.95, abs=5e-3)
-    assert any(note.endswith("Justification: too few to tell") for note in result.notes)
+    (section,) = sections([result])
+    assert section.text.endswith("Justification: too few to tell")
+    (row,) = [row for row in section.tables[2].rows if row[0] == "Native"]
+    assert row == ("Native", 41, 18 / 41, None)
     with pytest.raises(UserError, match="exclude_under_2_percent is ''; expected text"):
         FairnessAudit(exclude_under_2_percent="")
 
@@ -117,7 +126,11 @@ def test_scores_are_judged_by_the_median_of_the_full_sample(
     scores = np.where(above, 60.0, 40.0) + np.arange(168) / 1000
     groups = {"gender": (SEXES, sex), "Ethnicity": (("a", "b"), np.arange(168) % 2)}
     judged = make_predictions(regression_target, scores, scores, groups=groups)
-    found = find(FairnessAudit(**QUICK).measure(make_evidence(judged)))
+    result = FairnessAudit(**QUICK).measure(make_evidence(judged))
+    found = find(result)
+    (section,) = sections([result])
+    assert section.title == "Local Law 144"
+    assert section.tables[0].title == "Local Law 144: scoring rate by gender"
     for level, rate, ratio in (("Male", 0.543, 1.0), ("Female", 0.447, 0.82)):
         assert found.one("ll144_scoring_rate", group={"gender": level}).value == pytest.approx(rate, abs=5e-4)
         assert found.one("ll144_impact_ratio", group={"gender": level}).value == pytest.approx(ratio, abs=5e-3)
@@ -129,7 +142,10 @@ def test_attributes_may_be_named_and_are_needed_both(applicants, make_evidence, 
 
     groups = applicants.groups
     one = replace(applicants, groups={"sex": groups["sex"]})
-    assert find(FairnessAudit(**QUICK).measure(make_evidence(one))).all("ll144_impact_ratio") == []
+    without = FairnessAudit(**QUICK).measure(make_evidence(one))
+    assert find(without).all("ll144_impact_ratio") == []
+    assert [section.title for section in sections([without])] == ["The four-fifths rule"]
+    assert list(sections([])) == []
     renamed = {"q1": replace(groups["sex"], name="q1"), "q2": replace(groups["race"], name="q2")}
     named = replace(applicants, groups=renamed)
     found = find(FairnessAudit(sex="q1", race="q2", **QUICK).measure(make_evidence(named)))

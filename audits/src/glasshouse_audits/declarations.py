@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from glasshouse import AuditPlugin, ExplainerPlugin, hookimpl
+
+if TYPE_CHECKING:
+    from glasshouse import Section
 
 
 @hookimpl
@@ -230,3 +234,10 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         modalities=("text",),
         requires=("embed",),
     )
+
+
+@hookimpl
+def glasshouse_report_sections(run: Any) -> Iterable[Section]:
+    from glasshouse_audits.fairness.regulation import sections
+
+    return list(sections(run.results))

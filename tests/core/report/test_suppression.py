@@ -235,3 +235,23 @@ def test_crossings_and_margins_protect_each_other(counts: list[int], limit: int)
         if len(unknown) == len(occupied):
             continue  # nothing is left to withhold
         assert len(unknown) + (margin in hidden) != 1
+
+
+def test_a_section_hides_what_the_audits_hide() -> None:
+    """Group c has 4 people: its rate is hidden also in a table that does not say so."""
+    sizes = {"a": 90, "b": 12, "c": 4, "d": 15}
+    measured = [Measurement(name="count", value=float(n), n=n, group={"g": level}) for level, n in sizes.items()]
+    rate = Measurement(name="rate", value=0.123, n=4, group={"g": "c"})
+    audit = AuditResult(name="x", family="fairness", measurements=[*measured, rate])
+    columns = (Column(name="g"), Column(name="rows"), Column(name="rate"))
+    table = Table(
+        title="t", columns=columns, rows=(("a", 90, 0.5), ("c", 4, 0.123), ("d", 15, 0.2)), count_column="rows"
+    )
+    other = Table(title="u", columns=columns[::2], rows=(("c", 0.123),))
+    record = build_record(SAMPLE["run_header"](), [audit], [], [Section(title="s", tables=(table, other))])
+    first, second = suppress_small_groups(record, 10).sections[0].tables
+    rows = {row[0]: row[1:] for row in first.rows}
+    assert rows["c"] == ("suppressed (fewer than 10)", "suppressed")
+    assert rows["a"] == (90, 0.5)
+    assert rows["d"] == ("withheld", 0.2)
+    assert second.rows == (("c", "suppressed"),)

@@ -24,7 +24,6 @@ from glasshouse_audits.fairness.study import Measured, Options, Study
 from glasshouse_audits.options import switch, whole_number
 
 PARTS: tuple[Callable[[Study], Measured], ...] = (
-    ll144.four_fifths,
     classification.measure,
     regression.measure,
     power.measure,

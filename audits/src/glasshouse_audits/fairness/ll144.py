@@ -1,4 +1,4 @@
-"""The bias audit tables of New York City's Local Law 144, and the four-fifths rule.
+"""The numbers of a bias audit under New York City's Local Law 144; `regulation` puts them into tables.
 
 Source: 6 RCNY 5-300 (definitions) and 5-301 (bias audit). Selection rate: the share of a category that is selected;
 scoring rate: the share with a score above the median of the full sample; impact ratio: a category's rate over the
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from glasshouse import Column, Measurement, Table
+from glasshouse import Measurement
 from glasshouse.statistics import MISSING, Estimate, GroupCounts, group_rates, impact_ratio_intervals, only_groups
 
 from glasshouse_audits.fairness.study import Measured, Study
-from glasshouse_audits.fairness.tables import described
 
 SEX_NAMES = ("sex", "gender")
 RACE_NAMES = ("race", "ethnicity", "race_ethnicity", "race/ethnicity", "ethnic_group", "ethnic_origin")
@@ -38,7 +37,7 @@ class Category:
 
 
 def measure(study: Study) -> Measured:
-    """The tables, where the data declare sex and race/ethnicity and there is a favourable decision or a score."""
+    """Rates and impact ratios, where there are sex, race/ethnicity, and a favourable decision or a score."""
     found = Measured()
     attributes = find_attributes(study)
     if attributes is None:
@@ -51,7 +50,6 @@ def measure(study: Study) -> Measured:
     justification = study.options.exclude_under_2_percent
     for over in ((attributes[0],), (attributes[1],), attributes):
         listed = categories(known.marginal(over), positive=selected, exclude_small=justification is not None)
-        found.tables.append(_table(listed, over, rate))
         for category in listed:
             common = {"group": category.group, "split": study.split}
             found.measurements += [
@@ -67,48 +65,6 @@ def measure(study: Study) -> Measured:
             split=study.split,
         )
     )
-    found.notes.append(
-        f"Local Law 144: {unknown:,} people of an unknown {attributes[0]} or {attributes[1]} are not in its tables. "
-        "The numbers are those of a bias audit under 6 RCNY 5-301; whether the tool falls under the law, and whether "
-        "the auditor is independent, they do not say."
-    )
-    if justification is not None:
-        found.notes.append(
-            "Local Law 144: categories of less than 2 % of the data are left out of the impact ratios, and their "
-            f"counts and rates are given (6 RCNY 5-301(d)). Justification: {justification}"
-        )
-    return found
-
-
-def four_fifths(study: Study) -> Measured:
-    """The table of the four-fifths rule: every group's selection rate over the highest one, by single attribute."""
-    found = Measured()
-    if study.tables.kind != "binary":
-        return found
-    question = study.questions[0]
-    rows = []
-    for name in study.attributes:
-        for category in categories(study.over[(name,)].counts, positive=question.positive):  # type: ignore[arg-type]
-            ratio = category.impact_ratio
-            low, high = (None, None) if ratio.interval is None else (ratio.interval.low, ratio.interval.high)
-            rows.append((name, described(category.group), category.rows, category.rate.value, ratio.value, low, high))
-    if rows:
-        found.tables.append(
-            Table(
-                title="Four-fifths rule",
-                columns=(
-                    Column(name="attribute"),
-                    Column(name="group"),
-                    Column(name="rows", format="d"),
-                    Column(name="selection rate", format=".3f"),
-                    *(Column(name=name, format=".3f") for name in ("impact ratio", "low", "high")),
-                ),
-                rows=tuple(rows),
-                description="The impact ratio is a group's selection rate over the highest one; the rule (29 CFR "
-                "1607.4(D)) looks for ratios below 0.8. The intervals hold for all groups of an attribute at once.",
-                count_column="rows",
-            )
-        )
     return found
 
 
@@ -165,22 +121,3 @@ def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = 
             ratio = Estimate(found.value / highest, rows, intervals.item(int(place[k])))
         listed.append(Category(group=group, rate=found, impact_ratio=ratio, rows=rows))
     return listed
-
-
-def _table(listed: list[Category], over: tuple[str, ...], rate: Rate) -> Table:
-    spoken = rate.replace("_", " ")
-    return Table(
-        title=f"Local Law 144: {spoken} by {' and '.join(over)}",
-        columns=(
-            *(Column(name=name) for name in over),
-            Column(name="number of people", format="d"),
-            Column(name=spoken, format=".1%"),
-            Column(name="impact ratio", format=".3f"),
-        ),
-        rows=tuple(
-            (*category.group.values(), category.rows, category.rate.value, category.impact_ratio.value)
-            for category in listed
-        ),
-        description="Of known categories alone. Impact ratio: the category's rate over the highest one.",
-        count_column="number of people",
-    )

@@ -34,6 +34,10 @@ class Hidden:
     thin: frozenset[tuple[str, Labels]] = frozenset()
     """Rates over few rows of a group that is itself large enough."""
 
+    def joined(self, other: Hidden) -> Hidden:
+        """What either hides."""
+        return Hidden(self.small | other.small, self.withheld | other.withheld, self.thin | other.thin)
+
 
 def small_group_limit(record: Record) -> int:
     """The limit that the run's configuration asks for, 10 by default."""
@@ -49,14 +53,21 @@ def suppressed(limit: int) -> str:
 def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
     """The record without any value about a group of 1 to `limit` - 1 people."""
     limit = small_group_limit(record) if limit is None else limit
+    audits, hidden, gone = [], Hidden(), []
+    for result in record.audits:
+        audited, of_audit, of_few = _audit(result, limit)
+        audits.append(audited)
+        hidden = hidden.joined(of_audit)
+        gone += of_few
     return replace(
         record,
-        audits=tuple(_audit(result, limit) for result in record.audits),
+        audits=tuple(audits),
+        # A section may repeat what an audit hides, and in other tables other counts would be withheld.
         sections=tuple(
             replace(
                 section,
-                tables=tuple(_table(table, Hidden(), limit) for table in section.tables),
-                figures=tuple(_figure(figure, Hidden(), limit) for figure in section.figures),
+                tables=tuple(_table(table, hidden, limit, gone) for table in section.tables),
+                figures=tuple(_figure(figure, hidden, limit) for figure in section.figures),
             )
             for section in record.sections
         ),
@@ -103,7 +114,8 @@ def _lines(sizes: Mapping[Labels, int]) -> Iterable[tuple[Labels, list[Labels]]]
         yield frozenset(shared), [labels for labels, _ in line]
 
 
-def _audit(result: AuditResult, limit: int) -> AuditResult:
+def _audit(result: AuditResult, limit: int) -> tuple[AuditResult, Hidden, list[Measurement]]:
+    """The audit without what is about few, the groups that are hidden, and the measurements that are."""
     sizes: dict[Labels, int] = {}
     thin = set()
     for measurement in result.measurements:
@@ -116,12 +128,13 @@ def _audit(result: AuditResult, limit: int) -> AuditResult:
     hidden = replace(hide(sizes, limit), thin=frozenset(thin))
     measurements = tuple(_measurement(measurement, hidden, limit) for measurement in result.measurements)
     gone = [before for before, after in zip(result.measurements, measurements, strict=True) if after.value is None]
-    return replace(
+    shown = replace(
         result,
         measurements=measurements,
         tables=tuple(_table(table, hidden, limit, gone) for table in result.tables),
         figures=tuple(_figure(figure, hidden, limit) for figure in result.figures),
     )
+    return shown, hidden, gone
 
 
 def _counted(measurement: Measurement) -> int:
