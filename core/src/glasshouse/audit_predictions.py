@@ -151,7 +151,7 @@ def data_info(tables: PredictionTables, columns: PredictionColumns, source: Sequ
     """What predictions say of the data: the target, the attributes and the rows; there are no features."""
     names = names_of(source)
     target = Target(
-        name=columns.target or columns.prediction,
+        name=columns.target or columns.prediction or "labels",
         kind=tables.kind,  # type: ignore[arg-type]
         classes=tables.classes,
         favourable=None if tables.positive is None else tables.classes[tables.positive],
@@ -171,9 +171,9 @@ def configuration(source: Sequence[Path] | Any, columns: PredictionColumns, audi
     """What was asked, as the record keeps it."""
     return {
         "predictions": names_of(source),
-        "target": columns.target,
-        "prediction": columns.prediction,
-        "score": columns.score,
+        "target": _named(columns, "target"),
+        "prediction": _named(columns, "prediction"),
+        "score": dict(columns.scores) or _named(columns, "score"),
         "weights": columns.weights,
         "clusters": columns.clusters,
         "favourable": columns.favourable,
@@ -185,3 +185,11 @@ def configuration(source: Sequence[Path] | Any, columns: PredictionColumns, audi
         "audits": [choice.name for choice in audits],
         "policy": "default",
     }
+
+
+def _named(columns: PredictionColumns, role: str) -> str | dict[str, str | None] | None:
+    """The column of a role, or those of all labels."""
+    if columns.labels:
+        return {label.name: getattr(label, role) for label in columns.labels}
+    found: str | None = getattr(columns, role)
+    return found

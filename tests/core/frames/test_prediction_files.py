@@ -123,6 +123,36 @@ def test_crowded_scores_are_read_again_exactly(tmp_path: Path) -> None:
     assert tables.scores["1"].roc_auc()[0].value == pytest.approx(expected, abs=1e-12)
 
 
+def test_more_scores_than_memory_allows_are_read_again_as_finely_as_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    table = pa.table({"y": rng.integers(0, 2, 60_000), "s": 0.3 + rng.random(60_000) * 1e-6})
+    asked = columns(prediction="s", target="y", threshold=0.3)
+    usual = tables_from_batches(table.to_batches(), asked).scores["1"]
+    for module in ("glasshouse.frames.tally", "glasshouse.statistics.histograms"):
+        monkeypatch.setattr(f"{module}.MOST_EXACT", 20_000)
+    found = tables_from_files([as_parquet(table, tmp_path / "p")], asked).scores["1"]
+    assert usual.roc_auc_error()[0] > 0.1
+    assert 0 < found.shift < usual.shift
+    assert 5_000 < len(found.occupied) <= 20_000
+    assert found.roc_auc_error()[0] < 1e-4
+    expected = roc_auc(np.array(table["y"]), np.array(table["s"])).value
+    assert found.roc_auc()[0].value == pytest.approx(expected, abs=found.roc_auc_error()[0])
+
+
+def test_many_groups_of_scores_are_sorted_where_a_table_would_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    n = 4_000
+    table = pa.table({"y": rng.integers(0, 2, n), "s": rng.random(n), "g": np.arange(n) // 100})
+    asked = columns("g", prediction="s", target="y", threshold=0.5)
+    expected = tables_from_batches(table.to_batches(max_chunksize=500), asked).scores["1"]
+    monkeypatch.setattr("glasshouse.frames.reading.MOST_SLOTS", 200_000)  # room for the first of the batches alone
+    found = tables_from_batches(table.to_batches(max_chunksize=500), asked).scores["1"]
+    for name in ("group", "number", "rows", "low", "high"):
+        np.testing.assert_array_equal(getattr(found.occupied, name), getattr(expected.occupied, name))
+
+
 def test_weights_are_summed(tmp_path: Path) -> None:
     table = people()
     tables = tables_from_files([as_parquet(table, tmp_path / "p")], columns("sex", target="y", weights="w"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from glasshouse import Column, Figure, Measurement, Table
-from glasshouse.statistics import MISSING, exposure_at_k
+from glasshouse.statistics import CERTIFICATE, MISSING, exposure_at_k
+from glasshouse.statistics.bin_numbers import SHIFT
 from glasshouse.statistics.histograms import ScoreHistogram
 
 from glasshouse_audits.fairness import clustered, spread
@@ -23,7 +24,7 @@ def measure(study: Study) -> Measured:
     found = Measured()
     if not study.tables.scores:
         return found
-    worst = 0.0
+    bounds: list[Measurement] = []
     for names in study.together:
         for label, histogram in study.over[names].scores.items():
             output = None if study.tables.kind == "binary" else label
@@ -31,14 +32,11 @@ def measure(study: Study) -> Measured:
             if len(names) == 1:
                 found.measurements += distribution(histogram, study, output)
                 found.measurements += exposure(histogram, study, output)
-            if histogram.has_targets:
-                worst = max(worst, float(np.nan_to_num(histogram.roc_auc_error()).max(initial=0.0)))
-    if study.tables.has_targets:
-        found.notes.append(
-            f"ROC AUC by group is taken from bins of scores, and off by at most {worst:.1e}."
-            if worst
-            else "ROC AUC by group is exact: every distinct score was kept apart."
-        )
+            if histogram.has_targets and not (study.clustered and study.rows is not None):
+                bounds.append(error_bound(histogram, names, study, output))
+    found.measurements += bounds
+    if bounds:
+        found.notes.append(certificate(max(bound.value or 0.0 for bound in bounds), study))
     if study.tables.kind == "binary":
         found.tables.append(distribution_table(study))
         for name in study.attributes[:MOST_ATTRIBUTES_DRAWN]:
@@ -48,6 +46,32 @@ def measure(study: Study) -> Measured:
         "Exposure: the rows ranked by score, position j seen with weight 1 / log2(1 + j); 1 is a group's fair share."
     )
     return found
+
+
+def error_bound(histogram: ScoreHistogram, names: tuple[str, ...], study: Study, output: str | None) -> Measurement:
+    """The most by which the ROC AUC of any of the groups can be off, since scores were counted in bins; 0 is exact."""
+    known = histogram.roc_auc_error()
+    known = known[np.isfinite(known)]
+    return Measurement(
+        name="roc_auc_error_bound",
+        value=float(known.max()) if len(known) else None,
+        undefined=None if len(known) else "no group has rows of both targets",
+        n=int(histogram.sizes.sum()),
+        over=names,
+        output=output,
+        split=study.split,
+    )
+
+
+def certificate(worst: float, study: Study) -> str:
+    """What is known of the error of the AUCs, in a sentence."""
+    if not worst:
+        return "ROC AUC by group is exact: every distinct score was kept apart."
+    finest = min(histogram.shift for histogram in study.tables.scores.values())
+    bins = f"bins of scores, {2 ** (52 - finest):,} for each doubling of the odds,"
+    again = " made finer in a second pass over the rows," if finest < SHIFT else ""
+    beyond = f" This is more than the {CERTIFICATE:g} aimed at." if worst > CERTIFICATE else ""
+    return f"ROC AUC by group is taken from {bins}{again} and off by at most {worst:.1e}.{beyond}"
 
 
 def quality(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glasshouse.config import Choice
 from glasshouse.config_files import read_yaml, refuse_made_by_python
@@ -73,9 +73,22 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument(
         "--predictions", metavar="FILE", type=Path, nargs="+", help="CSV or Parquet files, or folders of them"
     )
-    of.add_argument("--prediction", metavar="COL", help="the decision: a class, or a number")
-    of.add_argument("--target", metavar="COL", help="the truth; without it only selection rates are measured")
-    of.add_argument("--score", metavar="COL", help="probability of the favourable class, from 0 to 1")
+    repeated: dict[str, Any] = {"action": "append", "default": []}
+    of.add_argument(
+        "--prediction",
+        metavar="[LABEL=]COL",
+        help="the decision: a class, or a number; repeated for several labels, any of which may apply",
+        **repeated,
+    )
+    of.add_argument(
+        "--target", metavar="[LABEL=]COL", help="the truth; without it only selection rates are measured", **repeated
+    )
+    of.add_argument(
+        "--score",
+        metavar="[CLASS=]COL",
+        help="probability of the favourable class, from 0 to 1; or CLASS=COL for each class or label",
+        **repeated,
+    )
     of.add_argument(
         "--sensitive",
         metavar="COL[=EDGES]",
@@ -106,15 +119,11 @@ def _audit(folder: Path, names: list[str], *, force: bool, gate: bool, known: Re
 def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Registry) -> int:
     if asked.run_dir is not None:
         raise UserError("glasshouse audit", f"expected RUN_DIR or --predictions, received both ('{asked.run_dir}').")
-    if asked.prediction is None:
-        raise UserError("--prediction", "expected the column with the decisions.", "Give --prediction COLUMN.")
     from glasshouse.audit_predictions import audit_predictions
     from glasshouse.frames import PredictionColumns
 
     columns = PredictionColumns(
-        prediction=asked.prediction,
-        target=asked.target,
-        score=asked.score,
+        **(_labels(asked) if len(asked.prediction) > 1 else _single(asked)),
         weights=asked.weights,
         clusters=asked.clusters,
         sensitive=tuple(_sensitive(text) for text in asked.sensitive),
@@ -130,6 +139,51 @@ def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Regis
     )
     print(run.folder)
     return 3 if any(result.status == "error" for result in run.results) else 0
+
+
+def _single(asked: argparse.Namespace) -> dict[str, Any]:
+    """One prediction: its target, and the probability of the favourable class or of each."""
+    if len(asked.target) > 1:
+        raise UserError("--target", "names more than one column.", "Of several labels, give each its --prediction too.")
+    roles: dict[str, Any] = {name: next(iter(getattr(asked, name)), None) for name in ("prediction", "target")}
+    roles["prediction"] = roles["prediction"] or ""
+    pairs = [_pair(text) for text in asked.score]
+    if len(pairs) > 1 or (pairs and pairs[0][0]):
+        for name, column in pairs:
+            if not name:
+                raise UserError("--score", f"'{column}' is the probability of which class?", "Give CLASS=COLUMN.")
+        return {**roles, "scores": tuple(pairs)}
+    return {**roles, "score": pairs[0][1] if pairs else None}
+
+
+def _labels(asked: argparse.Namespace) -> dict[str, Any]:
+    """Several labels: a prediction of each, and its target and probability where they are known."""
+    from glasshouse.frames import LabelColumns
+
+    predictions = {name or column: column for name, column in map(_pair, asked.prediction)}
+    of: dict[str, dict[str, str]] = {}
+    for role in ("target", "score"):
+        of[role] = {}
+        for name, column in map(_pair, getattr(asked, role)):
+            if name not in predictions:
+                known = ", ".join(predictions)
+                raise UserError(f"--{role}", f"'{column}' is of which label? There are {known}.", "Give LABEL=COLUMN.")
+            of[role][name] = column
+        if of[role] and len(of[role]) < len(predictions):
+            lacking = next(name for name in predictions if name not in of[role])
+            raise UserError(f"--{role}", f"label '{lacking}' has none.", "Give it for each label, or for none.")
+    return {
+        "labels": tuple(
+            LabelColumns(name=name, prediction=column, target=of["target"].get(name), score=of["score"].get(name))
+            for name, column in predictions.items()
+        )
+    }
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """``NAME=COLUMN``; the name is empty where there is none."""
+    name, _, column = text.rpartition("=")
+    return name, column
 
 
 def _sensitive(text: str) -> SensitiveColumn:

@@ -1,8 +1,8 @@
 """Predictions from files and frames of any engine into the mergeable tables that audits measure from."""
 
-from glasshouse.frames.columns import PredictionColumns
+from glasshouse.frames.columns import LabelColumns, PredictionColumns
 from glasshouse.frames.engines import tables_from_frame
 from glasshouse.frames.files import tables_from_files
 from glasshouse.frames.reading import tables_from_batches
 
-__all__ = ["PredictionColumns", "tables_from_batches", "tables_from_files", "tables_from_frame"]
+__all__ = ["LabelColumns", "PredictionColumns", "tables_from_batches", "tables_from_files", "tables_from_frame"]

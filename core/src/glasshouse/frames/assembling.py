@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,14 +44,51 @@ def assembled(tally: Tally, columns: PredictionColumns, *, regression: bool, spl
     classes, positive = _classes(tally, columns)
     counts, target_code = _counts(tally, columns, groups, order, classes, positive)
     scores = {}
-    if tally.scores is not None and positive is not None:
+    for given, found in tally.scores.items():
+        scored = _scored(given, classes, positive)
+        if len(classes) == 2 and scored != positive:
+            continue  # the other class's probability is one less this
         codes, targets = _combined(tally, order)
-        truth = None
-        if columns.target is not None:
-            truth = (target_code[targets] == positive).astype(np.int64)
-        scores[classes[positive]] = _histogram(tally.scores, groups, codes, truth, "probability")
+        truth = None if columns.target is None else (target_code[targets] == scored).astype(np.int64)
+        scores[classes[scored]] = _histogram(found, groups, codes, truth, "probability")
     kind = "binary" if len(classes) == 2 else "multiclass"
     return replace(blank, kind=kind, classes=classes, positive=positive, counts=counts, scores=scores)
+
+
+def of_labels(found: Mapping[str, PredictionTables]) -> PredictionTables:
+    """The tables of several labels, each given as those of a binary target, the second class being that it applies.
+
+    Raises:
+        UserError: if one has more than two classes.
+    """
+    for label, tables in found.items():
+        if tables.kind != "binary":
+            raise UserError(f"label '{label}'", f"has {len(tables.classes)} classes; expected two, such as 0 and 1.")
+    return replace(
+        next(iter(found.values())),
+        kind="multilabel",
+        classes=tuple(found),
+        positive=None,
+        counts=None,
+        labels={label: replace(t.counts, classes=("no", "yes")) for label, t in found.items() if t.counts is not None},
+        scores={label: histogram for label, tables in found.items() for histogram in tables.scores.values()},
+        left_out={f"{why} of '{label}'": n for label, tables in found.items() for why, n in tables.left_out.items()},
+    )
+
+
+def _scored(name: str | None, classes: tuple[str, ...], positive: int | None) -> int:
+    """The code of the class that a column of probabilities is about; None: the favourable one."""
+    if name is None and positive is not None:
+        return positive
+    if name is None:
+        raise UserError(
+            "--score",
+            f"is the probability of one of {len(classes)} classes, and it is not said of which.",
+            "Give --favourable, or --score CLASS=COLUMN for each class.",
+        )
+    if name not in classes:
+        raise UserError("--score", f"no row has the class '{name}'.", did_you_mean(name, classes))
+    return classes.index(name)
 
 
 def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...], int | None]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import assembled
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.reading import is_regression, new_tally, tables_from_batches
-from glasshouse.frames.tally import MISSING_CODE, Tally
+from glasshouse.frames.reading import careful_tables, is_regression, new_tally
+from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
 from glasshouse.statistics.bin_numbers import EDGES, FARTHEST, PER_DOUBLING, numbered, places, positions
 from glasshouse.statistics.binning import Bins
 from glasshouse.statistics.tables import PredictionTables, uncertain
@@ -33,8 +33,8 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
     """The tables of a frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark.
 
     Classes are grouped and counted by the engine itself, scores in the very bins of `score_histogram`, so that every
-    engine gives the same tables, up to the rounding of sums. Predicted numbers, and clusters, are streamed through
-    Arrow.
+    engine gives the same tables, up to the rounding of sums. Predicted numbers, labels and clusters are streamed
+    through Arrow.
 
     Raises:
         UserError: for a missing column, or values that do not fit their role.
@@ -49,8 +49,8 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
     looked_at = _arrow(rows.head(_LOOKED_AT)).combine_chunks()
     if not looked_at.num_rows:
         raise UserError("frame", "holds no row.")
-    if columns.clusters is not None or is_regression(looked_at.to_batches()[0], columns):
-        return tables_from_batches(_arrow(rows).to_batches(), columns, split=split)
+    if columns.clusters is not None or columns.labels or is_regression(looked_at.to_batches()[0], columns):
+        return careful_tables(_arrow(rows).to_batches, columns, split=split)
     _refuse_unfit(rows, columns)
     found = _tables(rows, columns, split, exact=False)
     if len(found) <= _EXACT_ROWS and uncertain(found):
@@ -72,30 +72,28 @@ def _tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str, *, 
     amounts = np.stack([_numbers(counted, name) for name in ("rows", "weight", "square")], axis=1)
     codes = np.stack([_codes(tally, counted, name, k, columns) for k, name in enumerate(keys)], axis=1)
     tally.count(codes, amounts)
-    if tally.scores is not None:
-        _add_scores(tally, kept, given, weight, columns, exact=exact)
+    for name, column in columns.probabilities.items():
+        _add_scores(tally, tally.scores[name], kept, given, weight, column, columns)
     return assembled(tally, columns, regression=False, split=split)
 
 
 def _add_scores(
     tally: Tally,
+    scores: HistogramTally,
     kept: nw.LazyFrame[Any],
     given: dict[str, nw.Expr],
     weight: nw.Expr,
+    column: str,
     columns: PredictionColumns,
-    *,
-    exact: bool,
 ) -> None:
-    assert tally.scores is not None
-    assert columns.probability is not None
     by = [name for name in given if name != "prediction"]
     p = nw.col("score")
     scored = kept.select(
         *(given[name] for name in by),
         weight.alias("weight"),
-        nw.col(columns.probability).cast(nw.Float64).alias("score"),
+        nw.col(column).cast(nw.Float64).alias("score"),
     )
-    if exact:
+    if scores.exact:
         by_bin = ["score"]
     else:
         by_bin = ["segment", "doubling", "part"]
@@ -112,9 +110,9 @@ def _add_scores(
     scored = scored.with_columns(low=p, high=p, total=p * nw.col("weight"), square=nw.col("weight") * nw.col("weight"))
     found = _grouped(scored, [*by, *by_bin])
     codes = np.stack([_codes(tally, found, name, k, columns) for k, name in enumerate(by)], axis=1)
-    shift, low, high = tally.scores.shift, _numbers(found, "low"), _numbers(found, "high")
+    shift, low, high = scores.shift, _numbers(found, "low"), _numbers(found, "high")
     weighted = columns.weights is not None
-    tally.scores.take(
+    scores.take(
         Bins(
             group=tally.number(codes),
             number=numbered(low, shift, probability=True),
@@ -175,13 +173,7 @@ def _codes(tally: Tally, found: pa.Table, name: str, place: int, columns: Predic
 def _complete(tally: Tally, rows: nw.LazyFrame[Any], columns: PredictionColumns) -> nw.LazyFrame[Any]:
     """The rows that have a prediction and what else was named; those that lack it are counted by reason."""
     schema = rows.collect_schema()
-    for reason, name in (
-        ("no prediction", columns.prediction),
-        ("no target", columns.target),
-        ("no score", columns.score),
-    ):
-        if name is None:
-            continue
+    for reason, name in columns.needed:
         missing = nw.col(name).is_null()
         if schema[name].is_float():
             missing = missing | nw.col(name).is_nan()
@@ -195,7 +187,7 @@ def _complete(tally: Tally, rows: nw.LazyFrame[Any], columns: PredictionColumns)
 def _refuse_unfit(rows: nw.LazyFrame[Any], columns: PredictionColumns) -> None:
     """Scores are probabilities and weights are not negative; asked of the engine in one pass."""
     schema = rows.collect_schema()
-    asked = [name for name in (columns.probability, columns.weights) if name is not None]
+    asked = [name for name in (*columns.probabilities.values(), columns.weights) if name is not None]
     for name in dict.fromkeys([*asked, *(c for c in (columns.held_against_threshold,) if c)]):
         if not schema[name].is_numeric():
             raise UserError(

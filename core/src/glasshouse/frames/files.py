@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.reading import is_numeric, tables_from_batches
-from glasshouse.statistics.tables import PredictionTables, uncertain
+from glasshouse.frames.reading import careful_tables, is_numeric
+from glasshouse.statistics.tables import PredictionTables
 
 SUFFIXES = (".parquet", ".pq", ".csv")
 
@@ -35,10 +35,7 @@ def tables_from_files(
     """
     files = prediction_files(paths)
     types = checked_types(files, columns)
-    found = tables_from_batches(_batches(files, columns, types), columns, split=split)
-    if uncertain(found):
-        return tables_from_batches(_batches(files, columns, types), columns, split=split, exact=True)
-    return found
+    return careful_tables(lambda: _batches(files, columns, types), columns, split=split)
 
 
 def prediction_files(paths: Sequence[Path | str]) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from glasshouse.errors import UserError, did_you_mean
-from glasshouse.frames.assembling import REJECTED, SELECTED, assembled
+from glasshouse.frames.assembling import REJECTED, SELECTED, assembled, of_labels
 from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MOST_NUMERIC_CLASSES, PredictionColumns
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
 from glasshouse.roles import bin_numbers
+from glasshouse.statistics.bin_tables import MOST_SLOTS
 from glasshouse.statistics.sums import group_sums
-from glasshouse.statistics.tables import PredictionTables
+from glasshouse.statistics.tables import PredictionTables, uncertain
 
 _BLOCK = 65_536
 """Rows counted at a time: their combined codes stay in the processor's cache."""
@@ -66,28 +67,50 @@ def tables_from_batches(
     for name in columns.names:
         if name not in first.schema.names:
             raise UserError("--predictions", f"there is no column '{name}'.", did_you_mean(name, first.schema.names))
-    regression = is_regression(first, columns)
-    if regression and columns.clusters is not None:
-        raise UserError("--clusters", "is for classes; the predictions are numbers.", "Leave it out.")
-    tally = new_tally(columns, regression=regression, exact=exact)
+    asked = columns.by_label
+    regression = any(is_regression(first, each) for each in asked.values())
+    for option, given in (("--clusters", columns.clusters), ("--prediction LABEL=COLUMN", columns.labels)):
+        if regression and given:
+            raise UserError(option, "is for classes; the predictions are numbers.", "Leave it out.")
+    tallies = [new_tally(each, regression=regression, exact=exact, beside=len(asked)) for each in asked.values()]
+    for tally in tallies:
+        tally.groups = tallies[0].groups  # every label has the same attributes
     for batch in chain([first], stream):
-        count_batch(tally, batch, columns, regression=regression)
-    return assembled(tally, columns, regression=regression, split=split)
+        for tally, each in zip(tallies, asked.values(), strict=True):
+            count_batch(tally, batch, each, regression=regression)
+    found = {
+        label: assembled(tally, each, regression=regression, split=split)
+        for (label, each), tally in zip(asked.items(), tallies, strict=True)
+    }
+    return of_labels(found) if columns.labels else found[columns.prediction]
 
 
-def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = False) -> Tally:
-    """An empty tally for these columns."""
+def careful_tables(
+    batches: Callable[[], Iterable[pa.RecordBatch]], columns: PredictionColumns, *, split: str = "test"
+) -> PredictionTables:
+    """The tables of batches that can be read again, which is done where bins leave an AUC uncertain.
+
+    The second time every distinct score is kept apart, or as finely as memory allows.
+    """
+    found = tables_from_batches(batches(), columns, split=split)
+    return tables_from_batches(batches(), columns, split=split, exact=True) if uncertain(found) else found
+
+
+def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = False, beside: int = 1) -> Tally:
+    """An empty tally for these columns, one of several that share the memory for tables of scores."""
     groups = []
     for attribute in columns.sensitive:
         levels = bin_numbers(np.empty(0), attribute.edges).levels if attribute.edges else ()
         groups.append(Vocabulary(attribute.column, levels, fixed=bool(levels)))
     has_threshold, weighted = columns.threshold is not None, columns.weights is not None
+    scored = [] if regression else list(columns.probabilities)
+    room = MOST_SLOTS // max(1, beside * len(scored))
     return Tally(
         groups=groups,
         targets=Vocabulary(columns.target or ""),
         predictions=Vocabulary(columns.prediction, (REJECTED, SELECTED) if has_threshold else (), fixed=has_threshold),
         weighted=weighted,
-        scores=HistogramTally(True, weighted, exact) if columns.probability and not regression else None,
+        scores={name: HistogramTally(True, weighted, exact, room) for name in scored},
         values=HistogramTally(False, weighted) if regression else None,
         errors=HistogramTally(False, weighted) if regression and columns.target else None,
         clusters=None if columns.clusters is None else ClusterTally(columns.clusters),
@@ -115,7 +138,7 @@ def is_regression(batch: pa.RecordBatch, columns: PredictionColumns) -> bool:
                 f"holds numbers while the target '{columns.target}' holds classes.",
                 "Say from which value on the favourable class is predicted, e.g. --threshold 0.5.",
             )
-    if columns.score is not None:
+    if columns.score is not None or columns.scores:
         raise UserError("--score", "is for classes; the predictions are numbers.", "Leave it out, or give --threshold.")
     return True
 
@@ -170,25 +193,21 @@ def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns,
     tally.count(codes, amounts)
     if tally.clusters is not None:
         tally.clusters.add(batch, np.searchsorted(occupied, combined.astype(np.int64)), codes, weights)
-    if tally.scores is None and not regression:
+    if not tally.scores and not regression:
         return
     # Bins and sums are by groups and target alone: the prediction varies fastest, so it divides away.
     whole, place = np.unique(occupied // sizes[-1], return_index=True)
     number = tally.number(codes[place, :-1])
     cell = number[np.searchsorted(whole, combined.astype(np.int64) // sizes[-1])]
-    if tally.scores is not None:
-        assert columns.probability is not None
-        tally.scores.add(cell, probabilities(batch, columns.probability), weights)
+    for name, column in columns.probabilities.items() if tally.scores else ():
+        tally.scores[name].add(cell, probabilities(batch, column), weights)
     if regression:
         _add_numbers(tally, batch, columns, cell, weights)
 
 
 def complete(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *, regression: bool) -> pa.RecordBatch:
     """The rows that have a prediction and what else was named; those that lack it are counted by reason."""
-    roles = {"no prediction": columns.prediction, "no target": columns.target, "no score": columns.score}
-    for reason, name in roles.items():
-        if name is None:
-            continue
+    for reason, name in columns.needed:
         values = batch.column(name)
         floating = pa.types.is_floating(values.type)
         if values.null_count == 0 and not (floating and pc.any(pc.is_nan(values)).as_py()):

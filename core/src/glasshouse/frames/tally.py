@@ -63,6 +63,7 @@ class HistogramTally:
     probability: bool
     weighted: bool
     exact: bool = False
+    most_slots: int = MOST_SLOTS
     shift: int = field(init=False)
     table: BinTable | None = None
     pending: list[Bins] = field(default_factory=list)
@@ -113,7 +114,7 @@ class HistogramTally:
         if known is not None:
             cells = known.cells if cells <= known.cells else max(cells, 2 * known.cells)
             first, last = min(first, known.first), max(last, known.last)
-        if slots(cells, first, last) > MOST_SLOTS:
+        if slots(cells, first, last) > self.most_slots:
             self.settle()
             self._dense = False
             return False
@@ -127,7 +128,8 @@ class Tally:
     """Counts, bins and sums so far.
 
     `cells` maps (group codes ..., target code, prediction code) to (rows, weight, squared weight); for regression both
-    codes are 0. `combinations` numbers (group codes ..., target code), as bins and sums have them.
+    codes are 0. `combinations` numbers (group codes ..., target code), as bins and sums have them. `scores` are by
+    class, None standing for the favourable one.
     """
 
     groups: list[Vocabulary]
@@ -136,7 +138,7 @@ class Tally:
     weighted: bool
     cells: dict[tuple[int, ...], NDArray[np.float64]] = field(default_factory=dict)
     combinations: dict[tuple[int, ...], int] = field(default_factory=dict)
-    scores: HistogramTally | None = None
+    scores: dict[str | None, HistogramTally] = field(default_factory=dict)
     values: HistogramTally | None = None
     errors: HistogramTally | None = None
     clusters: ClusterTally | None = None

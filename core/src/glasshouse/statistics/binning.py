@@ -165,8 +165,8 @@ class Bins:
 
 
 def next_shift(shift: int) -> int:
-    """The next coarser one: four bits at a time while bins are finer than usual, then one."""
-    return PLACES if shift == 0 else min(shift + 4, SHIFT) if shift < SHIFT else shift + 1
+    """The next coarser one: two bits at a time while bins are finer than usual, then one."""
+    return PLACES if shift == 0 else min(shift + 2, SHIFT) if shift < SHIFT else shift + 1
 
 
 def bins_of_rows(
