@@ -103,7 +103,7 @@ def regression_target() -> Target:
 
 @pytest.fixture
 def tabular_evidence() -> Callable[..., Evidence]:
-    """Evidence about a network on encoded inputs: features of the given widths, train and test inputs."""
+    """Evidence about a network on encoded inputs: features of the given widths, train and test inputs, groups of the latter."""
 
     def build(
         network: Any,
@@ -114,6 +114,8 @@ def tabular_evidence() -> Callable[..., Evidence]:
         test: Any,
         seed: int = 0,
         targets: Any = None,
+        groups: Mapping[str, tuple[Sequence[str], Any]] | None = None,
+        **more: Any,
     ) -> Evidence:
         import torch
         from glasshouse import ModelHandle
@@ -132,7 +134,8 @@ def tabular_evidence() -> Callable[..., Evidence]:
         for split, x in inputs.items():
             n = len(x)
             truth = np.zeros(n) if targets is None or split == "train" else targets
-            found.append(predictions(target, handle.scores(x).numpy(), truth, split=split))
-        return evidence(*found, seed=seed, info=info, model=handle, inputs=inputs.__getitem__)
+            theirs = groups if split == "test" else None
+            found.append(predictions(target, handle.scores(x).numpy(), truth, split=split, groups=theirs))
+        return evidence(*found, seed=seed, info=info, model=handle, inputs=inputs.__getitem__, **more)
 
     return build

@@ -53,7 +53,7 @@ def run_dir(tmp_path) -> Path:
 def test_each_component_is_listed_with_its_origin_and_the_doctor_is_content(installed):
     listed = json.loads(glasshouse(installed, "plugins", "list", "--json").stdout)
     sample = {entry["name"]: entry for entry in listed["components"] if entry["distribution"] == "glasshouse-sample"}
-    assert sample.keys() == {"line", "doubt", "one_line", "verdict"}
+    assert sample.keys() == {"line", "doubt", "exchange", "one_line", "verdict"}
     assert {entry["version"] for entry in sample.values()} == {"1.2.0"}
     assert listed["broken"] == []
     done = glasshouse(installed, "plugins", "doctor")
@@ -111,3 +111,46 @@ def test_its_audit_measures_doubt(installed, monkeypatch, largest):
     # 0.55 and 0.5 lie under 0.6; 0.6 does not (as float32 it is 0.60000002)
     wilson = binomtest(2, 4).proportion_ci(method="wilson")
     assert (rate.value, rate.low, rate.high, rate.n) == (0.5, wilson.low, wilson.high, 4)
+
+
+EXPLAINING = """
+import json
+import numpy as np, torch
+from glasshouse import DataInfo, Evidence, Feature, ModelHandle, Predictions, Target
+from glasshouse_audits.explain.audit import FeatureAttributionAudit
+
+target = Target(name="y", kind="regression")
+features = tuple(Feature(name=name, kind="numeric", columns=(k,)) for k, name in enumerate("abc"))
+info = DataInfo(name="toy", modality="tabular", target=target, input_shape=(3,), features=features)
+torch.manual_seed(0)
+x = torch.randn(30, 3)
+holder = torch.nn.Module()
+holder.network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+model = ModelHandle(holder, info)
+scores = model.scores(x).numpy()
+test = Predictions(split="test", target=target, index=np.arange(30), scores=scores, targets=None, losses=None)
+evidence = Evidence(info=info, predictions={"test": test}, model=model, inputs=lambda split: x)
+methods = [{"name": "exchange", "others": 30}, "shapley"]
+result = FeatureAttributionAudit(methods=methods, rows=30, background=30, cross_check=False).measure(evidence)
+print(json.dumps([
+    sorted({m.name for m in result.measurements if "exchange" in m.parameters.values()}),
+    [figure.kind for figure in result.figures if figure.title.startswith("Exchange")],
+]))
+"""
+
+
+def test_its_explainer_is_checked_and_drawn_like_ours(installed):
+    """The sample has not a line about checks or figures."""
+    done = subprocess.run(
+        [sys.executable, "-c", EXPLAINING],
+        env={**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    measured, drawn = json.loads(done.stdout)
+    checks = {"deletion_area", "insertion_area", "infidelity", "max_sensitivity", "method_agreement"}
+    assert {"mean_absolute_attribution", *checks} <= set(measured)
+    assert drawn == ["dot_interval", "beeswarm", "bar", "bar", "bar"]

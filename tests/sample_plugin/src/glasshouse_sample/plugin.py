@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from glasshouse import AuditPlugin, CommandPlugin, ModelPlugin, ReportFormatPlugin, hookimpl
+from glasshouse import AuditPlugin, CommandPlugin, ExplainerPlugin, ModelPlugin, ReportFormatPlugin, hookimpl
 
 
 @hookimpl
@@ -20,6 +20,17 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         summary="how often the model is not sure of its own decision",
         family="performance",
         targets=("binary", "multiclass"),
+    )
+
+
+@hookimpl
+def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
+    yield ExplainerPlugin(
+        name="exchange",
+        title="Exchange",
+        target="glasshouse_sample.exchange:Exchange",
+        summary="how far the score moves when one feature comes from other rows",
+        requires=("features",),
     )
 
 
