@@ -19,8 +19,9 @@ from glasshouse.folders import new_folder, writable_parent
 from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
 from glasshouse.measurements import AuditResult, Section
 from glasshouse.policy import judge, load_policy
-from glasshouse.provenance import command_line, provenance, redact
+from glasshouse.provenance import command_line, provenance
 from glasshouse.record import Record, build_record
+from glasshouse.redaction import redact
 from glasshouse.report.writing import check_formats, write_reports
 from glasshouse.storage import write_json
 

@@ -17,6 +17,7 @@ from glasshouse.evidence import why_not
 from glasshouse.measurements import AuditResult
 from glasshouse.randomness import seeded
 from glasshouse.record import read_record, result_from_dict, result_to_dict
+from glasshouse.redaction import redact
 from glasshouse.storage import read_json, write_json, write_whole
 from glasshouse.time_limit import TimeLimitPassed, can_limit, time_limit
 
@@ -145,10 +146,10 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
         result_to_dict(result)  # what cannot be stored is the audit's failure, not the run's
     except (Exception, TimeLimitPassed) as error:
         (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
-        write_whole(folder / f"{file_stem(choice)}.error.txt", traceback.format_exc())
+        write_whole(folder / f"{file_stem(choice)}.error.txt", redact(traceback.format_exc()))
         seconds = time.perf_counter() - started
         reason = str(error) if isinstance(error, TimeLimitPassed) else f"{type(error).__name__}: {error}"
-        return replace(blank, status="error", reason=reason, seconds=seconds)
+        return replace(blank, status="error", reason=redact(reason), seconds=seconds)
     return replace(result, name=choice.name, family=plugin.family).timed(time.perf_counter() - started)
 
 

@@ -15,7 +15,7 @@ from pytorch_lightning import LightningModule
 
 from glasshouse.config_files import read_yaml
 from glasshouse.errors import UserError
-from glasshouse.provenance import redact
+from glasshouse.redaction import redact
 from glasshouse.resume_point import plain
 
 KEYWORDS = ("best", "last", "hpc", "registry")

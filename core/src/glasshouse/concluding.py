@@ -10,8 +10,9 @@ import glasshouse
 from glasshouse.auditing import run_audits
 from glasshouse.measurements import Section
 from glasshouse.policy import judge
-from glasshouse.provenance import command_line, provenance, redact
+from glasshouse.provenance import command_line, provenance
 from glasshouse.record import build_record
+from glasshouse.redaction import redact
 from glasshouse.report.writing import write_reports
 from glasshouse.run_state import Run
 from glasshouse.storage import write_json

@@ -29,7 +29,8 @@ from glasshouse.model import ModelHandle
 from glasshouse.outputs import OutputKind, as_columns
 from glasshouse.plugins import Registry, registry
 from glasshouse.policy import load_policy
-from glasshouse.provenance import command_line, provenance, redact
+from glasshouse.provenance import command_line, provenance
+from glasshouse.redaction import redact
 from glasshouse.report.writing import check_formats
 from glasshouse.run_state import Run
 from glasshouse.storage import write_yaml

@@ -18,8 +18,9 @@ from glasshouse.errors import UserError
 from glasshouse.folders import fresh_folder, writable_parent
 from glasshouse.gathering import chosen_attributes, has_loader
 from glasshouse.policy import load_policy
-from glasshouse.provenance import add_later, redact
+from glasshouse.provenance import add_later
 from glasshouse.rebuilding import assemble, rebuild
+from glasshouse.redaction import redact
 from glasshouse.report.writing import check_formats
 from glasshouse.resuming import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.run_state import Run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,13 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse.redaction import redact
+
 if TYPE_CHECKING:
     from glasshouse.plugins import Registry
 
 _LIBRARIES = ("torch", "pytorch-lightning", "numpy", "scipy", "pyarrow", "scikit-learn", "captum", "shap", "fairlearn")
-_SECRET_KEY = re.compile(r"(password|passwd|secret|token|api_?key|credential)", re.IGNORECASE)
-_SECRET_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
-REDACTED = "[redacted]"
 
 
 def provenance(registry: Registry, *, command: list[str], seed: int, data_fingerprint: str | None) -> dict[str, Any]:
@@ -72,22 +70,6 @@ def git_state() -> dict[str, Any] | None:
     if not commit:
         return None
     return {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
-
-
-def redact(value: Any) -> Any:
-    """Configuration without its secrets: passwords in URLs, and the values of keys that name a secret."""
-    if isinstance(value, Mapping):
-        return {
-            key: REDACTED if _SECRET_KEY.search(str(key)) and isinstance(item, str) else redact(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [redact(item) for item in value]
-    if isinstance(value, str):
-        text = _SECRET_IN_URL.sub(rf"\1:{REDACTED}@", value)
-        option, equals, _ = text.partition("=")
-        return f"{option}={REDACTED}" if equals and text.startswith("--") and _SECRET_KEY.search(option) else text
-    return value
 
 
 def command_line() -> list[str]:

@@ -11,6 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from glasshouse.metrics_file import MetricsFile
 from glasshouse.randomness import random_states, set_random_states
+from glasshouse.redaction import redact
 from glasshouse.storage import replacing
 
 STATE_KEY = "glasshouse.resume_point"
@@ -45,8 +46,8 @@ class ResumePoint(Callback):
     altogether over. Where Lightning saves, at the end of an epoch, schedules that follow a metric have not moved and
     the epoch's metrics are not logged. When training is over it is written once more, and says so.
 
-    With every checkpoint go the states of the random generators, and hyper-parameters as plain values: one Path among
-    them would prevent reading with `weights_only=True`.
+    With every checkpoint go the states of the random generators, and hyper-parameters as plain values without secrets:
+    one Path among them would prevent reading with `weights_only=True`.
 
     It comes first among the callbacks. What it sets of the fit loop is Lightning's own.
 
@@ -90,7 +91,7 @@ class ResumePoint(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         for key in ("hyper_parameters", "datamodule_hyper_parameters"):
             if key in checkpoint:
-                checkpoint[key] = plain(checkpoint[key])
+                checkpoint[key] = redact(plain(checkpoint[key]))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._restored is not None:

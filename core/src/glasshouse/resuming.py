@@ -12,7 +12,7 @@ import torch
 from glasshouse.config_files import read_yaml
 from glasshouse.errors import UserError
 from glasshouse.metrics_file import keep_rows
-from glasshouse.provenance import REDACTED, redact
+from glasshouse.redaction import REDACTED, redact
 from glasshouse.resume_point import STATE_KEY
 from glasshouse.storage import read_json, sweep, write_json
 from glasshouse.training import LAST

@@ -39,8 +39,21 @@ def run_facts(run: Mapping[str, Any]) -> tuple[Fact, ...]:
         ("Predicts", _target(target)),
         ("Judged on", f"{split} split" + (f", {rows:,} rows" if rows is not None else "")),
         ("Made", show_time(run["created"])),
+        ("Rests on", _grounds(run["provenance"])),
     ]
     return tuple(Fact(label=label, value=value) for label, value in facts)
+
+
+def _grounds(provenance: Mapping[str, Any]) -> str:
+    """Which data and which code, in short; the rest is told under provenance."""
+    data = provenance.get("data_fingerprint")
+    code = provenance.get("git")
+    words = [f"data {data[:19]}" if data else "data without a fingerprint"]
+    if code:
+        words.append(f"code at {code['commit'][:12]}" + (" with uncommitted changes" if code.get("dirty") else ""))
+    else:
+        words.append("code under no version control")
+    return "; ".join(words)
 
 
 def _target(target: Mapping[str, Any]) -> str:
