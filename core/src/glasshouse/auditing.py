@@ -6,6 +6,7 @@ import inspect
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,15 @@ def run_audits(run: Run, *, force: bool = False) -> list[AuditResult]:
         run.say(f"audit {choice.name}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
         results.append(result)
     return results
+
+
+def help_with_audits(run: Run) -> None:
+    """What processes other than the first do while it audits: measure with it where an audit shares its work."""
+    for choice in run.audits:
+        plugin = declaration(run.registry, choice)
+        if plugin.shares_work and not run.no_evidence and why_not(plugin, run.evidence) is None:
+            with suppress(Exception):  # the first process has heard of it, and says it
+                measure(run, choice.name)
 
 
 def finished(path: Path, choice: Choice) -> AuditResult | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasshouse import refusals
+from glasshouse import ranks, refusals
 from glasshouse.auditing import choose_audits
 from glasshouse.checkpoints import check_checkpoint
 from glasshouse.config import Choice, RunOptions, parse_choices
@@ -45,9 +46,11 @@ def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
     run.model = run.model if adapted is None else adapted
     if path := cli.method_arguments().get("ckpt_path"):
         check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
-    with fresh_folder(parent, run.options.name or default_name(run)) as run._folder:
+    name = run.options.name or default_name(run)
+    with fresh_folder(parent, name) if ranks.is_first() else nullcontext(parent / name / "unknown") as run._folder:
         run.config["name"] = run.folder.parent.name
-        write_yaml(run.folder / "config.yaml", redact(run.config))
+        if ranks.is_first():
+            write_yaml(run.folder / "config.yaml", redact(run.config))
         callbacks += flat(registry.call("glasshouse_callbacks", run=run))
         loggers = flat(registry.call("glasshouse_loggers", run=run))
         monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from glasshouse import refusals
+from glasshouse import ranks, refusals
+from glasshouse.auditing import help_with_audits
 from glasshouse.concluding import audit_and_report, exit_code
+from glasshouse.errors import UserError
 from glasshouse.gathering import collect_evidence, has_loader
 from glasshouse.predictions import save_scores
 from glasshouse.preparing import prepare
@@ -30,13 +33,15 @@ def execute(cli: GlasshouseCLI, registry: Registry) -> int:
         if cli.command == "run":
             fit_and_test(run, cli)
             collect_evidence(run)
-            audit_and_report(run)
+            audit_and_report(run) if ranks.is_first() else help_with_audits(run)
         else:
             run_lightning_command(run, cli)
     except BaseException as error:
         registry.call("glasshouse_run_failed", run=run, error=error)
         run.say(f"ended early; what was written stays in {run.folder}")
         raise
+    if not ranks.is_first():
+        return 0
     registry.call("glasshouse_run_finished", run=run)
     print(run.folder)
     return exit_code(run, gate=bool(cli.values.get("gate")))
@@ -48,19 +53,27 @@ def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
     assert run.model is not None
     run.say(f"training in {run.folder}")
     lightning(run, "fit", ckpt_path=cli.method_arguments()["ckpt_path"])
+    run._folder = Path(ranks.from_first(str(run.folder)))
     load_weights(run.model, best_checkpoint(run.trainer, run.folder))
-    run.registry.call("glasshouse_stage_finished", run=run, stage="fit")
+    if ranks.is_first():
+        run.registry.call("glasshouse_stage_finished", run=run, stage="fit")
     if has_loader(run, "test"):
         lightning(run, "test")
 
 
 def run_lightning_command(run: Run, cli: GlasshouseCLI) -> None:
     """`fit`, `validate`, `test` or `predict`, as Lightning does it."""
+    assert run.trainer is not None
+    if cli.command == "predict" and run.trainer.world_size > 1:
+        raise UserError(
+            "predict", "writes all rows from one process, and several are asked for.", "Set `--trainer.devices 1`."
+        )
     outputs = lightning(run, cli.command, **cli.method_arguments())
     if cli.command == "predict" and all(isinstance(output, torch.Tensor) for output in outputs):
         scores = torch.cat([output.reshape(len(output), -1) for output in outputs])
         save_scores(run.folder / "predictions" / "predict.parquet", scores.float().cpu().numpy())
-    run.registry.call("glasshouse_stage_finished", run=run, stage=cli.command)
+    if ranks.is_first():
+        run.registry.call("glasshouse_stage_finished", run=run, stage=cli.command)
 
 
 def lightning(run: Run, method: str, **arguments: Any) -> Any:
