@@ -37,8 +37,8 @@ def test_they_are_no_features_and_follow_their_rows(visits: Path) -> None:
     np.testing.assert_array_equal(np.sort(found), np.sort(columns))
     clusters = np.concatenate([data.row_clusters(split) for split in ("train", "validate", "test")])
     np.testing.assert_array_equal(np.bincount(clusters), 4)
-    # the age says the patient nearly, and must be one within each cluster
-    ages = data.inputs("test")[:, [f.columns[0] for f in data.info.features if f.name == "age"][0]].numpy()
+    age = next(feature for feature in data.info.features if feature.name == "age")
+    ages = data.inputs("test")[:, age.columns[0]].numpy()  # a patient's rows have one
     for cluster in np.unique(data.row_clusters("test")):
         assert np.ptp(ages[data.row_clusters("test") == cluster]) == 0
 

@@ -5,12 +5,16 @@ Importing this package imports neither torch nor any plugin; every public name i
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "glasshouse.api": ("audit", "audit_predictions", "run"),
+    "glasshouse.callback": ("AuditCallback",),
     "glasshouse.components": (
         "AuditPlugin",
         "CommandPlugin",
@@ -31,6 +35,7 @@ _HOMES = {
     "glasshouse.measurements": ("AuditResult", "Column", "Figure", "Measurement", "Section", "Table"),
     "glasshouse.model": ("ModelHandle",),
     "glasshouse.predictions": ("Groups", "Predictions"),
+    "glasshouse.records": ("RunRecord",),
     "glasshouse.tabular": ("InMemoryLoader", "TabularDataModule"),
     "glasshouse.texts": ("TextDataModule",),
 }
@@ -38,6 +43,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Audit",
+    "AuditCallback",
     "AuditPlugin",
     "AuditResult",
     "Batch",
@@ -63,6 +69,7 @@ __all__ = [
     "Predictions",
     "Question",
     "ReportFormatPlugin",
+    "RunRecord",
     "SchedulerPlugin",
     "Section",
     "Sensitive",
@@ -73,11 +80,16 @@ __all__ = [
     "TextDataModule",
     "UserError",
     "__version__",
+    "audit",
+    "audit_predictions",
     "hookimpl",
     "in_batches",
+    "run",
 ]
 
 if TYPE_CHECKING:
+    from glasshouse.api import audit, audit_predictions, run
+    from glasshouse.callback import AuditCallback
     from glasshouse.components import (
         AuditPlugin,
         CommandPlugin,
@@ -98,6 +110,7 @@ if TYPE_CHECKING:
     from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
     from glasshouse.model import ModelHandle
     from glasshouse.predictions import Groups, Predictions
+    from glasshouse.records import RunRecord
     from glasshouse.tabular import InMemoryLoader, TabularDataModule
     from glasshouse.texts import TextDataModule
 
@@ -112,3 +125,14 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """This package, in which a function keeps its name when a module of the same name is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES["glasshouse.api"] and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,4 +1,4 @@
-"""Audit predictions that were made elsewhere: files in, tables, audits, judgement, record and report out; no model."""
+"""Audit predictions that were made elsewhere: files or a frame in, tables, audits, judgement, record and report out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import glasshouse
 from glasshouse.auditing import choose_audits, run_audits
 from glasshouse.config import Choice
 from glasshouse.data import DataInfo, Sensitive, Target
+from glasshouse.errors import UserError
 from glasshouse.evidence import Evidence
 from glasshouse.folders import new_folder, writable_parent
-from glasshouse.frames import PredictionColumns, tables_from_files
+from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
 from glasshouse.measurements import AuditResult, Section
 from glasshouse.policy import judge, load_policy
 from glasshouse.provenance import command_line, provenance, redact
@@ -58,14 +59,21 @@ class PredictionsRun:
 
 
 def audit_predictions(
-    paths: Sequence[Path],
+    source: Sequence[Path] | Any,
     columns: PredictionColumns,
     *,
     registry: Registry,
     audits: Sequence[Choice] | None = None,
     out: Path = Path("runs"),
 ) -> PredictionsRun:
-    """Audit the predictions in files and write OUT/predictions/TIME-ID/ with record.json and the reports.
+    """Audit the predictions in files or in a frame and write OUT/predictions/TIME-ID/ with record.json and the reports.
+
+    Args:
+        source: CSV and Parquet files, or folders of them; or a frame of any engine that narwhals knows.
+        columns: what the columns hold.
+        registry: the plugins.
+        audits: all that are installed by default; those that need more than predictions are skipped.
+        out: parent folder.
 
     Raises:
         UserError: for files, columns, values, audits or a folder that cannot be used; then nothing is written.
@@ -73,13 +81,13 @@ def audit_predictions(
     chosen = choose_audits(registry, audits)
     check_formats(FORMATS, registry)
     parent = writable_parent(out)
-    tables = tables_from_files(paths, columns)
+    tables = tables_of_source(source, columns)
     run = PredictionsRun(
         registry=registry,
         folder=new_folder(parent, "predictions"),
         audits=chosen,
-        evidence=Evidence(info=data_info(tables, columns, paths), predictions={}, tables=tables),
-        config=configuration(paths, columns, chosen),
+        evidence=Evidence(info=data_info(tables, columns, source), predictions={}, tables=tables),
+        config=configuration(source, columns, chosen),
     )
     for reason, rows in tables.left_out.items():
         run.say(f"left out: {rows:,} rows with {reason}")
@@ -114,8 +122,34 @@ def finish(run: PredictionsRun) -> None:
     run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
 
 
-def data_info(tables: PredictionTables, columns: PredictionColumns, paths: Sequence[Path]) -> DataInfo:
+def tables_of_source(source: Sequence[Path] | Any, columns: PredictionColumns) -> PredictionTables:
+    """The tables of files or of a frame.
+
+    Raises:
+        UserError: for what is neither, or does not fit.
+    """
+    if isinstance(source, (list, tuple)):
+        return tables_from_files(source, columns)
+    try:
+        return tables_from_frame(source, columns)
+    except TypeError as error:
+        raise UserError(
+            "frame",
+            f"expected a frame or paths of files, received {type(source).__name__}.",
+            "Frames of pandas, Polars, PyArrow, DuckDB, Dask and PySpark will do.",
+        ) from error
+
+
+def names_of(source: Sequence[Path] | Any) -> list[str]:
+    """Files by their names, a frame by its type."""
+    if isinstance(source, (list, tuple)):
+        return [str(path) for path in source]
+    return [f"{type(source).__module__.partition('.')[0]}.{type(source).__qualname__}"]
+
+
+def data_info(tables: PredictionTables, columns: PredictionColumns, source: Sequence[Path] | Any) -> DataInfo:
     """What predictions say of the data: the target, the attributes and the rows; there are no features."""
+    names = names_of(source)
     target = Target(
         name=columns.target or columns.prediction,
         kind=tables.kind,  # type: ignore[arg-type]
@@ -123,24 +157,25 @@ def data_info(tables: PredictionTables, columns: PredictionColumns, paths: Seque
         favourable=None if tables.positive is None else tables.classes[tables.positive],
     )
     return DataInfo(
-        name=paths[0].stem,
+        name=Path(names[0]).stem if isinstance(source, (list, tuple)) else "predictions",
         modality="tabular",
         target=target,
         input_shape=(),
         sensitive=tuple(Sensitive(name=a.name, levels=a.levels) for a in tables.attributes),
         rows={tables.split: len(tables)},
-        source=", ".join(path.name for path in paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else ""),
+        source=", ".join(Path(name).name for name in names[:5]) + (f" and {len(names) - 5} more" if names[5:] else ""),
     )
 
 
-def configuration(paths: Sequence[Path], columns: PredictionColumns, audits: Sequence[Choice]) -> dict[str, Any]:
+def configuration(source: Sequence[Path] | Any, columns: PredictionColumns, audits: Sequence[Choice]) -> dict[str, Any]:
     """What was asked, as the record keeps it."""
     return {
-        "predictions": [str(path) for path in paths],
+        "predictions": names_of(source),
         "target": columns.target,
         "prediction": columns.prediction,
         "score": columns.score,
         "weights": columns.weights,
+        "clusters": columns.clusters,
         "favourable": columns.favourable,
         "threshold": columns.threshold,
         "sensitive": [

@@ -16,7 +16,7 @@ from pytorch_lightning import LightningModule
 from glasshouse.config_files import read_yaml
 from glasshouse.errors import UserError
 from glasshouse.provenance import redact
-from glasshouse.training import plain
+from glasshouse.resume_point import plain
 
 KEYWORDS = ("best", "last", "hpc", "registry")
 """What Lightning takes in place of a path."""

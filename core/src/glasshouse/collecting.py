@@ -39,7 +39,7 @@ def collect(
         targets.append(y.cpu())
         own = isinstance(batch, Batch)
         indices.append(batch.index.cpu() if own else torch.arange(seen, seen + len(y)))
-        if own and info.sensitive:
+        if own and batch.sensitive.shape[1]:
             levels.append(batch.sensitive.cpu())
         seen += len(y)
     if not seen:
@@ -72,7 +72,7 @@ def _as_groups(codes: np.ndarray[Any, Any] | None, info: DataInfo, chosen: Seque
             name=attribute.name,
             levels=attribute.levels,
             codes=np.ascontiguousarray(codes[:, position]),
-            seen_by_model=attribute.seen_by_model,
+            seen_by_model=bool(attribute.seen_by_model),
         )
         for position, attribute in enumerate(info.sensitive)
         if attribute.name in chosen

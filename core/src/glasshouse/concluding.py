@@ -14,6 +14,7 @@ from glasshouse.record import build_record
 from glasshouse.report.writing import write_reports
 from glasshouse.run_state import Run
 from glasshouse.storage import write_json
+from glasshouse.tracking import hand_over
 
 
 def audit_and_report(run: Run, *, force: bool = False) -> None:
@@ -28,6 +29,8 @@ def audit_and_report(run: Run, *, force: bool = False) -> None:
     run.record = build_record(header(run), run.results, findings, sections)
     write_json(run.folder / "record.json", run.record.to_dict())
     write_reports(run.record, run.folder, run.options.report)
+    if run.trainer is not None:
+        hand_over(run.record, run.folder, run.trainer.loggers, step=run.trainer.global_step)
     run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
     run.registry.call("glasshouse_stage_finished", run=run, stage="report")
 

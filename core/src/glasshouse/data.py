@@ -92,8 +92,8 @@ class Sensitive:
     name: str
     levels: tuple[str, ...]
     """Level names in the order of their codes."""
-    seen_by_model: bool = False
-    """Whether it, or a column it is made from, is among the features."""
+    seen_by_model: bool | None = False
+    """Whether it, or a column it is made from, is among the features; None: not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ def collect_evidence(run: Run) -> None:
         (run.folder / "predictions").mkdir(exist_ok=True)
     predictions = {}
     for split in required_splits(run.registry, run.audits, run.options.evaluate_on):
-        if split == "validate" and split != run.options.evaluate_on and not has_validation(run):
+        if split != run.options.evaluate_on and not has_split(run, split):
             continue  # audits that need it are skipped with the reason; those that use it go without
         try:
             predictions[split] = predictions_of(run, split)
@@ -117,9 +117,12 @@ def split_batches(run: Run, split: str) -> Any:
     return getattr(data, methods[split])()
 
 
-def has_validation(run: Run) -> bool:
-    """Whether the data have a validation split to collect predictions on."""
-    return hasattr(run.datamodule, "loader") or has_loader(run, "val")
+def has_split(run: Run, split: str) -> bool:
+    """Whether the data have a split to collect predictions on."""
+    data: Any = run.datamodule
+    if hasattr(data, "has"):  # a stranger's, asked for by us
+        return bool(data.has(split))
+    return hasattr(data, "loader") or has_loader(run, "val" if split == "validate" else split)
 
 
 def split_inputs(run: Run) -> Callable[[str], Any] | None:

@@ -104,7 +104,8 @@ class Figure:
     """A picture as data. `data` by kind (lists of plain numbers and strings; None is drawn as a gap):
 
     - bar: ``{"labels": [...], "values": [...], "x_label", "y_label"}`` (horizontal bars, in the given order)
-    - dot_interval: ``{"labels", "values", "low", "high", "n", "x_label", "reference": number | None}``
+    - dot_interval: ``{"labels", "values", "low", "high", "n", "under"?, "x_label", "reference": number | None}``
+      (`under` has the heading that each label stands under)
     - line: ``{"series": [{"name", "x", "y", "low"?, "high"?}], "x_label", "y_label", "diagonal": bool,
       "x_log": bool}``
     - histogram: ``{"edges": [...], "series": [{"name", "counts"}], "x_label", "y_label"}``

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
+from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.outputs import OutputKind, loss_per_row, output_kind, to_scores
-
-if TYPE_CHECKING:
-    from pytorch_lightning import LightningModule
+from glasshouse.task import Task
 
 
 class ModelHandle:
@@ -25,6 +23,7 @@ class ModelHandle:
         info: what is known of the data it was trained on.
         recipe: builds an untrained copy of `lightning_module`; None where that cannot be done.
         name: how reports call it.
+        output_kind: what it returns, where neither the module nor the target says it.
     """
 
     def __init__(
@@ -34,22 +33,30 @@ class ModelHandle:
         *,
         recipe: Callable[[], LightningModule] | None = None,
         name: str = "model",
+        output_kind: OutputKind | None = None,
     ) -> None:
         self.lightning_module = lightning_module
         self.info = info
         self.name = name
         self._recipe = recipe
+        self._output_kind = output_kind
 
     @property
     def module(self) -> nn.Module:
-        """The network itself, for methods that look at layers."""
+        """The network itself, for methods that look at layers: that of a `Task`, else whatever has a `forward`.
+
+        A stranger's module may well have a part called `network`, with more around it.
+        """
         network = getattr(self.lightning_module, "network", None)
-        return network if isinstance(network, nn.Module) else self.lightning_module
+        if not isinstance(network, nn.Module):
+            return self.lightning_module
+        mere_holder = isinstance(self.lightning_module, Task) or not _has_forward(self.lightning_module)
+        return network if mere_holder else self.lightning_module
 
     @property
     def output_kind(self) -> OutputKind:
         """What `outputs` returns: logits, probabilities, values or standardized values."""
-        return output_kind(self.lightning_module, self.info.target)
+        return self._output_kind or output_kind(self.lightning_module, self.info.target)
 
     @property
     def device(self) -> torch.device:
@@ -128,7 +135,9 @@ class ModelHandle:
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
-            return ModelHandle(self._recipe(), self.info, recipe=self._recipe, name=self.name)
+            return ModelHandle(
+                self._recipe(), self.info, recipe=self._recipe, name=self.name, output_kind=self._output_kind
+            )
 
     def _batched(self, x: Tensor, batch_size: int, compute: Callable[[Tensor, slice], Tensor]) -> Tensor:
         parts = []
@@ -154,3 +163,7 @@ class ModelHandle:
         finally:
             for m, mode in modes:
                 m.training = mode
+
+
+def _has_forward(module: nn.Module) -> bool:
+    return type(module).forward not in (nn.Module.forward, LightningModule.forward)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ def redact(value: Any) -> Any:
 
 
 def command_line() -> list[str]:
-    """What was typed, with the program's bare name."""
-    return ["glasshouse", *sys.argv[1:]]
+    """What was typed, with the program's bare name: glasshouse's own, or that of the script or notebook that called."""
+    program = Path(sys.argv[0] if sys.argv else "")
+    ours = program.stem == "glasshouse" or program.parent.name == "glasshouse"  # its script, or python -m glasshouse
+    return ["glasshouse" if ours else program.name or "python", *sys.argv[1:]]
 
 
 def _version(name: str) -> str | None:

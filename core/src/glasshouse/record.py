@@ -205,7 +205,7 @@ def _uneven(kind: str, data: Mapping[str, Any]) -> str | None:
         together.append({name: len(part[name]) for name in names if part.get(name) is not None})
 
     if kind in ("bar", "dot_interval"):
-        aligned(data, "labels", "values", "low", "high", "n")
+        aligned(data, "labels", "values", "low", "high", "n", "under")
     elif kind in ("line", "scatter"):
         for series in data["series"]:
             aligned(series, "x", "y", "low", "high")

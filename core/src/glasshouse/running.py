@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 
 def execute(cli: GlasshouseCLI, registry: Registry) -> int:
-    """What a parsed command asks for, from its data to its report.
+    """What a command line asks for; the run's folder is the last line of stdout.
 
     Returns:
         The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
     """
+    run = carry_out(cli, registry)
+    print(run.folder)
+    return exit_code(run, gate=bool(cli.values.get("gate")))
+
+
+def carry_out(cli: GlasshouseCLI, registry: Registry) -> Run:
+    """What a parsed command asks for, from its data to its report."""
     run = prepare(cli, registry)
     try:
         if cli.command == "run":
@@ -43,8 +50,7 @@ def execute(cli: GlasshouseCLI, registry: Registry) -> int:
     if not ranks.is_first():
         return 0
     registry.call("glasshouse_run_finished", run=run)
-    print(run.folder)
-    return exit_code(run, gate=bool(cli.values.get("gate")))
+    return run
 
 
 def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:

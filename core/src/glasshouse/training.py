@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.profilers import PassThroughProfiler
+
+from glasshouse.metrics_file import MetricsFile
+from glasshouse.resume_point import ResumePoint, WholeCheckpoints
+
+LAST = "last.ckpt"
+"""What a killed training goes on from."""
 
 _NOT_NEWS = (
     ".*does not have many workers.*",  # in-memory batches need none
@@ -35,7 +41,7 @@ def make_trainer(
     callbacks: list[Callback],
     loggers: list[Any],
 ) -> Trainer:
-    """A Trainer that writes into `folder`: best and last checkpoint, and metrics.csv.
+    """A Trainer that writes best and last checkpoint and metrics.csv into `folder`, and goes on with what is there.
 
     Args:
         options: Trainer arguments as the user gave them; what they leave out gets our defaults.
@@ -52,12 +58,15 @@ def make_trainer(
     if chosen.get("enable_model_summary") is None:
         chosen["enable_model_summary"] = False
     given = chosen.get("callbacks") or []
-    chosen["callbacks"] = [*(given if isinstance(given, list) else [given]), *callbacks, PortableCheckpoints()]
-    has_own_checkpoint = any(isinstance(callback, ModelCheckpoint) for callback in chosen["callbacks"])
-    if chosen.get("enable_checkpointing") is not False and not has_own_checkpoint:
-        chosen["callbacks"] += best_and_last(folder, monitor)
-    if chosen.get("logger") in (None, True):
-        chosen["logger"] = [MetricsFile(folder), *loggers]
+    chosen["callbacks"] = [*(given if isinstance(given, list) else [given]), *callbacks]
+    metrics = MetricsFile(folder) if chosen.get("logger") in (None, True) else None
+    kept = chosen.get("enable_checkpointing") is not False and not chosen.get("fast_dev_run")
+    chosen["callbacks"].insert(0, ResumePoint(folder / "checkpoints" / LAST if kept else None, metrics))
+    if kept and not any(isinstance(callback, ModelCheckpoint) for callback in chosen["callbacks"]):
+        chosen["callbacks"] += [lowest(folder, monitor)] if monitor else []
+        chosen["enable_checkpointing"] = bool(monitor)  # otherwise Lightning adds a checkpoint of its own
+    if metrics is not None:
+        chosen["logger"] = [metrics, *loggers]
     elif loggers and chosen["logger"] is not False:
         given_loggers = chosen["logger"]
         chosen["logger"] = [*(given_loggers if isinstance(given_loggers, list) else [given_loggers]), *loggers]
@@ -67,18 +76,16 @@ def make_trainer(
         chosen["default_root_dir"] = str(folder)
     for message in _NOT_NEWS:
         warnings.filterwarnings("ignore", message=message)
-    return Trainer(**chosen)
+    trainer = Trainer(**chosen)
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the one that nobody chose
+        trainer.strategy.checkpoint_io = WholeCheckpoints()
+    return trainer
 
 
-def best_and_last(folder: Path, monitor: str | None) -> list[EpochCheckpoint]:
-    """checkpoints/last.ckpt after every epoch, and, if there is a `monitor`, best.ckpt where it was lowest.
-
-    Two callbacks: `save_last=True` on the first would write last.ckpt only in epochs that are the best so far, and a
-    killed run would lose the epochs after that one.
-    """
+def lowest(folder: Path, monitor: str) -> EpochCheckpoint:
+    """checkpoints/best.ckpt, of the epoch where `monitor` was lowest."""
     options: dict[str, Any] = {"dirpath": folder / "checkpoints", "mode": "min", "enable_version_counter": False}
-    best = [EpochCheckpoint(filename="best", monitor=monitor, **options)] if monitor else []
-    return [*best, EpochCheckpoint(filename="last", **options)]
+    return EpochCheckpoint(filename="best", monitor=monitor, **options)
 
 
 class EpochCheckpoint(ModelCheckpoint):
@@ -99,6 +106,8 @@ def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
     best = getattr(callback, "best_model_path", "")
     if best and Path(best).is_file():
         return Path(best)
+    if (last := folder / "checkpoints" / LAST).is_file():
+        return last
     path = folder / "checkpoints" / "final.ckpt"
     trainer.save_checkpoint(path)
     return path
@@ -110,24 +119,6 @@ def load_weights(model: LightningModule, path: Path) -> None:
     model.load_state_dict(checkpoint["state_dict"])
 
 
-class PortableCheckpoints(Callback):
-    """Keeps checkpoints readable with `weights_only=True`: one Path among the hyper-parameters would prevent it."""
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        for key in ("hyper_parameters", "datamodule_hyper_parameters"):
-            if key in checkpoint:
-                checkpoint[key] = plain(checkpoint[key])
-
-
-def plain(value: Any) -> Any:
-    """Dictionaries, lists and primitives as they are; everything else as its text."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value if isinstance(value, (str, int, float, bool, type(None), torch.Tensor)) else str(value)
-
-
 class Unprofiled(PassThroughProfiler):
     """Profiles nothing, like Lightning's default, but without making a context some 36 times a step to do so."""
 
@@ -135,19 +126,3 @@ class Unprofiled(PassThroughProfiler):
 
     def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
         return self._nothing
-
-
-class MetricsFile(CSVLogger):
-    """metrics.csv in the run's folder, and nothing else."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(save_dir=str(folder), name="", version="")
-
-    @property
-    def experiment(self) -> Any:
-        with warnings.catch_warnings():  # Lightning warns that the folder is not empty: config.yaml is in it
-            warnings.simplefilter("ignore")
-            return super().experiment
-
-    def save(self) -> None:
-        self.experiment.save()  # without hparams.yaml, whose content config.yaml has

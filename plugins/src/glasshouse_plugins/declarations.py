@@ -19,6 +19,32 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
         target="glasshouse_plugins.models.mlp:MLP",
         summary="fully connected layers; embeddings for categorical columns, dropout, batch norm",
     )
+    yield ModelPlugin(
+        name="cnn",
+        target="glasshouse_plugins.models.cnn:CNN",
+        summary="convolution blocks with batch norm, then one linear layer",
+        modalities=("image",),
+    )
+    yield ModelPlugin(
+        name="lenet",
+        target="glasshouse_plugins.models.lenet:LeNet",
+        summary="LeNet-5 (LeCun et al. 1998)",
+        modalities=("image",),
+    )
+    yield ModelPlugin(
+        name="text_cnn",
+        target="glasshouse_plugins.models.text_cnn:TextCNN",
+        summary="convolutions over word vectors (Kim 2014)",
+        modalities=("text",),
+        provides=("embed",),
+    )
+    yield ModelPlugin(
+        name="lstm",
+        target="glasshouse_plugins.models.lstm:LSTM",
+        summary="LSTM in both directions over word vectors",
+        modalities=("text",),
+        provides=("embed",),
+    )
 
 
 @hookimpl
@@ -39,6 +65,36 @@ def glasshouse_data() -> Iterator[DataPlugin]:
         name="table",
         target="glasshouse_plugins.data.table:Table",
         summary="any CSV or Parquet file with a target column",
+        targets=("binary", "multiclass", "regression"),
+    )
+    yield DataPlugin(
+        name="mnist",
+        target="glasshouse_plugins.data.mnist:MNIST",
+        summary="handwritten digits, 28 x 28: the official files, or 8,000 and 2,000 of the test file",
+        modalities=("image",),
+        targets=("multiclass",),
+    )
+    yield DataPlugin(
+        name="image_folder",
+        target="glasshouse_plugins.data.image_folder:ImageFolder",
+        summary="any folder of pictures with one folder a class",
+        modalities=("image",),
+        targets=("binary", "multiclass"),
+        requires_import=("PIL",),
+        install_hint="pip install glasshouse-plugins[images]",
+    )
+    yield DataPlugin(
+        name="sms_spam",
+        target="glasshouse_plugins.data.sms_spam:SMSSpam",
+        summary="SMS Spam Collection: 5,574 text messages, wanted or spam",
+        modalities=("text",),
+        targets=("binary",),
+    )
+    yield DataPlugin(
+        name="text_table",
+        target="glasshouse_plugins.data.text_table:TextTable",
+        summary="any CSV or Parquet file with a column of text and a target column",
+        modalities=("text",),
         targets=("binary", "multiclass", "regression"),
     )
 

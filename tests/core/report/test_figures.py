@@ -82,10 +82,20 @@ def test_a_beeswarm_heaps_its_dots_around_their_name() -> None:
 
 
 def test_large_heaps_of_a_beeswarm_are_thinned_and_it_is_said() -> None:
-    swarm = {"name": "age", "x": [0.0, 1.0], "n": [110, 1], "level": [None, 1.0]}
+    swarm = {"name": "age", "x": [0.0, 1.0], "n": [600, 1], "level": [None, 1.0]}
     drawn = draw(figure("beeswarm", swarms=[swarm]), 1)
-    assert sum(path.get("d", "").count("M") for path in found(drawn, "path", "bee")) == 11 + 1 + 4  # 4 in the legend
+    assert sum(path.get("d", "").count("M") for path in found(drawn, "path", "bee")) == 60 + 1 + 4  # 4 in the legend
     assert "a dot is up to 10 rows" in drawn
+
+
+def test_labels_stand_under_their_heading() -> None:
+    one = figure("dot_interval", labels=["f", "m", "f"], values=[1.0, 2.0, 3.0], under=["age", "age", "job"])
+    drawn = draw(one, 1)
+    headings = [(e.text, float(e.get("y", 0))) for e in found(drawn, "text", "heading")]
+    labels = [float(e.get("y", 0)) for e in found(drawn, "text", "label")]
+    assert [name for name, _ in headings] == ["age", "job"]
+    assert headings[0][1] < labels[0] < labels[1] < headings[1][1] < labels[2]
+    assert table_behind(one).rows[2] == ("job", "f", 3.0)
 
 
 def test_an_interval_spans_its_ends_and_what_is_missing_is_said() -> None:
@@ -148,6 +158,22 @@ def test_series_differ_without_colour() -> None:
     # as drawn in the legend: the shape behind the starting point
     shapes = {m.get("d", "").split("a")[0][:1] + "".join(c for c in m.get("d", "") if c.isalpha()) for m in markers}
     assert len(shapes) >= 5
+
+
+def test_heatmaps_leave_numbers_out_that_would_run_into_each_other() -> None:
+    """Ten columns leave about 33 pixels each: room for "0.500" at 7 pixels a character, not for "1,234,567"."""
+    columns = [str(k) for k in range(10)]
+    for value, shown in ((0.5, 10), (1_234_567.0, 0)):
+        drawn = draw(figure("heatmap", rows=["a"], columns=columns, values=[[value] * 10]), 1)
+        assert len(found(drawn, "text", "on-cell")) == shown
+        assert str(value) in str(table_behind(figure("heatmap", rows=["a"], columns=columns, values=[[value] * 10])))
+
+
+def test_a_long_number_at_the_end_of_an_axis_stays_within_the_picture() -> None:
+    series = [{"name": "a", "x": [0.0, 100_000.0], "y": [0.0, 1.0]}]
+    drawn = draw(figure("line", series=series), 1)
+    (last,) = [t for t in found(drawn, "text", "tick") if t.text == "100000"]
+    assert float(last.get("x")) + 7 * len("100000") / 2 <= 380
 
 
 def test_heatmaps_say_their_numbers_and_signs() -> None:

@@ -159,7 +159,7 @@ def order_by_likeness(others: Inputs, level: NDArray[np.intp], levels: int) -> N
     """
     counts = np.bincount(level, minlength=levels)
     distance = np.zeros((levels, levels))
-    for column in others.T:
+    for column in others.T[np.ptp(others, axis=0) > 0]:
         steps = np.unique(np.quantile(column, np.linspace(0, 1, _QUANTILES + 1), method="inverted_cdf"))[:-1]
         reached = np.searchsorted(steps, column)  # the first step that the value does not exceed
         table = np.zeros((levels, len(steps) + 1))

@@ -29,7 +29,7 @@ _SAMPLED_CURVES = 4
 # Evaluations that the permutations may take in all, before fewer rows are used for them.
 _PERMUTED = 2_000_000
 # Rows whose interactions are enumerated, and chosen features among the players: the cost doubles with each.
-_INTERACTING_ROWS = 100
+_INTERACTING_ROWS = 200
 _MOST_PLAYERS = 8
 
 
@@ -83,10 +83,10 @@ class FeatureEffectsAudit:
         rows: how many rows to look at, drawn under the run's seed.
         background: how many training rows stand for "the feature is not known" in interactions.
         features: of how many of the strongest features to draw curves and interactions.
-        repeats: how often the values of a feature are dealt to other rows.
+        repeats: how often the values of a feature are shuffled among the rows.
     """
 
-    def __init__(self, *, rows: int = 5000, background: int = 50, features: int = 5, repeats: int = 5) -> None:
+    def __init__(self, *, rows: int = 5000, background: int = 100, features: int = 5, repeats: int = 5) -> None:
         self.rows = whole_number("feature_effects", "rows", rows, least=1)
         self.background = whole_number("feature_effects", "background", background, least=1)
         self.features = whole_number("feature_effects", "features", features, least=1)
@@ -212,7 +212,7 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _F
         None if study.targets is None else study.targets[:n],
         study.target,
         explained=[position for position, _ in study.outputs],
-        givers=permutation.deal(n, repeats, rng),
+        givers=permutation.shuffles(n, repeats, rng),
     )
     names = [feature.name for feature in study.features]
     by_feature = [importance.of(feature.columns) for feature in study.features]
@@ -225,8 +225,9 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _F
     found.figures.append(drawing.importance_figure(names, first, by_metric[first]))
     found.tables.append(drawing.importance_table(names, by_metric))
     found.notes.append(
-        f"Permutation importance: {repeats} deals of each feature over {n:,} rows. A feature that goes together with "
-        "others may be used and yet cost little, since they tell the same; and dealt rows may be unlike any that exist."
+        f"Permutation importance: {repeats} shuffles of each feature over {n:,} rows. A feature that goes together "
+        "with others may be used and yet cost little, since they tell the same; and shuffled rows may be unlike any "
+        "that exist."
     )
     return np.array([estimate.value for estimate in by_metric["output_change"]], dtype=np.float64)
 
@@ -248,8 +249,8 @@ def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generato
         left = int((grid.place < 0).sum())
         if left:
             found.notes.append(
-                f"{feature.name}: {left:,} rows whose value is missing, or whose level is rare or has fewer than "
-                f"{_FEWEST} rows, have no point of their own."
+                f"{feature.name}: {left:,} rows with a missing value, a level of fewer than {_FEWEST} rows or one that "
+                f"is not among the {_POINTS} most frequent have no point of their own."
             )
         curves = individual_curves(study.score, study.x, grid)
         effects = local_effects(study.score, study.x, grid, fewest=_FEWEST)

@@ -38,8 +38,8 @@ def importance_figure(names: Sequence[str], metric: str, found: Sequence[Estimat
     return Figure(
         kind="dot_interval",
         title="Permutation importance",
-        description=f"{METRICS[metric].capitalize()} when a feature's values are dealt to other rows, with 95 % "
-        f"intervals over rows and deals; 0 means that the model does as well without it.{rest}",
+        description=f"{METRICS[metric].capitalize()} when a feature's values are shuffled among the rows, with "
+        f"95 % intervals over rows and shuffles; 0 means that the model does as well without it.{rest}",
         data={
             "labels": [names[k] for k in shown],
             "values": [found[k].value for k in shown],
@@ -54,17 +54,20 @@ def importance_figure(names: Sequence[str], metric: str, found: Sequence[Estimat
 def importance_table(names: Sequence[str], found: Mapping[str, Sequence[Estimate]]) -> Table:
     """Every feature by every metric, in the order of the first metric."""
     first = next(iter(found.values()))
-    columns = [Column(name="feature")]
-    for metric in found:
-        columns += [Column(name=f"{METRICS[metric]}{part}", format=".4f") for part in ("", ", low", ", high")]
+    label, *others = (METRICS[metric] for metric in found)
     return Table(
         title="Permutation importance of every feature",
-        columns=tuple(columns),
-        rows=tuple(
-            (names[k], *(cell for metric in found.values() for cell in _cells(metric[k]))) for k in _descending(first)
+        columns=(
+            Column(name="feature"),
+            *(Column(name=f"{label}{part}", format=".4f") for part in ("", ", low", ", high")),
+            *(Column(name=other, format=".4f") for other in others),
         ),
-        description="How much worse the model does, or how far its output moves, when a feature's values are dealt to "
-        "other rows.",
+        rows=tuple(
+            (names[k], *_cells(first[k]), *(other[k].value for other in list(found.values())[1:]))
+            for k in _descending(first)
+        ),
+        description="How much worse the model does, and how far its output moves, when a feature's values are shuffled "
+        "among the rows. Every interval is among the measurements.",
     )
 
 
@@ -83,7 +86,8 @@ def effect_figures(
     if grid.values is None:
         yield _by_level(
             f"{name}: partial dependence{of}",
-            f"The mean {what} with every row told as one level, with 95 % intervals; the line is their mean.",
+            f"The mean {what} with every row told as one level, with 95 % intervals; the line is their mean, "
+            "n counts the rows of the level.",
             grid,
             centre,
             interval,
@@ -187,14 +191,16 @@ def interaction_figure(players: Sequence[str], found: Interactions, k: int, outp
     """Every pair's mean size; the players are numbered, since a column is too narrow for names."""
     sizes = np.abs(found.values[:, :, k]).mean(axis=0)
     values: list[list[float | None]] = [[None] * len(players) for _ in players]
-    for (i, j), size in zip(found.pairs, sizes.tolist(), strict=True):
+    per_cent = 1.0 if output is None else 100.0  # short numbers, for cells are narrow
+    for (i, j), size in zip(found.pairs, (per_cent * sizes).tolist(), strict=True):
         values[i][j] = values[j][i] = size
+    unit = "" if output is None else ", in percentage points"
     what = f"the probability of {output}" if output else "the predicted value"
     return Figure(
         kind="heatmap",
         title="Which features act together" + (f" for {output}" if output else ""),
-        description=f"Mean absolute Shapley interaction of two features on {what}: how much the two move it together "
-        "beyond what each does alone, whichever way. What each does alone is in the table.",
+        description=f"Mean absolute Shapley interaction of two features on {what}{unit}: how much the two move it "
+        "together beyond what each does alone, whichever way. What each does alone is in the table.",
         data={
             "rows": [f"{number} {name}" for number, name in enumerate(players, start=1)],
             "columns": [str(number) for number in range(1, len(players) + 1)],

@@ -45,8 +45,8 @@ class Importance:
 
     def of(self, columns: tuple[int, ...]) -> dict[str, Estimate]:
         """Importance of the feature in these columns, by metric: the loss first, or else the change of the output."""
-        dealt = (self._x[np.ix_(giver, columns)] for giver in self._givers)
-        by_repeat = [self._rowwise(scores) for scores in scores_with(self._score, self._x, columns, *dealt)]
+        shuffled = (self._x[np.ix_(giver, columns)] for giver in self._givers)
+        by_repeat = [self._rowwise(scores) for scores in scores_with(self._score, self._x, columns, *shuffled)]
         after = {name: np.stack([repeat[name] for repeat in by_repeat]) for name in self._before}
         return self._measured(after)
 

@@ -1,4 +1,4 @@
-"""Permutation importance: how much worse the model does when a feature's values are dealt to other rows.
+"""Permutation importance: how much worse the model does when a feature's values are shuffled among the rows.
 
 Breiman 2001, "Random Forests", section 10; Fisher, Rudin and Dominici 2019, "All Models are Wrong, but Many are
 Useful", JMLR 20:177. The columns that encode one feature move together.
@@ -23,8 +23,8 @@ Givers = NDArray[np.intp]
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def deal(n: int, repeats: int, rng: np.random.Generator) -> Givers:
-    """Random givers (repeats, n)."""
+def shuffles(n: int, repeats: int, rng: np.random.Generator) -> Givers:
+    """Random permutations (repeats, n)."""
     return np.stack([rng.permutation(n) for _ in range(repeats)]).astype(np.intp)
 
 
@@ -33,7 +33,7 @@ def output_change(before: Floats, after: Floats, givers: Givers) -> Estimate:
 
     Args:
         before: (n, k) outputs of the rows.
-        after: (r, n, k) outputs with the feature's values dealt out anew.
+        after: (r, n, k) outputs with the feature's values shuffled.
         givers: (r, n) who gave them.
     """
     moved = np.abs(after - before).mean(axis=2)
@@ -45,7 +45,7 @@ def loss_increase(before: Floats, after: Floats, givers: Givers) -> Estimate:
 
     Args:
         before: (n,) loss of every row.
-        after: (r, n) the same with the feature's values dealt out anew.
+        after: (r, n) the same with the feature's values shuffled.
         givers: (r, n) who gave them.
     """
     worse = after - before
@@ -66,7 +66,7 @@ def r2_drop(targets: Floats, before: Floats, after: Floats, givers: Givers) -> E
     Args:
         targets: (n,).
         before: (n,) squared errors.
-        after: (r, n) the same with the feature's values dealt out anew.
+        after: (r, n) the same with the feature's values shuffled.
         givers: (r, n) who gave them.
     """
     deviation = (targets - targets.mean()) ** 2
@@ -87,7 +87,7 @@ def auc_drop(positive: NDArray[np.bool_], before: Floats, after: Floats, givers:
     Args:
         positive: (n,) whether the target is 1.
         before: (n,) scores.
-        after: (r, n) scores with the feature's values dealt out anew.
+        after: (r, n) scores with the feature's values shuffled.
         givers: (r, n) who gave them.
     """
     unpermuted = roc_auc(positive, before)

@@ -24,17 +24,17 @@ _LEAST_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Question:
-    """What a split may ask about one column of the design: above a number, or whether a mark is set."""
+    """What a split may ask about one column of the design: is a number above a bound, or is a feature a `level`?"""
 
     name: str
-    numeric: bool
+    level: str | None = None
 
     def answer(self, low: float, high: float) -> str | None:
         """In words, that the column lies above `low` and not above `high`; None if that says nothing."""
         if np.isinf(low) and np.isinf(high):
             return None
-        if not self.numeric:
-            return self.name if np.isinf(high) else f"not {self.name}"
+        if self.level is not None:
+            return f"{self.name} is {self.level}" if np.isinf(high) else f"{self.name} is not {self.level}"
         if np.isinf(low):
             return f"{self.name} ≤ {high:.5g}"
         return f"{self.name} > {low:.5g}" if np.isinf(high) else f"{low:.5g} < {self.name} ≤ {high:.5g}"
@@ -74,13 +74,13 @@ def design(features: Sequence[Feature], x: Inputs) -> tuple[list[Question], Floa
             if feature.kind == "categorical" and len(feature.columns) > 1 and marks:
                 categories = feature.categories
                 level = categories[place] if len(categories) == len(feature.columns) else f"level {place + 1}"
-                questions.append(Question(f"{feature.name} is {level}", False))
+                questions.append(Question(feature.name, level))
                 columns.append(values)
             elif feature.kind == "numeric" and place == 1 and marks:
-                questions.append(Question(f"{feature.name} is missing", False))
+                questions.append(Question(feature.name, "missing"))
                 columns.append(values)
             else:
-                questions.append(Question(feature.name if place == 0 else f"{feature.name} [{place + 1}]", True))
+                questions.append(Question(feature.name if place == 0 else f"{feature.name} [{place + 1}]"))
                 columns.append(own_units(feature, values) if place == 0 and feature.kind == "numeric" else values)
     return questions, np.column_stack(columns).astype(np.float64)
 

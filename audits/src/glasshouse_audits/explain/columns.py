@@ -1,4 +1,4 @@
-"""Which encoded columns make up one feature, and sums over them."""
+"""Which encoded columns make up one feature."""
 
 from __future__ import annotations
 
@@ -33,10 +33,3 @@ def feature_of_column(features: Sequence[Feature], width: int) -> NDArray[np.int
             "Declare a feature for each in the data's `DataInfo`.",
         )
     return owner
-
-
-def sum_by_feature(columns: NDArray[np.float64], owner: NDArray[np.intp], features: int) -> NDArray[np.float64]:
-    """Attributions per feature, (n, features), from those per encoded column, (n, width)."""
-    summed = np.zeros((len(columns), features))
-    np.add.at(summed.T, owner, columns.T)
-    return summed

@@ -1,56 +1,61 @@
-"""Summaries of attributions over rows: completeness, global importance, agreement of two methods."""
+"""Attributions summed up over rows: how far a feature moves the output, which way, and for whom."""
 
 from __future__ import annotations
 
 import numpy as np
-from glasshouse.statistics import Estimate, mean
+from glasshouse.statistics import Estimate, t_interval
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
-# A row whose output hardly moves has no relative error; it is measured against this share of the outputs' range.
-_SMALLEST_SHARE = 0.01
+_METHOD = "student_t"
 
 
-def resolved(values: NDArray[np.float64], outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`values` in the unit of some outputs, without what the outputs' single precision cannot tell from 0."""
-    return np.where(np.abs(values) > resolution(outputs), values, 0.0)
+def mean_attribution(
+    values: NDArray[np.float64],
+    *,
+    error: NDArray[np.float64] | None = None,
+    design: NDArray[np.int64] | None = None,
+    absolute: bool = True,
+) -> Estimate:
+    """Mean over rows of one feature's |attribution| (n,), or of the attribution itself, with a 95 % interval.
 
-
-def resolution(outputs: NDArray[np.float64]) -> float:
-    """The smallest difference between outputs that single precision shows."""
-    return float(np.finfo(np.float32).eps * np.abs(outputs).max(initial=0.0))
-
-
-def completeness_errors(attributions: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Relative completeness error of each row, (n,); 0 is perfect, larger is worse.
-
-    ``|sum of attributions - change| / max(|change|, 1 % of the range)``, where `change` (n,) is the output minus the
-    reference output, `attributions` is (n, d) and the range is that of the outputs, reference included. None where
-    the output is the same everywhere.
+    Student's t over rows knows how rows differ, sampling error included, as long as errors of rows are independent.
+    Those of rows that share a design (n,), the same random coalitions, may all err the same way. Their part of the
+    variance is bounded by (sum of `error`)^2 instead of the sum of `error`^2 in each design (Cauchy-Schwarz; taking
+    absolute values makes no error larger).
     """
-    scale = relative_to(change)
-    if not scale.any():
-        return None
-    errors: NDArray[np.float64] = np.abs(attributions.sum(axis=1) - change) / scale
-    return errors
+    moved = np.abs(values) if absolute else values
+    n = len(moved)
+    if not n:
+        return Estimate(None, 0, undefined="no rows")
+    centre = float(moved.mean())
+    if n < 2:
+        return Estimate(centre, n, t_interval(centre, np.nan, 0).item())
+    variance = float(moved.var(ddof=1)) / n
+    if error is not None and design is not None:
+        _, number = np.unique(design, return_inverse=True)
+        together, apart = (np.bincount(number, weights=w) for w in (error, error**2))
+        variance += float((together**2 - apart).sum()) / n**2
+    return Estimate(centre, n, t_interval(centre, np.sqrt(variance), n - 1).item())
 
 
-def relative_to(change: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each row's completeness error is divided by, (n,): all zero only if the output never changes."""
-    scale: NDArray[np.float64] = np.maximum(np.abs(change), _SMALLEST_SHARE * np.ptp(np.append(change, 0.0)))
-    return scale
+def levels(rows: NDArray[np.float32], owner: NDArray[np.intp], ordered: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Low, middle or high: the third that a feature's value lies in among the rows, 0, 0.5 or 1, (n, d).
 
-
-def rank_agreement(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Spearman's rank correlation of two importances, -1 to 1; None if either ranks nothing.
-
-    Only orders are compared: the numbers of different methods answer different questions.
+    `rows` (n, width) are encoded; equal values lie in the same third. NaN where a feature is not `ordered` (d,) or has
+    one value only; a feature of several columns has no order.
     """
-    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return None
-    return float(spearmanr(first, second).statistic)
-
-
-def mean_absolute(attributions: NDArray[np.float64]) -> list[Estimate]:
-    """Global importance of each feature: the mean over rows of |attribution|, (n, d), with Student's t interval."""
-    return [mean(column) for column in np.abs(attributions).T]
+    n, d = len(rows), len(ordered)
+    found = np.full((n, d), np.nan)
+    for feature in np.flatnonzero(ordered):
+        columns = np.flatnonzero(owner == feature)
+        if len(columns) != 1:
+            continue
+        value = rows[:, columns[0]]
+        if np.ptp(value) == 0:
+            continue
+        sorted_values = np.sort(value)
+        below = np.searchsorted(sorted_values, value, "left")
+        up_to = np.searchsorted(sorted_values, value, "right")
+        middle = (below + up_to) / (2 * n)
+        found[:, feature] = np.where(middle < 1 / 3, 0.0, np.where(middle > 2 / 3, 1.0, 0.5))
+    return found

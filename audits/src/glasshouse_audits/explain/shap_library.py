@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """From encoded rows (m, width) to the explained outputs (m, k)."""
 
-EXACT_EVALUATIONS = 400_000
-"""All 2^d coalitions are evaluated where that costs no more model evaluations than this (under a second)."""
+EXACT_EVALUATIONS = 1_500_000
+"""All 2^d coalitions are evaluated where that costs no more model evaluations than this (a second or two)."""
 
 # Model evaluations per block: larger ones fall out of the processor's cache and are several times slower.
 _BLOCK = 8192
@@ -119,30 +119,44 @@ class ShapleyValues:
 def shapley_values(game: CoalitionGame, *, permutations: int, seed: int) -> ShapleyValues:
     """Shapley values of every row of a game.
 
-    Exact (all coalitions) within `EXACT_EVALUATIONS`; beyond, the mean over `permutations` random orders, each walked
-    forwards and backwards, which is exact for interactions of up to two features. Either way the values of a row add
-    up to its output minus the mean output over the background.
+    Exact within `EXACT_EVALUATIONS` (KernelExplainer's regression on all coalitions, which is exact); beyond, the mean
+    over `permutations` random orders, each walked forwards and backwards, which is exact for interactions of up to two
+    features. Either way the values of a row add up to its output minus the mean output over the background.
     """
+    d = game.features
+    exact = 2**d * len(game.rows) * len(game.background) <= EXACT_EVALUATIONS
+    # shap draws its orders from NumPy's global generator, which is given back as it was.
+    state = np.random.get_state()
+    try:
+        values = _by_all_coalitions(game) if exact else _by_permutations(game, permutations, seed)
+    finally:
+        np.random.set_state(state)
+    nobody = np.zeros((1, d), dtype=bool)
+    return ShapleyValues(values, game.worth(0, nobody)[0], "exact" if exact else "permutation")
+
+
+def _by_all_coalitions(game: CoalitionGame) -> NDArray[np.float64]:
+    # Not shap.explainers.Exact: like Permutation it compiles code on first use, which takes ten seconds.
+    import shap
+
+    d = game.features
+    everyone, nobody = np.ones((1, d)), np.zeros((1, d))
+    values = []
+    for row in range(len(game.rows)):
+        explainer = shap.KernelExplainer(lambda c, row=row: game.worth(row, c.astype(bool)), nobody)
+        found = explainer.shap_values(everyone, nsamples=2**d, l1_reg=False, silent=True)
+        values.append(np.asarray(found, dtype=np.float64).reshape(d, -1))
+    return np.stack(values)
+
+
+def _by_permutations(game: CoalitionGame, permutations: int, seed: int) -> NDArray[np.float64]:
     import shap
 
     def model(rows_and_coalitions: NDArray[np.int_]) -> NDArray[np.float64]:
         return game.worth(int(rows_and_coalitions[0, 0]), rows_and_coalitions[:, 1:].astype(bool))
 
     d = game.features
-    masker = _CoalitionMasker(d)
-    exact = 2**d * len(game.rows) * len(game.background) <= EXACT_EVALUATIONS
-    # shap draws its orders from NumPy's global generator, which is given back as it was.
-    state = np.random.get_state()
-    try:
-        if exact:
-            explainer = shap.explainers.Exact(model, masker)
-            evaluations = 2**d
-        else:
-            explainer = shap.explainers.Permutation(model, masker, seed=seed)
-            evaluations = permutations * (2 * d + 1)
-        explanation = explainer(np.arange(len(game.rows))[:, None], max_evals=evaluations, silent=True)
-    finally:
-        np.random.set_state(state)
-    values = np.asarray(explanation.values, dtype=np.float64).reshape(len(game.rows), d, -1)
-    nobody = np.zeros((1, d), dtype=bool)
-    return ShapleyValues(values, game.worth(0, nobody)[0], "exact" if exact else "permutation")
+    explainer = shap.explainers.Permutation(model, _CoalitionMasker(d), seed=seed)
+    rows = np.arange(len(game.rows))[:, None]
+    found = explainer(rows, max_evals=permutations * (2 * d + 1), silent=True)
+    return np.asarray(found.values, dtype=np.float64).reshape(len(game.rows), d, -1)

@@ -33,7 +33,8 @@ def apart(evidence: Evidence, *, share: float = 0.0) -> tuple[Part, Part]:
 
     The validation split serves to choose on where it is at hand, with targets and the same attributes, and has at
     least `share` times the rows of the judged split; all of the judged split then is judged on. Otherwise the judged
-    split is halved at random under the evidence's seed. The training split never serves: the model knows its answers.
+    split is halved at random under the evidence's seed, clusters staying whole. The training split never serves: the
+    model knows its answers.
     """
     judged = evidence.evaluated
     other = evidence.predictions.get("validate")
@@ -45,9 +46,11 @@ def apart(evidence: Evidence, *, share: float = 0.0) -> tuple[Part, Part]:
         == {name: group.levels for name, group in judged.groups.items()}
         and len(other) >= max(1, share * len(judged))
     ):
-        return _whole(other), _whole(judged)
-    order = np.random.default_rng(evidence.seed).permutation(len(judged))
-    halves = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+        return whole(other), whole(judged)
+    units = np.arange(len(judged)) if judged.clusters is None else np.unique(judged.clusters, return_inverse=True)[1]
+    order = np.random.default_rng(evidence.seed).permutation(units.max(initial=-1) + 1)
+    chosen = np.isin(units, order[: len(order) // 2])
+    halves = np.flatnonzero(chosen), np.flatnonzero(~chosen)
     first, second = (f"{which} of the {judged.split} split" for which in ("a random half", "the other half"))
     return Part(halves[0], taken(judged, halves[0]), first), Part(halves[1], taken(judged, halves[1]), second)
 
@@ -70,5 +73,6 @@ def taken(predictions: Predictions, rows: NDArray[np.intp]) -> Predictions:
     )
 
 
-def _whole(predictions: Predictions) -> Part:
+def whole(predictions: Predictions) -> Part:
+    """All rows of a split."""
     return Part(np.arange(len(predictions)), predictions, f"the {predictions.split} split")

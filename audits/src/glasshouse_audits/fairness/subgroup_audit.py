@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from glasshouse import AuditResult, Column, Evidence, Figure, Measurement, Predictions, Table
+from glasshouse import AuditResult, Column, Evidence, Figure, Measurement, Predictions, Table, UserError
 from numpy.typing import NDArray
 
 from glasshouse_audits.fairness import coding
-from glasshouse_audits.fairness.apart import Part, apart
+from glasshouse_audits.fairness.apart import Part, apart, whole
 from glasshouse_audits.fairness.coding import Coding
-from glasshouse_audits.fairness.subgroups import Confirmation, Subgroup, conditions, confirm, distinct, search
+from glasshouse_audits.fairness.subgroups import (
+    Confirmation,
+    Subgroup,
+    compared,
+    conditions,
+    confirm,
+    distinct,
+    permuted_p_values,
+    search,
+)
 from glasshouse_audits.options import whole_number
 
 SIGNIFICANCE = 0.05
 """The level of the statement "confirmed": the chance that any subgroup is confirmed where none is worse."""
+
+CONFIRM = {
+    "split": "Found on other rows than these numbers are from, the worst there first. The p-value is adjusted for the "
+    "number of subgroups (Holm).",
+    "permutation": "The worst first. The numbers are from the rows that were searched, and look worse than they are; "
+    "the p-value says how often a search finds one as bad where losses were exchanged at random, and holds for all.",
+}
+"""The ways to tell what was found from chance, and what the table says of each."""
 
 _MOST_TESTED = 10
 # A validation split of at least this share of the judged one is worth more for the search than half of the latter,
@@ -33,45 +50,94 @@ class SubgroupsAudit:
         width: subgroups of one length that the beam search goes on with.
         minimum_rows: fewest rows of a subgroup in the search.
         bins: bins of each numeric feature.
+        confirm: ``split`` searches on some rows and tests on others; ``permutation`` searches on all judged rows, and
+            again on as many random exchanges of their losses: a larger sample, for a longer wait.
+        permutations: exchanges, where these confirm.
     """
 
-    def __init__(self, *, depth: int = 3, width: int = 40, minimum_rows: int = 30, bins: int = 5) -> None:
+    def __init__(
+        self,
+        *,
+        depth: int = 3,
+        width: int = 40,
+        minimum_rows: int = 30,
+        bins: int = 5,
+        confirm: str = "split",
+        permutations: int = 199,
+    ) -> None:
         self.depth = whole_number("subgroups", "depth", depth, least=1)
         self.width = whole_number("subgroups", "width", width, least=1)
         self.minimum_rows = whole_number("subgroups", "minimum_rows", minimum_rows, least=2)
         self.bins = whole_number("subgroups", "bins", bins, least=2)
+        if confirm not in CONFIRM:
+            raise UserError("audit 'subgroups'", f"confirm is {confirm!r}; expected {' or '.join(CONFIRM)}.")
+        self.confirm = confirm
+        self.permutations = whole_number("subgroups", "permutations", permutations, least=19)
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Search on the validation split (or half of the judged one), test on the rest."""
-        parameters = {name: getattr(self, name) for name in ("depth", "width", "minimum_rows", "bins")}
+        """Search on the validation split (or half of the judged one) and test on the rest; or permute the judged.
+
+        Raises:
+            UserError: if rows in clusters are to be exchanged.
+        """
+        parameters = {
+            name: getattr(self, name) for name in ("depth", "width", "minimum_rows", "bins", "confirm", "permutations")
+        }
         result: dict[str, Any] = {"name": "subgroups", "family": "fairness", "parameters": parameters}
-        searched, judged = apart(evidence, share=_ENOUGH_TO_SEARCH)
+        permuted = self.confirm == "permutation"
+        if permuted and evidence.evaluated.clusters is not None:
+            raise UserError(
+                "audit 'subgroups'", "rows in clusters cannot be exchanged one by one.", "Set `confirm: split`."
+            )
+        searched, judged = (whole(evidence.evaluated),) * 2 if permuted else apart(evidence, share=_ENOUGH_TO_SEARCH)
         columns = _columns(evidence, searched, judged, self.bins)
         if not columns.codings:
             reason = "needs sensitive attributes, or the encoded inputs and which columns encode each feature"
             return AuditResult(**result, status="skipped", reason=reason)
         known = conditions([(len(one), one.ordered) for one in columns.codings])
-        found = search(
-            columns.searched,
-            losses(searched.predictions),
-            known,
-            depth=self.depth,
-            width=self.width,
-            minimum=self.minimum_rows,
-            origins=columns.origins,
-        )
-        candidates = distinct(found, columns.searched, most=_MOST_TESTED)
-        confirmed = confirm(candidates, columns.judged, losses(judged.predictions))
+
+        def look(loss: NDArray[np.float64], weights: NDArray[np.float64] | None) -> list[Subgroup]:
+            return search(
+                columns.searched,
+                loss,
+                known,
+                depth=self.depth,
+                width=self.width,
+                minimum=self.minimum_rows,
+                origins=columns.origins,
+                weights=weights,
+            )
+
+        loss, weights = losses(searched.predictions), searched.predictions.weights
+        candidates = distinct(look(loss, weights), columns.searched, most=_MOST_TESTED)
+        if permuted:
+            rng = np.random.default_rng(evidence.seed)
+            p_values = permuted_p_values(
+                candidates, loss, look, rng=rng, permutations=self.permutations, weights=weights
+            )
+            confirmed = [
+                replace(one, p_value=p, difference=replace(one.difference, interval=None))
+                for one, p in zip(compared(candidates, columns.judged, loss, weights=weights), p_values, strict=True)
+            ]
+        else:
+            confirmed = confirm(
+                candidates,
+                columns.judged,
+                losses(judged.predictions),
+                weights=judged.predictions.weights,
+                clusters=judged.predictions.clusters,
+            )
         described = [columns.described(one) for one in candidates]
         metric = metric_of(judged.predictions)
-        measurements = list(_measured(candidates, confirmed, described, metric, judged.split))
+        p_value = "max_statistic_p_value" if permuted else "holm_adjusted_p_value"
+        measurements = list(_measured(candidates, confirmed, described, metric, judged.split, p_value))
         shown = bool(candidates)
         return AuditResult(
             **result,
             measurements=measurements,
-            tables=[_table(described, confirmed, metric)] if shown else [],
-            figures=[_figure(described, confirmed, metric)] if shown else [],
-            notes=list(_notes(searched, judged, columns, len(known), metric)),
+            tables=[_table(described, confirmed, metric, self.confirm)] if shown else [],
+            figures=[_figure(described, confirmed, metric)] if shown and not permuted else [],
+            notes=list(_notes(searched, judged, columns, len(known), metric, self.confirm)),
         )
 
 
@@ -159,6 +225,7 @@ def _measured(
     described: Sequence[dict[str, str]],
     metric: str,
     split: str,
+    p_value: str,
 ) -> Iterator[Measurement]:
     yield Measurement(
         name="confirmed_subgroups",
@@ -173,7 +240,7 @@ def _measured(
         yield Measurement(name=metric, **about, **one.loss.fields())
         yield Measurement(name=f"{metric}_difference_to_rest", **about, **one.difference.fields())
         yield Measurement(
-            name="holm_adjusted_p_value",
+            name=p_value,
             value=one.p_value,
             undefined=None if one.p_value is not None else "too few rows, or losses without any spread",
             n=one.loss.n,
@@ -185,7 +252,7 @@ def _is_confirmed(one: Confirmation) -> bool:
     return one.p_value is not None and one.p_value <= SIGNIFICANCE
 
 
-def _table(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation], metric: str) -> Table:
+def _table(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation], metric: str, how: str) -> Table:
     return Table(
         title="Subgroups where the model does worst",
         columns=(
@@ -208,9 +275,8 @@ def _table(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation
             )
             for group, one in zip(described, confirmed, strict=True)
         ),
-        description="Found on other rows than these numbers are from, the worst there first. The p-value is adjusted "
-        f"for the number of subgroups (Holm); confirmed: at most {SIGNIFICANCE}. A subgroup that is not confirmed may "
-        "have looked bad by chance.",
+        description=CONFIRM[how] + f" Confirmed: a p-value of at most {SIGNIFICANCE}. A subgroup that is not confirmed "
+        "may have looked bad by chance.",
         count_column="rows",
     )
 
@@ -239,15 +305,18 @@ def in_words(group: dict[str, str]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in group.items())
 
 
-def _notes(searched: Part, judged: Part, columns: Columns, known: int, metric: str) -> Iterator[str]:
+def _notes(searched: Part, judged: Part, columns: Columns, known: int, metric: str, how: str) -> Iterator[str]:
     features = len(columns.codings) - columns.attributes
+    tested = (
+        f"tested on {judged.name} ({len(judged):,} rows), which the search did not see."
+        if how == "split"
+        else "the search was repeated on random exchanges of the losses."
+    )
     yield (
         f"Searched on {searched.name} ({len(searched):,} rows) over {columns.attributes} attributes and {features} "
-        f"features, {known:,} conditions; tested on {judged.name} ({len(judged):,} rows), which the search did not see."
+        f"features, {known:,} conditions; {tested}"
     )
     yield (
         f"Worst by the {metric.replace('_', ' ')}, one-sided against everyone else. A beam search looks at the most "
         "promising subgroups, not at all; what it does not find may still be there."
     )
-    if judged.predictions.weights is not None:
-        yield "Each row counts once here, whatever its weight."

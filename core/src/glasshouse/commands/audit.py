@@ -16,7 +16,17 @@ from glasshouse.plugins import Registry, registry
 if TYPE_CHECKING:
     from glasshouse.tables import SensitiveColumn
 
-_OF_PREDICTIONS = ("prediction", "target", "score", "weights", "sensitive", "favourable", "threshold", "out")
+_OF_PREDICTIONS = (
+    "prediction",
+    "target",
+    "score",
+    "weights",
+    "clusters",
+    "sensitive",
+    "favourable",
+    "threshold",
+    "out",
+)
 
 
 def main(argv: list[str]) -> int:
@@ -73,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument("--favourable", metavar="VALUE", help="the class that is good for the person concerned")
     of.add_argument("--threshold", metavar="T", type=float, help="favourable is predicted from this score on")
     of.add_argument("--weights", metavar="COL", help="what each row counts for")
+    of.add_argument("--clusters", metavar="COL", help="names what rows belong together: a household, a patient")
     of.add_argument("--out", metavar="DIR", type=Path, help="where to make the folder predictions/TIME-ID (runs)")
     return parser
 
@@ -107,6 +118,7 @@ def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Regis
         target=asked.target,
         score=asked.score,
         weights=asked.weights,
+        clusters=asked.clusters,
         sensitive=tuple(_sensitive(text) for text in asked.sensitive),
         favourable=asked.favourable,
         threshold=asked.threshold,

@@ -12,6 +12,7 @@ from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns, level_order
 from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
 from glasshouse.statistics.binning import Entries
+from glasshouse.statistics.clusters import ClusteredCounts
 from glasshouse.statistics.counts import Attribute, GroupCounts, listed_groups
 from glasshouse.statistics.histograms import Scale, ScoreHistogram, histogram_of_entries
 from glasshouse.statistics.sums import GroupSums
@@ -97,10 +98,10 @@ def _counts(
     classes: tuple[str, ...],
     positive: int | None,
 ) -> tuple[GroupCounts, NDArray[np.int64]]:
-    places = {name: k for k, name in enumerate(classes)}
-    target_code = np.array([-1, *(places.get(name, -1) for name in tally.targets.levels)])
+    known = {name: k for k, name in enumerate(classes)}
+    target_code = np.array([-1, *(known.get(name, -1) for name in tally.targets.levels)])
     if columns.threshold is None:
-        predicted_code = np.array([-1, *(places[name] for name in tally.predictions.levels)])
+        predicted_code = np.array([-1, *(known[name] for name in tally.predictions.levels)])
     else:
         assert positive is not None
         predicted_code = np.array([-1, 1 - positive, positive])
@@ -109,8 +110,13 @@ def _counts(
     codes = _final(keys[:, :-2], order)
     listed, slot = listed_groups(groups, codes)
     shape = (len(listed), 1 if columns.target is None else len(classes), len(classes))
-    row = np.zeros(len(keys), dtype=np.int64) if columns.target is None else target_code[keys[:, -2]]
-    where = (slot, row, predicted_code[keys[:, -1]])
+
+    def places(given: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Target and prediction of provisional codes (m, a + 2)."""
+        row = np.zeros(len(given), dtype=np.int64) if columns.target is None else target_code[given[:, -2]]
+        return row, predicted_code[given[:, -1]]
+
+    where = (slot, *places(keys))
 
     def summed(column: int) -> NDArray[Any]:
         table = np.zeros(shape, dtype=np.float64 if tally.weighted and column else np.int64)
@@ -120,7 +126,16 @@ def _counts(
     rows = summed(0)
     cells, squares = (summed(1), summed(2)) if tally.weighted else (rows, rows)
     counted = GroupCounts(attributes=groups, classes=classes, codes=listed, cells=cells, rows=rows, squares=squares)
-    return counted, target_code
+    if tally.clusters is None:
+        return counted, target_code
+    slot_of = {key: int(at) for key, at in zip(map(tuple, codes.tolist()), slot, strict=True)}
+
+    def cell_of(given: NDArray[np.int64]) -> NDArray[np.int64]:
+        group = np.array([slot_of[key] for key in map(tuple, _final(given[:, :-2], order).tolist())], dtype=np.int64)
+        return np.asarray(np.ravel_multi_index((group, *places(given)), shape), dtype=np.int64)
+
+    names, sums = tally.clusters.sums(cell_of, cells.size)
+    return ClusteredCounts.of(counted, names, sums), target_code
 
 
 def _regression(tally: Tally, groups: tuple[Attribute, ...], order: list[NDArray[np.int64]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class PredictionColumns:
     - `target`: the truth; None where it is not known.
     - `score`: probability of the favourable class, from 0 to 1.
     - `weights`: what each row counts for, finite and not negative.
+    - `clusters`: names what rows belong together, and so are not independent of each other.
     - `sensitive`: the attributes; numeric ones with `edges` are binned.
     - `favourable`: the class that is good for the person concerned; default: the second of two.
     - `threshold`: favourable is predicted where the score reaches it.
@@ -34,6 +35,7 @@ class PredictionColumns:
     target: str | None = None
     score: str | None = None
     weights: str | None = None
+    clusters: str | None = None
     sensitive: tuple[SensitiveColumn, ...] = ()
     favourable: str | None = None
     threshold: float | None = None
@@ -49,7 +51,8 @@ class PredictionColumns:
     @property
     def names(self) -> tuple[str, ...]:
         """All columns that are read, each once."""
-        given = (self.prediction, self.target, self.score, self.weights, *(a.column for a in self.sensitive))
+        beside = (self.target, self.score, self.weights, self.clusters)
+        given = (self.prediction, *beside, *(a.column for a in self.sensitive))
         return tuple(dict.fromkeys(name for name in given if name is not None))
 
     @property

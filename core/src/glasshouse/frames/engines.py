@@ -31,7 +31,8 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
     """The tables of a frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark.
 
     Classes are grouped and counted by the engine itself, scores in the very bins of `score_histogram`, so that every
-    engine gives the same tables, up to the rounding of sums. Predicted numbers are streamed through Arrow.
+    engine gives the same tables, up to the rounding of sums. Predicted numbers, and clusters, are streamed through
+    Arrow.
 
     Raises:
         UserError: for a missing column, or values that do not fit their role.
@@ -46,7 +47,7 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
     looked_at = _arrow(rows.head(_LOOKED_AT)).combine_chunks()
     if not looked_at.num_rows:
         raise UserError("frame", "holds no row.")
-    if is_regression(looked_at.to_batches()[0], columns):
+    if columns.clusters is not None or is_regression(looked_at.to_batches()[0], columns):
         return tables_from_batches(_arrow(rows).to_batches(), columns, split=split)
     _refuse_unfit(rows, columns)
     found = _tables(rows, columns, split, exact=False)

@@ -128,6 +128,8 @@ def _csv_batches(path: Path, columns: PredictionColumns, types: dict[str, pa.Dat
     whole = {name for name, kind in known.items() if pa.types.is_integer(kind)}
     # A first block of whole numbers may be followed by fractions.
     known |= {name: pa.float64() for name in whole}
+    if columns.clusters is not None:
+        known[columns.clusters] = pa.string()  # names, also where they look like numbers
     options = _convert_options(column_types=known, include_columns=list(columns.names))
     with pcsv.open_csv(path, convert_options=options) as reader:
         yield from reader

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import REJECTED, SELECTED, assembled
+from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MOST_NUMERIC_CLASSES, PredictionColumns
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
 from glasshouse.roles import bin_numbers
@@ -67,6 +68,8 @@ def tables_from_batches(
         if name not in first.schema.names:
             raise UserError("--predictions", f"there is no column '{name}'.", did_you_mean(name, first.schema.names))
     regression = is_regression(first, columns)
+    if regression and columns.clusters is not None:
+        raise UserError("--clusters", "is for classes; the predictions are numbers.", "Leave it out.")
     tally = new_tally(columns, regression=regression, exact=exact)
     for batch in chain([first], stream):
         count_batch(tally, batch, columns, regression=regression)
@@ -88,6 +91,7 @@ def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = Fal
         scores=HistogramTally(True, exact) if columns.probability and not regression else None,
         values=HistogramTally(False) if regression else None,
         errors=HistogramTally(False) if regression and columns.target else None,
+        clusters=None if columns.clusters is None else ClusterTally(columns.clusters),
     )
 
 
@@ -165,6 +169,8 @@ def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns,
             lookup[used] = MISSING_CODE if value is None else vocabulary.code(value)
         codes[:, k] = lookup[local[:, k]]
     tally.count(codes, amounts)
+    if tally.clusters is not None:
+        tally.clusters.add(batch, np.searchsorted(occupied, combined.astype(np.int64)), codes, weights)
     if tally.scores is None and not regression:
         return
     # Bins and sums are by groups and target alone: the prediction varies fastest, so it divides away.

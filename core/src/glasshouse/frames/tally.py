@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse.errors import UserError
+from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MOST_LEVELS, level_name
 from glasshouse.statistics.binning import Entries, merged_entries
 from glasshouse.statistics.histograms import MOST_BINS, MOST_EXACT, SHIFT
@@ -97,6 +98,7 @@ class Tally:
     scores: HistogramTally | None = None
     values: HistogramTally | None = None
     errors: HistogramTally | None = None
+    clusters: ClusterTally | None = None
     sums: list[tuple[NDArray[np.int64], GroupSums]] = field(default_factory=list)
     center: float | None = None
     left_out: dict[str, int] = field(default_factory=dict)

@@ -50,6 +50,13 @@ def _target(target: Mapping[str, Any]) -> str:
     return f"{target['name']} ({target['kind']}{listed}{good})"
 
 
+_SEEN = {
+    True: "; the model sees it",
+    False: "; not among the model's inputs",
+    None: "; whether the model sees it is not known",
+}
+
+
 def data_facts(data: Mapping[str, Any]) -> tuple[Fact, ...]:
     """What is known of the data."""
     rows = data.get("rows") or {}
@@ -66,7 +73,7 @@ def data_facts(data: Mapping[str, Any]) -> tuple[Fact, ...]:
                 f"Sensitive: {one['name']}",
                 ", ".join(one["levels"][:20])
                 + (f" and {len(one['levels']) - 20} more" if len(one["levels"]) > 20 else "")
-                + ("; the model sees it" if one.get("seen_by_model") else "; not among the model's inputs"),
+                + _SEEN[one.get("seen_by_model", False)],
             )
             for one in sensitive
         ),

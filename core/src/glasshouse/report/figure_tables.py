@@ -40,11 +40,15 @@ def _dot_interval(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
     reasons = data.get("undefined") or [None] * size
     further = [key for key in ("low", "high", "n") if data.get(key)]
     columns = [data[key] for key in further]
+    headings = [(heading,) for heading in data["under"]] if data.get("under") else [()] * size
     rows = [
-        (str(label), _known(value, reason), *rest)
-        for label, value, reason, *rest in zip(data["labels"], data["values"], reasons, *columns, strict=True)
+        (*under, str(label), _known(value, reason), *rest)
+        for under, label, value, reason, *rest in zip(
+            headings, data["labels"], data["values"], reasons, *columns, strict=True
+        )
     ]
-    return [data.get("y_label") or "label", data.get("x_label") or "value", *further], rows
+    names = [data.get("y_label") or "label", data.get("x_label") or "value", *further]
+    return ["heading", *names] if data.get("under") else names, rows
 
 
 def _series(data: Mapping[str, Any]) -> tuple[list[str], Rows]:

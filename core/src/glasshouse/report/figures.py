@@ -24,9 +24,9 @@ WIDTH = 380.0  # of the drawing, which scales with its column; at a phone's widt
 _ROW = 26.0
 _SERIES = 6  # styles in the style sheet
 _MOST_POINTS = 1500
-_SWARM = 34.0
-_DOT = 2.9  # from dot to dot in a heap
-_MOST_IN_A_HEAP = 11
+_SWARM = 36.0
+_DOT = 3.2  # from dot to dot in a heap, less where there are many
+_MOST_IN_A_HEAP = 60
 _MOST_NUMBERED_CELLS = 144
 NOT_MEASURED = "not measured"
 
@@ -81,15 +81,16 @@ def _dot_interval(figure: Figure, number: int) -> Markup:
     left = _gutter(labels)
     right = WIDTH - (56 if data.get("n") else 14)
     x = spanning([*values, *low, *high], left, right, include=[] if reference is None else [reference])
-    bottom = 22 + len(labels) * _ROW
+    places, headings, bottom = _places(data.get("under") or [None] * len(labels), 22)
     parts = [*_x_axis(x, 20, bottom, data.get("x_label", ""))]
+    parts += [text(shorten(name, WIDTH - 80), 2, y + 4, class_="heading") for name, y in headings]
     if data.get("n"):
         parts.append(text("n", WIDTH - 4, 14, anchor="end", class_="axis-title"))
     if reference is not None:
         parts.append(line(x(reference), 18, x(reference), bottom, "reference"))
         parts.append(text(show_number(reference), x(reference), 13, anchor="middle", class_="axis-title"))
     for row, (label, value) in enumerate(zip(labels, values, strict=True)):
-        y = 22 + (row + 0.5) * _ROW
+        y = places[row]
         parts.append(text(shorten(label, left - 10), left - 8, y + 4, anchor="end"))
         if data.get("n"):
             parts.append(text(show_count(counts[row]), WIDTH - 4, y + 4, anchor="end", class_="number"))
@@ -103,6 +104,18 @@ def _dot_interval(figure: Figure, number: int) -> Markup:
     return picture(number, figure.title, figure.description, WIDTH, bottom + 40, *parts)
 
 
+def _places(headings: Sequence[str | None], top: float) -> tuple[list[float], list[tuple[str, float]], float]:
+    """Heights of labelled rows and of the headings that they stand under, and where the last row ends."""
+    places, found, y = [], [], top
+    for row, heading in enumerate(headings):
+        if heading is not None and (row == 0 or heading != headings[row - 1]):
+            found.append((str(heading), y + _ROW / 2))
+            y += _ROW
+        places.append(y + _ROW / 2)
+        y += _ROW
+    return places, found, y
+
+
 def _reason(figure: Figure, row: int) -> str:
     reasons = figure.data.get("undefined")
     return (reasons[row] if reasons else None) or NOT_MEASURED
@@ -114,7 +127,10 @@ def _reason(figure: Figure, row: int) -> str:
 def _x_axis(x: Scale, top: float, bottom: float, title: str) -> Iterator[Markup]:
     for tick in x.ticks():
         yield line(x(tick), top, x(tick), bottom, "grid")
-        yield text(f"{tick:g}", x(tick), bottom + 15, anchor="middle", class_="tick")
+        label = f"{tick:g}"
+        # a long number at the right end would be cut off by the picture's edge
+        centre = min(x(tick), WIDTH - len(label) * CHARACTER / 2)
+        yield text(label, centre, bottom + 15, anchor="middle", class_="tick")
     yield line(x.start, bottom, x.end, bottom, "axis")
     yield text(title, (x.start + x.end) / 2, bottom + 32, anchor="middle", class_="axis-title")
 
@@ -262,8 +278,9 @@ def _beeswarm(figure: Figure, number: int) -> Markup:
         placed: dict[float | None, list[tuple[float, float]]] = {}
         for place, heap in _heaps(one).items():
             dots = [level for level, n in heap.items() for _ in range(-(-n // each))]
+            apart = min(_DOT, (_SWARM - 8) / max(1, len(dots) - 1))
             for at, level in enumerate(dots):
-                placed.setdefault(level, []).append((x(place), middle + (at - (len(dots) - 1) / 2) * _DOT))
+                placed.setdefault(level, []).append((x(place), middle + (at - (len(dots) - 1) / 2) * apart))
         for level in sorted(placed, key=lambda level: -1.0 if level is None else level):
             parts += _dots(placed[level], level)
     return picture(number, figure.title, figure.description, WIDTH, bottom + 40, *parts)
@@ -322,7 +339,10 @@ def _heatmap(figure: Figure, number: int) -> Markup:
     width = (WIDTH - left - 6) / max(1, len(columns))
     tall = min(44.0, max(14.0, width))
     largest = max((abs(v) for row in data["values"] for v in row if v is not None), default=0.0) or 1.0
-    numbered = len(rows) * len(columns) <= _MOST_NUMBERED_CELLS and width >= 26
+    longest = max((len(show_number(v)) for row in data["values"] for v in row), default=0)
+    # numbers that run into each other cannot be read: the table behind has them
+    fits = width >= 26 and (longest - 1) * CHARACTER <= width
+    numbered = len(rows) * len(columns) <= _MOST_NUMBERED_CELLS and fits
     top = 46.0
     parts = [
         text(data.get("x_label", ""), (left + WIDTH - 6) / 2, 14, anchor="middle", class_="axis-title"),

@@ -13,7 +13,12 @@ from glasshouse.statistics.calibration import (
     reliability_curve,
 )
 from glasshouse.statistics.calibration_resampling import binned_deviations, resampled_calibration_error
-from glasshouse.statistics.clustered_scores import clustered_deviations, clustered_mean, clustered_roc_auc
+from glasshouse.statistics.clustered_scores import (
+    clustered_deviations,
+    clustered_mean,
+    clustered_roc_auc,
+    linearized_error,
+)
 from glasshouse.statistics.clusters import ClusteredCounts, count_clusters, only_groups
 from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count, marginal_groups
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
@@ -112,6 +117,7 @@ __all__ = [
     "impact_ratios",
     "katz",
     "koopman",
+    "linearized_error",
     "log_loss",
     "logistic_recalibration",
     "marginal_groups",

@@ -26,7 +26,7 @@ def clustered_mean(
     if w.sum() == 0:
         return Estimate(None, len(x), undefined="weights of 0" if len(x) else "no rows")
     centre = float(np.average(x, weights=w))
-    error, m = _error(w * (x - centre) / w.sum(), clusters)
+    error, m = linearized_error(w * (x - centre) / w.sum(), clusters)
     found = t_interval(centre, error, m - 1, level=level).item()
     return Estimate(centre, len(x), Interval(found.low, found.high, level, "student_t_clustered", _few(found)))
 
@@ -60,7 +60,7 @@ def clustered_roc_auc(
     parts = np.empty(n)
     parts[positive] = w[positive] * (below - area) / sums[1]
     parts[~positive] = w[~positive] * (above - area) / sums[0]
-    error, m = _error(parts, clusters)
+    error, m = linearized_error(parts, clusters)
     method = "delong_logit_clustered"
     if m < 2 or not error > 0 or area in (0, 1):
         reason = _FEW if m < 2 else "scores without overlap or all tied show no variance"
@@ -88,8 +88,11 @@ def clustered_deviations(
     return np.asarray(by_cluster.sum(axis=0)), np.asarray(by_cluster.T @ by_cluster), float(w.sum())
 
 
-def _error(parts: Floats, clusters: ArrayLike) -> tuple[float, int]:
-    """Standard error of a sum of contributions (n,), and the number of clusters."""
+def linearized_error(parts: Floats, clusters: ArrayLike) -> tuple[float, int]:
+    """Standard error of an estimate from what each row contributes to it (n,), and the number of clusters.
+
+    sqrt(m / (m - 1) * sum of squares of the clusters' contributions), NaN for a single one.
+    """
     _, place = np.unique(np.asarray(clusters), return_inverse=True)
     by_cluster = np.bincount(place, weights=parts)
     m = len(by_cluster)

@@ -34,7 +34,7 @@ class ClusteredCounts(GroupCounts):
         """As `GroupCounts.marginal`, by cluster."""
         table = super().marginal(names)
         _, _, slot = marginal_groups(self.attributes, self.codes, names)
-        return self._of(table, self._moved(slot, len(table)), self.clusters)
+        return self.of(table, self.clusters, self._moved(slot, len(table)))
 
     def overall(self) -> ClusteredCounts:
         """Everyone as one group."""
@@ -56,9 +56,8 @@ class ClusteredCounts(GroupCounts):
         clusters, place = np.unique(np.concatenate([self.clusters, other.clusters]), return_inverse=True)
         stacked = sparse.vstack(parts).tocoo()
         shape = (len(clusters), table.cells.size)
-        return self._of(
-            table, sparse.coo_array((stacked.data, (place[stacked.row], stacked.col)), shape=shape), clusters
-        )
+        moved = sparse.coo_array((stacked.data, (place[stacked.row], stacked.col)), shape=shape)
+        return self.of(table, clusters, moved)
 
     def only(self, groups: NDArray[np.bool_]) -> ClusteredCounts:
         """Some of the groups (G,)."""
@@ -68,7 +67,7 @@ class ClusteredCounts(GroupCounts):
         kept = groups[group]
         where = (each.row[kept], place[group[kept]] * self._inner + inner[kept])
         shape = (len(self.clusters), table.cells.size)
-        return self._of(table, sparse.coo_array((each.data[kept], where), shape=shape), self.clusters)
+        return self.of(table, self.clusters, sparse.coo_array((each.data[kept], where), shape=shape))
 
     @property
     def units(self) -> UnitCounts:
@@ -110,12 +109,13 @@ class ClusteredCounts(GroupCounts):
         return sparse.coo_array((each.data, (each.row, slot[group] * self._inner + inner)), shape=shape).tocsr()
 
     @staticmethod
-    def _of(table: GroupCounts, sums: Any, clusters: NDArray[Any]) -> ClusteredCounts:
+    def of(table: GroupCounts, clusters: NDArray[Any], sums: Any) -> ClusteredCounts:
+        """A table with what each cluster adds to it (u, cells), sparse."""
         return ClusteredCounts(
             attributes=table.attributes,
             classes=table.classes,
             codes=table.codes,
-            cells=table.cells,
+            cells=table.cells.astype(np.float64),
             rows=table.rows,
             squares=table.squares,
             clusters=clusters,
@@ -142,7 +142,7 @@ def count_clusters(
     """
     weight = np.ones(len(np.asarray(predicted))) if weights is None else weights
     found = count_units(groups, targets, predicted, classes=classes, weights=weight, clusters=clusters)
-    return ClusteredCounts._of(found.table, found.sums, np.unique(np.asarray(clusters)))
+    return ClusteredCounts.of(found.table, np.unique(np.asarray(clusters)), found.sums)
 
 
 def only_groups(table: GroupCounts, groups: NDArray[np.bool_]) -> GroupCounts:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
 from glasshouse import TabularDataModule, UserError
 from glasshouse.errors import did_you_mean
 from glasshouse.tabular import RawTable, SensitiveColumn
-from pyarrow import csv, parquet
 
-_CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
-_PARQUET = (".parquet", ".pq")
-_ARROW_TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
+from glasshouse_plugins.data.tables import TYPES, TableFile
 
 
 class Table(TabularDataModule):
@@ -95,31 +90,16 @@ class Table(TabularDataModule):
                     self.who, f"`bins` names '{column}', which is not in `sensitive`.", did_you_mean(column, sensitive)
                 )
         for column, kind in self.types.items():
-            if kind not in _ARROW_TYPES:
-                raise UserError(
-                    self.who, f"type of column '{column}' is {kind!r}; expected one of {', '.join(_ARROW_TYPES)}."
-                )
+            if kind not in TYPES:
+                raise UserError(self.who, f"type of column '{column}' is {kind!r}; expected one of {', '.join(TYPES)}.")
 
     def load(self) -> RawTable:
         """The columns in use."""
-        path = Path(self.path).expanduser()
-        if not path.is_file():
-            raise UserError(
-                self.who, f"there is no file {path.absolute()}.", "Relative paths start at the current folder."
-            )
-        is_parquet = path.name.endswith(_PARQUET)
-        if not is_parquet and not path.name.endswith(_CSV):
-            raise UserError(
-                self.who, f"{path.name} is no table we read.", f"Its name must end in {', '.join((*_CSV, *_PARQUET))}."
-            )
-        try:
-            names = parquet.read_schema(path).names if is_parquet else self._header(path)
-            features = self._chosen_features(names)
-            extra = [name for name in (self.split, self.weights, self.clusters) if name is not None]
-            needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
-            table = self._read_parquet(path, needed) if is_parquet else self._read_csv(path, needed)
-        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-            raise UserError(self.who, f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        file = TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter)
+        features = self._chosen_features(file)
+        extra = [name for name in (self.split, self.weights, self.clusters) if name is not None]
+        needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
+        table = file.read(needed, self.types)
         return RawTable(
             columns={name: table[name] for name in needed},
             target=self.target,
@@ -133,14 +113,12 @@ class Table(TabularDataModule):
             weights=self.weights,
             clusters=self.clusters,
             split=None if self.split is None else table[self.split].to_numpy(),
-            source=path.name,
+            source=file.path.name,
         )
 
-    def _chosen_features(self, names: Sequence[str]) -> tuple[str, ...]:
+    def _chosen_features(self, file: TableFile) -> tuple[str, ...]:
         """Feature columns, after checking that every column the user names exists."""
-        repeated = [name for name, count in Counter(names).items() if count > 1]
-        if repeated:
-            raise UserError(self.who, f"{self.path} has several columns called '{repeated[0]}'.", "Rename them.")
+        names = file.names()
         asked: Iterable[tuple[str, str]] = (
             ("target", self.target),
             *(("features", name) for name in self.features or ()),
@@ -154,40 +132,8 @@ class Table(TabularDataModule):
                 if name is not None
             ),
         )
-        for role, name in asked:
-            if name not in names:
-                raise UserError(
-                    self.who, f"`{role}` names '{name}', which is no column of {self.path}.", did_you_mean(name, names)
-                )
+        file.require(asked, names)
         candidates = names if self.features is None else self.features
         beside = {self.target, self.weights, self.clusters} if self.features is None else set()
         hidden = {*self.drop, self.split} | beside
         return tuple(name for name in candidates if name not in hidden)
-
-    def _parse_options(self, path: Path) -> csv.ParseOptions:
-        guessed = "\t" if ".tsv" in path.suffixes else ","
-        return csv.ParseOptions(delimiter=self.delimiter or guessed)
-
-    def _header(self, path: Path) -> list[str]:
-        with csv.open_csv(path, parse_options=self._parse_options(path)) as reader:
-            return list(reader.schema.names)
-
-    def _read_csv(self, path: Path, needed: Sequence[str]) -> pa.Table:
-        return csv.read_csv(
-            path,
-            parse_options=self._parse_options(path),
-            convert_options=csv.ConvertOptions(
-                include_columns=needed,
-                column_types={name: _ARROW_TYPES[kind] for name, kind in self.types.items()},
-                null_values=[*csv.ConvertOptions().null_values, "?"],
-                strings_can_be_null=True,
-            ),
-        )
-
-    def _read_parquet(self, path: Path, needed: Sequence[str]) -> pa.Table:
-        table = parquet.read_table(path, columns=list(needed))
-        for position, name in enumerate(table.column_names):
-            if name in self.types:
-                kind = _ARROW_TYPES[self.types[name]]
-                table = table.set_column(position, name, table[name].cast(kind))
-        return table

@@ -1,0 +1,80 @@
+"""Do methods agree about the same rows?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from glasshouse import Column, Figure, Measurement, Table
+from glasshouse.measurements import Cell
+
+from glasshouse_audits.explain.checks.alike import STATISTICS, alike
+from glasshouse_audits.explain.checks.checked import Asked, Checked, cells, flat, interval_columns
+from glasshouse_audits.explain.checks.similarity import TOP
+from glasshouse_audits.explain.explained import Explained
+
+
+def agreement(explained: Sequence[Explained], asked: Asked) -> Checked:
+    """Rank correlation and top-k overlap of every two methods, means over rows; nothing for a single method."""
+    if len(explained) < 2:
+        return Checked()
+    measurements: list[Measurement] = []
+    table: list[tuple[Cell, ...]] = []
+    figures = []
+    for output in range(len(asked.labels)):
+        values = [flat(one.explanation)[:, :, output] for one in explained]
+        by_pair: dict[tuple[int, int], float | None] = {}
+        for i, j in combinations(range(len(explained)), 2):
+            first, second = explained[i], explained[j]
+            found = alike(values[i], [values[j]])
+            by_pair[i, j] = found[STATISTICS[0]].value
+            for statistic, estimate in found.items():
+                measurements.append(
+                    asked.measurement(
+                        "method_agreement",
+                        estimate,
+                        output,
+                        first=first.name,
+                        second=second.name,
+                        statistic=statistic,
+                    )
+                )
+            table.append(asked.row(output, first.title, second.title, *(c for e in found.values() for c in cells(e))))
+        if output == 0:
+            figures.append(_heatmap(explained, by_pair, asked))
+    return Checked(
+        tuple(measurements),
+        tuple(figures),
+        (
+            Table(
+                title="Agreement of methods",
+                columns=asked.columns(
+                    Column(name="first"),
+                    Column(name="second"),
+                    *interval_columns("rank correlation"),
+                    *interval_columns(f"top {TOP} in common"),
+                ),
+                rows=tuple(table),
+                description="Means over rows: Spearman's correlation of the two methods' attributions, 1 is the same "
+                f"order, and the share of the {TOP} strongest features that they have in common.",
+            ),
+        ),
+    )
+
+
+def _heatmap(explained: Sequence[Explained], by_pair: dict[tuple[int, int], float | None], asked: Asked) -> Figure:
+    names = [one.title for one in explained]
+    many = range(len(names))
+    return Figure(
+        kind="heatmap",
+        title=asked.heading("Agreement of methods", 0),
+        description="Spearman's rank correlation between the attributions of two methods, mean over rows: 1 is the "
+        "same order, 0 none in common. Methods answer different questions and need not agree.",
+        data={
+            "rows": names,
+            "columns": names,
+            "values": [[1.0 if i == j else by_pair[min(i, j), max(i, j)] for j in many] for i in many],
+            "x_label": "method",
+            "y_label": "method",
+        },
+    )

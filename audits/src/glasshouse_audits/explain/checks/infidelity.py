@@ -1,0 +1,98 @@
+"""Infidelity: how far attributions are from the changes of score that they announce.
+
+Yeh, Hsieh, Suggala, Inouye and Ravikumar, "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019,
+definition 2.1: the expected square of I'phi - (f(x) - f(x - I)) over perturbations I. For attributions that stand for
+the whole of a feature's effect, as most here do, I is 1 for the features that are replaced and 0 for the others
+(section 2.2 of the paper, and `captum.metrics.infidelity`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from glasshouse.statistics import Estimate, t_interval
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.checks.draws import systematic, uniforms
+from glasshouse_audits.explain.checks.replacing import Replacing
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Infidelity:
+    """Per row (n,), means over perturbations, in squares of the score's unit; 0 is best, larger is worse."""
+
+    raw: Floats
+    """Of the attributions as they are."""
+    scaled: Floats
+    """Of the attributions times the factor that suits the row best: for methods that promise directions alone."""
+    of_nothing: Floats
+    """Of attributions that are all 0: the mean square of the changes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Perturbed:
+    """What replacing subsets of features did: `replaced` (n, s, d) is 1 for those of each subset, `change` (n, s, k).
+
+    The change is the row's score minus the mean score over background rows that stand in for the subset.
+    """
+
+    replaced: Floats
+    change: Floats
+
+
+def infidelity(values: Floats, perturbations: Floats, change: Floats) -> Infidelity:
+    """Infidelity of attributions (n, d) under perturbations (n, s, d) that changed the score by `change` (n, s).
+
+    `change` is f(x) - f(x - I). As `captum.metrics.infidelity`, and its ``normalize=True`` for `scaled`.
+    """
+    announced = np.einsum("nsd,nd->ns", perturbations, values)
+    crossed = (announced * change).mean(axis=1)
+    squared, of_nothing = (announced**2).mean(axis=1), (change**2).mean(axis=1)
+    factor = np.divide(crossed, squared, out=np.zeros_like(crossed), where=squared > 0)
+    return Infidelity(
+        raw=((announced - change) ** 2).mean(axis=1),
+        scaled=((factor[:, None] * announced - change) ** 2).mean(axis=1),
+        of_nothing=of_nothing,
+    )
+
+
+def perturbed(replacing: Replacing, *, subsets: int = 20, draws: int = 100, seed: int = 0) -> Perturbed:
+    """Replace `subsets` random subsets of features of every row, of sizes that are equally likely from 1 to all.
+
+    The mean over up to `draws` background rows is taken before anything is squared, since no single number per
+    feature could follow every background row. With one background row this is the paper's definition to the letter.
+    Scores rows x subsets x draws inputs.
+    """
+    d, content = replacing.features, replacing.content()
+    n = len(content)
+    drawn = systematic(content, replacing.drawn(draws), len(replacing.background), seed=seed)
+    keys = uniforms(content, subsets * (d + 1), seed=seed + 1).reshape(n, subsets, d + 1)
+    # one size from each of as many strata as there are subsets
+    sizes = 1 + np.floor((np.arange(subsets) + keys[:, :, 0]) * d / subsets).astype(np.intp)
+    rank = np.argsort(np.argsort(keys[:, :, 1:], axis=2), axis=2)
+    replaced = rank < np.minimum(sizes, d)[:, :, None]
+    scores = replacing.scores(
+        np.repeat(np.arange(n), subsets),
+        np.repeat(drawn, subsets, axis=0),
+        np.where(replaced, 1, 2).reshape(n * subsets, d),
+        steps=1,
+    )
+    change = replacing.row_scores()[:, None] - scores.reshape(n, subsets, -1)
+    return Perturbed(replaced.astype(np.float64), change)
+
+
+def relative(found: Floats, of_nothing: Floats) -> Estimate:
+    """Infidelity of all rows as a share of that of attributions that are all 0: 0 is best, 1 as good as none.
+
+    A ratio of two sums over rows with its linearised variance (Cochran 1977, Sampling Techniques, 6.4).
+    """
+    n, total = len(found), float(of_nothing.sum())
+    if not total > 0:
+        return Estimate(None, n, undefined="replacing features changes no score")
+    ratio = float(found.sum()) / total
+    residuals = found - ratio * of_nothing
+    error = np.sqrt((residuals**2).sum() * n / (n - 1)) / total if n > 1 else np.nan
+    return Estimate(ratio, n, t_interval(ratio, error, n - 1).item())

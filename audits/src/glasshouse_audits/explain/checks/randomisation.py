@@ -1,0 +1,102 @@
+"""A model whose weights are drawn anew, layer by layer from the output to the input, and put back as they were.
+
+The cascading randomisation of Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim, "Sanity Checks for Saliency Maps",
+NeurIPS 2018, section 3.1: an explanation that stays the same when the weights are random does not depend on what the
+model has learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import nn
+
+T = TypeVar("T")
+
+
+def layers(module: nn.Module, call: Callable[[], object]) -> list[nn.Module]:
+    """Submodules with weights of their own, in the order from output to input.
+
+    `call` runs the module once; layers that it does not call by themselves keep their place in the definition.
+    """
+    own = [m for m in module.modules() if any(True for _ in m.parameters(recurse=False))]
+    called: dict[nn.Module, int] = {}
+
+    def note(layer: nn.Module, _inputs: object) -> None:
+        called.setdefault(layer, len(called))
+
+    hooks = [layer.register_forward_pre_hook(note) for layer in own]
+    try:
+        call()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    place, last = {}, -1
+    for layer in own:
+        last = called.get(layer, last)
+        place[layer] = last
+    return sorted(own, key=lambda layer: place[layer])[::-1]
+
+
+def stages(count: int, most: int) -> list[int]:
+    """After how many of `count` randomised layers to look: the first, all, and evenly between, `most` at most."""
+    return sorted({int(s) for s in np.rint(np.linspace(1, count, min(count, most)))}) if count else []
+
+
+@contextmanager
+def kept(module: nn.Module) -> Iterator[None]:
+    """Whatever happens inside, the module leaves with the parameters and buffers that it came with, bit by bit."""
+    import torch
+
+    held = [(m, dict(m._parameters), dict(m._buffers)) for m in module.modules()]
+    own = [tensor for _, parameters, buffers in held for tensor in (*parameters.values(), *buffers.values())]
+    tensors = {tensor: tensor.detach().clone() for tensor in own if tensor is not None}
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for m, parameters, buffers in held:
+                m._parameters.update(parameters)
+                m._buffers.update(buffers)
+            for tensor, content in tensors.items():
+                tensor.copy_(content)
+
+
+def randomise(layer: nn.Module) -> None:
+    """Draw a layer's own weights anew: as it does itself when it is made, or else normal numbers of the same size."""
+    import torch
+
+    reset = getattr(layer, "reset_parameters", None)
+    with torch.no_grad():
+        if callable(reset):
+            reset()
+            return
+        for weights in layer.parameters(recurse=False):
+            if weights.is_floating_point():
+                weights.copy_(torch.randn_like(weights) * weights.square().mean().sqrt())
+
+
+def cascade(
+    module: nn.Module, ordered: list[nn.Module], after: list[int], look: Callable[[], T], *, seed: int
+) -> list[T]:
+    """Randomise layers one by one and `look` wherever their number is in `after`; then all is put back.
+
+    The global random state is kept.
+    """
+    import torch
+
+    found = []
+    with kept(module), torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for number, layer in enumerate(ordered, start=1):
+            randomise(layer)
+            if number in after:
+                # what is looked with may draw, too: the next layer's weights must not depend on it
+                with torch.random.fork_rng():
+                    found.append(look())
+    return found

@@ -1,0 +1,187 @@
+"""Would the explanation be the same with another seed, background or, nearly, row?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from glasshouse import Column, Figure, Question, Table
+from glasshouse.measurements import Cell
+from glasshouse.statistics import Estimate
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.checks.alike import STATISTICS, alike, unknown
+from glasshouse_audits.explain.checks.checked import (
+    Asked,
+    Checked,
+    ask,
+    cells,
+    flat,
+    interval_columns,
+    mean_of_known,
+)
+from glasshouse_audits.explain.checks.sensitivity import RADIUS, max_sensitivity, neighbours, spreads
+from glasshouse_audits.explain.checks.similarity import TOP
+from glasshouse_audits.explain.explained import Explained
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Floats = NDArray[np.float64]
+
+# Seeds tried beside the one of the explanation.
+_SEEDS = 2
+_SAMPLES = 5
+
+
+def stability(explained: Sequence[Explained], asked: Asked, rows: NDArray[np.intp]) -> Checked:
+    """Similarity of explanations to themselves under another seed, half of the background, and one typical row of it.
+
+    Some `rows` are explained again with the budget and tolerance that the explanation had.
+    """
+    few = asked.about(rows)
+    measurements, table = [], []
+    drawn: list[list[float | None]] = []
+    for one in explained:
+        drawn.append([])
+        original = flat(one.explanation)[rows]
+        for under, questions, undefined in _variations(one, few):
+            answers = _all_of(one, questions) if questions else undefined
+            for output in range(len(asked.labels)):
+                found = (
+                    unknown(answers)
+                    if isinstance(answers, str)
+                    else alike(original[:, :, output], [answer[:, :, output] for answer in answers])
+                )
+                for statistic, estimate in found.items():
+                    measurements.append(
+                        asked.measurement(
+                            "stability", estimate, output, method=one.name, under=under, statistic=statistic
+                        )
+                    )
+                if output == 0:
+                    drawn[-1].append(found[STATISTICS[0]].value)
+                table.append(asked.row(output, one.title, under, *(cell for e in found.values() for cell in cells(e))))
+    description = (
+        f"{len(rows)} rows are explained again; shown is the mean rank correlation with the explanation as given. 1 is "
+        "the same order of features. Another seed tells the noise of sampling, half of the background the noise of "
+        "its rows; one typical background row instead of all is another question, whose answer may differ."
+    )
+    return Checked(
+        tuple(measurements),
+        (_heatmap([one.title for one in explained], drawn, description, asked),),
+        (
+            Table(
+                title="Stability",
+                columns=asked.columns(
+                    Column(name="method"),
+                    Column(name="under"),
+                    *interval_columns("rank correlation"),
+                    *interval_columns(f"top {TOP} in common"),
+                ),
+                rows=tuple(table),
+                description=description,
+            ),
+        ),
+    )
+
+
+def sensitivity(
+    based: Sequence[tuple[Explained, Floats | str]], asked: Asked, question: Question, *, samples: int = _SAMPLES
+) -> Checked:
+    """Max-sensitivity of methods whose explanations (n, d, k) of the `question` are given, or the reason why not."""
+    spread = spreads(question)
+    measurements = []
+    table: list[tuple[Cell, ...]] = []
+    for one, original in based:
+        found = _moved(one, original, question, spread, samples, asked.seed)
+        for output in range(len(asked.labels)):
+            estimate = (
+                Estimate(None, 0, undefined=found)
+                if isinstance(found, str)
+                else mean_of_known(found[:, output], "no explained row has an attribution")
+            )
+            measurements.append(
+                asked.measurement("max_sensitivity", estimate, output, method=one.name, radius=RADIUS, samples=samples)
+            )
+            table.append(asked.row(output, one.title, *cells(estimate)))
+    return Checked(
+        tuple(measurements),
+        (),
+        (
+            Table(
+                title="Max-sensitivity",
+                columns=asked.columns(Column(name="method"), *interval_columns("max-sensitivity")),
+                rows=tuple(table),
+                description="How far the explanation moves, relative to its length, when each numeric feature moves "
+                f"by up to {RADIUS:g} standard deviations: the largest of {samples} random moves, mean over "
+                f"{len(question.rows)} rows; 0 is best. With sampled methods their noise is part of it.",
+            ),
+        ),
+    )
+
+
+def _heatmap(methods: list[str], values: list[list[float | None]], description: str, asked: Asked) -> Figure:
+    return Figure(
+        kind="heatmap",
+        title=asked.heading("Stability", 0),
+        description=description,
+        data={
+            "rows": methods,
+            "columns": ["seed", "half", "typical row"],
+            "values": values,
+            "x_label": "what is varied",
+            "y_label": "method",
+        },
+    )
+
+
+def _variations(one: Explained, few: Question) -> Iterator[tuple[str, list[Question], str]]:
+    """Names of what is varied, the questions that do it, and why there may be none."""
+    error = one.explanation.standard_error
+    exact = error is not None and not error.any()
+    yield (
+        "another seed",
+        [] if exact else [replace(few, seed=few.seed + 1 + i) for i in range(_SEEDS)],
+        "the values are exact: no seed enters them",
+    )
+    b = len(few.background)
+    halves = [few.background[: b // 2], few.background[b // 2 :]] if b > 1 else []
+    alone = "the background is a single row"
+    yield "half of the background", [replace(few, background=half) for half in halves], alone
+    yield "one typical background row", [replace(few, background=typical(few.background))] if b > 1 else [], alone
+
+
+def typical(background: Tensor) -> Tensor:
+    """The background row (1, ...) that is nearest to their mean, in standard deviations of each number."""
+    flattened = background.flatten(1).double()
+    spread = flattened.std(dim=0, correction=0)
+    apart = ((flattened - flattened.mean(dim=0)) / spread.where(spread > 0, 1.0)).square().sum(dim=1)
+    return background[int(apart.argmin())].unsqueeze(0)
+
+
+def _all_of(one: Explained, questions: Sequence[Question]) -> list[Floats] | str:
+    """The method's answers (n, d, k) to all questions, or why it has none to one of them."""
+    answers = []
+    for question in questions:
+        answer = ask(one, question)
+        if isinstance(answer, str):
+            return answer
+        answers.append(answer)
+    return answers
+
+
+def _moved(
+    one: Explained, original: Floats | str, question: Question, spread: Floats, samples: int, seed: int
+) -> Floats | str:
+    """Max-sensitivity (n, k), or why it is not known."""
+    if isinstance(original, str):
+        return original
+    if not spread.any():
+        return "no input is a number that could move a little"
+
+    moved = neighbours(question.rows, spread, samples=samples, seed=seed)
+    answers = _all_of(one, [replace(question, rows=rows) for rows in moved])
+    return answers if isinstance(answers, str) else max_sensitivity(original, answers)

@@ -1,0 +1,76 @@
+"""What methods share: attributions of rows in batches, and how many inputs the model has been asked about."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from glasshouse import Question, in_batches
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+# What captum says whenever it does what it is asked to.
+_KNOWN_WARNINGS = (
+    r"Input Tensor \d+ did not already require gradients",
+    "Setting forward, backward hooks and attributes on non-linear",
+    "You are providing multiple inputs for Lime",
+)
+
+
+class Counted:
+    """The asked scores of inputs, differentiable; `evaluations` counts the inputs."""
+
+    def __init__(self, question: Question) -> None:
+        self._score = question.score
+        self.evaluations = 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(m, k) scores of (m, ...) inputs."""
+        self.evaluations += len(x)
+        return self._score(x)
+
+    def of(self, output: int) -> Callable[[Tensor], Tensor]:
+        """The scores (m,) of one of the asked outputs."""
+        return lambda x: self(x)[:, output]
+
+
+def by_row(question: Question, attribute: Callable[[Tensor, int], Tensor], *, held: int) -> NDArray[np.float64]:
+    """Attributions of all rows and asked outputs, per feature (n, d, k), else per input (n, ..., k).
+
+    Args:
+        attribute: from rows (m, ...) on the model's device and the number of an asked output to attributions of the
+            rows' shape.
+        held: inputs that `attribute` evaluates or differentiates at once for each row.
+    """
+    import torch
+
+    device = question.model.device
+    most = max(1, question.max_batch // held)
+
+    def found(output: int) -> Tensor:
+        return in_batches(lambda x: attribute(x.to(device), output), question.rows, most=most).double()
+
+    with torch.enable_grad(), warnings.catch_warnings():
+        for known in _KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", known)
+        return question.by_feature(torch.stack([found(k) for k in range(len(question.outputs))], dim=-1).numpy())
+
+
+def reference(question: Question) -> Tensor:
+    """The mean background row (1, ...), on the model's device: where methods with one baseline start."""
+    return question.background.mean(dim=0, keepdim=True).to(question.model.device)
+
+
+def score_of_reference(question: Question) -> NDArray[np.float64]:
+    """The asked scores of the mean background row, for every row (n, k)."""
+    return np.repeat(question.scores(reference(question)), len(question.rows), axis=0)
+
+
+def mean_score_of_background(question: Question) -> NDArray[np.float64]:
+    """The mean asked scores over the background, for every row (n, k)."""
+    return np.repeat(question.scores(question.background).mean(axis=0, keepdims=True), len(question.rows), axis=0)

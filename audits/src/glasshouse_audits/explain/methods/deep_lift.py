@@ -1,0 +1,107 @@
+"""DeepLIFT through captum, from one baseline or averaged over the background.
+
+Shrikumar, Greenside and Kundaje, "Learning Important Features Through Propagating Activation Differences", 2017
+(the rescale rule); averaged over background rows as in Lundberg and Lee, "A Unified Approach to Interpreting Model
+Predictions", 2017. Every non-linear module passes the change of its output on by the slope between reference and input;
+where all of them can, a row's values add up to the change of its score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from glasshouse import Explanation, NotExplainableError, Question
+
+from glasshouse_audits.explain.methods.asking import (
+    by_row,
+    mean_score_of_background,
+    reference,
+    score_of_reference,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DeepLift:
+    """DeepLIFT with the rescale rule from the mean background row."""
+
+    def explain(self, question: Question) -> Explanation:
+        start = reference(question)
+        return _explained(
+            question,
+            lambda explain, x: explain.attribute(x, start, target=0),
+            held=2,
+            base=score_of_reference(question),
+            details="DeepLIFT (rescale rule) from the mean background row.",
+        )
+
+
+class DeepLiftShap:
+    """DeepLIFT averaged over the background rows: fast, roughly Shapley values, for networks that it can follow."""
+
+    def explain(self, question: Question) -> Explanation:
+        import torch
+
+        background = question.background.to(question.model.device)
+        # captum asks for two baselines at least; the same twice has the same mean
+        background = background.repeat(2, *[1] * (background.ndim - 1)) if len(background) == 1 else background
+        parts = torch.tensor_split(background, max(1, -(-2 * len(background) // max(4, question.max_batch))))
+        share = max(len(part) for part in parts)
+
+        def attribute(explain: Any, x: Tensor) -> Tensor:
+            total: Tensor = sum(len(part) * explain.attribute(x, part, target=0) for part in parts)
+            return total / len(background)
+
+        return _explained(
+            question,
+            attribute,
+            held=2 * share,
+            base=mean_score_of_background(question),
+            details=f"DeepLIFT (rescale rule) averaged over {len(question.background)} background rows.",
+            shap=True,
+        )
+
+
+def _explained(
+    question: Question,
+    attribute: Callable[[Any, Tensor], Tensor],
+    *,
+    held: int,
+    base: np.ndarray[Any, np.dtype[np.float64]],
+    details: str,
+    shap: bool = False,
+) -> Explanation:
+    from captum.attr import DeepLift as Captum
+    from captum.attr import DeepLiftShap as CaptumShap
+    from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
+
+    from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
+    from glasshouse_audits.explain.methods.suspects import suspects
+
+    rules = [kind.__name__ for kind in SUPPORTED_NON_LINEAR]
+    networks = [ScoreNetwork(question, k) for k in range(len(question.outputs))]
+    explainers = [(CaptumShap if shap else Captum)(network) for network in networks]
+    module = question.model.module
+    with untouched(module):
+        found = suspects(module, question.rows[:2].to(question.model.device), rules)
+        try:
+            values = by_row(question, lambda x, k: attribute(explainers[k], x), held=held)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            raise NotExplainableError(_reason(error, found)) from error
+    return Explanation(
+        values=values,
+        base=base,
+        completeness="promised",
+        evaluations=sum(network.evaluations for network in networks),
+        details=details,
+        suspects=found,
+    )
+
+
+def _reason(error: Exception, found: tuple[str, ...]) -> str:
+    if found:
+        return f"it has no rule for {', '.join(found)}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,0 +1,61 @@
+"""Layer-wise relevance propagation through captum, epsilon rule.
+
+Bach et al., "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
+2015: a score is handed back from layer to layer in proportion to what each unit contributed. It adds up to the score
+itself as long as no bias takes part; sigmoid and softmax hand relevance through unchanged.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from glasshouse import Explanation, NotExplainableError, Question
+
+from glasshouse_audits.explain.methods.asking import by_row
+
+
+class LRP:
+    """Layer-wise relevance propagation with the epsilon rule."""
+
+    def explain(self, question: Question) -> Explanation:
+        from captum import attr
+        from captum.attr._core.lrp import SUPPORTED_LAYERS_WITH_RULES, SUPPORTED_NON_LINEAR_LAYERS
+        from captum.attr._utils.lrp_rules import IdentityRule
+
+        from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
+        from glasshouse_audits.explain.methods.suspects import kind_of, suspects
+
+        rules = [kind.__name__ for kind in (*SUPPORTED_LAYERS_WITH_RULES, *SUPPORTED_NON_LINEAR_LAYERS)]
+        module = question.model.module
+        networks = [ScoreNetwork(question, k, centred=False) for k in range(len(question.outputs))]
+
+        def attribute(x, output):  # type: ignore[no-untyped-def]
+            # captum takes its rules off after every call
+            networks[output].link.rule = IdentityRule()
+            return attr.LRP(networks[output]).attribute(x, target=0)
+
+        with untouched(module), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = suspects(module, question.rows[:2].to(question.model.device), rules)
+            try:
+                values = by_row(question, attribute, held=1)
+            except (RuntimeError, TypeError, AssertionError, AttributeError) as error:
+                raise NotExplainableError(
+                    f"it has no rule for {', '.join(found)}"
+                    if found
+                    else f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+                ) from error
+        biased = tuple(
+            f"{name} ({kind_of(m)}, whose bias keeps relevance)"
+            for name, m in module.named_modules()
+            if getattr(m, "bias", None) is not None and bool(m.bias.any())
+        )
+        return Explanation(
+            values=values,
+            base=np.zeros((len(question.rows), len(question.outputs))),
+            completeness="promised",
+            evaluations=sum(network.evaluations for network in networks),
+            details="Relevance propagation, epsilon rule; values add up to the score itself where no bias takes part.",
+            suspects=found + biased,
+        )

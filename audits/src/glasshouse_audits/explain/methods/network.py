@@ -1,0 +1,76 @@
+"""An asked score as a network of modules, for methods that put rules of their own in the place of modules' gradients.
+
+Such methods see modules and nothing else, so the step from a network's raw output to a score is a module too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from glasshouse import Question
+from glasshouse.outputs import as_columns
+from torch import Tensor, nn
+
+
+class ScoreNetwork(nn.Module):
+    """(m, ...) inputs to (m, 1): one asked score, by modules alone. `evaluations` counts the inputs.
+
+    Args:
+        question: which model, target and outputs.
+        output: number of the asked output.
+        centred: whether softmax is given the raw outputs less their mean. It is the same, but then the changes of its
+            inputs add up to 0, and a rule that adds a constant to all their multipliers stays complete.
+    """
+
+    def __init__(self, question: Question, output: int, *, centred: bool = True) -> None:
+        super().__init__()
+        self.network = question.model.module
+        self.evaluations = 0
+        self._target = question.model.info.target
+        self._standardized = question.model.output_kind == "standardized"
+        self._column = question.outputs[output]
+        with torch.no_grad():
+            width = as_columns(question.model.outputs(question.rows[:1]), self._target).shape[1]
+        logits = question.model.output_kind == "logits" and self._target.kind != "regression"
+        self._one_of_two = self._target.kind == "binary" and width == 1
+        exclusive = logits and not self._one_of_two and self._target.kind != "multilabel"
+        self._centred = exclusive and centred
+        self.link: nn.Module = nn.Softmax(dim=1) if exclusive else nn.Sigmoid() if logits else nn.Identity()
+        self._logits = logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.evaluations += len(x)
+        raw = as_columns(self.network(x), self._target)
+        if self._standardized:
+            return raw * self._target.scale + self._target.center
+        if self._one_of_two:  # the network says how probable the second class is
+            if self._column == 1:
+                return self.link(raw)  # type: ignore[no-any-return]
+            return self.link(-raw) if self._logits else 1 - raw
+        if isinstance(self.link, nn.Softmax):
+            raw = raw - raw.mean(dim=1, keepdim=True) if self._centred else raw
+            return self.link(raw)[:, self._column : self._column + 1]  # type: ignore[no-any-return]
+        return self.link(raw[:, self._column : self._column + 1])  # type: ignore[no-any-return]
+
+
+@contextmanager
+def untouched(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode for the duration; then hooks, attributes, modes and gradients are as they were, come what may."""
+    modules = list(network.modules())
+    attributes = [dict(vars(m)) for m in modules]
+    mappings = [{name: dict(value) for name, value in vars(m).items() if isinstance(value, dict)} for m in modules]
+    gradients = [(p, p.grad) for p in network.parameters()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, had, contents in zip(modules, attributes, mappings, strict=True):
+            vars(module).clear()
+            vars(module).update(had)
+            for name, content in contents.items():
+                vars(module)[name].clear()
+                vars(module)[name].update(content)
+        for parameter, gradient in gradients:
+            parameter.grad = gradient

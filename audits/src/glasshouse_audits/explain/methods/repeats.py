@@ -1,0 +1,46 @@
+"""Sampling methods of other libraries: seeded without a trace, and asked several times to learn their error."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The global random states of Python, NumPy and torch under `seed`; given back as they were."""
+    import torch
+
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def repeated(
+    ask: Callable[[int], NDArray[np.float64]], *, seed: int, repeats: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of independent answers, and its standard error from their spread; both of an answer's shape.
+
+    Args:
+        ask: from a seed to an answer.
+        repeats: at least 2.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(repeats)
+    answers = []
+    for one in seeds:
+        with seeded(int(one)):
+            answers.append(ask(int(one)))
+    stacked = np.stack(answers)
+    error: NDArray[np.float64] = stacked.std(axis=0, ddof=1) / np.sqrt(repeats)
+    return stacked.mean(axis=0), error

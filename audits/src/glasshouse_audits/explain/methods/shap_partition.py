@@ -1,0 +1,97 @@
+"""Owen values by the shap library's PartitionExplainer.
+
+Owen, "Values of games with a priori unions", 1977: features are joined in a tree and credit is shared along it, so
+that features which say the same share one part. The tree comes from the background: two features are as near as the
+largest correlation between their columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from glasshouse import Explanation, NotExplainableError, Question
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.methods.asking import mean_score_of_background
+from glasshouse_audits.explain.methods.players import Players
+from glasshouse_audits.explain.methods.repeats import seeded
+
+
+class ShapPartition:
+    """SHAP's Owen values over a tree of correlated features.
+
+    Args:
+        coalitions: coalitions of features that are evaluated for each row at most, each with the whole background.
+    """
+
+    def __init__(self, *, coalitions: int = 500) -> None:
+        self.coalitions = coalitions
+
+    def explain(self, question: Question) -> Explanation:
+        import shap
+
+        players = Players(question)
+        if players.features < 2:
+            raise NotExplainableError("it takes two features at least")
+        masker = _Masker(players, tree_of_features(question))
+        most = max(players.features + 2, min(self.coalitions, question.budget // len(question.background)))
+
+        def worth(coalitions: NDArray[np.float64]) -> NDArray[np.float64]:
+            taken = np.where(coalitions[:, None, :] > 0, 0, players.background)
+            scores = players.score(taken.reshape(-1, players.features))
+            mean: NDArray[np.float64] = scores.reshape(len(coalitions), len(question.background), -1).mean(axis=1)
+            return mean
+
+        answers = []
+        with seeded(question.seed):
+            explainer = shap.explainers.Partition(worth, masker)
+            for row in range(len(question.rows)):
+                players.explain(row)
+                found = explainer(np.zeros((1, players.features)), max_evals=most, silent=True)
+                answers.append(np.asarray(found.values, dtype=np.float64).reshape(players.features, -1))
+        return Explanation(
+            values=np.stack(answers),
+            base=mean_score_of_background(question),
+            completeness="construction",
+            evaluations=players.evaluations,
+            details=f"SHAP's PartitionExplainer, up to {most} coalitions a row along a tree of correlated features.",
+        )
+
+
+def tree_of_features(question: Question) -> NDArray[np.float64]:
+    """Average linkage (d - 1, 4) of features by 1 - the largest |correlation| between columns of the two."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    assert question.owner is not None
+    columns = question.background.double().numpy()
+    centred = columns - columns.mean(axis=0)
+    size = np.linalg.norm(centred, axis=0)
+    unit = np.divide(centred, size, out=np.zeros_like(centred), where=size > 0)
+    likeness = np.abs(unit.T @ unit)
+    d = int(question.owner.max()) + 1
+    nearest = np.zeros((d, d))
+    np.maximum.at(nearest, (question.owner[:, None], question.owner[None, :]), likeness)
+    distance = np.clip(1 - nearest, 0, 1)
+    np.fill_diagonal(distance, 0)
+    found: NDArray[np.float64] = linkage(squareform(distance, checks=False), method="average")
+    return found
+
+
+class _Masker:
+    """Hands the library's coalitions through to the model unchanged."""
+
+    immutable_outputs = True
+    fixed_background = True
+
+    def __init__(self, players: Players, clustering: NDArray[np.float64]) -> None:
+        self._features = players.features
+        self.clustering = clustering
+
+    def shape(self, row: NDArray[np.float64]) -> tuple[int, int]:
+        return 1, self._features
+
+    def mask_shapes(self, row: NDArray[np.float64]) -> list[tuple[int]]:
+        return [(self._features,)]
+
+    def __call__(self, mask: NDArray[np.bool_], row: NDArray[np.float64]) -> tuple[NDArray[np.float64]]:
+        return (np.asarray(mask, dtype=np.float64).reshape(1, self._features),)

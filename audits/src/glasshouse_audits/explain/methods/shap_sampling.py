@@ -1,0 +1,53 @@
+"""Shapley values by the shap library's SamplingExplainer (Strumbelj and Kononenko 2010)."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from glasshouse import Explanation, Question
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.methods.asking import mean_score_of_background
+from glasshouse_audits.explain.methods.players import Players
+from glasshouse_audits.explain.methods.repeats import repeated
+
+
+class ShapSampling:
+    """SHAP's sampled Shapley values; slow, row by row in Python.
+
+    Args:
+        samples: evaluations for each row in one answer; none takes less than two for each feature.
+        repeats: independent answers, whose spread tells the standard error.
+    """
+
+    def __init__(self, *, samples: int = 500, repeats: int = 2) -> None:
+        self.samples = samples
+        self.repeats = repeats
+
+    def explain(self, question: Question) -> Explanation:
+        import shap
+
+        players = Players(question)
+        samples = max(2 * players.features, min(self.samples, question.budget // self.repeats))
+
+        def ask(_: int) -> NDArray[np.float64]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                explainer = shap.SamplingExplainer(players.score, players.background)
+                answers = []
+                for row in range(len(question.rows)):
+                    players.explain(row)
+                    found = explainer.shap_values(players.row, nsamples=samples, silent=True)
+                    answers.append(np.asarray(found, dtype=np.float64).reshape(players.features, -1))
+            return np.stack(answers)
+
+        values, error = repeated(ask, seed=question.seed, repeats=self.repeats)
+        return Explanation(
+            values=values,
+            base=mean_score_of_background(question),
+            completeness="construction",
+            standard_error=error,
+            evaluations=players.evaluations,
+            details=f"SHAP's SamplingExplainer, {self.repeats} times {samples} samples a row.",
+        )

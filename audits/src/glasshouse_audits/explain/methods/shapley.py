@@ -1,0 +1,59 @@
+"""Our own Shapley values: exact where the budget allows it, else sampled with a standard error."""
+
+from __future__ import annotations
+
+import numpy as np
+from glasshouse import Explanation, NotExplainableError, Question, UserError
+
+
+class Shapley:
+    """Interventional Shapley values; see `glasshouse_audits.shapley`.
+
+    Args:
+        method: exact, kernel, permutation, or auto, which chooses by the number of features and the budget.
+        bfloat16: whether mixed rows are evaluated in half precision: faster where the hardware has it, at an error of
+            some 0.4 % that the standard error does not know.
+    """
+
+    def __init__(self, *, method: str = "auto", bfloat16: bool = False) -> None:
+        if method not in ("auto", "exact", "kernel", "permutation"):
+            raise UserError(
+                "explainer 'shapley'", f"method is {method!r}; expected auto, exact, kernel or permutation."
+            )
+        self.method = method
+        self.bfloat16 = bfloat16
+
+    def explain(self, question: Question) -> Explanation:
+        import torch
+
+        from glasshouse_audits.shapley import shapley_values
+
+        if question.owner is None or question.rows.ndim != 2:
+            raise NotExplainableError("it explains tables only")
+        device = question.model.device
+        found = shapley_values(
+            question.score,
+            question.rows.to(device),
+            question.background.to(device),
+            owner=question.owner,
+            method=self.method,
+            budget=question.budget,
+            tolerance=question.tolerance,
+            seed=question.seed,
+            max_batch=max(2, question.max_batch),
+            dtype=torch.bfloat16 if self.bfloat16 else None,
+        )
+        exact = found.method == "exact"
+        n = len(question.rows)
+        return Explanation(
+            values=found.values,
+            base=np.repeat(found.base[None], n, axis=0),
+            completeness="construction",
+            standard_error=None if exact else found.standard_error,
+            design=None if exact else found.design,
+            evaluations=found.evaluations,
+            details="All coalitions of features are counted out: the values are exact."
+            if exact
+            else f"Coalitions are sampled ({found.method}); {int(found.converged.sum())} of {n} rows reached the "
+            f"tolerance of {question.tolerance:g}.",
+        )

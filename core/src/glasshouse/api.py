@@ -1,0 +1,275 @@
+"""glasshouse from Python: one function for a run, one for a model that exists, one for predictions from elsewhere.
+
+Nothing heavy is imported before a function is called.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from glasshouse.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from glasshouse.data import DataInfo
+    from glasshouse.outputs import OutputKind
+    from glasshouse.records import RunRecord
+
+Configuration = Mapping[str, Any]
+
+
+def run(
+    config: Configuration | str | Path | None = None, /, *, allow: Sequence[str] = (), **overrides: Any
+) -> RunRecord:
+    """Train, test, audit and report, as ``glasshouse run`` does.
+
+    ::
+
+        record = glasshouse.run("run.yaml", trainer={"max_epochs": 5})
+        record = glasshouse.run(model="mlp", data="diabetes", optimizer="adamw")
+
+    Args:
+        config: the configuration as a mapping, or the path of a YAML file.
+        allow: packages whose classes the configuration may name, as ``--allow``.
+        **overrides: keys of a configuration, which win over those of `config`; mappings are merged into its own.
+
+    Returns:
+        The record; the run's folder is its `folder`.
+
+    Raises:
+        UserError: for input that cannot be used. An audit that crashes raises nothing: it is an entry in the record.
+    """
+    from glasshouse.early_checks import check
+    from glasshouse.plugins import registry
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        if isinstance(config, (str, Path)):
+            files.append(Path(config))
+        elif config is not None:
+            files.append(_written(config, Path(folder) / "config.yaml"))
+        if overrides:
+            files.append(_written(overrides, Path(folder) / "overrides.yaml"))
+        argv = [word for file in files for word in ("--config", str(file))]
+        known = registry()
+        try:
+            check(argv, known)
+
+            from glasshouse.allowed import allow as allow_packages
+            from glasshouse.parser import GlasshouseCLI, restrict_imports
+            from glasshouse.records import RunRecord
+            from glasshouse.running import carry_out
+
+            allow_packages(allow)
+            restrict_imports()
+            finished = carry_out(GlasshouseCLI("run", argv), known)
+        except UserError as error:
+            raise _without(folder, error) from error.__cause__
+    if finished.record is None:  # nothing is known of what is predicted
+        raise UserError("glasshouse.run", f"the run in {finished.folder} has no record.", "Declare `data_info`.")
+    return RunRecord(finished.record, finished.folder)
+
+
+def audit(
+    model: nn.Module,
+    data: Any,
+    *,
+    sensitive: Any = None,
+    bins: Mapping[str, Sequence[float]] | None = None,
+    info: DataInfo | Mapping[str, Any] | None = None,
+    audits: Sequence[Any] | str | None = None,
+    evaluate_on: Literal["train", "validate", "test"] = "test",
+    output_kind: OutputKind | None = None,
+    name: str | None = None,
+    run_dir: str | Path = "runs",
+    policy: str | Path = "default",
+    report: Sequence[str] = ("html", "json"),
+    show_examples: bool = False,
+    small_group_limit: int = 10,
+    seed: int = 42,
+) -> RunRecord:
+    """Audit a model that was trained already, by whatever means.
+
+    ::
+
+        record = glasshouse.audit(model, datamodule, sensitive={"sex": test_people["sex"]})
+        record = glasshouse.audit(network, {"train": train_loader, "test": test_loader})
+
+    The model is asked in evaluation mode and left as it was, with every random state. Each audit writes
+    RUN_DIR/NAME/TIME-ID/ with config.yaml, record.json, the reports and predictions.
+
+    **Rows and attributes.** Batches ``(x, y)`` do not say which rows they hold, so a loader is made again in the order
+    of its data set, each row once; a shuffled loader does no harm. Attributes match the rows by position:
+
+    - those of the judged split: ``{"sex": values}``, a frame, or the path of a CSV or Parquet file;
+    - those of several splits: ``{"test": ..., "validate": ...}``, each one of the above;
+    - those of all rows that the splits are `torch.utils.data.Subset` of, or that a `SubsetRandomSampler` draws from:
+      the same without splits; each split takes its own rows.
+
+    Where the number of rows differs, or a loader's order cannot be known (an iterable data set, a sampler of one's
+    own), that is an error; batches ``{"x", "y", "index"}`` say it themselves.
+
+    Args:
+        model: a LightningModule or any `nn.Module` that maps a batch of inputs to outputs.
+        data: a LightningDataModule; loaders by split, ``train``, ``validate`` and ``test``; or one loader, which is
+            judged.
+        sensitive: attributes beside the data, as above; or names of those that the data module declares.
+        bins: edges for attributes that are numbers, by name: ``{"age": (40, 60)}``.
+        info: what is known of the data: a `DataInfo` or some of the keys of `data_info:`; the rest is looked up in the
+            first batch and the model's answer to it.
+        audits: names, or mappings of a name with its options; all that fit by default.
+        evaluate_on: the split that is judged.
+        output_kind: ``logits``, ``probabilities`` or ``values``: what the model returns; looked up by default.
+        name: names the run; the data's name by default.
+        run_dir: parent folder.
+        policy: thresholds: a name or a file.
+        report: report formats.
+        show_examples: whether reports may show single examples of the data.
+        small_group_limit: reports hide cells about fewer people than this.
+        seed: of everything random in the audits.
+
+    Raises:
+        UserError: for input that cannot be used; then nothing is left behind. An audit that crashes raises nothing: it
+            is an entry in the record.
+    """
+    from glasshouse.existing import audit_model
+    from glasshouse.records import RunRecord
+
+    finished = audit_model(
+        model,
+        data,
+        sensitive=sensitive,
+        bins=bins,
+        info=info,
+        audits=audits,
+        evaluate_on=evaluate_on,
+        output_kind=output_kind,
+        name=name,
+        run_dir=str(run_dir),
+        policy=str(policy),
+        report=report,
+        show_examples=show_examples,
+        small_group_limit=small_group_limit,
+        seed=seed,
+    )
+    assert finished.record is not None
+    return RunRecord(finished.record, finished.folder)
+
+
+def audit_predictions(
+    frame: Any,
+    *,
+    prediction: str,
+    target: str | None = None,
+    score: str | None = None,
+    sensitive: str | Sequence[str] = (),
+    bins: Mapping[str, Sequence[float]] | None = None,
+    favourable: str | None = None,
+    threshold: float | None = None,
+    weights: str | None = None,
+    audits: Sequence[Any] | str | None = None,
+    run_dir: str | Path = "runs",
+) -> RunRecord:
+    """Audit predictions of any model, wherever they were made; torch is never imported.
+
+    ::
+
+        record = glasshouse.audit_predictions(frame, prediction="decision", target="outcome", sensitive=["sex"])
+
+    Args:
+        frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark, counted by its own engine; or
+            the path or paths of CSV and Parquet files or of folders of them.
+        prediction: the column with the decisions: classes, or numbers.
+        target: the column with the truth; without it only selection rates are measured.
+        score: the column with probabilities of the favourable class, from 0 to 1.
+        sensitive: columns to audit by.
+        bins: edges for those that are numbers: ``{"age": (40, 60)}``.
+        favourable: the class that is good for the person concerned.
+        threshold: favourable is predicted from this score on.
+        weights: the column with what each row counts for.
+        audits: names, or mappings of a name with its options; all that fit by default.
+        run_dir: where to make the folder predictions/TIME-ID/.
+
+    Raises:
+        UserError: for columns or values that cannot be used; then nothing is written.
+    """
+    from glasshouse.audit_predictions import audit_predictions as audited
+    from glasshouse.config import parse_choices
+    from glasshouse.frames import PredictionColumns
+    from glasshouse.plugins import registry
+    from glasshouse.records import RunRecord
+    from glasshouse.tables import SensitiveColumn
+
+    names = [sensitive] if isinstance(sensitive, str) else list(sensitive)
+    unknown = [name for name in bins or {} if name not in names]
+    if unknown:
+        raise UserError("`bins`", f"'{unknown[0]}' is not among the sensitive columns.", "Name it in `sensitive`.")
+    columns = PredictionColumns(
+        prediction=prediction,
+        target=target,
+        score=score,
+        weights=weights,
+        sensitive=tuple(
+            SensitiveColumn(name=name, column=name, edges=tuple((bins or {}).get(name, ()))) for name in names
+        ),
+        favourable=favourable,
+        threshold=threshold,
+    )
+    asked = [audits] if isinstance(audits, str) else audits
+    if isinstance(frame, (str, Path)):
+        frame = [Path(frame)]
+    elif isinstance(frame, (list, tuple)):
+        frame = [Path(path) for path in frame]
+    finished = audited(
+        frame,
+        columns,
+        registry=registry(),
+        audits=None if asked is None else parse_choices("audits", asked),
+        out=Path(run_dir),
+    )
+    assert finished.record is not None
+    return RunRecord(finished.record, finished.folder)
+
+
+def _written(values: Configuration, path: Path) -> Path:
+    """A configuration as a YAML file.
+
+    Raises:
+        UserError: for values that YAML does not have.
+    """
+    import yaml
+
+    path.write_text(yaml.safe_dump(_plain(values, ""), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def _plain(value: Any, where: str) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, f"{where}.{key}".lstrip(".")) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, where) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise UserError(
+        f"`{where}`",
+        f"expected what a YAML file can say, received {type(value).__name__}.",
+        "Give a class by its path, e.g. `{'class_path': 'mine.Net', 'init_args': {...}}`, and allow=['mine'].",
+    )
+
+
+def _without(folder: str, error: UserError) -> UserError:
+    """The same error without the names of files that the user has never seen."""
+
+    def told(text: str) -> str:
+        for name in ("config.yaml", "overrides.yaml"):
+            path = str(Path(folder) / name)
+            text = text.replace(f" in {path}", "").replace(f"--config {path}", "configuration").replace(path, name)
+        return text
+
+    return UserError(told(error.who), told(error.problem), told(error.remedy))

@@ -1,0 +1,108 @@
+"""A stranger's loader in an order that is the same in every pass, and which rows of its data set it visits.
+
+Batches ``(x, y)`` do not say which rows they hold. Whatever stands beside the rows, a column of sensitive attributes
+for instance, can only be matched to them where the order is known; where it is not, that is said and not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class FixedOrder:
+    """The batches of one split.
+
+    `rows` are the positions in `dataset` of the rows, in the order of the batches; None where they are not known.
+    `known` says whether two passes give the same rows in the same order.
+    """
+
+    batches: Iterable[Any]
+    dataset: Any = None
+    rows: Rows | None = None
+    known: bool = False
+
+    @property
+    def length(self) -> int | None:
+        """Number of rows, where it is known before they are read."""
+        return None if self.rows is None else len(self.rows)
+
+    @property
+    def origin(self) -> tuple[Any, Rows | None]:
+        """The data set behind all `Subset`s of it, and the rows' positions there."""
+        dataset, rows = self.dataset, self.rows
+        while isinstance(dataset, Subset) and rows is not None:
+            rows = np.asarray(dataset.indices, dtype=np.int64)[rows]
+            dataset = dataset.dataset
+        return dataset, rows
+
+
+def in_fixed_order(loader: Any) -> FixedOrder:
+    """The rows that a loader visits, each once, in the order of its data set; the loader itself is left alone.
+
+    A `DataLoader` whose sampler is one of torch's is made again without shuffling, also for rows that it would drop
+    at the end or draw several times. A list of batches has its own order. Other loaders are taken as they are.
+    """
+    if not isinstance(loader, DataLoader):
+        return FixedOrder(loader, known=isinstance(loader, Sequence))
+    rows = visited_rows(loader)
+    if rows is None:
+        return FixedOrder(loader)
+    positions = range(len(rows)) if _is_range(rows) else rows.tolist()
+    again: DataLoader[Any] = DataLoader(
+        loader.dataset,
+        batch_size=loader.batch_size,
+        sampler=positions,
+        collate_fn=loader.collate_fn,
+        num_workers=loader.num_workers,
+        worker_init_fn=loader.worker_init_fn,
+        multiprocessing_context=loader.multiprocessing_context,
+        generator=torch.Generator(),  # without one, each pass would take a number from the global generator
+    )
+    if loader.batch_size is None:  # the data set's items are batches themselves, of unknown numbers of rows
+        return FixedOrder(again, known=True)
+    return FixedOrder(again, dataset=loader.dataset, rows=rows, known=True)
+
+
+def visited_rows(loader: DataLoader[Any]) -> Rows | None:
+    """Positions in the loader's data set that it visits, ascending; None where its sampler is not one of torch's."""
+    dataset: Any = loader.dataset
+    sampler: Any = loader.sampler
+    if isinstance(dataset, IterableDataset):
+        return None
+    if loader.batch_sampler is not None and type(loader.batch_sampler) is not BatchSampler:
+        return None
+    if type(sampler) is SubsetRandomSampler:
+        return np.sort(np.asarray([int(index) for index in sampler.indices], dtype=np.int64))
+    if type(sampler) is WeightedRandomSampler:
+        return np.flatnonzero(sampler.weights.numpy() > 0)
+    if type(sampler) in (SequentialSampler, RandomSampler):
+        source = sampler.data_source
+    elif isinstance(sampler, DistributedSampler):  # Lightning's own, which divide the rows between processes
+        source = sampler.dataset
+    else:
+        return None
+    return np.arange(len(source)) if source is dataset else None
+
+
+def _is_range(rows: Rows) -> bool:
+    return len(rows) == 0 or (rows[0] == 0 and rows[-1] == len(rows) - 1)

@@ -1,0 +1,104 @@
+"""SMS Spam Collection: text messages, wanted and unwanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from glasshouse import TextDataModule, UserError
+from glasshouse.tabular import Coded, RawTable
+from glasshouse.texts import RawTexts
+
+from glasshouse_plugins.data.folders import data_folder
+
+_FILE = "SMSSpamCollection"
+_ROWS = 5_574
+_CLASSES = ("ham", "spam")
+_LABEL = re.compile(r"^(ham|spam)\t", re.MULTILINE)
+
+
+class SMSSpam(TextDataModule):
+    """5,574 text messages in English, of which 13.4 % are spam.
+
+    Some 400 messages are in the collection more than once. A copy in the test split would have been trained on, so
+    that only the first of equal messages is kept unless `repeats` says otherwise.
+
+    Args:
+        path: folder with the file ``SMSSpamCollection``; default: ``$GLASSHOUSE_DATA/sms_spam`` where that variable is
+            set, else ``../shared/data/sms_spam``.
+        repeats: ``drop`` all but the first of equal messages, or ``keep`` them.
+        batch_size: messages per batch.
+        fractions: shares of train, validate and test.
+        split_seed: where the split comes from.
+        max_words: words in the vocabulary, the most frequent.
+        min_count: a word that occurs less often in the training split is unknown.
+        sequence_length: words of a message that the model is given; default: enough for 99 of 100 training messages to
+            be whole.
+        seed: order of training batches; default: the seed of `seed_everything`.
+    """
+
+    name = "sms_spam"
+
+    def __init__(
+        self,
+        path: str | None = None,
+        repeats: Literal["drop", "keep"] = "drop",
+        batch_size: int = 64,
+        fractions: Sequence[float] = (0.7, 0.1, 0.2),
+        split_seed: int = 0,
+        max_words: int = 20_000,
+        min_count: int = 2,
+        sequence_length: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size,
+            fractions=fractions,
+            split_seed=split_seed,
+            max_words=max_words,
+            min_count=min_count,
+            sequence_length=sequence_length,
+            seed=seed,
+        )
+        if repeats not in ("drop", "keep"):
+            raise UserError(self.who, f"repeats is {repeats!r}; expected drop or keep.")
+        self.path = path
+        self.repeats = repeats
+
+    def load(self) -> RawTexts:
+        """The file as published: a label, a tab, a message."""
+        path = data_folder(self.path, "sms_spam") / _FILE
+        if not path.is_file():
+            raise UserError(
+                self.who,
+                f"there is no file {path.absolute()}.",
+                "Unpack https://archive.ics.uci.edu/static/public/228/sms+spam+collection.zip there, or name its "
+                "folder with `path:` or the folder above `sms_spam` with GLASSHOUSE_DATA.",
+            )
+        # Read by labels, not by lines: a message may hold a line break.
+        before, *parts = _LABEL.split(path.read_text(encoding="utf-8"))
+        labels, texts = parts[::2], [text.rstrip("\n") for text in parts[1::2]]
+        if before or len(labels) != _ROWS:
+            raise UserError(
+                self.who,
+                f"{path} has {len(labels):,} messages; expected {_ROWS:,} as published.",
+                "The file is cut off or changed: fetch it again.",
+            )
+        kept = np.arange(_ROWS)
+        if self.repeats == "drop":
+            kept = np.array(sorted({text: row for row, text in reversed(list(enumerate(texts)))}.values()))
+        codes = np.array([_CLASSES.index(label) for label in labels], dtype=np.int32)
+        return RawTexts(
+            texts=[texts[row] for row in kept],
+            table=RawTable(
+                columns={"kind": Coded(codes[kept], _CLASSES)},
+                target="kind",
+                task="binary",
+                classes=_CLASSES,
+                source="Almeida, Hidalgo and Yamakami (2011), Contributions to the study of SMS spam filtering, "
+                "https://doi.org/10.24432/C5CC84" + ("; equal messages once" if self.repeats == "drop" else ""),
+                licence="CC BY 4.0",
+            ),
+        )

@@ -1,0 +1,125 @@
+"""Columns of CSV and Parquet files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+from glasshouse import UserError
+from glasshouse.errors import did_you_mean
+from pyarrow import csv, parquet
+
+_CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+_PARQUET = (".parquet", ".pq")
+TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFile:
+    """A CSV file with a header, or a Parquet file.
+
+    In CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing, except in columns of texts.
+
+    `delimiter` stands between the cells of a CSV file; None: a tab for .tsv, else a comma. `texts` names the columns
+    whose cells are taken word for word, line breaks within quotes included.
+    """
+
+    path: Path
+    who: str
+    delimiter: str | None = None
+    texts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.path.is_file():
+            raise UserError(
+                self.who, f"there is no file {self.path.absolute()}.", "Relative paths start at the current folder."
+            )
+        if not self.path.name.endswith((*_CSV, *_PARQUET)):
+            raise UserError(
+                self.who,
+                f"{self.path.name} is no table we read.",
+                f"Its name must end in {', '.join((*_CSV, *_PARQUET))}.",
+            )
+
+    def names(self) -> list[str]:
+        """Its columns.
+
+        Raises:
+            UserError: where it cannot be read, or has two columns of one name.
+        """
+        try:
+            found = list(parquet.read_schema(self.path).names if self._is_parquet else self._header())
+        except pa.ArrowInvalid as error:
+            raise self._unreadable(error) from error
+        repeated = [name for name, count in Counter(found).items() if count > 1]
+        if repeated:
+            raise UserError(self.who, f"{self.path} has several columns called '{repeated[0]}'.", "Rename them.")
+        return found
+
+    def require(self, asked: Iterable[tuple[str, str]], names: Sequence[str]) -> None:
+        """Refuse an option that names a column which is not there.
+
+        Args:
+            asked: options and the columns that they name.
+            names: the file's columns.
+        """
+        for role, name in asked:
+            if name not in names:
+                raise UserError(
+                    self.who, f"`{role}` names '{name}', which is no column of {self.path}.", did_you_mean(name, names)
+                )
+
+    def read(
+        self, needed: Sequence[str], types: Mapping[str, Literal["numeric", "categorical"]] | None = None
+    ) -> pa.Table:
+        """Some of its columns.
+
+        Raises:
+            UserError: where it cannot be read.
+        """
+        try:
+            return self._read_parquet(needed, types or {}) if self._is_parquet else self._read_csv(needed, types or {})
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+            raise self._unreadable(error) from error
+
+    @property
+    def _is_parquet(self) -> bool:
+        return self.path.name.endswith(_PARQUET)
+
+    def _unreadable(self, error: Exception) -> UserError:
+        return UserError(self.who, f"{self.path} cannot be read: {str(error).splitlines()[0]}")
+
+    def _parse_options(self) -> csv.ParseOptions:
+        guessed = "\t" if ".tsv" in self.path.suffixes else ","
+        return csv.ParseOptions(delimiter=self.delimiter or guessed, newlines_in_values=bool(self.texts))
+
+    def _header(self) -> list[str]:
+        with csv.open_csv(self.path, parse_options=self._parse_options()) as reader:
+            return list(reader.schema.names)
+
+    def _read_csv(self, needed: Sequence[str], types: Mapping[str, str]) -> pa.Table:
+        texts = [name for name in needed if name in self.texts]
+        options = csv.ConvertOptions(
+            include_columns=[name for name in needed if name not in self.texts],
+            column_types={name: TYPES[kind] for name, kind in types.items()},
+            null_values=[*csv.ConvertOptions().null_values, "?"],
+            strings_can_be_null=True,
+        )
+        table = csv.read_csv(self.path, parse_options=self._parse_options(), convert_options=options)
+        if texts:  # what is missing is said for all columns of a pass at once: "null" and "?" are words of a text
+            options = csv.ConvertOptions(include_columns=texts, column_types=dict.fromkeys(texts, pa.string()))
+            words = csv.read_csv(self.path, parse_options=self._parse_options(), convert_options=options)
+            for name in texts:
+                table = table.append_column(name, words[name])
+        return table
+
+    def _read_parquet(self, needed: Sequence[str], types: Mapping[str, str]) -> pa.Table:
+        table = parquet.read_table(self.path, columns=list(needed))
+        for position, name in enumerate(table.column_names):
+            if name in types:
+                table = table.set_column(position, name, table[name].cast(TYPES[types[name]]))
+        return table

@@ -1,0 +1,76 @@
+"""A small convolutional network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glasshouse import UserError
+from torch import Tensor, nn
+
+
+class CNN(nn.Module):
+    """Blocks of convolution, batch norm, ReLU and pooling, then one linear layer.
+
+    Input (n, channels, height, width), output (n, num_classes): logits, or values for regression. Each block convolves
+    3 x 3 and halves the picture's sides; what is left is averaged down to at most 4 x 4 places, so that the linear
+    layer stays small whatever the picture's size.
+
+    Args:
+        input_shape: channels, height and width; filled from the data.
+        num_classes: width of the output (1 for regression); filled from the data.
+        channels: of each block.
+        dropout: share of the linear layer's inputs that are silenced while training, in [0, 1).
+
+    Raises:
+        UserError: for another input than pictures, no block, more blocks than the picture can be halved, widths below
+            one, or a dropout outside [0, 1).
+    """
+
+    def __init__(
+        self, input_shape: Sequence[int], num_classes: int, channels: Sequence[int] = (16, 32, 64), dropout: float = 0.2
+    ) -> None:
+        super().__init__()
+        width, *sides = image_shape("cnn", input_shape)
+        if not channels or min(channels) < 1:
+            raise UserError("model 'cnn'", f"channels is {list(channels)}; expected numbers of at least 1.")
+        if min(sides) < 2 ** len(channels):
+            raise UserError(
+                "model 'cnn'",
+                f"{len(channels)} blocks halve a picture of {sides[0]} x {sides[1]} to nothing.",
+                "Give fewer `channels`.",
+            )
+        if not 0 <= dropout < 1:
+            raise UserError("model 'cnn'", f"dropout is {dropout}; expected 0 <= dropout < 1.")
+        blocks: list[nn.Module] = []
+        for wider in channels:
+            blocks += [nn.Conv2d(width, wider, 3, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
+            blocks.append(nn.MaxPool2d(2))
+            width = wider
+        self.blocks = nn.Sequential(*blocks)
+        places = [min(4, side >> len(channels)) for side in sides]
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d((places[0], places[1])),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(width * places[0] * places[1], num_classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, height, width) to (n, num_classes)."""
+        return self.head(self.blocks(x))  # type: ignore[no-any-return]
+
+
+def image_shape(model: str, input_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Channels, height and width.
+
+    Raises:
+        UserError: for any other shape.
+    """
+    if len(input_shape) != 3 or min(input_shape) < 1:
+        raise UserError(
+            f"model '{model}'",
+            f"input_shape is {list(input_shape)}; expected [channels, height, width].",
+            "Choose data of pictures, e.g. `data: mnist`.",
+        )
+    channels, height, width = input_shape
+    return channels, height, width
