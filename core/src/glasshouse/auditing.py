@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse import ranks
 from glasshouse.components import AuditPlugin
 from glasshouse.config import Choice
 from glasshouse.errors import UserError, did_you_mean
@@ -135,5 +136,6 @@ def measure(run: Run, audit: str) -> AuditResult:
     """Instantiate an audit with its options and let it measure: core's own `glasshouse_run_audit`."""
     options: dict[str, Any] = next(dict(choice.options) for choice in run.audits if choice.name == audit)
     cls = run.registry.load(run.registry.find("audit", audit))
-    result: AuditResult = cls(**options).measure(run.evidence)
+    with ranks.working_together(declaration(run.registry, Choice(audit)).shares_work):
+        result: AuditResult = cls(**options).measure(run.evidence)
     return result

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +113,31 @@ def shares(rows: int) -> list[slice]:
 def any_failed(failed: bool) -> bool:
     """Whether some process failed: asked by all of them before they exchange results, so that none waits for ever."""
     return bool(gathered(np.array([failed])).any())
+
+
+@contextmanager
+def working_together(together: bool) -> Iterator[None]:
+    """Says for the block whether all processes do the same work, and so may share it: see `share`."""
+    before = _work.together
+    _work.together = together
+    try:
+        yield
+    finally:
+        _work.together = before
+
+
+def share(rows: int) -> slice | None:
+    """This process's part of the rows, where all processes work on them together and each gets one; else None."""
+    rank, world_size = position()
+    return shares(rows)[rank] if _work.together and 1 < world_size <= rows else None
+
+
+@dataclass
+class _Work:
+    together: bool = False
+
+
+_work = _Work()
 
 
 def _met() -> bool:

@@ -29,6 +29,8 @@ def execute(cli: GlasshouseCLI, registry: Registry) -> int:
         The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
     """
     run = carry_out(cli, registry)
+    if not ranks.is_first():
+        return 0
     print(run.folder)
     return exit_code(run, gate=bool(cli.values.get("gate")))
 
@@ -47,9 +49,8 @@ def carry_out(cli: GlasshouseCLI, registry: Registry) -> Run:
         registry.call("glasshouse_run_failed", run=run, error=error)
         run.say(f"ended early; what was written stays in {run.folder}")
         raise
-    if not ranks.is_first():
-        return 0
-    registry.call("glasshouse_run_finished", run=run)
+    if ranks.is_first():
+        registry.call("glasshouse_run_finished", run=run)
     return run
 
 
