@@ -56,6 +56,8 @@ x, y = torch.arange(7.0)[:, None], torch.arange(7)
 pairs = [(x[i : i + 2], y[i : i + 2]) for i in range(0, 7, 2)]
 numbers = ranks.gathered(np.arange(rank + 1, dtype=np.int64) + 10 * rank)
 uneven = ranks.gathered(np.full(([1, 0, 3][rank], 2), rank + 0.25, dtype=np.float32))
+with ranks.working_together(True):
+    own_part, too_few = ranks.share(7), ranks.share(2)
 print({
     "first": ranks.is_first(),
     "numbers": (numbers.tolist(), numbers.dtype.str),
@@ -68,6 +70,8 @@ print({
     "pairs": [(batch.index.tolist(), batch.y.tolist()) for batch in ranks.share_of(pairs)],
     "own": [batch.index.tolist() for batch in ranks.share_of(InMemoryLoader(x, y, batch_size=2))],
     "few": [len(batch[0]) for batch in ranks.share_of([(x, y)])],
+    "own part": (own_part.start, own_part.stop),
+    "no part": (too_few, ranks.share(7)),
     "unknown length": len(list(ranks.share_of(iter(pairs)))),
 })
 """
@@ -85,10 +89,18 @@ def test_what_three_processes_say_to_each_other(together: Together) -> None:
         "failed": (False, True),
         "shares": [(0, 1), (1, 3), (3, 5)],
         "few": [7],
+        "no part": (None, None),
         "unknown length": 4,
     }
+    parts = [(0, 2), (2, 4), (4, 7)]
     own = [[[0, 1], [6]], [[2, 3]], [[4, 5]]]
     assert said == [
-        {**same, "first": rank == 0, "own": batches, "pairs": [(rows, rows) for rows in batches]}
+        {
+            **same,
+            "first": rank == 0,
+            "own part": parts[rank],
+            "own": batches,
+            "pairs": [(rows, rows) for rows in batches],
+        }
         for rank, batches in enumerate(own)
     ]
