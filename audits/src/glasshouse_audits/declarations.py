@@ -71,6 +71,24 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         requires=("model", "inputs", "features"),
     )
     yield AuditPlugin(
+        name="image_attribution",
+        target="glasshouse_audits.attribution.image_audit:ImageAttributionAudit",
+        summary="which pixels speak for what is predicted: integrated gradients and Grad-CAM, and whether they matter",
+        family="explainability",
+        modalities=("image",),
+        targets=("binary", "multiclass", "regression"),
+        requires=("model", "inputs", "gradients"),
+    )
+    yield AuditPlugin(
+        name="text_attribution",
+        target="glasshouse_audits.attribution.text_audit:TextAttributionAudit",
+        summary="which words speak for what is predicted: integrated gradients on embeddings, and whether they matter",
+        family="explainability",
+        modalities=("text",),
+        targets=("binary", "multiclass", "regression"),
+        requires=("model", "inputs", "embed"),
+    )
+    yield AuditPlugin(
         name="membership_inference",
         target="glasshouse_audits.privacy.audit:MembershipInferenceAudit",
         summary="can the model's loss tell who was in the training data?",
@@ -195,4 +213,21 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         target=f"{methods}.shap_sampling:ShapSampling",
         summary="sampled Shapley values by the shap library",
         requires=("features",),
+    )
+    attribution = "glasshouse_audits.attribution"
+    yield ExplainerPlugin(
+        name="grad_cam",
+        title="Grad-CAM",
+        target=f"{attribution}.grad_cam:GradCam",
+        summary="where the last convolution found what speaks for a class",
+        modalities=("image",),
+        requires=("gradients", "module"),
+    )
+    yield ExplainerPlugin(
+        name="embedding_integrated_gradients",
+        title="Integrated gradients",
+        target=f"{attribution}.embedding_gradients:EmbeddingIntegratedGradients",
+        summary="gradients along the line from padding to the vectors of the words; takes more steps until they add up",
+        modalities=("text",),
+        requires=("embed",),
     )

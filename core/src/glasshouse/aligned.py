@@ -27,6 +27,8 @@ class Aligned:
 
     declared: tuple[Sensitive, ...]
     codes: Mapping[str | None, Codes]
+    source: Any = None
+    """Where they come from, as config.yaml says it: the path of a file, ``values``, or either by split."""
 
     def of_split(self, split: str, order: FixedOrder, *, judged: bool) -> Codes | None:
         """The codes of a split's rows in its order, (n, attributes); None where there are none for it.
@@ -76,7 +78,12 @@ def read_aligned(given: Any, bins: Mapping[str, Sequence[float]]) -> Aligned:
             Sensitive(name=n, levels=c.levels, seen_by_model=None) for n, c in zip(names, coded, strict=True)
         ),
         codes=dict(zip(tables, np.split(together, ends), strict=True)),
+        source={split: _source(values) for split, values in given.items()} if by_split else _source(given),
     )
+
+
+def _source(values: Any) -> str:
+    return str(values) if isinstance(values, (str, Path)) else "values"
 
 
 def _coded(name: str, parts: Sequence[Any], edges: Sequence[float]) -> Coded:

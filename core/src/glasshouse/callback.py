@@ -12,9 +12,9 @@ from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy, ModelP
 from pytorch_lightning.utilities import rank_zero_warn
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
+from glasshouse.config_files import MADE_BY
 from glasshouse.errors import UserError
 from glasshouse.existing import (
-    MADE_BY,
     Request,
     audit_existing,
     class_path,

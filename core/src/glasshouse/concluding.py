@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 import glasshouse
-from glasshouse.auditing import earlier_results, run_audits
+from glasshouse.auditing import run_audits
 from glasshouse.measurements import Section
 from glasshouse.policy import judge
 from glasshouse.provenance import command_line, provenance, redact
@@ -17,22 +18,28 @@ from glasshouse.storage import write_json
 from glasshouse.tracking import hand_over
 
 
-def audit_and_report(run: Run, *, force: bool = False) -> None:
-    """Audits, judgement, record, reports: everything after the evidence."""
-    run.results = run_audits(run, force=force)
-    run.results += earlier_results(run.folder / "audits", but_not=run.audits)
-    run.registry.call("glasshouse_stage_finished", run=run, stage="audit")
+def audit_and_report(run: Run, *, only: Collection[str] | None = None, force: bool = False) -> None:
+    """Audits, judgement, record, reports: everything after the evidence.
+
+    Args:
+        run: the run, with its evidence.
+        only: the audits to run; None runs all of the run's.
+        force: measure again what was measured before.
+    """
+    run.results = run_audits(run, only=only, force=force)
+    run.announce("audit")
     findings, _ = judge(run.results, run.policy, target_kind=run.info.target.kind if run.info else None)
     answers = run.registry.call("glasshouse_report_sections", run=run)
     sections: list[Section] = [section for answer in answers for section in answer]
-    write_json(run.folder / "provenance.json", run_provenance(run))
+    run.provenance = run.provenance or run_provenance(run)
+    write_json(run.folder / "provenance.json", run.provenance)
     run.record = build_record(header(run), run.results, findings, sections)
     write_json(run.folder / "record.json", run.record.to_dict())
     write_reports(run.record, run.folder, run.options.report)
     if run.trainer is not None:
         hand_over(run.record, run.folder, run.trainer.loggers, step=run.trainer.global_step)
     run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
-    run.registry.call("glasshouse_stage_finished", run=run, stage="report")
+    run.announce("report")
 
 
 def exit_code(run: Run, *, gate: bool) -> int:
@@ -51,10 +58,10 @@ def header(run: Run) -> dict[str, Any]:
         "name": run.folder.parent.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "glasshouse_version": glasshouse.__version__,
-        "command": redact(command_line()),
+        "command": run.provenance["command"],
         "seed": run.seed,
         "config": redact({key: value for key, value in run.config.items() if key != "data_info"}),
-        "provenance": run_provenance(run),
+        "provenance": run.provenance,
         "data": run.info.to_dict(),
         "model": {
             "name": run.handle.name,
@@ -66,8 +73,6 @@ def header(run: Run) -> dict[str, Any]:
 
 
 def run_provenance(run: Run) -> dict[str, Any]:
-    """Versions, plugins, command, commit, hardware and the data's fingerprint."""
-    fingerprint = getattr(run.datamodule, "table_fingerprint", None)
-    return provenance(
-        run.registry, command=command_line(), seed=run.seed, data_fingerprint=fingerprint if fingerprint else None
-    )
+    """Versions, plugins, command, commit, hardware and the data's fingerprint, as they are now."""
+    fingerprint = getattr(run.datamodule, "table_fingerprint", None) or None
+    return provenance(run.registry, command=command_line(), seed=run.seed, data_fingerprint=fingerprint)

@@ -40,6 +40,7 @@ class RunOptions:
         evaluate_on: the split that audits look at.
         sensitive: sensitive attributes to audit by; all that the data declares where it is left out.
         audits: names, or mappings of a name with its options; all that fit where it is left out.
+        audit_seconds: what each audit may take; an audit that takes longer ends in error, and the others go on.
         policy: thresholds: a name or a file.
         report: report formats to write.
         data_info: what is known of data that do not say it themselves.
@@ -53,6 +54,7 @@ class RunOptions:
     evaluate_on: Literal["train", "validate", "test"] = "test"
     sensitive: list[str] | None = None
     audits: list[str | Verbatim] | None = None
+    audit_seconds: float | None = None
     policy: str = "default"
     report: list[str] = field(default_factory=lambda: ["html", "json"])
     data_info: Verbatim | None = None
@@ -68,6 +70,8 @@ class RunOptions:
             )
         if self.small_group_limit < 0:
             raise UserError("small_group_limit", f"expected 0 or more, received {self.small_group_limit}.")
+        if self.audit_seconds is not None and not self.audit_seconds > 0:
+            raise UserError("audit_seconds", f"expected a positive number, received {self.audit_seconds}.")
         for part in (self.name or "").split("/"):
             if part in (".", ".."):
                 raise UserError("name", f"{self.name!r} would leave the parent folder.", "Use letters and digits.")
@@ -76,7 +80,7 @@ class RunOptions:
 KEYS = (
     *("seed_everything", "trainer", "model", "data", "optimizer", "lr_scheduler", "ckpt_path"),
     *(each.name for each in fields(RunOptions)),
-    *("no_audits", "gate", "verbose", "weights_only", "return_predictions"),
+    *("no_audits", "gate", "resume", "verbose", "weights_only", "return_predictions"),
 )
 """Every key of a configuration; one YAML serves all commands, and each ignores the keys that are not its own."""
 
@@ -86,10 +90,11 @@ LIST_KEYS = {"audits": "audit", "techniques": "technique", "report": "report_for
 
 @dataclass(frozen=True)
 class Choice:
-    """A component chosen by name, with its options."""
+    """A component chosen by name, with its options; an audit may have a limit of `seconds`."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 def parse_choices(key: str, entries: Sequence[str | Verbatim | Mapping[str, Any]]) -> list[Choice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if not isinstance(key, str):
             raise UserError(who, f"expected keys that are text, received {key!r}.", "Put it in quotation marks.")
     return tree or {}
+
+
+MADE_BY = "made_by"
+"""The key by which config.yaml says that a call from Python made it."""
+
+
+def refuse_made_by_python(config: Mapping[str, Any], who: str) -> None:
+    """Refuse the configuration of an audit from Python: it tells what was done, and cannot be run.
+
+    Raises:
+        UserError: naming the call that made it.
+    """
+    if MADE_BY in config:
+        raise UserError(
+            who,
+            f"tells of an audit by {config[MADE_BY]}, whose model and data it cannot make again.",
+            "Audit them again from Python.",
+        )
 
 
 def named_files(pairs: Sequence[tuple[str, str | None]]) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from glasshouse.config import KEYS, LIST_KEYS, parse_choices
-from glasshouse.config_files import named_files, read_yaml
+from glasshouse.config_files import named_files, read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.plugins import Registry
 from glasshouse.short_names import KINDS, is_short, options, resolve_arguments, resolve_tree
@@ -41,6 +41,7 @@ def check(argv: list[str], registry: Registry) -> None:
 
 def check_shape(tree: Mapping[str, Any], path: Path) -> None:
     """Refuse unknown keys of a configuration file, and values that cannot be what their key asks for."""
+    refuse_made_by_python(tree, str(path))
     for key, value in tree.items():
         who = f"`{key}` in {path}"
         if key not in KEYS:

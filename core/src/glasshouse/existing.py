@@ -18,6 +18,7 @@ from glasshouse.aligned import Aligned, read_aligned
 from glasshouse.auditing import choose_audits, required_splits
 from glasshouse.concluding import audit_and_report
 from glasshouse.config import Choice, RunOptions, parse_choices
+from glasshouse.config_files import MADE_BY
 from glasshouse.data import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.folders import fresh_folder, writable_parent
@@ -35,9 +36,6 @@ from glasshouse.storage import write_yaml
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
-
-MADE_BY = "made_by"
-"""The key of config.yaml that says which call made it: such a folder cannot be run again from its configuration."""
 
 
 @dataclass(kw_only=True)
@@ -271,6 +269,7 @@ def configuration(run: Run, request: Request, how: Mapping[str, Any]) -> dict[st
         "model": {"class_path": class_path(run.model), "weights_sha256": weights_digest(run.model)},
         "evaluate_on": options.evaluate_on,
         "sensitive": chosen_attributes(run),
+        **({"sensitive_from": request.aligned.source} if request.aligned is not None else {}),
         "audits": [{"name": c.name, **c.options} if c.options else c.name for c in run.audits],
         "policy": options.policy,
         "report": list(options.report),

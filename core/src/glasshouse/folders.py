@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from glasshouse import ranks
 from glasshouse.errors import UserError
 
 
@@ -52,3 +53,32 @@ def writable_parent(parent: Path) -> Path:
         what = "is not a folder" if not nearest.is_dir() else "cannot be written"
         raise UserError(f"run_dir '{parent}'", f"'{nearest}' {what}.", "Set `run_dir:` to a folder that you may write.")
     return parent
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a run's folder for this process while the block runs; the system lets go of it when the process dies.
+
+    Raises:
+        UserError: if another process is at work there.
+    """
+    if not ranks.is_first():  # it is held by the first of the processes that work there together
+        yield
+        return
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing to lock a folder with
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            problem = "another process is at work there."
+            raise UserError(str(folder), problem, "Wait for it to end, or end it.") from None
+        except OSError:
+            pass  # some file systems have no locks
+        yield
+    finally:
+        os.close(handle)

@@ -48,8 +48,7 @@ def collect_evidence(run: Run) -> None:
         show_examples=run.options.show_examples,
         words=getattr(run.datamodule, "words", None),
     )
-    if ranks.is_first():
-        run.registry.call("glasshouse_stage_finished", run=run, stage="evidence")
+    run.announce("evidence")
 
 
 def predictions_of(run: Run, split: str) -> Predictions:

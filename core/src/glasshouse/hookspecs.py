@@ -114,7 +114,7 @@ def glasshouse_trainer_ready(run: Run) -> None:
 
 @hookspec
 def glasshouse_stage_finished(run: Run, stage: str) -> None:
-    """A stage ended well: ``fit``, ``evidence``, ``audit`` or ``report``."""
+    """A stage ended well: ``fit``, ``validate``, ``test``, ``predict``, ``evidence``, ``audit`` or ``report``."""
 
 
 @hookspec

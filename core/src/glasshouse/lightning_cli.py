@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 from glasshouse.early_checks import check
+from glasshouse.errors import UserError
 from glasshouse.plugins import registry
 
 
@@ -18,6 +20,7 @@ def main(command: str, argv: list[str]) -> int:
         UserError: for input that cannot be used.
     """
     known = registry()
+    resume, argv = _resumed(command, argv)
     check(argv, known)
 
     from glasshouse.parser import GlasshouseCLI, restrict_imports
@@ -27,9 +30,27 @@ def main(command: str, argv: list[str]) -> int:
     usual = warnings.formatwarning
     warnings.formatwarning = _one_line
     try:
-        return execute(GlasshouseCLI(command, argv), known)
+        return execute(GlasshouseCLI(command, argv), known, resume)
     finally:
         warnings.formatwarning = usual
+
+
+def _resumed(command: str, argv: list[str]) -> tuple[Path | None, list[str]]:
+    """The folder after `--resume`, and the arguments with its configuration in place of that."""
+    given = [at for at, token in enumerate(argv) if token.partition("=")[0] == "--resume"]
+    if command != "run" or not given:
+        return None, argv
+    at = given[0]
+    _, equals, value = argv[at].partition("=")
+    rest = argv[:at] + argv[at + (1 if equals else 2) :]
+    value = value if equals else "".join(argv[at + 1 : at + 2])
+    if len(given) > 1 or not value or value.startswith("-"):
+        raise UserError("--resume", "expected the folder of one run.", "See `glasshouse runs`.")
+    folder = Path(value)
+    if not (folder / "config.yaml").is_file():
+        what = "has no config.yaml: nothing had begun there" if folder.is_dir() else "is no folder"
+        raise UserError(f"--resume {folder}", f"{what}.", "See `glasshouse runs`, or start the run again.")
+    return folder, ["--config", str(folder / "config.yaml"), *rest]
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> str:

@@ -183,6 +183,9 @@ class GlasshouseCLI(LightningCLI):
         if self.command == "run":
             parser.add_argument("--ckpt_path", type=str | None, default=None, help="Go on from this checkpoint.")
             parser.add_argument("--no_audits", action="store_true", help="Train, test and report without audits.")
+            parser.add_argument(
+                "--resume", type=str | None, default=None, metavar="RUN_DIR", help="Go on with a killed run."
+            )
             parser.add_argument("--gate", action="store_true", help="Exit with 1 where the policy is violated.")
 
     def setup_parser(
@@ -260,7 +263,7 @@ class GlasshouseCLI(LightningCLI):
         """The configuration as `config.yaml` holds it: plain values, sizes filled, what is known of the data beside."""
         self._forget_dump()
         self._dump_config()
-        resolved: dict[str, Any] = {k: v for k, v in self.config_dump.items() if k != "config"}
+        resolved: dict[str, Any] = {k: v for k, v in self.config_dump.items() if k not in ("config", "resume")}
         if info is not None:
             resolved["data_info"] = info.to_dict()
         return resolved

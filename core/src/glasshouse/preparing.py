@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasshouse import ranks, refusals
 from glasshouse.auditing import choose_audits
 from glasshouse.checkpoints import check_checkpoint
+from glasshouse.concluding import run_provenance
 from glasshouse.config import Choice, RunOptions, parse_choices
 from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
@@ -17,11 +18,12 @@ from glasshouse.errors import UserError
 from glasshouse.folders import fresh_folder, writable_parent
 from glasshouse.gathering import chosen_attributes, has_loader
 from glasshouse.policy import load_policy
-from glasshouse.provenance import redact
+from glasshouse.provenance import add_later, redact
 from glasshouse.rebuilding import assemble, rebuild
 from glasshouse.report.writing import check_formats
+from glasshouse.resuming import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.run_state import Run
-from glasshouse.storage import write_yaml
+from glasshouse.storage import read_json, write_json, write_yaml
 from glasshouse.task import Task
 from glasshouse.training import make_trainer
 
@@ -32,9 +34,15 @@ if TYPE_CHECKING:
     from glasshouse.plugins import Registry
 
 
-def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
-    """Everything that can be refused is refused here, before anything is written or trained."""
-    run = ask(cli, registry)
+def prepare(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) -> Run:
+    """Everything that can be refused is refused here, before anything is written or trained.
+
+    Args:
+        cli: the parsed command.
+        registry: of plugins.
+        resume: the folder of a killed run that is to go on.
+    """
+    run = ask(cli, registry, audits=not cli.values.get("no_audits"))
     callbacks = make_techniques(registry, run.techniques)
     parent = writable_parent(Path(run.options.run_dir))
     network = cli.build_model(run.info)
@@ -47,10 +55,15 @@ def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
     if path := cli.method_arguments().get("ckpt_path"):
         check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
     name = run.options.name or default_name(run)
-    with fresh_folder(parent, name) if ranks.is_first() else nullcontext(parent / name / "unknown") as run._folder:
-        run.config["name"] = run.folder.parent.name
-        if ranks.is_first():
-            write_yaml(run.folder / "config.yaml", redact(run.config))
+    if resume is None and ranks.is_first():
+        place: AbstractContextManager[Path] = fresh_folder(parent, name)
+    else:  # the first process says later which folder it has made
+        place = nullcontext(resume or parent / name / "unknown")
+    with place as run._folder:
+        if resume is None:
+            begin(run)
+        else:
+            go_on(run)
         callbacks += flat(registry.call("glasshouse_callbacks", run=run))
         loggers = flat(registry.call("glasshouse_loggers", run=run))
         monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None
@@ -62,15 +75,36 @@ def prepare(cli: GlasshouseCLI, registry: Registry) -> Run:
     return run
 
 
-def ask(cli: GlasshouseCLI, registry: Registry) -> Run:
+def begin(run: Run) -> None:
+    """Write what a run can be repeated from; the configuration last, since it makes a folder that of a run."""
+    run.config["name"] = run.folder.parent.name
+    run.provenance = run_provenance(run)
+    run.progress = Progress(run.command)
+    run.progress.save(run.folder)
+    write_json(run.folder / "provenance.json", run.provenance)
+    write_yaml(run.folder / "config.yaml", redact(run.config))
+
+
+def go_on(run: Run) -> None:
+    """Take up a run where it was killed."""
+    run.progress = read_progress(run.folder)
+    began, now = read_json(run.folder / "provenance.json"), run_provenance(run)
+    check_unchanged(run.folder, run.config, began["data_fingerprint"], now["data_fingerprint"])
+    run.provenance = add_later(began, now, "resumed")
+    run.resume_from = make_ready(run.folder, run.progress)
+    write_json(run.folder / "provenance.json", run.provenance)
+
+
+def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:
     """What is asked for, and the data it is asked of; nothing is built or written yet."""
     options = cli.options
+    chosen = _choices("audits", options.audits)
     run = Run(
         registry=registry,
         command=cli.command,
         options=options,
         policy=load_policy(options.policy),
-        audits=[] if cli.values.get("no_audits") else choose_audits(registry, _choices("audits", options.audits)),
+        audits=choose_audits(registry, chosen, seconds=options.audit_seconds) if audits else [],
         techniques=parse_choices("techniques", options.techniques),
         seed=cli.values["seed_everything"],
     )
@@ -85,10 +119,11 @@ def ask(cli: GlasshouseCLI, registry: Registry) -> Run:
 def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
     """A finished run again, from its folder: its data set up, its model rebuilt from config.yaml and weights."""
     run = ask(cli, registry)
+    run._folder = folder
     run.config = read_yaml(folder / "config.yaml")
+    run.provenance = add_later(read_json(folder / "provenance.json"), run_provenance(run), "audited")
     run.handle = rebuild(folder)
     run.model = run.handle.lightning_module
-    run._folder = folder
     return run
 
 

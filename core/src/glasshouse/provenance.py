@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,23 @@ def provenance(registry: Registry, *, command: list[str], seed: int, data_finger
         "hardware": hardware(),
         "data_fingerprint": data_fingerprint,
     }
+
+
+def add_later(began: Mapping[str, Any], now: Mapping[str, Any], action: str) -> dict[str, Any]:
+    """What a run rests on where another process went on with it: as it began, and under `later` what was done since.
+
+    Args:
+        began: the provenance that the run has so far.
+        now: that of this process.
+        action: what it does: ``resumed`` or ``audited``.
+
+    Returns:
+        `began` with one entry more: action, time, command, and of the rest what is not as in the beginning.
+    """
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    different = {key: value for key, value in now.items() if key != "command" and value != began.get(key)}
+    entry = {"action": action, "time": time, "command": now["command"], **different}
+    return {**began, "later": [*began.get("later", []), entry]}
 
 
 def hardware() -> dict[str, Any]:

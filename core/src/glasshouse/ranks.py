@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 """Where launchers say which process this is, the surest first, as Lightning reads them."""
 _NODES = ("NODE_RANK", "GROUP_RANK")
+_PATIENCE = timedelta(days=30)
 
 
 def is_first() -> bool:
@@ -151,12 +153,10 @@ _cpu_group: dict[int, Any] = {}
 
 
 def _on_cpu() -> Any:
-    """A group that exchanges tensors of the CPU; with NCCL the usual one cannot."""
+    """A group that exchanges tensors of the CPU, which NCCL cannot, and waits for as long as an audit takes."""
     import torch
 
-    if torch.distributed.get_backend() == "gloo":
-        return torch.distributed.group.WORLD
     world = id(torch.distributed.group.WORLD)
     if world not in _cpu_group:
-        _cpu_group[world] = torch.distributed.new_group(backend="gloo")
+        _cpu_group[world] = torch.distributed.new_group(backend="gloo", timeout=_PATIENCE)
     return _cpu_group[world]

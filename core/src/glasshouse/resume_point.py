@@ -76,6 +76,12 @@ class ResumePoint(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._restored = state_dict
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Only in the run's own folder: from another run's last checkpoint one trains further.
+        if self._restored is not None and self._restored["finished"] and self._is_own(trainer.ckpt_path):
+            self.finished = True
+            trainer.should_stop = True
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._restored is not None and not self._restored["between_epochs"]:
             set_random_states(self._restored["random"])  # of a checkpoint within an epoch: as near as one can come
@@ -99,9 +105,12 @@ class ResumePoint(Callback):
         self._began = True
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.path is not None:
+        if self.path is not None and not self.finished:
             self.finished = True
             trainer.save_checkpoint(self.path)
+
+    def _is_own(self, checkpoint: Any) -> bool:
+        return self.path is not None and bool(checkpoint) and self.path.resolve() == Path(checkpoint).resolve()
 
     def _save_as_between_epochs(self, trainer: Trainer, path: Path) -> None:
         # Lightning has counted the coming epoch as ready already, and would take it for a broken one.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from glasshouse.model import ModelHandle
     from glasshouse.plugins import Registry
+    from glasshouse.resuming import Progress
 
 
 @dataclass(kw_only=True)
@@ -42,6 +43,12 @@ class Run:
     handle: ModelHandle | None = None
     results: list[AuditResult] = field(default_factory=list)
     record: Record | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """What the run rests on, as provenance.json holds it."""
+    resume_from: Path | None = None
+    """The checkpoint that a killed run's training goes on from."""
+    progress: Progress | None = None
+    """How far the run has come; None where a finished run is audited again."""
     no_evidence: str | None = None
     """Why the model's predictions could not be collected."""
     _folder: Path | None = None
@@ -58,6 +65,11 @@ class Run:
         """What audits are given."""
         assert self._evidence is not None, "the evidence is not collected yet"
         return self._evidence
+
+    def announce(self, stage: str) -> None:
+        """Tell plugins that a stage ended well; of several processes the first does."""
+        if ranks.is_first():
+            self.registry.call("glasshouse_stage_finished", run=self, stage=stage)
 
     def say(self, line: str) -> None:
         """A line of progress, on stderr: the last line of stdout is the run's folder. The first process speaks."""

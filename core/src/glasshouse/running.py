@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from glasshouse import ranks, refusals
 from glasshouse.auditing import help_with_audits
 from glasshouse.concluding import audit_and_report, exit_code
+from glasshouse.config import Choice
 from glasshouse.errors import UserError
+from glasshouse.failures import explained, resume_command
+from glasshouse.folders import held
 from glasshouse.gathering import collect_evidence, has_loader
+from glasshouse.metrics_file import MetricsFile
 from glasshouse.predictions import save_scores
-from glasshouse.preparing import prepare
+from glasshouse.preparing import prepare, reopen
 from glasshouse.run_state import Run
 from glasshouse.training import best_checkpoint, load_weights
 
@@ -22,50 +30,114 @@ if TYPE_CHECKING:
     from glasshouse.plugins import Registry
 
 
-def execute(cli: GlasshouseCLI, registry: Registry) -> int:
+def execute(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) -> int:
     """What a command line asks for; the run's folder is the last line of stdout.
+
+    Args:
+        cli: the parsed command.
+        registry: of plugins.
+        resume: the folder of a killed run that is to go on; the command is parsed from its configuration.
 
     Returns:
         The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
     """
-    run = carry_out(cli, registry)
+    run = carry_out(cli, registry, resume)
     if not ranks.is_first():
         return 0
     print(run.folder)
     return exit_code(run, gate=bool(cli.values.get("gate")))
 
 
-def carry_out(cli: GlasshouseCLI, registry: Registry) -> Run:
+def carry_out(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) -> Run:
     """What a parsed command asks for, from its data to its report."""
-    run = prepare(cli, registry)
-    try:
-        if cli.command == "run":
-            fit_and_test(run, cli)
-            collect_evidence(run)
-            audit_and_report(run) if ranks.is_first() else help_with_audits(run)
-        else:
-            run_lightning_command(run, cli)
-    except BaseException as error:
-        registry.call("glasshouse_run_failed", run=run, error=error)
-        run.say(f"ended early; what was written stays in {run.folder}")
-        raise
-    if ranks.is_first():
-        registry.call("glasshouse_run_finished", run=run)
+    with ExitStack() as stack:
+        if resume is not None:
+            stack.enter_context(held(resume))
+        run = prepare(cli, registry, resume)
+        if resume is None:
+            stack.enter_context(held(run.folder))
+        with ending(run):
+            if cli.command == "run":
+                fit_and_test(run, cli)
+                collect_evidence(run)
+                audit_and_report(run) if ranks.is_first() else help_with_audits(run)
+            else:
+                run_lightning_command(run, cli)
     return run
 
 
+def audit_again(
+    cli: GlasshouseCLI, registry: Registry, folder: Path, *, only: Collection[str] | None, force: bool
+) -> Run:
+    """Audit a finished run once more, its model rebuilt from its files.
+
+    Args:
+        cli: parsed from the run's config.yaml.
+        registry: of plugins.
+        folder: the run's folder.
+        only: the audits to run, by name, also such as the run had not; None runs the run's own.
+        force: measure again what was measured before.
+    """
+    with held(folder):
+        run = reopen(cli, registry, folder)
+        new = [name for name in only or () if name not in {choice.name for choice in run.audits}]
+        run.audits += [Choice(name, seconds=run.options.audit_seconds) for name in new]
+        with ending(run):
+            collect_evidence(run)
+            audit_and_report(run, only=only, force=force)
+    return run
+
+
+@contextmanager
+def ending(run: Run) -> Iterator[None]:
+    """Plugins hear how the block ended, and the user what failed and how to go on."""
+    try:
+        yield
+    except BaseException as error:
+        said = explained(error, run.folder)
+        run.registry.call("glasshouse_run_failed", run=run, error=said)
+        run.say(how_to_go_on(run))
+        raise said from (None if said is error else error)
+    if ranks.is_first():
+        run.registry.call("glasshouse_run_finished", run=run)
+
+
+def how_to_go_on(run: Run) -> str:
+    """What can be done with a run that ended early."""
+    if run.command != "run" or run.progress is None or not run.folder.is_dir():
+        return f"ended early; what was written stays in {run.folder}"
+    return f"ended early; go on with: {resume_command(run.folder)}"
+
+
 def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
-    """Train, go back to the best checkpoint, test it."""
+    """Train, go back to the best checkpoint, test it; what an earlier process finished is not done again."""
     assert run.trainer is not None
     assert run.model is not None
-    run.say(f"training in {run.folder}")
-    lightning(run, "fit", ckpt_path=cli.method_arguments()["ckpt_path"])
+    assert run.progress is not None
+    progress = run.progress
+    if progress.weights is None or run.resume_from is not None:
+        # Where training is over this takes up its state and returns at once.
+        run.say(f"training in {run.folder}")
+        lightning(run, "fit", ckpt_path=run.resume_from or cli.method_arguments()["ckpt_path"])
     run._folder = Path(ranks.from_first(str(run.folder)))
-    load_weights(run.model, best_checkpoint(run.trainer, run.folder))
-    if ranks.is_first():
-        run.registry.call("glasshouse_stage_finished", run=run, stage="fit")
-    if has_loader(run, "test"):
-        lightning(run, "test")
+    weights = best_checkpoint(run.trainer, run.folder) if progress.weights is None else run.folder / progress.weights
+    load_weights(run.model, weights)
+    if progress.weights is None:
+        run.announce("fit")
+        progress.weights = relative(weights, run.folder)
+        progress.save(run.folder)
+    if not progress.tested:
+        if has_loader(run, "test"):
+            lightning(run, "test")
+        progress.tested = True
+        progress.metrics_rows = sum(logger.rows for logger in run.trainer.loggers if isinstance(logger, MetricsFile))
+        progress.save(run.folder)
+
+
+def relative(path: Path, folder: Path) -> str:
+    """A checkpoint's path within a run's folder; as it is where the user keeps checkpoints elsewhere."""
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return str(path.resolve().relative_to(folder.resolve())) if inside else str(path)
 
 
 def run_lightning_command(run: Run, cli: GlasshouseCLI) -> None:
@@ -79,8 +151,7 @@ def run_lightning_command(run: Run, cli: GlasshouseCLI) -> None:
     if cli.command == "predict" and all(isinstance(output, torch.Tensor) for output in outputs):
         scores = torch.cat([output.reshape(len(output), -1) for output in outputs])
         save_scores(run.folder / "predictions" / "predict.parquet", scores.float().cpu().numpy())
-    if ranks.is_first():
-        run.registry.call("glasshouse_stage_finished", run=run, stage=cli.command)
+    run.announce(cli.command)
 
 
 def lightning(run: Run, method: str, **arguments: Any) -> Any:
@@ -95,5 +166,12 @@ def lightning(run: Run, method: str, **arguments: Any) -> Any:
         arguments["weights_only"] = True
     if method == "validate" or method == "test":
         arguments.setdefault("verbose", False)
-    with refusals.of_lightning():
-        return getattr(run.trainer, method)(run.model, datamodule=run.datamodule, **arguments)
+    try:
+        with refusals.of_lightning():
+            return getattr(run.trainer, method)(run.model, datamodule=run.datamodule, **arguments)
+    except SystemExit as left:
+        # Lightning turns Ctrl-C into exit(1), which is a policy's word, and a SIGTERM into an exit without a code.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if isinstance(left.__context__, KeyboardInterrupt) or isinstance(left, SIGTERMException):
+            raise KeyboardInterrupt from None
+        raise

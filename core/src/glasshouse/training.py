@@ -27,6 +27,7 @@ _NOT_NEWS = (
     ".*is smaller than the logging interval.*",  # epoch means are logged all the same
     ".*[Yy]ou defined a `validation_step` but have no `val_dataloader`.*",
     ".*isinstance.treespec, LeafSpec.*",  # Lightning's own call of torch
+    ".*Checkpoint directory .* exists and is not empty.*",  # of a run that goes on
     ".*The dirpath has changed from.*",  # every run has a folder of its own, also one that goes on from a checkpoint
     ".*You have overridden `transfer_batch_to_device` in `LightningModule`.*",
 )

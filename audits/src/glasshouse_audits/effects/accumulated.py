@@ -3,9 +3,9 @@
 Each row is moved only to the two points that its own value lies between, so that the model is asked about rows like
 those it has seen; the mean differences add up to a curve, whose mean over the rows is set to 0.
 
-A value at a point is a weighted sum of the mean differences, and each row bears on one of them (on two, for levels):
-so the variance is a plain sum over rows, and nothing needs to be resampled. Points and the order of levels are taken
-as given.
+A value at a point is a weighted sum of the mean differences, less the mean over the rows. Each row bears on one of the
+differences (on two, for levels) and on that mean, so the variance is a sum over rows and nothing needs to be resampled.
+Points and the order of levels are taken as given.
 """
 
 from __future__ import annotations
@@ -56,13 +56,9 @@ def _of_number(score: Score, x: Inputs, grid: Grid, fewest: int) -> list[LocalEf
     # rows at a point belong to the interval that it ends; those beyond the outer points to the outer intervals
     interval = np.clip(np.searchsorted(grid.encodings[:, 0], at) - 1, 0, len(grid) - 2)
     below, above = scores_with(score, known, grid.columns, grid.encodings[interval], grid.encodings[interval + 1])
-    share = np.bincount(interval, minlength=len(grid) - 1) / len(known)
-    # the curve's mean over the rows of an interval lies half way between its ends
-    mean_weights = share[::-1].cumsum()[::-1] - share / 2
-    return [
-        _accumulate(grid, differences, interval, np.arange(len(known)), mean_weights)
-        for differences in (above - below).T
-    ]
+    # the curve at a row is taken half way between the ends of the interval
+    place = (interval, interval + 1)
+    return [_accumulate(grid, one, interval, np.arange(len(known)), place) for one in (above - below).T]
 
 
 def _with_enough(at: NDArray[np.float32], points: NDArray[np.float32], fewest: int) -> NDArray[np.intp]:
@@ -95,10 +91,8 @@ def _of_levels(score: Score, x: Inputs, grid: Grid) -> list[LocalEffects]:
     differences = np.concatenate([after - here[up], here[down] - before])
     interval = np.concatenate([position[up], position[down] - 1])
     rows = np.concatenate([up, down])
-    share = np.bincount(position, minlength=len(grid)) / len(known)
-    mean_weights = share[:0:-1].cumsum()[::-1]  # of the rows beyond each interval
     back = np.argsort(order)
-    return [_accumulate(grid, one, interval, rows, mean_weights, back) for one in differences.T]
+    return [_accumulate(grid, one, interval, rows, (position, position), back) for one in differences.T]
 
 
 def _accumulate(
@@ -106,37 +100,43 @@ def _accumulate(
     differences: Floats,
     interval: NDArray[np.intp],
     rows: NDArray[np.intp],
-    mean_weights: Floats,
+    place: tuple[NDArray[np.intp], NDArray[np.intp]],
     back: NDArray[np.intp] | None = None,
 ) -> LocalEffects:
-    """Sums of the mean differences, centred.
+    """Sums of the mean differences, less their mean over the rows.
 
     Args:
         grid: g points.
         differences: (m,) of the output over an interval.
         interval: (m,) which of the g - 1 it was.
         rows: (m,) the row it was seen on.
-        mean_weights: (g - 1,) weights of the intervals in the mean of the uncentred curve over the rows.
+        place: twice (n,) the points whose mean is the curve's value at each row.
         back: (g,) where each point stands in the order of the intervals; None where they have the grid's order.
     """
-    g, n = len(grid), int(rows.max()) + 1
+    g, n = len(grid), len(place[0])
     counts = np.bincount(interval, minlength=g - 1)
     means = np.bincount(interval, weights=differences, minlength=g - 1) / counts
-    sums = np.tri(g, g - 1, -1) - mean_weights  # (g, g - 1): the intervals before a point, less the mean
+    before = np.tri(g, g - 1, -1)  # which intervals lie before a point
+    share = np.bincount(np.concatenate(place), minlength=g) / (2 * n)
+    sums = before - share @ before
     if back is not None:
         sums = sums[back]
     effects = sums @ means
-    # what each row adds to the error of each interval's mean, with the correction for one estimated mean
+    # What each row adds to the error of each interval's mean, and to that of the mean over rows, which is subtracted;
+    # with the correction for one estimated mean.
+    at_row = (before @ means)[np.stack(place)].mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.sqrt(counts / (counts - 1.0)) / counts
-        errors = (differences - means[interval]) * scale[interval]
-    by_row = csr_array((errors, (rows, interval)), shape=(n, g - 1))
+        errors = (differences - means[interval]) * (np.sqrt(counts / (counts - 1.0)) / counts)[interval]
+        errors_of_mean = (at_row - at_row.mean()) / np.sqrt(n * (n - 1.0))
+    entries = np.concatenate([errors, errors_of_mean])
+    columns = np.concatenate([interval, np.full(n, g - 1)])
+    by_row = csr_array((entries, (np.concatenate([rows, np.arange(n)]), columns)), shape=(n, g))
     covariance = (by_row.T @ by_row).toarray()
-    reach = sums[effects.argmax()] - sums[effects.argmin()]
+    weights = np.column_stack([sums, -np.ones(g)])
+    reach = weights[effects.argmax()] - weights[effects.argmin()]
     # cancelling digits may leave a variance of -1e-20
-    variances = np.maximum(np.einsum("ij,jk,ik->i", sums, covariance, sums), 0)
-    reach_error = np.sqrt(max(float(reach @ covariance @ reach), 0.0))
-    value = float(np.ptp(effects))
+    variances = np.maximum(np.einsum("ij,jk,ik->i", weights, covariance, weights), 0)
+    value, reach_error = float(np.ptp(effects)), np.sqrt(max(float(reach @ covariance @ reach), 0.0))
     return LocalEffects(
         grid,
         effects,

@@ -238,6 +238,7 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _F
 def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generator, found: _Found) -> None:
     """Partial dependence, individual curves and accumulated local effects of the strongest features."""
     sampled = rng.choice(len(study.x), size=min(_SAMPLED_CURVES, len(study.x)), replace=False).tolist()
+    without: list[str] = []
     for feature in features:
         grid = grid_of(feature, study.x, points=_POINTS, fewest=_FEWEST)
         if isinstance(grid, str):
@@ -246,17 +247,18 @@ def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generato
             for _, output in study.outputs:
                 found.measurements += _ranges(study, feature, output, nothing, nothing)
             continue
-        left = int((grid.place < 0).sum())
-        if left:
-            found.notes.append(
-                f"{feature.name}: {left:,} rows with a missing value, a level of fewer than {_FEWEST} rows or one that "
-                f"is not among the {_POINTS} most frequent have no point of their own."
-            )
+        if missed := int((grid.place < 0).sum()):
+            without.append(f"{feature.name} {missed:,}")
         curves = individual_curves(study.score, study.x, grid)
         effects = local_effects(study.score, study.x, grid, fewest=_FEWEST)
         for (_, output), curve, effect in zip(study.outputs, curves, effects, strict=True):
             found.measurements += _ranges(study, feature, output, partial_dependence_range(curve), effect.reach)
             found.figures += drawing.effect_figures(grid, curve, sampled, effect, output)
+    if without:
+        found.notes.append(
+            f"Rows without a point of their own, for a missing value or a level that has fewer than {_FEWEST} rows or "
+            f"is not among the {_POINTS} most frequent: {', '.join(without)}."
+        )
 
 
 def _ranges(

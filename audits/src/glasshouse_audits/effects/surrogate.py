@@ -106,7 +106,8 @@ def grow(
     for number, rule in _rules(fitted.tree_, questions):
         numbers.append(number)
         leaves.append(Leaf(rule, float(fitted.tree_.value[number, 0, 0])))
-    return Surrogate(tuple(leaves), np.searchsorted(numbers, fitted.apply(unseen)))
+    ends = fitted.apply(unseen) if len(unseen) else []  # scikit-learn refuses no rows at all
+    return Surrogate(tuple(leaves), np.searchsorted(numbers, ends))
 
 
 def _rules(tree: Any, questions: Sequence[Question]) -> list[tuple[int, str]]:

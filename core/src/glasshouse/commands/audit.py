@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glasshouse.config import Choice
+from glasshouse.config_files import read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry
 
@@ -54,7 +55,8 @@ def main(argv: list[str]) -> int:
     folder: Path = asked.run_dir
     if not (folder / "config.yaml").is_file():
         raise UserError(str(folder), "is not the folder of a run: it has no config.yaml.", "See `glasshouse runs`.")
-    return _audit(folder, names, force=asked.force, known=known)
+    refuse_made_by_python(read_yaml(folder / "config.yaml"), str(folder))
+    return _audit(folder, names, force=asked.force, gate=asked.gate, known=known)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--audits", metavar="A,B", help="only these; others that finished earlier stay in the record")
     parser.add_argument("--force", action="store_true", help="measure again what has been measured before")
+    parser.add_argument("--gate", action="store_true", help="exit with 1 where the policy is violated")
     of = parser.add_argument_group("predictions from elsewhere")
     of.add_argument(
         "--predictions", metavar="FILE", type=Path, nargs="+", help="CSV or Parquet files, or folders of them"
@@ -88,21 +91,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _audit(folder: Path, names: list[str], *, force: bool, known: Registry) -> int:
-    from glasshouse.concluding import audit_and_report, exit_code
-    from glasshouse.gathering import collect_evidence
+def _audit(folder: Path, names: list[str], *, force: bool, gate: bool, known: Registry) -> int:
+    from glasshouse.concluding import exit_code
     from glasshouse.parser import GlasshouseCLI, restrict_imports
-    from glasshouse.preparing import reopen
+    from glasshouse.running import audit_again
 
     restrict_imports()
-    run = reopen(GlasshouseCLI("run", ["--config", str(folder / "config.yaml")]), known, folder)
-    if names:
-        configured = {choice.name: choice for choice in run.audits}
-        run.audits = [configured.get(name, Choice(name)) for name in names]
-    collect_evidence(run)
-    audit_and_report(run, force=force)
+    cli = GlasshouseCLI("run", ["--config", str(folder / "config.yaml")])
+    run = audit_again(cli, known, folder, only=names or None, force=force)
     print(folder)
-    return exit_code(run, gate=False)
+    return exit_code(run, gate=gate)
 
 
 def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Registry) -> int:

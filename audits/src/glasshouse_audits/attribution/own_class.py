@@ -1,0 +1,76 @@
+"""What speaks for each row's own prediction: rows that are predicted alike are asked about together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from glasshouse import Predictions, Question
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.completeness import completeness_errors, resolved
+from glasshouse_audits.explain.registered import Method
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """One method's attributions (n, ...) of each row's own score, of the shape of the rows.
+
+    `change` (n,) is the score minus what the attributions are counted from; None where they do not claim to add up.
+    """
+
+    method: Method
+    values: Floats
+    change: Floats | None
+    evaluations: int
+    details: str
+
+    def errors(self, rows: slice) -> Floats | None:
+        """Relative completeness errors of some rows; None without a claim, or where no output changes."""
+        return None if self.change is None else completeness_errors(self.values[rows], self.change[rows])
+
+
+def own_outputs(predictions: Predictions) -> NDArray[np.intp]:
+    """(n,) which score is each row's own: that of its most probable class, the only one of a regression."""
+    if predictions.target.kind == "regression":
+        return np.zeros(len(predictions), dtype=np.intp)
+    return predictions.predicted.astype(np.intp)
+
+
+def own_scores(question: Question, own: NDArray[np.intp]) -> Callable[..., Floats]:
+    """A function from inputs, one for each row of `question`, to the score (n,) that is the row's own."""
+    outputs = tuple(range(question.model.info.target.num_outputs))
+    everything = replace(question, outputs=outputs)
+    return lambda x: everything.scores(x)[np.arange(len(own)), own]
+
+
+def explain_own(method: Method, question: Question, own: NDArray[np.intp]) -> Answer:
+    """Ask a method about every row's own score.
+
+    Raises:
+        NotExplainableError: where the method cannot answer.
+        UserError: where its answer has not the form that `Explanation` promises.
+    """
+    values = np.zeros(tuple(question.rows.shape))
+    base = np.zeros(len(own))
+    complete, evaluations, details = True, 0, []
+    for output in np.unique(own):
+        rows = np.flatnonzero(own == output)
+        found = method.explain(replace(question, rows=question.rows[rows], outputs=(int(output),)))
+        values[rows] = found.values[..., 0]
+        complete &= found.completeness is not None and found.base is not None
+        if found.base is not None:
+            base[rows] = found.base[:, 0]
+        evaluations += found.evaluations
+        details.append(found.details)
+    scores = own_scores(question, own)(question.rows)
+    return Answer(
+        method=method,
+        values=values,
+        change=resolved(scores - base, scores) if complete else None,
+        evaluations=evaluations,
+        details=max(details, key=len, default=""),
+    )
