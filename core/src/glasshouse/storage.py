@@ -40,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all: a reader sees the old content or the new. Of several processes the first does."""
+    """Write a file: a reader sees the old content or the new, never a part. Of several processes the first writes."""
     if not ranks.is_first():
         return
     with replacing(path) as partial:
