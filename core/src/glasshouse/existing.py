@@ -26,7 +26,7 @@ from glasshouse.foreign_data import ForeignData, loader_from, project_hooks, sin
 from glasshouse.foreign_info import complete_info, look_at_outputs
 from glasshouse.gathering import chosen_attributes, collect_evidence
 from glasshouse.model import ModelHandle
-from glasshouse.outputs import OutputKind
+from glasshouse.outputs import OutputKind, as_columns
 from glasshouse.plugins import Registry, registry
 from glasshouse.policy import load_policy
 from glasshouse.provenance import command_line, provenance, redact
@@ -218,6 +218,7 @@ def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
         data.info = complete_info(
             request.info or data.said, name=data_name, x=x, y=y, raw=raw, sensitive=data.sensitive, rows=rows
         )
+        as_columns(raw, data.info.target)
         if kind is None and getattr(model, "output_kind", None) is None:
             kind = look_at_outputs(raw, data.info)
     elif request.info is not None or request.aligned is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ class Coded:
     def __getitem__(self, rows: Any) -> Coded:
         return Coded(self.codes[rows], self.levels)
 
+
+_LOOKED_AT, _WORTH_TWO = 10_000, 200_000
+"""Rows whose texts are looked up in all others, and rows from which on two threads are worth their while."""
 
 Column = NDArray[np.float64] | Coded
 """Numeric: float64 with NaN for missing. Categorical: `Coded`."""
@@ -119,7 +123,6 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
         UserError: for other types (dates, lists, only missing values).
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind = values.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -129,15 +132,13 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
         return Coded(codes.astype(np.int32), ("false", "true"))
     if pa.types.is_dictionary(kind) and not pa.types.is_string(kind.value_type):
         values, kind = values.cast(pa.string()), pa.string()
-    if pa.types.is_large_string(kind):
-        values, kind = values.cast(pa.string()), pa.string()
-    if not (pa.types.is_string(kind) or pa.types.is_dictionary(kind)):
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)):
         raise UserError(
             who,
             f"column '{name}' holds {kind}; expected numbers, text or true/false.",
             "Leave it out with `drop:`, or convert it in the file.",
         )
-    encoded = pc.dictionary_encode(values) if pa.types.is_string(kind) else values
+    encoded = encoded_text(values) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else values
     whole = encoded.unify_dictionaries().combine_chunks()
     levels = np.asarray(whole.dictionary.to_pylist() if len(whole.dictionary) else [], dtype=object)
     order = sorted(range(len(levels)), key=_level_order(levels))
@@ -145,6 +146,31 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
     new_code[order] = np.arange(len(levels), dtype=np.int32)
     codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return Coded(new_code[codes], tuple(str(levels[i]) for i in order))
+
+
+def encoded_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text as codes into a dictionary.
+
+    Looking up what the first rows hold is faster than finding it again, and two threads share it; only where more
+    turns up is the dictionary made from all rows.
+    """
+    import pyarrow.compute as pc
+
+    if len(values) < _WORTH_TWO:
+        return pc.dictionary_encode(values)
+    known = pc.drop_null(values[:_LOOKED_AT].unique())
+    half = len(values) // 2
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        parts = list(threads.map(lambda part: pc.index_in(part, value_set=known), (values[:half], values[half:])))
+    if sum(part.null_count for part in parts) != values.null_count:
+        return pc.dictionary_encode(values)
+    return _as_dictionary([chunk for part in parts for chunk in part.chunks], known)
+
+
+def _as_dictionary(codes: list[pa.Array], known: pa.Array) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(chunk, known) for chunk in codes])
 
 
 def _level_order(levels: NDArray[Any]) -> Any:

@@ -7,11 +7,17 @@ import pytest
 import torch
 from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max
-from glasshouse_audits.explain.checks.infidelity import infidelity, perturbed, relative
+from glasshouse_audits.explain.checks.infidelity import change, infidelity, relative, subsets
 from glasshouse_audits.explain.checks.replacing import Replacing
 from glasshouse_audits.explain.checks.sensitivity import max_sensitivity, neighbours, spreads
 
 WEIGHTS = [2.0, 1.0, -1.0, 0.5, -3.0]
+
+
+def perturbed(replacing: Replacing, count: int = 20, **options: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random subsets of features, and how much lower the score is without them."""
+    replaced = subsets(replacing, count, seed=1)
+    return replaced, change(replacing, replaced, **options)
 
 
 def test_exact_gradients_of_a_linear_model_have_none() -> None:
@@ -33,11 +39,11 @@ def test_exact_attributions_of_a_linear_model_have_none(linear, make_question, m
     question = make_question(linear(WEIGHTS), rows, background)
     columns = (rows.numpy() - background.numpy().mean(axis=0)) * WEIGHTS
     values = question.by_feature(columns[:, :, None].astype(float))[:, :, 0]
-    changes = perturbed(Replacing.of(question))
-    found = infidelity(values, changes.replaced, changes.change[:, :, 0])
+    replaced, lower = perturbed(Replacing.of(question))
+    found = infidelity(values, replaced, lower[:, :, 0])
     np.testing.assert_allclose(found.raw, 0, atol=1e-10)
     assert relative(found.raw, found.of_nothing).value == pytest.approx(0, abs=1e-9)
-    nothing = infidelity(0 * values, changes.replaced, changes.change[:, :, 0])
+    nothing = infidelity(0 * values, replaced, lower[:, :, 0])
     assert relative(nothing.raw, nothing.of_nothing).value == pytest.approx(1)
 
 
@@ -50,13 +56,13 @@ def test_captum_on_equal_perturbations(network) -> None:
         return network(x)[:, 0]
 
     replacing = Replacing(score=network, rows=rows, background=background, owner=torch.arange(5), shape=(5,))
-    changes = perturbed(replacing, subsets=12)
-    masks = torch.as_tensor(changes.replaced, dtype=torch.float32).reshape(-1, 5)
+    replaced, lower = perturbed(replacing, 12)
+    masks = torch.as_tensor(replaced, dtype=torch.float32).reshape(-1, 5)
 
     def perturb(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return masks, torch.where(masks > 0, background, inputs)
 
-    found = infidelity(values.double().numpy(), changes.replaced, changes.change[:, :, 0])
+    found = infidelity(values.double().numpy(), replaced, lower[:, :, 0])
     for normalize, ours in ((False, found.raw), (True, found.scaled)):
         theirs = captum_infidelity(score, perturb, rows, values, n_perturb_samples=12, normalize=normalize)
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-4, atol=1e-6)
@@ -79,16 +85,16 @@ def test_captum_on_real_valued_perturbations(network) -> None:
 
 def test_subsets_replace_whole_features_and_have_all_sizes(network, make_question, mixed_rows) -> None:
     question = make_question(network, mixed_rows(300, 2), mixed_rows(4, 3))
-    changes = perturbed(Replacing.of(question), subsets=9)
-    assert changes.replaced.shape == (300, 9, 3)
-    sizes = changes.replaced.sum(axis=2).astype(int)
+    replaced, lower = perturbed(Replacing.of(question), 9)
+    assert replaced.shape == (300, 9, 3)
+    sizes = replaced.sum(axis=2).astype(int)
     np.testing.assert_array_equal(np.bincount(sizes.ravel(), minlength=4), [0, 900, 900, 900])
     i, s = 5, 0
-    gone = torch.as_tensor(changes.replaced[i, s][question.owner] > 0)
+    gone = torch.as_tensor(replaced[i, s][question.owner] > 0)
     mixed = torch.stack([torch.where(gone, z, question.rows[i]) for z in question.background])
     with torch.no_grad():
         expected = float(network(question.rows[i : i + 1])) - float(network(mixed).mean())
-    assert changes.change[i, s, 0] == pytest.approx(expected, abs=1e-5)
+    assert lower[i, s, 0] == pytest.approx(expected, abs=1e-5)
 
 
 def test_rows_in_any_order_and_batch_have_the_same_infidelity(network, make_question, mixed_rows) -> None:
@@ -96,8 +102,8 @@ def test_rows_in_any_order_and_batch_have_the_same_infidelity(network, make_ques
     values, shuffled = np.random.default_rng(0).normal(size=(20, 3)), np.random.default_rng(1).permutation(20)
 
     def measure(question, values):
-        changes = perturbed(Replacing.of(question), draws=9)
-        return infidelity(values, changes.replaced, changes.change[:, :, 0])
+        replaced, lower = perturbed(Replacing.of(question), draws=9)
+        return infidelity(values, replaced, lower[:, :, 0])
 
     first = measure(make_question(network, rows, background), values)
     second = measure(make_question(network, rows[shuffled], background, max_batch=9), values[shuffled])
@@ -121,17 +127,17 @@ def test_the_interval_of_the_ratio_covers() -> None:
 
 def test_a_constant_model_has_no_relative_infidelity(linear, make_question, mixed_rows) -> None:
     question = make_question(linear([0.0] * 5), mixed_rows(3, 6), mixed_rows(3, 7))
-    changes = perturbed(Replacing.of(question))
-    found = infidelity(np.zeros((3, 3)), changes.replaced, changes.change[:, :, 0])
+    replaced, lower = perturbed(Replacing.of(question))
+    found = infidelity(np.zeros((3, 3)), replaced, lower[:, :, 0])
     assert not found.raw.any()
     assert relative(found.raw, found.of_nothing).undefined == "replacing features changes no score"
 
 
 def test_one_row_and_one_feature(linear, make_question) -> None:
     question = make_question(linear([2.0]), torch.tensor([[3.0]]), torch.tensor([[1.0]]), widths={"age": 1})
-    changes = perturbed(Replacing.of(question), subsets=4)
-    np.testing.assert_array_equal(changes.replaced, 1)
-    found = infidelity(np.array([[1.0]]), changes.replaced, changes.change[:, :, 0])
+    replaced, lower = perturbed(Replacing.of(question), 4)
+    np.testing.assert_array_equal(replaced, 1)
+    found = infidelity(np.array([[1.0]]), replaced, lower[:, :, 0])
     assert found.raw == pytest.approx(9)  # announced 1, changed by 4
     estimate = relative(found.raw, found.of_nothing)
     assert estimate.value == pytest.approx(9 / 16)

@@ -103,8 +103,8 @@ def assert_same(found: PredictionTables, expected: PredictionTables) -> None:
     assert found.scores.keys() == expected.scores.keys()
     for label, histogram in expected.scores.items():
         assert found.scores[label].shift == histogram.shift
-        for field in fields(histogram.entries):
-            one, other = (getattr(h.entries, field.name) for h in (found.scores[label], histogram))
+        for field in fields(histogram.occupied):
+            one, other = (getattr(h.occupied, field.name) for h in (found.scores[label], histogram))
             np.testing.assert_array_equal(one, other, err_msg=field.name)
     if expected.sums is not None:
         assert found.sums is not None

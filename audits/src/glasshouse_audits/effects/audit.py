@@ -110,8 +110,8 @@ class FeatureEffectsAudit:
         strength = _importance(study, self.repeats, rng, found)
         strongest = [k for k in np.argsort(-strength, kind="stable")[: self.features].tolist() if strength[k] > 0]
         if strongest:
-            _effects(study, [study.features[k] for k in strongest], rng, found)
             _interactions(study, [study.features[k] for k in strongest[:_MOST_PLAYERS]], self.background, rng, found)
+            _effects(study, [study.features[k] for k in strongest], rng, found)
         else:
             found.notes.append("No feature moves the output: there are no curves or interactions to show.")
         _surrogate(study, found)
@@ -232,6 +232,39 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _F
     return np.array([estimate.value for estimate in by_metric["output_change"]], dtype=np.float64)
 
 
+# ---------------------------------------------------------------- interactions
+
+
+def _interactions(
+    study: _Study, features: Sequence[Feature], background: int, rng: np.random.Generator, found: _Found
+) -> None:
+    """Shapley interactions of the strongest features, all others being one more player."""
+    player = np.full(study.x.shape[1], len(features), dtype=np.intp)
+    for number, feature in enumerate(features):
+        player[list(feature.columns)] = number
+    names = [feature.name for feature in features]
+    if (player == len(features)).any():
+        names.append("all others")
+    if len(names) < 2:
+        found.notes.append("No interactions: there is but one feature.")
+        return
+    rows = study.x[rng.choice(len(study.x), size=min(_INTERACTING_ROWS, len(study.x)), replace=False)]
+    reference = study.reference
+    known = reference[rng.choice(len(reference), size=min(background, len(reference)), replace=False)]
+    interactions = shapley_interactions(study.score, rows, known, player)
+    for k, (_, output) in enumerate(study.outputs):
+        for number, (i, j) in enumerate(interactions.pairs):
+            size = mean(np.abs(interactions.values[:, number, k]))
+            about = study.about(output, first=names[i], second=names[j])
+            found.measurements.append(Measurement(name="shapley_interaction", **about, **size.fields()))
+        found.figures.append(drawing.interaction_figure(names, interactions, k, output))
+        found.tables.append(drawing.interaction_table(names, interactions, k, output))
+    found.notes.append(
+        f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, without sampling error"
+        + (", features not listed counting together as one." if names[-1] == "all others" else ".")
+    )
+
+
 # ---------------------------------------------------------------- effects
 
 
@@ -267,39 +300,6 @@ def _ranges(
     about = study.about(output, feature=feature.name)
     yield Measurement(name="partial_dependence_range", **about, **partial.fields())
     yield Measurement(name="ale_range", **about, **local.fields())
-
-
-# ---------------------------------------------------------------- interactions
-
-
-def _interactions(
-    study: _Study, features: Sequence[Feature], background: int, rng: np.random.Generator, found: _Found
-) -> None:
-    """Shapley interactions of the strongest features, all others being one more player."""
-    player = np.full(study.x.shape[1], len(features), dtype=np.intp)
-    for number, feature in enumerate(features):
-        player[list(feature.columns)] = number
-    names = [feature.name for feature in features]
-    if (player == len(features)).any():
-        names.append("all others")
-    if len(names) < 2:
-        found.notes.append("No interactions: there is but one feature.")
-        return
-    rows = study.x[rng.choice(len(study.x), size=min(_INTERACTING_ROWS, len(study.x)), replace=False)]
-    reference = study.reference
-    known = reference[rng.choice(len(reference), size=min(background, len(reference)), replace=False)]
-    interactions = shapley_interactions(study.score, rows, known, player)
-    for k, (_, output) in enumerate(study.outputs):
-        for number, (i, j) in enumerate(interactions.pairs):
-            size = mean(np.abs(interactions.values[:, number, k]))
-            about = study.about(output, first=names[i], second=names[j])
-            found.measurements.append(Measurement(name="shapley_interaction", **about, **size.fields()))
-        found.figures.append(drawing.interaction_figure(names, interactions, k, output))
-        found.tables.append(drawing.interaction_table(names, interactions, k, output))
-    found.notes.append(
-        f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, without sampling error"
-        + (", features not listed counting together as one." if names[-1] == "all others" else ".")
-    )
 
 
 # ---------------------------------------------------------------- surrogate

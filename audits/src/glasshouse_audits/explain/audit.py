@@ -113,7 +113,7 @@ class FeatureAttributionAudit:
             parameters=self._options,
             measurements=[
                 *(m for one in found for m in summaries.completeness(one, split)),
-                *self._limits(sample, split),
+                *self._limits(explained, sample, split),
                 *self._distance_from_library(explained, sample, split),
                 *(m for one in told for m in summaries.importance(one, names, split)),
             ],
@@ -183,8 +183,10 @@ class FeatureAttributionAudit:
             reference_split=reference,
         )
 
-    def _limits(self, sample: _Sample, split: str) -> list[Measurement]:
+    def _limits(self, explained: Sequence[Explained], sample: _Sample, split: str) -> list[Measurement]:
         """The tolerance that was asked for, beside which a policy can hold the sampling error that was reached."""
+        if all(each.explanation.standard_error is None for each in explained):
+            return []
         return [
             Measurement(name="sampling_tolerance", value=self.tolerance, output=label, split=split)
             for label in sample.labels

@@ -24,14 +24,14 @@ from glasshouse_audits.fairness.study import Measured, Options, Study
 from glasshouse_audits.options import switch, whole_number
 
 PARTS: tuple[Callable[[Study], Measured], ...] = (
+    ll144.four_fifths,
     classification.measure,
     regression.measure,
-    ll144.four_fifths,
+    power.measure,
     ll144.measure,
     scores.measure,
     calibration.measure,
     inequality.measure,
-    power.measure,
 )
 """What is measured, in the order of the report."""
 

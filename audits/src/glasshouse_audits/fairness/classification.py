@@ -25,6 +25,7 @@ from glasshouse.statistics import (
     rate,
     weighted_gap_test,
 )
+from glasshouse.statistics.gaps import Kind
 
 from glasshouse_audits.fairness import tables
 from glasshouse_audits.fairness.study import Measured, Question, Study
@@ -54,10 +55,23 @@ DIFFERENCES = (
     "predictive_parity_difference",
 )
 RATIOS = ("demographic_parity_ratio", "equal_opportunity_ratio", "equalized_odds_ratio", "predictive_parity_ratio")
-UNBOUNDED = ("treatment_equality_difference", "treatment_equality_ratio")
-"""Gaps without an interval: false negatives over false positives is no proportion."""
+UNNAMED = (
+    "accuracy",
+    "balanced_accuracy",
+    "false_positive_rate",
+    "true_negative_rate",
+    "false_negative_rate",
+    "false_discovery_rate",
+    "false_omission_rate",
+    "f1",
+    "treatment_equality",
+    "prevalence",
+)
+"""Rates whose gaps have no name of their own: ``<rate>_difference`` and ``<rate>_ratio``."""
 COMPARED = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
-"""The rates that are compared pair by pair, with everyone and with the reference group."""
+"""The rates that are compared pair by pair."""
+
+KINDS: tuple[Kind, ...] = ("difference", "ratio")
 
 # Pairs grow with the square of the levels; beyond these nobody reads them.
 MOST_LEVELS_IN_PAIRS = 12
@@ -76,6 +90,7 @@ def measure(study: Study) -> Measured:
         found.measurements += gaps(table, question, study)
         found.measurements += chance(table, question, study)
         if len(names) == 1:
+            found.measurements += further_gaps(table, question, study)
             found.measurements += beside_everyone(table, question, study)
             if len(table) <= MOST_LEVELS_IN_PAIRS:
                 found.measurements += in_pairs(table, question, study)
@@ -118,7 +133,7 @@ def class_rates(table: GroupCounts, question: Question, study: Study) -> Iterato
 
 def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
     """Gaps between the extreme groups, with intervals that hold for all groups at once; and the largest to everyone."""
-    for name in available(table, (*DIFFERENCES, *RATIOS, *UNBOUNDED)):
+    for name in available(table, (*DIFFERENCES, *RATIOS)):
         found = gap(table, name, positive=question.positive)
         interval = gap_interval(table, name, positive=question.positive) if found.value is not None else None
         estimate = Estimate(found.value, found.n, interval, found.undefined)
@@ -127,6 +142,18 @@ def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measu
             far = gap(table, name, positive=question.positive, method="to_overall")
             estimate = Estimate(far.value, far.n, None, far.undefined)
             yield _gap(f"{name}_to_overall", table, question, study, estimate)
+
+
+def further_gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+    """The gaps of all other rates; those that are no proportions have no interval."""
+    for name, output in _with_output(table, UNNAMED, question, study):
+        for kind in KINDS:
+            found = gap(table, f"{name}_{kind}", positive=question.positive)
+            interval = None
+            if found.value is not None:
+                interval = gap_interval(table, f"{name}_{kind}", positive=question.positive)
+            estimate = Estimate(found.value, found.n, interval, found.undefined)
+            yield _gap(f"{name}_{kind}", table, replace(question, output=output), study, estimate)
 
 
 def chance(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
@@ -193,17 +220,18 @@ def _resampled(
 
 
 def beside_everyone(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """Each group's rates minus those of everyone."""
-    for name in available(table, COMPARED):
-        estimates = compared_with(table, name, positive=question.positive)
-        for group, estimate in zip(table.groups, estimates, strict=True):
-            yield Measurement(
-                name=f"{name}_difference_to_overall",
-                group=group,
-                output=question.output,
-                split=study.split,
-                **estimate.fields(),
-            )
+    """Each group's rates minus and over those of everyone."""
+    for name, output in _with_output(table, (*RATES, *SHARED), question, study):
+        for kind in KINDS:
+            estimates = compared_with(table, name, kind=kind, positive=question.positive)
+            for group, estimate in zip(table.groups, estimates, strict=True):
+                yield Measurement(
+                    name=f"{name}_{kind}_to_overall",
+                    group=group,
+                    output=output,
+                    split=study.split,
+                    **estimate.fields(),
+                )
 
 
 def beside_reference(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
@@ -213,8 +241,8 @@ def beside_reference(table: GroupCounts, question: Question, study: Study) -> It
     if len(known) < len(reference) or known not in table.groups:
         return
     called = tables.described(known)
-    for name in available(table, COMPARED):
-        for kind in ("difference", "ratio"):
+    for name, output in _with_output(table, (*RATES, *SHARED), question, study):
+        for kind in KINDS:
             estimates = compared_with(
                 table,
                 name,
@@ -228,11 +256,22 @@ def beside_reference(table: GroupCounts, question: Question, study: Study) -> It
                 yield Measurement(
                     name=f"{name}_{kind}_to_reference",
                     group=group,
-                    output=question.output,
+                    output=output,
                     split=study.split,
                     parameters={"reference": called},
                     **estimate.fields(),
                 )
+
+
+def _with_output(
+    table: GroupCounts, wanted: tuple[str, ...], question: Question, study: Study
+) -> Iterator[tuple[str, str | None]]:
+    """Those of some rates that can be had, each with what it is about; what is the same for every class comes once."""
+    for name in available(table, wanted):
+        if name not in SHARED or study.tables.kind == "multilabel":
+            yield name, question.output
+        elif question is study.questions[0]:
+            yield name, None
 
 
 def _by_group(

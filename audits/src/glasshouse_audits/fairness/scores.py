@@ -125,14 +125,13 @@ def exposure(histogram: ScoreHistogram, study: Study, output: str | None) -> lis
 
 def top_counts(histogram: ScoreHistogram, k: float) -> np.ndarray:
     """(B, G) rows (or weights) of each group in the highest bins, the highest first, down to the k-th position."""
-    entries, groups = histogram.entries, len(histogram)
-    weight = np.asarray(entries.rows if entries.weights is None else entries.weights, dtype=np.float64)
-    targets = 2 if histogram.has_targets else 1
-    bins, place = np.unique(-entries.bin, return_inverse=True)
+    found, groups = histogram.occupied, len(histogram)
+    weight = np.asarray(found.rows if found.weights is None else found.weights, dtype=np.float64).sum(axis=0)
+    bins, place = np.unique(-found.number, return_inverse=True)
     depth = np.cumsum(np.bincount(place, weights=weight, minlength=len(bins)))
     needed = int(np.searchsorted(depth, k)) + 1
     chosen = place < needed
-    cell = place[chosen] * groups + entries.cell[chosen] // targets
+    cell = place[chosen] * groups + found.group[chosen]
     return np.bincount(cell, weights=weight[chosen], minlength=needed * groups)[: needed * groups].reshape(-1, groups)
 
 
@@ -188,7 +187,6 @@ def distribution_figure(study: Study, name: str) -> Figure | None:
 
 def _weights(histogram: ScoreHistogram) -> np.ndarray:
     """(G,) rows, or sums of weights, of every group."""
-    entries = histogram.entries
-    weight = np.asarray(entries.rows if entries.weights is None else entries.weights, dtype=np.float64)
-    targets = 2 if histogram.has_targets else 1
-    return np.bincount(entries.cell // targets, weights=weight, minlength=len(histogram))
+    found = histogram.occupied
+    weight = np.asarray(found.rows if found.weights is None else found.weights, dtype=np.float64).sum(axis=0)
+    return np.bincount(found.group, weights=weight, minlength=len(histogram))

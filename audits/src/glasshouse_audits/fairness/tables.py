@@ -13,18 +13,20 @@ from glasshouse_audits.fairness.study import Measured, Study
 MOST_ATTRIBUTES_DRAWN = 4
 _DRAWN = ("selection_rate", "true_positive_rate", "false_positive_rate")
 _TABLED = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
     "selection_rate",
+    "impact_ratio",
     "true_positive_rate",
     "false_positive_rate",
     "precision",
-    "f1",
+    "accuracy",
     "prevalence",
-    "impact_ratio",
+    "balanced_accuracy",
+    "f1",
+    "macro_f1",
 )
-"""What a reader's table has of every group; the measurements have more."""
+"""What a reader's table has of every group, the most asked for first; the measurements have more."""
+_TABLED_TOGETHER = 6
+"""How many of them the tables of intersections have, which are long and wide as it is."""
 _SHORT = {
     "demographic_parity_difference": "selection",
     "equal_opportunity_difference": "TPR",
@@ -32,6 +34,16 @@ _SHORT = {
     "predictive_parity_difference": "precision",
 }
 """Labels of the forest of gaps, which are read beside an attribute's name."""
+_GAPS = (
+    *(
+        f"{gap}_{kind}"
+        for gap in ("demographic_parity", "equal_opportunity", "equalized_odds", "predictive_parity")
+        for kind in ("difference", "ratio")
+    ),
+    *(f"{name}_difference" for name in ("mean_prediction", "mean_error", "mean_absolute_error", "r2_score")),
+    "root_mean_squared_error_difference",
+)
+"""What the table of gaps has."""
 
 
 def names(table: GroupCounts) -> tuple[str, ...]:
@@ -49,7 +61,7 @@ def show_rates(found: Measured, study: Study) -> None:
     measurements = found.measurements
     found.tables.append(gap_table(measurements))
     for over in study.together:
-        found.tables.append(group_table(measurements, over, _TABLED))
+        found.tables.append(group_table(measurements, over, _TABLED[: None if len(over) == 1 else _TABLED_TOGETHER]))
     if (pairs := pairwise_table(measurements)) is not None:
         found.tables.append(pairs)
     binary = study.tables.kind == "binary"
@@ -101,13 +113,17 @@ def group_table(
 
 
 def gap_table(measurements: Sequence[Measurement]) -> Table:
-    """Every gap with its interval and, where it was tested, how likely chance alone makes it as large."""
+    """The gaps that have names, with their intervals and, where they were tested, p-values; single attributes first.
+
+    The record has the gaps of every other rate.
+    """
     tested = {
         (m.name.removesuffix("_p_value"), m.over, m.output): m.value
         for m in measurements
         if is_p_value(m) and not m.parameters
     }
-    gaps = [m for m in measurements if m.over and not m.parameters and m.name.endswith(("_difference", "_ratio"))]
+    gaps = [m for m in measurements if m.over and not m.parameters and m.name in _GAPS]
+    gaps.sort(key=lambda m: len(m.over))
     several = any(m.output is not None for m in gaps)
     return Table(
         title="Gaps between groups",
@@ -131,9 +147,9 @@ def gap_table(measurements: Sequence[Measurement]) -> Table:
             )
             for m in gaps
         ),
-        description="Between the extreme groups. Differences: 0 is equal. Ratios: 1 is equal. The p-value is the share "
-        "of random groupings with differences as large, in standard errors, before any adjustment for the number of "
-        "tests.",
+        description="Between the extreme groups. Differences: 0 is equal. Ratios: 1 is equal. The p-value says how "
+        "often differences as large, in standard errors, come about if groups make none, before any adjustment for the "
+        "number of tests; the record has the adjusted ones.",
         count_column="rows",
     )
 

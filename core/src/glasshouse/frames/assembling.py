@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns, level_order
 from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
-from glasshouse.statistics.binning import Entries
 from glasshouse.statistics.clusters import ClusteredCounts
 from glasshouse.statistics.counts import Attribute, GroupCounts, listed_groups
-from glasshouse.statistics.histograms import Scale, ScoreHistogram, histogram_of_entries
+from glasshouse.statistics.histograms import Scale, ScoreHistogram, histogram_of_bins
 from glasshouse.statistics.sums import GroupSums
 from glasshouse.statistics.tables import PredictionTables
 
@@ -49,7 +48,7 @@ def assembled(tally: Tally, columns: PredictionColumns, *, regression: bool, spl
         truth = None
         if columns.target is not None:
             truth = (target_code[targets] == positive).astype(np.int64)
-        scores[classes[positive]] = _histogram(tally.scores, tally.weighted, groups, codes, truth, "probability")
+        scores[classes[positive]] = _histogram(tally.scores, groups, codes, truth, "probability")
     kind = "binary" if len(classes) == 2 else "multiclass"
     return replace(blank, kind=kind, classes=classes, positive=positive, counts=counts, scores=scores)
 
@@ -148,25 +147,22 @@ def _regression(tally: Tally, groups: tuple[Attribute, ...], order: list[NDArray
     parts: dict[str, Any] = {"sums": total}
     for name, found in (("values", tally.values), ("errors", tally.errors)):
         if found is not None:
-            parts[name] = _histogram(found, tally.weighted, groups, codes, None, "value")
+            parts[name] = _histogram(found, groups, codes, None, "value")
     return parts
 
 
 def _histogram(
     tally: HistogramTally,
-    weighted: bool,
     groups: tuple[Attribute, ...],
     codes: NDArray[np.int64],
     truth: NDArray[np.int64] | None,
     scale: Scale,
 ) -> ScoreHistogram:
-    entries = tally.settle()
+    bins = tally.settle()
     listed, slot = listed_groups(groups, codes)
-    cell = slot[entries.cell] if truth is None else slot[entries.cell] * 2 + truth[entries.cell]
-    moved: Entries = replace(entries, cell=cell)
-    return histogram_of_entries(
-        groups, listed, moved, scale=scale, has_targets=truth is not None, weighted=weighted, shift=tally.shift
-    )
+    if truth is not None:
+        bins = bins.of_targets(truth[bins.group])
+    return histogram_of_bins(groups, listed, bins.regrouped(slot).merged(), scale=scale, shift=tally.shift)
 
 
 def _ordered(vocabulary: Vocabulary) -> tuple[tuple[str, ...], NDArray[np.int64]]:

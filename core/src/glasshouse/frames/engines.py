@@ -16,15 +16,17 @@ from glasshouse.frames.assembling import assembled
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.reading import is_regression, new_tally, tables_from_batches
 from glasshouse.frames.tally import MISSING_CODE, Tally
-from glasshouse.statistics.binning import EDGES, LEAST, Entries, numbered
-from glasshouse.statistics.histograms import SHIFT
-from glasshouse.statistics.tables import CERTIFICATE, EXACT_ROWS, PredictionTables, largest_error
+from glasshouse.statistics.bin_numbers import EDGES, FARTHEST, PER_DOUBLING, numbered, places, positions
+from glasshouse.statistics.binning import Bins
+from glasshouse.statistics.tables import PredictionTables, uncertain
 
 _LOOKED_AT = 10_000
 """Rows at which is looked to tell classes from numbers."""
 
-_OCTAVES = round(-np.log2(LEAST))
-_MANTISSA = 2 ** (52 - SHIFT)
+_EXACT_ROWS = 50_000_000
+"""Up to this many rows an engine is asked to group by every distinct score, where bins leave an AUC uncertain."""
+
+_DOUBLINGS = round(np.log2(FARTHEST))
 
 
 def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "test") -> PredictionTables:
@@ -51,10 +53,8 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
         return tables_from_batches(_arrow(rows).to_batches(), columns, split=split)
     _refuse_unfit(rows, columns)
     found = _tables(rows, columns, split, exact=False)
-    if found.scores and found.has_targets and len(found) <= EXACT_ROWS:
-        uncertain = max(largest_error(histogram) for histogram in found.scores.values())
-        if uncertain > CERTIFICATE:
-            return _tables(rows, columns, split, exact=True)
+    if len(found) <= _EXACT_ROWS and uncertain(found):
+        return _tables(rows, columns, split, exact=True)
     return found
 
 
@@ -95,40 +95,44 @@ def _add_scores(
         weight.alias("weight"),
         nw.col(columns.probability).cast(nw.Float64).alias("score"),
     )
-    upper = p > 0.5
-    scored = scored.with_columns(
-        upper.alias("upper"), nw.when(upper).then(1 - p).otherwise(p).alias("rest"), _segment(p).alias("segment")
-    )
     if exact:
         by_bin = ["score"]
-        scored = scored.with_columns(low=p)
     else:
-        by_bin = ["upper", "segment", "octave", "part"]
-        halvings = reduce(add, ((nw.col("rest") < 2.0**-k).cast(nw.Int64) for k in range(1, _OCTAVES + 1)))
-        scored = scored.with_columns(octave=halvings, low=p)
+        by_bin = ["segment", "doubling", "part"]
+        odds = nw.when(p < 1).then(p / (1 - nw.when(p < 1).then(p).otherwise(nw.lit(0.0)))).otherwise(nw.lit(FARTHEST))
+        scored = scored.with_columns(odds=odds, segment=_segment(p))
+        doublings = range(-_DOUBLINGS, _DOUBLINGS + 1)
+        reached = reduce(add, ((nw.col("odds") >= 2.0**k).cast(nw.Int64) for k in doublings))
+        scored = scored.with_columns(doubling=reached)
         # A power of two changes no digit, so every engine cuts at the same scores.
-        scaled = (nw.col("rest") * (nw.lit(2.0) ** nw.col("octave")) * (2 * _MANTISSA)).floor()
-        at_floor = nw.col("octave") == _OCTAVES
-        scored = scored.with_columns(part=nw.when(at_floor).then(nw.lit(0.0)).otherwise(scaled))
-    scored = scored.with_columns(
-        high=nw.col("low"), total=p * nw.col("weight"), square=nw.col("weight") * nw.col("weight")
-    )
+        scale = nw.lit(2.0) ** (_DOUBLINGS + 1 - nw.col("doubling"))
+        within = (nw.col("doubling") > 0) & (nw.col("doubling") <= 2 * _DOUBLINGS)
+        part = (nw.col("odds") * scale * PER_DOUBLING).floor()
+        scored = scored.with_columns(part=nw.when(within).then(part).otherwise(nw.lit(0.0)))
+    scored = scored.with_columns(low=p, high=p, total=p * nw.col("weight"), square=nw.col("weight") * nw.col("weight"))
     found = _grouped(scored, [*by, *by_bin])
     codes = np.stack([_codes(tally, found, name, k, columns) for k, name in enumerate(by)], axis=1)
-    low, high = _numbers(found, "low"), _numbers(found, "high")
+    shift, low, high = tally.scores.shift, _numbers(found, "low"), _numbers(found, "high")
     weighted = columns.weights is not None
-    tally.scores.add(
-        Entries(
-            cell=tally.number(codes),
-            bin=numbered(low, tally.scores.shift, probability=True),
-            rows=_numbers(found, "rows").astype(np.int64),
-            totals=_numbers(found, "total"),
-            low=low,
-            high=high,
-            weights=_numbers(found, "weight") if weighted else None,
-            squares=_numbers(found, "square") if weighted else None,
+    tally.scores.take(
+        Bins(
+            group=tally.number(codes),
+            number=numbered(low, shift, probability=True),
+            rows=_numbers(found, "rows").astype(np.int64)[None],
+            totals=_numbers(found, "total")[None],
+            low=_places(low, shift),
+            high=_places(high, shift),
+            weights=_numbers(found, "weight")[None] if weighted else None,
+            squares=_numbers(found, "square")[None] if weighted else None,
         )
     )
+
+
+def _places(scores: NDArray[np.float64], shift: int) -> NDArray[np.uint16]:
+    """(1, n) where in their bins scores lie."""
+    if not shift:
+        return np.zeros((1, len(scores)), dtype=np.uint16)
+    return places(positions(scores, probability=True), shift)[None]
 
 
 def _segment(score: nw.Expr) -> nw.Expr:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.reading import is_numeric, tables_from_batches
-from glasshouse.statistics.tables import CERTIFICATE, EXACT_ROWS, PredictionTables, largest_error
+from glasshouse.statistics.tables import PredictionTables, uncertain
 
 SUFFIXES = (".parquet", ".pq", ".csv")
 
@@ -27,8 +27,8 @@ def tables_from_files(
 ) -> PredictionTables:
     """The tables of all rows of CSV and Parquet files, and of the files in folders.
 
-    Read in batches: memory stays small whatever the rows. Where an AUC would be uncertain by more than 1e-4, up to
-    5 million rows are read a second time with every distinct score kept apart.
+    Read in batches: memory stays small whatever the rows. Where an AUC would be uncertain by more than 1e-4, all is
+    read a second time with every distinct score kept apart, or as finely as memory allows.
 
     Raises:
         UserError: for a missing file or column, files whose columns differ, or values that do not fit their role.
@@ -36,10 +36,8 @@ def tables_from_files(
     files = prediction_files(paths)
     types = checked_types(files, columns)
     found = tables_from_batches(_batches(files, columns, types), columns, split=split)
-    if found.scores and found.has_targets and len(found) <= EXACT_ROWS:
-        uncertain = max(largest_error(histogram) for histogram in found.scores.values())
-        if uncertain > CERTIFICATE:
-            return tables_from_batches(_batches(files, columns, types), columns, split=split, exact=True)
+    if uncertain(found):
+        return tables_from_batches(_batches(files, columns, types), columns, split=split, exact=True)
     return found
 
 

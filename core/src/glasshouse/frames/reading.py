@@ -19,7 +19,6 @@ from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MOST_NUMERIC_CLASSES, PredictionColumns
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
 from glasshouse.roles import bin_numbers
-from glasshouse.statistics.binning import entries_of_rows
 from glasshouse.statistics.sums import group_sums
 from glasshouse.statistics.tables import PredictionTables
 
@@ -82,15 +81,15 @@ def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = Fal
     for attribute in columns.sensitive:
         levels = bin_numbers(np.empty(0), attribute.edges).levels if attribute.edges else ()
         groups.append(Vocabulary(attribute.column, levels, fixed=bool(levels)))
-    has_threshold = columns.threshold is not None
+    has_threshold, weighted = columns.threshold is not None, columns.weights is not None
     return Tally(
         groups=groups,
         targets=Vocabulary(columns.target or ""),
         predictions=Vocabulary(columns.prediction, (REJECTED, SELECTED) if has_threshold else (), fixed=has_threshold),
-        weighted=columns.weights is not None,
-        scores=HistogramTally(True, exact) if columns.probability and not regression else None,
-        values=HistogramTally(False) if regression else None,
-        errors=HistogramTally(False) if regression and columns.target else None,
+        weighted=weighted,
+        scores=HistogramTally(True, weighted, exact) if columns.probability and not regression else None,
+        values=HistogramTally(False, weighted) if regression else None,
+        errors=HistogramTally(False, weighted) if regression and columns.target else None,
         clusters=None if columns.clusters is None else ClusterTally(columns.clusters),
     )
 
@@ -179,8 +178,7 @@ def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns,
     cell = number[np.searchsorted(whole, combined.astype(np.int64) // sizes[-1])]
     if tally.scores is not None:
         assert columns.probability is not None
-        score = probabilities(batch, columns.probability)
-        tally.scores.add(entries_of_rows(cell, score, weights, tally.scores.shift, probability=True))
+        tally.scores.add(cell, probabilities(batch, columns.probability), weights)
     if regression:
         _add_numbers(tally, batch, columns, cell, weights)
 
@@ -339,6 +337,6 @@ def _add_numbers(
     tally.center = found.center
     tally.sums.append((used, found))
     assert tally.values is not None
-    tally.values.add(entries_of_rows(cell, predicted, weights, tally.values.shift, probability=False))
+    tally.values.add(cell, predicted, weights)
     if tally.errors is not None and target is not None:
-        tally.errors.add(entries_of_rows(cell, predicted - target, weights, tally.errors.shift, probability=False))
+        tally.errors.add(cell, predicted - target, weights)

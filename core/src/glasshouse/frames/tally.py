@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from glasshouse.errors import UserError
 from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MOST_LEVELS, level_name
-from glasshouse.statistics.binning import Entries, merged_entries
-from glasshouse.statistics.histograms import MOST_BINS, MOST_EXACT, SHIFT
+from glasshouse.statistics.bin_numbers import PER_DOUBLING, SHIFT
+from glasshouse.statistics.bin_tables import MOST_SLOTS, BinTable, slots, span
+from glasshouse.statistics.binning import Bins, bins_of_rows
+from glasshouse.statistics.histograms import MOST_BINS, MOST_EXACT
 from glasshouse.statistics.sums import GroupSums
 
 MISSING_CODE = 0
@@ -53,32 +55,71 @@ class Vocabulary:
 
 @dataclass(eq=False)
 class HistogramTally:
-    """Bins by combination of groups, whose numbers grow as combinations are met; joined in pairs when too many."""
+    """Bins by combination of groups, whose numbers grow as combinations are met; joined in pairs when too many.
+
+    Probabilities are counted in a dense table as long as it is small enough, all else by sorting.
+    """
 
     probability: bool
+    weighted: bool
     exact: bool = False
     shift: int = field(init=False)
-    pending: list[Entries] = field(default_factory=list)
+    table: BinTable | None = None
+    pending: list[Bins] = field(default_factory=list)
     waiting: int = 0
 
     def __post_init__(self) -> None:
         self.shift = 0 if self.exact else SHIFT
+        self._dense = self.probability and not self.exact
 
-    def add(self, entries: Entries) -> None:
-        """Take bins in; those of many batches are added up together."""
-        self.pending.append(entries)
-        self.waiting += len(entries)
-        if self.waiting > 2 * (MOST_EXACT if self.shift == 0 else MOST_BINS):
+    def add(self, number: NDArray[np.int64], scores: NDArray[Any], weights: NDArray[np.float64] | None) -> None:
+        """Count rows: the number of each one's combination, its score and its weight."""
+        if not len(scores):
+            return
+        if self._dense and self._room(int(number.max()) + 1, *span(scores)):
+            assert self.table is not None
+            self.table.add(number, scores, weights)
+        else:
+            self.take(bins_of_rows(number, None, scores, weights, self.shift, probability=self.probability))
+
+    def take(self, bins: Bins) -> None:
+        """Take bins of the shift so far; those of many batches are added up together."""
+        self.pending.append(bins)
+        self.waiting += len(bins)
+        if self.waiting > 2 * self._most:
             self.settle()
 
-    def settle(self) -> Entries:
+    def settle(self) -> Bins:
         """All bins so far, equal ones added up."""
-        merged = merged_entries(Entries.joined(self.pending), self.shift, probability=self.probability)
-        while len(merged) > (MOST_EXACT if self.shift == 0 else MOST_BINS):
-            self.shift = max(self.shift + 1, SHIFT)
-            merged = merged_entries(merged, self.shift, probability=self.probability)
+        if self.table is not None:
+            self.pending.append(self.table.bins_of(self.table.cells))
+            self.table = None
+        merged = Bins.joined(self.pending or [Bins.none(1, weighted=self.weighted)]).merged()
+        merged, self.shift = merged.fitted(self.shift, self._most, probability=self.probability)
+        self._dense = self._dense and self.shift == SHIFT
         self.pending, self.waiting = [merged], len(merged)
         return merged
+
+    @property
+    def _most(self) -> int:
+        return MOST_EXACT if self.shift < SHIFT else MOST_BINS
+
+    def _room(self, cells: int, first: int, last: int) -> bool:
+        """Whether the table has room for these, or could be given it; whole doublings of the odds at a time."""
+        known = self.table
+        if known is not None and cells <= known.cells and known.first <= first and last <= known.last:
+            return True
+        first, last = first - first % PER_DOUBLING, last - last % PER_DOUBLING + PER_DOUBLING - 1
+        if known is not None:
+            cells = known.cells if cells <= known.cells else max(cells, 2 * known.cells)
+            first, last = min(first, known.first), max(last, known.last)
+        if slots(cells, first, last) > MOST_SLOTS:
+            self.settle()
+            self._dense = False
+            return False
+        new = BinTable(cells, first, last, weighted=self.weighted) if known is None else known.grown(cells, first, last)
+        self.table = new
+        return True
 
 
 @dataclass(eq=False)

@@ -23,7 +23,8 @@ from glasshouse.statistics.clusters import ClusteredCounts, count_clusters, only
 from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count, marginal_groups
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
 from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
-from glasshouse.statistics.histograms import ScoreBins, ScoreHistogram, score_histogram
+from glasshouse.statistics.histogram_rows import score_histogram
+from glasshouse.statistics.histograms import ScoreBins, ScoreHistogram
 from glasshouse.statistics.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
 from glasshouse.statistics.intervals import clopper_pearson, newcombe, normal_interval, t_interval, wilson
 from glasshouse.statistics.means import mean

@@ -1,4 +1,4 @@
-"""Scores into bins: from rows to the occupied bins of a histogram, and from bins to fewer bins."""
+"""The occupied bins of a histogram: made from rows by sorting, merged, and joined to fewer."""
 
 from __future__ import annotations
 
@@ -10,155 +10,231 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.statistics.bin_numbers import (
+    PLACES,
+    SHIFT,
+    Numbers,
+    coarser,
+    coarser_places,
+    numbered,
+    places,
+    positions,
+)
 from glasshouse.statistics.estimates import Floats
-
-EDGES = np.linspace(0, 1, 21)
-"""No bin of probabilities reaches over one of these edges, so that calibration over 5, 10 or 20 bins is exact."""
-
-LEAST = 2.0**-40
-"""Probabilities nearer to 0 or 1 than this share a bin."""
 
 _MOST_SORTED_APART = 4096
 """Up to this many cells each is sorted by itself, which is several times faster than sorting by two keys."""
 
-# A bin's number has the segment in its last five bits, which a shift leaves free; an exact one needs none.
-_HALF = int(np.float64(0.5).view(np.int64))
-_ALL_BUT_SIGN = np.int64(2**63 - 1)
+_LARGEST, _SMALLEST = np.uint16(2**PLACES - 1), np.uint16(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Entries:
-    """Occupied bins, (e,) each, in ascending order of cell and score.
+class Bins:
+    """Occupied bins, b of them, in ascending order of group and number, with what they hold of each of t targets.
 
-    `cell` is group x targets + target; `bin` the bin's number, which grows with the score and is the same in every
-    cell. `weights` and `squares` are sums of weights and of their squares, None where each row counts once. `totals`
-    are (weighted) sums of scores.
+    Where a target has no rows, `low` is the largest place and `high` the smallest, so that merging needs no exception.
     """
 
-    cell: NDArray[np.int64]
-    bin: NDArray[np.int64]
+    group: Numbers
+    """(b,)"""
+    number: Numbers
+    """(b,) the bin's number, see `glasshouse.statistics.bin_numbers`; the same in every group."""
     rows: NDArray[np.int64]
+    """(t, b)"""
     totals: Floats
-    low: Floats
-    high: Floats
+    """(t, b) (weighted) sums of scores."""
+    low: NDArray[np.uint16]
+    """(t, b) place of the smallest score, in 65,536ths of the bin."""
+    high: NDArray[np.uint16]
+    """(t, b) place of the largest score."""
     weights: Floats | None
+    """(t, b) sums of weights; None where each row counts once."""
     squares: Floats | None
+    """(t, b) sums of squared weights."""
 
     def __len__(self) -> int:
-        return int(self.cell.shape[0])
+        return int(self.number.shape[0])
+
+    @property
+    def targets(self) -> int:
+        """How many targets are told apart."""
+        return int(self.rows.shape[0])
 
     @classmethod
-    def none(cls, *, weighted: bool) -> Entries:
+    def none(cls, targets: int, *, weighted: bool) -> Bins:
         """No bin at all."""
-        return entries_of_rows(
-            np.empty(0, np.int64), np.empty(0), np.empty(0) if weighted else None, 0, probability=True
+        nothing, empty = np.empty(0, np.int64), np.empty((targets, 0))
+        place = empty.astype(np.uint16)
+        weights = empty if weighted else None
+        return cls(
+            group=nothing,
+            number=nothing,
+            rows=empty.astype(np.int64),
+            totals=empty,
+            low=place,
+            high=place,
+            weights=weights,
+            squares=weights,
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Entries]) -> Entries:
+    def joined(cls, parts: Sequence[Bins]) -> Bins:
         """All bins of several, one after the other, not yet in order."""
         columns: dict[str, list[Any]] = {
             field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)
         }
         whole: dict[str, Any] = {
-            name: None if found[0] is None else np.concatenate(found) for name, found in columns.items()
+            name: None if found[0] is None else np.concatenate(found, axis=-1) for name, found in columns.items()
         }
         return cls(**whole)
 
-    def regrouped(self, slot: NDArray[np.int64], targets: int) -> Entries:
+    def regrouped(self, slot: Numbers) -> Bins:
         """The same bins with group k become group slot[k], not yet in order."""
-        group, target = np.divmod(self.cell, targets)
-        return replace(self, cell=slot[group] * targets + target)
+        return replace(self, group=slot[self.group])
+
+    def of_targets(self, target: Numbers) -> Bins:
+        """Bins of rows whose targets were not told apart, with the target (0 or 1) of each bin's rows given (b,)."""
+        elsewhere = np.stack([target != 0, target != 1])
+
+        def placed(values: NDArray[Any] | None, empty: Any) -> Any:
+            return None if values is None else np.where(elsewhere, values.dtype.type(empty), values)
+
+        return replace(
+            self,
+            rows=placed(self.rows, 0),
+            totals=placed(self.totals, 0),
+            low=placed(self.low, _LARGEST),
+            high=placed(self.high, _SMALLEST),
+            weights=placed(self.weights, 0),
+            squares=placed(self.squares, 0),
+        )
+
+    def merged(self) -> Bins:
+        """In order, equal ones added up."""
+        return self._summed(np.lexsort((self.number, self.group)))
+
+    def coarser(self, old: int, new: int, *, probability: bool) -> Bins:
+        """Ordered bins of one shift as ordered ones of a larger one; the same bins if it is the same."""
+        if old == new:
+            return self
+
+        def moved(place: NDArray[np.uint16], empty: np.uint16) -> NDArray[np.uint16]:
+            found = coarser_places(self.number, place, old, new, probability=probability)
+            return np.where(self.rows > 0, found, empty)
+
+        changed = replace(
+            self,
+            number=coarser(self.number, old, new, probability=probability),
+            low=moved(self.low, _LARGEST),
+            high=moved(self.high, _SMALLEST),
+        )
+        return changed._summed(None)
+
+    def fitted(self, shift: int, most: int, *, probability: bool) -> tuple[Bins, int]:
+        """Ordered bins joined until there are no more than `most`, and their shift."""
+        found = self
+        while len(found) > most:
+            wider = next_shift(shift)
+            found, shift = found.coarser(shift, wider, probability=probability), wider
+        return found, shift
+
+    def _summed(self, order: NDArray[np.intp] | None) -> Bins:
+        """Runs of equal group and number added up, in an order that makes them runs; None: they are."""
+        group, number = (self.group, self.number) if order is None else (self.group[order], self.number[order])
+        changed = np.ones(len(number), dtype=bool)
+        np.not_equal(number[1:], number[:-1], out=changed[1:])
+        changed[1:] |= group[1:] != group[:-1]
+        starts = np.flatnonzero(changed)
+
+        def reduced(values: NDArray[Any] | None, ufunc: np.ufunc = np.add) -> Any:
+            if values is None or not len(starts):
+                return values
+            ordered = values if order is None else values[:, order]
+            return ordered if len(starts) == len(number) else ufunc.reduceat(ordered, starts, axis=1)
+
+        return Bins(
+            group=group[starts],
+            number=number[starts],
+            rows=reduced(self.rows),
+            totals=reduced(self.totals),
+            low=reduced(self.low, np.minimum),
+            high=reduced(self.high, np.maximum),
+            weights=reduced(self.weights),
+            squares=reduced(self.squares),
+        )
 
 
-def entries_of_rows(
-    cell: NDArray[np.int64], scores: NDArray[Any], weights: Floats | None, shift: int, *, probability: bool
-) -> Entries:
-    """Rows in any order as occupied bins: one sort by cell and score, then sums over runs."""
+def next_shift(shift: int) -> int:
+    """The next coarser one: four bits at a time while bins are finer than usual, then one."""
+    return PLACES if shift == 0 else min(shift + 4, SHIFT) if shift < SHIFT else shift + 1
+
+
+def bins_of_rows(
+    group: Numbers,
+    target: Numbers | None,
+    scores: NDArray[Any],
+    weights: Floats | None,
+    shift: int,
+    *,
+    probability: bool,
+) -> Bins:
+    """Rows in any order as occupied bins: one sort by group, target and score, then sums over runs.
+
+    Args:
+        group: (n,) numbers from 0.
+        target: (n,) 0 and 1; None: targets are not told apart.
+        scores: (n,) finite; probabilities where `probability` says so.
+        weights: (n,); None: each row counts once.
+        shift: see `glasshouse.statistics.bin_numbers`; 0 keeps every distinct score apart.
+        probability: the scale.
+    """
+    cell = group if target is None else group * 2 + target
     order = _order_by_cell(cell)
     cell, scores = cell[order], scores[order]
     weights = None if weights is None else weights[order]
     scores, weights = _sorted_within(cell, scores, weights)
     score = scores.astype(np.float64, copy=False)
-    bins = _leading_bits(score, shift, probability=probability)
-    starts = _starts(cell, bins)
-    if probability and shift:
-        starts = _split_at_edges(starts, score)
-        bins[starts] += segment(score[starts])
-    return _summed(starts, cell, bins, score, weights)
-
-
-def merged_entries(entries: Entries, shift: int, *, probability: bool) -> Entries:
-    """Bins in any order as ordered ones of a fineness, equal ones added up."""
-    order = np.lexsort((entries.low, entries.cell))
-    cell, low = entries.cell[order], entries.low[order]
-    bins = numbered(low, shift, probability=probability)  # all of a finer bin are in one coarser
-    starts = _starts(cell, bins)
-
-    def summed(values: NDArray[Any] | None) -> Any:
-        return None if values is None else np.add.reduceat(values[order], starts) if len(starts) else values[:0]
-
-    return Entries(
-        cell=cell[starts],
-        bin=bins[starts],
-        rows=summed(entries.rows),
-        totals=summed(entries.totals),
-        low=low[starts],
-        high=np.maximum.reduceat(entries.high[order], starts) if len(starts) else low[:0],
-        weights=summed(entries.weights),
-        squares=summed(entries.squares),
-    )
-
-
-def aligned_order(group: NDArray[np.int64], bins: NDArray[np.int64]) -> NDArray[np.intp]:
-    """The order by group and bin of ordered entries: within a group, each target's bins are one ascending run."""
-    bounds = np.concatenate([[0], np.flatnonzero(group[1:] != group[:-1]) + 1, [len(group)]])
-    if len(bounds) > _MOST_SORTED_APART:
-        return np.lexsort((bins, group))
-    # A stable sort merges the two runs in linear time.
-    pairs = pairwise(bounds)
-    return np.concatenate([np.argsort(bins[start:end], kind="stable") + start for start, end in pairs])
-
-
-def numbered(scores: Floats, shift: int, *, probability: bool) -> NDArray[np.int64]:
-    """The number of the bin that each score is in."""
-    bins = _leading_bits(scores, shift, probability=probability)
-    return bins + segment(scores) if probability and shift else bins
-
-
-def segment(scores: Floats) -> NDArray[np.int64]:
-    """Between which two of `EDGES` probabilities lie; a bin holds its upper edge."""
-    return np.searchsorted(EDGES[1:-1], scores, side="left")
-
-
-def _leading_bits(scores: Floats, shift: int, *, probability: bool) -> NDArray[np.int64]:
-    """Numbers that grow with the scores, equal for scores of one bin: a double without its last `shift` bits.
-
-    These are spaced evenly on each halving, so they are logarithmic in p. Above 0.5 the bits of 1 - p are used,
-    mirrored: 1 - p is exact there, and spacing is that of the logit.
-    """
-    if not probability:
-        bits = (scores + 0.0).view(np.int64)  # + 0.0 makes -0.0 the same number as 0.0
-        return ((bits ^ ((bits >> 63) & _ALL_BUT_SIGN)) >> shift) << shift
-    upper = scores > 0.5
-    rest = np.where(upper, 1 - scores, scores) + 0.0
+    number = numbered(score, shift, probability=probability)
     if shift:
-        np.maximum(rest, LEAST / 2, out=rest)
-    bits = (rest.view(np.int64) >> shift) << shift
-    return np.where(upper, 2 * _HALF - bits, bits)
+        place = places(positions(score, probability=probability), shift)
+    else:
+        place = np.zeros(len(score), dtype=np.uint16)
+    changed = np.ones(len(cell), dtype=bool)
+    np.not_equal(number[1:], number[:-1], out=changed[1:])
+    changed[1:] |= cell[1:] != cell[:-1]
+    starts = np.flatnonzero(changed)
+    ends = np.append(starts[1:], len(score))[: len(starts)]
+
+    def summed(values: Floats) -> Floats:
+        sums: Floats = np.add.reduceat(values, starts) if len(starts) else np.empty(0)
+        return sums[None]
+
+    cell, number = cell[starts], number[starts]
+    found = Bins(
+        group=cell,
+        number=number,
+        rows=(ends - starts).astype(np.int64)[None],
+        totals=summed(score if weights is None else score * weights),
+        low=place[starts][None],
+        high=place[ends - 1][None],
+        weights=None if weights is None else summed(weights),
+        squares=None if weights is None else summed(weights * weights),
+    )
+    if target is None:
+        return found
+    owner, code = np.divmod(cell, 2)
+    return replace(found, group=owner).of_targets(code)._summed(_aligned_order(owner, number))
 
 
-def _order_by_cell(cell: NDArray[np.int64]) -> NDArray[np.intp]:
+def _order_by_cell(cell: Numbers) -> NDArray[np.intp]:
     largest = int(cell.max()) if len(cell) else 0
     small = cell.astype(np.uint8 if largest < 2**8 else np.uint16) if largest < 2**16 else cell
     return np.argsort(small, kind="stable")  # a radix sort for 8 and 16 bits
 
 
-def _sorted_within(
-    cell: NDArray[np.int64], scores: NDArray[Any], weights: Floats | None
-) -> tuple[NDArray[Any], Floats | None]:
+def _sorted_within(cell: Numbers, scores: NDArray[Any], weights: Floats | None) -> tuple[NDArray[Any], Floats | None]:
     """Scores, and weights with them, sorted within each run of equal cells; the scores' own array is changed."""
-    bounds = np.concatenate([[0], np.flatnonzero(cell[1:] != cell[:-1]) + 1, [len(cell)]])
+    bounds = _bounds(cell)
     if len(bounds) > _MOST_SORTED_APART:
         order = np.lexsort((scores, cell))
         return scores[order], None if weights is None else weights[order]
@@ -171,47 +247,17 @@ def _sorted_within(
     return scores, weights
 
 
-def _starts(cell: NDArray[np.int64], bins: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Where runs of equal cell and bin begin."""
-    changed = np.ones(len(cell), dtype=bool)
-    np.not_equal(bins[1:], bins[:-1], out=changed[1:])
-    changed[1:] |= cell[1:] != cell[:-1]
-    return np.flatnonzero(changed)
+def _aligned_order(group: Numbers, number: Numbers) -> NDArray[np.intp]:
+    """The order by group and number of bins by group, target and number: two ascending runs in each group."""
+    bounds = _bounds(group)
+    if len(bounds) > _MOST_SORTED_APART:
+        return np.lexsort((number, group))
+    # A stable sort merges the two runs in linear time.
+    pairs = [np.argsort(number[start:end], kind="stable") + start for start, end in pairwise(bounds)]
+    return np.concatenate([*pairs, np.empty(0, dtype=np.intp)])
 
 
-def _split_at_edges(starts: NDArray[np.intp], scores: Floats) -> NDArray[np.intp]:
-    """The same runs, those cut in two that reach over one of `EDGES`."""
-    if not len(starts):
-        return starts
-    ends = np.append(starts[1:], len(scores))
-    across = np.flatnonzero(segment(scores[starts]) != segment(scores[ends - 1]))
-    if not len(across):
-        return starts
-    lengths = ends[across] - starts[across]
-    rows = np.repeat(starts[across] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(
-        lengths.sum()
-    )
-    parts = segment(scores[rows])
-    more = rows[1:][(parts[1:] != parts[:-1]) & (rows[1:] == rows[:-1] + 1)]
-    more = more[~np.isin(more, starts[across])]
-    return np.insert(starts, np.searchsorted(starts, more), more)
-
-
-def _summed(
-    starts: NDArray[np.intp], cell: NDArray[np.int64], bins: NDArray[np.int64], scores: Floats, weights: Floats | None
-) -> Entries:
-    ends = np.append(starts[1:], len(scores))[: len(starts)]
-
-    def summed(values: Floats) -> Floats:
-        return np.add.reduceat(values, starts) if len(starts) else np.empty(0)
-
-    return Entries(
-        cell=cell[starts],
-        bin=bins[starts],
-        rows=(ends - starts).astype(np.int64),
-        totals=summed(scores if weights is None else scores * weights),
-        low=scores[starts],
-        high=scores[ends - 1],
-        weights=None if weights is None else summed(weights),
-        squares=None if weights is None else summed(weights * weights),
-    )
+def _bounds(values: Numbers) -> NDArray[np.intp]:
+    """Where runs of equal values begin, and the end of the last."""
+    inner = np.flatnonzero(values[1:] != values[:-1]) + 1
+    return np.concatenate([[0], inner, [len(values)]]) if len(values) else np.zeros(1, dtype=np.intp)

@@ -242,12 +242,17 @@ def _dtypes(weight: NDArray[np.float64] | None) -> tuple[type, ...]:
 
 def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: int) -> NDArray[np.int64]:
     """One number for each row's combination of levels, the last attribute varying fastest."""
-    combined = np.zeros(length, dtype=np.int64)
+    combined: NDArray[np.int64] | None = None
     for column in columns:
         codes = np.asarray(column.codes)[block]
-        combined *= len(column.levels) + 1
-        combined += np.where(codes < 0, len(column.levels), codes).astype(np.int64, copy=False)
-    return combined
+        if codes.size and codes.min() < 0:
+            codes = np.where(codes < 0, len(column.levels), codes)
+        if combined is None:
+            combined = codes.astype(np.int64)
+        else:
+            combined *= len(column.levels) + 1
+            combined += codes
+    return np.zeros(length, dtype=np.int64) if combined is None else combined
 
 
 def _cell(
@@ -316,6 +321,8 @@ def grouped_rows(
     codes = np.stack(np.unravel_index(seen, sizes), axis=1) if sizes else np.zeros((len(seen), 0), np.int64)
     listed, slot = listed_groups(attributes, codes)
     if _product(sizes) <= LISTED_GROUPS:
+        if np.array_equal(slot, seen):
+            return attributes, listed, group
         slot_of = np.zeros(math.prod(sizes), dtype=np.int64)
         slot_of[seen] = slot
         return attributes, listed, slot_of[group]

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from glasshouse.statistics.clusters import ClusteredCounts, count_clusters
 from glasshouse.statistics.counts import Attribute, GroupColumn, GroupCounts, count
-from glasshouse.statistics.histograms import ScoreHistogram, score_histogram
+from glasshouse.statistics.histogram_rows import score_histogram
+from glasshouse.statistics.histograms import ScoreHistogram
 from glasshouse.statistics.sums import GroupSums, group_sums
 
 MOST_SCORED = 20
 """Of more classes than these, only the most frequent have score histograms."""
 
-EXACT_ROWS = 5_000_000
-"""Up to this many rows, scores are kept apart to the last bit where bins would make an AUC uncertain."""
-
 CERTIFICATE = 1e-4
-"""The error of an AUC from a histogram that is accepted without looking at the scores to the last bit."""
+"""The error of an AUC from a histogram that is accepted; beyond it scores are kept apart to the last bit, or as finely
+as there may be bins."""
 
 _Part = TypeVar("_Part", GroupCounts, ScoreHistogram, GroupSums)
 
@@ -171,7 +170,7 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
         names: the attributes to group by; all if left out.
 
     An AUC whose error from bins would be above `CERTIFICATE` for some group of one attribute is made exact by keeping
-    every distinct score, for up to `EXACT_ROWS` rows.
+    every distinct score.
 
     Raises:
         ValueError: if scores or targets are not finite, or an attribute is not known.
@@ -227,18 +226,26 @@ def careful_histogram(
 ) -> ScoreHistogram:
     """A histogram of probabilities, exact where its bins would leave an AUC uncertain by more than `CERTIFICATE`."""
     found = score_histogram(groups, targets, scores, weights=weights)
-    if targets is not None and len(scores) <= EXACT_ROWS and largest_error(found) > CERTIFICATE:
+    if targets is not None and largest_error(found) > CERTIFICATE:
         return score_histogram(groups, targets, scores, weights=weights, exact=True)
     return found
 
 
 def largest_error(histogram: ScoreHistogram) -> float:
-    """The largest error of an AUC that everyone, or a group of any one attribute, has from the bins; 0 if none has."""
+    """The largest error of an AUC from the bins: of everyone, of a group of any one attribute, or where all meet.
+
+    0 if none has any.
+    """
+    if histogram.exact:
+        return 0.0
     names = [attribute.name for attribute in histogram.attributes]
-    tables = [histogram.overall(), *(histogram.marginal([name]) for name in names if len(names) > 1)]
-    if len(names) == 1:
-        tables.append(histogram)
+    tables = [histogram, histogram.overall(), *(histogram.marginal([name]) for name in names if len(names) > 1)]
     return float(max(np.nan_to_num(table.roc_auc_error()).max(initial=0.0) for table in tables))
+
+
+def uncertain(tables: PredictionTables) -> bool:
+    """Whether an AUC from these tables may be off by more than `CERTIFICATE`."""
+    return tables.has_targets and any(largest_error(found) > CERTIFICATE for found in tables.scores.values())
 
 
 def regression_tables(

@@ -11,7 +11,7 @@ from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.checks.checked import Asked, Checked, Dots, cells, flat, interval_columns
-from glasshouse_audits.explain.checks.infidelity import Infidelity, infidelity, perturbed, relative
+from glasshouse_audits.explain.checks.infidelity import Infidelity, change, infidelity, relative, subsets
 from glasshouse_audits.explain.checks.replacing import Replacing
 from glasshouse_audits.explain.explained import Explained
 
@@ -22,13 +22,14 @@ _DRAWS = 100
 
 def changes(explained: Sequence[Explained], asked: Asked, replacing: Replacing, rows: NDArray[np.intp]) -> Checked:
     """Infidelity of all methods under the same perturbations; `rows` are those of `replacing`."""
-    changed = perturbed(replacing, subsets=_SUBSETS, draws=_DRAWS, seed=asked.seed)
+    replaced = subsets(replacing, _SUBSETS, seed=asked.seed)
+    lower = change(replacing, replaced, draws=_DRAWS, seed=asked.seed)
     measurements: list[Measurement] = []
     table: list[tuple[Cell, ...]] = []
     dots = Dots()
     for output in range(len(asked.labels)):
         for one in explained:
-            found = infidelity(flat(one.explanation)[rows, :, output], changed.replaced, changed.change[:, :, output])
+            found = infidelity(flat(one.explanation)[rows, :, output], replaced, lower[:, :, output])
             raw, shares = mean(found.raw), _shares(found)
             measurements.append(asked.measurement("infidelity", raw, output, method=one.name, scaled=False))
             measurements.append(

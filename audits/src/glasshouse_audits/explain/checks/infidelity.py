@@ -32,18 +32,7 @@ class Infidelity:
     """Of attributions that are all 0: the mean square of the changes."""
 
 
-@dataclass(frozen=True, eq=False)
-class Perturbed:
-    """What replacing subsets of features did: `replaced` (n, s, d) is 1 for those of each subset, `change` (n, s, k).
-
-    The change is the row's score minus the mean score over background rows that stand in for the subset.
-    """
-
-    replaced: Floats
-    change: Floats
-
-
-def infidelity(values: Floats, perturbations: Floats, change: Floats) -> Infidelity:
+def infidelity(values: Floats, perturbations: Floats | NDArray[np.bool_], change: Floats) -> Infidelity:
     """Infidelity of attributions (n, d) under perturbations (n, s, d) that changed the score by `change` (n, s).
 
     `change` is f(x) - f(x - I). As `captum.metrics.infidelity`, and its ``normalize=True`` for `scaled`.
@@ -59,29 +48,35 @@ def infidelity(values: Floats, perturbations: Floats, change: Floats) -> Infidel
     )
 
 
-def perturbed(replacing: Replacing, *, subsets: int = 20, draws: int = 100, seed: int = 0) -> Perturbed:
-    """Replace `subsets` random subsets of features of every row, of sizes that are equally likely from 1 to all.
+def subsets(replacing: Replacing, count: int, *, seed: int = 0) -> NDArray[np.bool_]:
+    """`count` random subsets of features for each row, (n, count, d); sizes from 1 to all are equally likely."""
+    d, content = replacing.features, replacing.content()
+    keys = uniforms(content, count * (d + 1), seed=seed).reshape(len(content), count, d + 1)
+    # one size from each of as many strata as there are subsets
+    sizes = 1 + np.floor((np.arange(count) + keys[:, :, 0]) * d / count).astype(np.intp)
+    chosen = np.zeros((len(content), count, d), dtype=bool)
+    first = np.arange(d) < np.minimum(sizes, d)[:, :, None]
+    np.put_along_axis(chosen, np.argsort(keys[:, :, 1:], axis=2), first, axis=2)
+    return chosen
+
+
+def change(replacing: Replacing, replaced: NDArray[np.bool_], *, draws: int = 100, seed: int = 0) -> Floats:
+    """How much lower the score is when subsets of features (n, s, d) are replaced, (n, s, k).
 
     The mean over up to `draws` background rows is taken before anything is squared, since no single number per
     feature could follow every background row. With one background row this is the paper's definition to the letter.
     Scores rows x subsets x draws inputs.
     """
-    d, content = replacing.features, replacing.content()
-    n = len(content)
-    drawn = systematic(content, replacing.drawn(draws), len(replacing.background), seed=seed)
-    keys = uniforms(content, subsets * (d + 1), seed=seed + 1).reshape(n, subsets, d + 1)
-    # one size from each of as many strata as there are subsets
-    sizes = 1 + np.floor((np.arange(subsets) + keys[:, :, 0]) * d / subsets).astype(np.intp)
-    rank = np.argsort(np.argsort(keys[:, :, 1:], axis=2), axis=2)
-    replaced = rank < np.minimum(sizes, d)[:, :, None]
+    n, count, d = replaced.shape
+    drawn = systematic(replacing.content(), replacing.drawn(draws), len(replacing.background), seed=seed)
     scores = replacing.scores(
-        np.repeat(np.arange(n), subsets),
-        np.repeat(drawn, subsets, axis=0),
-        np.where(replaced, 1, 2).reshape(n * subsets, d),
+        np.repeat(np.arange(n), count),
+        np.repeat(drawn, count, axis=0),
+        np.where(replaced, 1, 2).reshape(n * count, d),
         steps=1,
     )
-    change = replacing.row_scores()[:, None] - scores.reshape(n, subsets, -1)
-    return Perturbed(replaced.astype(np.float64), change)
+    lower: Floats = replacing.row_scores()[:, None] - scores.reshape(n, count, -1)
+    return lower
 
 
 def relative(found: Floats, of_nothing: Floats) -> Estimate:

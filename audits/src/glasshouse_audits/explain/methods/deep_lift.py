@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from glasshouse import Explanation, NotExplainableError, Question
+from glasshouse import Explanation, Question
 
 from glasshouse_audits.explain.methods.asking import (
     by_row,
@@ -79,7 +79,7 @@ def _explained(
     from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 
     from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-    from glasshouse_audits.explain.methods.suspects import suspects
+    from glasshouse_audits.explain.methods.suspects import not_explainable, suspects
 
     rules = [kind.__name__ for kind in SUPPORTED_NON_LINEAR]
     networks = [ScoreNetwork(question, k) for k in range(len(question.outputs))]
@@ -90,7 +90,7 @@ def _explained(
         try:
             values = by_row(question, lambda x, k: attribute(explainers[k], x), held=held)
         except (RuntimeError, AssertionError, TypeError) as error:
-            raise NotExplainableError(_reason(error, found)) from error
+            raise not_explainable(error, found) from error
     return Explanation(
         values=values,
         base=base,
@@ -99,9 +99,3 @@ def _explained(
         details=details,
         suspects=found,
     )
-
-
-def _reason(error: Exception, found: tuple[str, ...]) -> str:
-    if found:
-        return f"it has no rule for {', '.join(found)}"
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

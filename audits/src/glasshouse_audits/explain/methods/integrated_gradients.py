@@ -8,11 +8,17 @@ steps comes close to the integral.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
 from glasshouse_audits.explain.methods.asking import Counted, reference, score_of_reference
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FIRST_STEPS = 64
 
@@ -31,12 +37,10 @@ class IntegratedGradients:
 
     def explain(self, question: Question) -> Explanation:
         import torch
-        from captum.attr import IntegratedGradients as Captum
 
         most = min(self.steps, question.budget)
         if most < 2:
             raise NotExplainableError("it takes a budget of 2 evaluations a row at least")
-        start = reference(question)
         base = score_of_reference(question)
         scores = question.scores(question.rows)
         change = resolved(scores - base, scores)
@@ -44,23 +48,11 @@ class IntegratedGradients:
         columns = torch.zeros(*question.rows.shape, len(question.outputs), dtype=torch.float64)
         taken = 0
         for output in range(len(question.outputs)):
-            explain = Captum(counted.of(output), multiply_by_inputs=True)
             allowed = self.error * relative_to(change[:, output]) + resolution(scores[:, output])
+            line = _Line(counted.of(output), reference(question), most=question.max_batch)
             steps, pending = min(_FIRST_STEPS, most), torch.arange(len(question.rows))
             while True:
-                at_once = max(1, question.max_batch // steps)
-
-                def attribute(x: torch.Tensor, steps: int = steps, explain: Captum = explain) -> torch.Tensor:
-                    found: torch.Tensor = explain.attribute(
-                        x.to(start.device),
-                        start,
-                        n_steps=steps,
-                        method="gausslegendre",
-                        internal_batch_size=max(len(x), question.max_batch),
-                    )
-                    return found
-
-                columns[pending, ..., output] = in_batches(attribute, question.rows[pending], most=at_once).double()
+                columns[pending, ..., output] = line.attributions(question.rows[pending], steps).double()
                 error = np.abs(columns[pending, ..., output].flatten(1).sum(dim=1).numpy() - change[pending, output])
                 pending = pending[error > allowed[pending]]
                 taken = max(taken, steps)
@@ -74,3 +66,37 @@ class IntegratedGradients:
             evaluations=counted.evaluations,
             details=f"Integrated gradients took up to {taken} steps.",
         )
+
+
+class _Line:
+    """Gradients of one score along the line from a start (1, ...); at most `most` points at once."""
+
+    def __init__(self, score: Callable[[Tensor], Tensor], start: Tensor, *, most: int) -> None:
+        from captum.attr import IntegratedGradients as Captum
+
+        self._explain = Captum(score, multiply_by_inputs=True)
+        self._start = start
+        self._most = most
+
+    def attributions(self, rows: Tensor, steps: int) -> Tensor:
+        """Of rows (m, ...), of their shape, on the CPU."""
+        return in_batches(lambda x: self._once(x, steps), rows, most=max(1, self._most // steps))
+
+    def _once(self, x: Tensor, steps: int) -> Tensor:
+        import torch
+
+        while True:
+            try:
+                found: Tensor = self._explain.attribute(
+                    x.to(self._start.device),
+                    self._start,
+                    n_steps=steps,
+                    method="gausslegendre",
+                    internal_batch_size=max(len(x), self._most),
+                )
+                return found
+            except torch.OutOfMemoryError:
+                # fewer rows first; the points of a single row are halved here
+                if len(x) > 1 or self._most == 1:
+                    raise
+            self._most //= 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from glasshouse import Explanation, NotExplainableError, Question
+from glasshouse import Explanation, Question
 
 from glasshouse_audits.explain.methods.asking import by_row
 
@@ -24,7 +24,7 @@ class LRP:
         from captum.attr._utils.lrp_rules import IdentityRule
 
         from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-        from glasshouse_audits.explain.methods.suspects import kind_of, suspects
+        from glasshouse_audits.explain.methods.suspects import kind_of, not_explainable, suspects
 
         rules = [kind.__name__ for kind in (*SUPPORTED_LAYERS_WITH_RULES, *SUPPORTED_NON_LINEAR_LAYERS)]
         module = question.model.module
@@ -32,7 +32,8 @@ class LRP:
 
         def attribute(x, output):  # type: ignore[no-untyped-def]
             # captum takes its rules off after every call
-            networks[output].link.rule = IdentityRule()
+            if networks[output].link is not None:
+                networks[output].link.rule = IdentityRule()
             return attr.LRP(networks[output]).attribute(x, target=0)
 
         with untouched(module), warnings.catch_warnings():
@@ -41,11 +42,7 @@ class LRP:
             try:
                 values = by_row(question, attribute, held=1)
             except (RuntimeError, TypeError, AssertionError, AttributeError) as error:
-                raise NotExplainableError(
-                    f"it has no rule for {', '.join(found)}"
-                    if found
-                    else f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-                ) from error
+                raise not_explainable(error, found) from error
         biased = tuple(
             f"{name} ({kind_of(m)}, whose bias keeps relevance)"
             for name, m in module.named_modules()

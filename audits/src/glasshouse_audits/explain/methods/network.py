@@ -37,8 +37,7 @@ class ScoreNetwork(nn.Module):
         self._one_of_two = self._target.kind == "binary" and width == 1
         exclusive = logits and not self._one_of_two and self._target.kind != "multilabel"
         self._centred = exclusive and centred
-        self.link: nn.Module = nn.Softmax(dim=1) if exclusive else nn.Sigmoid() if logits else nn.Identity()
-        self._logits = logits
+        self.link = nn.Softmax(dim=1) if exclusive else nn.Sigmoid() if logits else None
 
     def forward(self, x: Tensor) -> Tensor:
         self.evaluations += len(x)
@@ -47,12 +46,15 @@ class ScoreNetwork(nn.Module):
             return raw * self._target.scale + self._target.center
         if self._one_of_two:  # the network says how probable the second class is
             if self._column == 1:
-                return self.link(raw)  # type: ignore[no-any-return]
-            return self.link(-raw) if self._logits else 1 - raw
+                return self._linked(raw)
+            return self._linked(-raw) if self.link is not None else 1 - raw
         if isinstance(self.link, nn.Softmax):
             raw = raw - raw.mean(dim=1, keepdim=True) if self._centred else raw
-            return self.link(raw)[:, self._column : self._column + 1]  # type: ignore[no-any-return]
-        return self.link(raw[:, self._column : self._column + 1])  # type: ignore[no-any-return]
+            return self._linked(raw)[:, self._column : self._column + 1]
+        return self._linked(raw[:, self._column : self._column + 1])
+
+    def _linked(self, raw: Tensor) -> Tensor:
+        return raw if self.link is None else self.link(raw)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from glasshouse import Explanation, NotExplainableError, Question
+from glasshouse import Explanation, Question
 
 from glasshouse_audits.explain.methods.asking import by_row, mean_score_of_background
 
@@ -19,7 +19,7 @@ class ShapDeep:
         from shap.explainers._deep.deep_pytorch import op_handler
 
         from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-        from glasshouse_audits.explain.methods.suspects import LINEAR, suspects
+        from glasshouse_audits.explain.methods.suspects import LINEAR, not_explainable, suspects
 
         background = question.background.to(question.model.device)
         parts = torch.tensor_split(background, max(1, -(-2 * len(background) // max(2, question.max_batch))))
@@ -40,10 +40,7 @@ class ShapDeep:
                 # the library takes one row at a time with the whole background
                 values = by_row(question, attribute, held=1)
             except (RuntimeError, TypeError, AssertionError, AttributeError) as error:
-                problem = " ".join(str(error).split())[:200]
-                raise NotExplainableError(
-                    f"it has no rule for {', '.join(found)}" if found else f"{type(error).__name__}: {problem}"
-                ) from error
+                raise not_explainable(error, found) from error
         return Explanation(
             values=values,
             base=mean_score_of_background(question),

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
+from glasshouse import NotExplainableError
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -74,6 +75,13 @@ def suspects(network: nn.Module, x: Tensor, rules: Collection[str]) -> tuple[str
             found.append(f"{name} ({kind})")
     found += [f"{function} in {names[module] or kind_of(module)} (no module)" for module, function in watch.found]
     return tuple(found)
+
+
+def not_explainable(error: Exception, found: tuple[str, ...]) -> NotExplainableError:
+    """What to raise where a method breaks off with an error: the suspects that were found, else the error itself."""
+    if found:
+        return NotExplainableError(f"it has no rule for {', '.join(found)}")
+    return NotExplainableError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 def kind_of(module: nn.Module) -> str:
