@@ -22,8 +22,9 @@ from glasshouse.gathering import collect_evidence, has_loader
 from glasshouse.metrics_file import MetricsFile
 from glasshouse.predictions import save_scores
 from glasshouse.preparing import prepare, reopen
+from glasshouse.rebuilding import rebuild
 from glasshouse.run_state import Run
-from glasshouse.training import best_checkpoint, load_weights
+from glasshouse.training import best_checkpoint, load_weights, shards_weights
 
 if TYPE_CHECKING:
     from glasshouse.parser import GlasshouseCLI
@@ -121,7 +122,11 @@ def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
         lightning(run, "fit", ckpt_path=run.resume_from or cli.method_arguments()["ckpt_path"])
     run._folder = Path(ranks.from_first(str(run.folder)))
     weights = best_checkpoint(run.trainer, run.folder) if progress.weights is None else run.folder / progress.weights
-    load_weights(run.model, weights)
+    if shards_weights(run.trainer) and run.info is not None:
+        run.handle = rebuild(run.folder, weights)
+        run.model = run.handle.lightning_module
+    else:
+        load_weights(run.model, weights)
     if progress.weights is None:
         run.announce("fit")
         progress.weights = relative(weights, run.folder)
