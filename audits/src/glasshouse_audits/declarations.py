@@ -63,6 +63,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         modalities=("tabular",),
         targets=("binary", "multiclass", "regression"),
         requires=("model", "inputs", "features"),
+        shares_work=True,
     )
     yield AuditPlugin(
         name="feature_effects",

@@ -6,10 +6,12 @@ import inspect
 import time
 import traceback
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse import ranks
 from glasshouse.components import AuditPlugin
 from glasshouse.config import Choice
 from glasshouse.errors import UserError, did_you_mean
@@ -103,8 +105,16 @@ def run_audits(run: Run, *, only: Collection[str] | None = None, force: bool = F
             write_json(path, result_to_dict(result))
         run.say(f"audit {choice.name}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
         results.append(result)
+    ranks.from_first("")  # the other processes may go
     named = {choice.name for choice in run.audits}
     return results + [result for name, result in sorted(earlier_results(run.folder).items()) if name not in named]
+
+
+def help_with_audits(run: Run) -> None:
+    """What processes other than the first do while it audits: measure with it where it calls on them."""
+    while audit := ranks.from_first(""):
+        with suppress(Exception), seeded(run.seed, audit):  # the first process has heard of it, and says it
+            measure(run, audit)
 
 
 def finished(path: Path, choice: Choice) -> AuditResult | None:
@@ -137,9 +147,11 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
     reason = run.no_evidence or why_not(plugin, run.evidence)
     if reason is not None:
         return replace(blank, status="skipped", reason=reason)
+    shared = plugin.shares_work and ranks.position()[1] > 1
     started = time.perf_counter()
     try:
-        with time_limit(choice.seconds), seeded(run.seed, choice.name):
+        # one process that stops in the middle would leave the others waiting
+        with time_limit(None if shared else choice.seconds), seeded(run.seed, choice.name):
             result = run.registry.hook.glasshouse_run_audit(run=run, audit=choice.name)
         if not isinstance(result, AuditResult):
             raise TypeError(f"audit '{choice.name}' returned {type(result).__name__}; expected AuditResult")
@@ -157,5 +169,9 @@ def measure(run: Run, audit: str) -> AuditResult:
     """Instantiate an audit with its options and let it measure: core's own `glasshouse_run_audit`."""
     options: dict[str, Any] = next(dict(choice.options) for choice in run.audits if choice.name == audit)
     cls = run.registry.load(run.registry.find("audit", audit))
-    result: AuditResult = cls(**options).measure(run.evidence)
+    shared = declaration(run.registry, Choice(audit)).shares_work
+    if shared and ranks.is_first():
+        ranks.from_first(audit)  # the other processes measure with this one
+    with ranks.working_together(shared):
+        result: AuditResult = cls(**options).measure(run.evidence)
     return result

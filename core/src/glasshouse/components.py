@@ -128,6 +128,9 @@ class AuditPlugin(Plugin):
     """What must be at hand: names of `glasshouse.evidence.REQUIREMENTS`."""
     uses: tuple[str, ...] = ()
     """What it makes use of where it can be had, and does without elsewhere: names of the same."""
+    shares_work: bool = False
+    """Whether, of several processes, all measure together, sharing the work by `glasshouse.ranks`; else the first does.
+    Then it has no time limit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ def audit_and_report(run: Run, *, only: Collection[str] | None = None, force: bo
         force: measure again what was measured before.
     """
     run.results = run_audits(run, only=only, force=force)
-    run.registry.call("glasshouse_stage_finished", run=run, stage="audit")
+    run.announce("audit")
     findings, _ = judge(run.results, run.policy, target_kind=run.info.target.kind if run.info else None)
     answers = run.registry.call("glasshouse_report_sections", run=run)
     sections: list[Section] = [section for answer in answers for section in answer]
@@ -40,7 +40,7 @@ def audit_and_report(run: Run, *, only: Collection[str] | None = None, force: bo
     if run.trainer is not None:
         hand_over(run.record, run.folder, run.trainer.loggers, step=run.trainer.global_step)
     run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
-    run.registry.call("glasshouse_stage_finished", run=run, stage="report")
+    run.announce("report")
 
 
 def exit_code(run: Run, *, gate: bool) -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from glasshouse import ranks
 from glasshouse.errors import UserError
 
 
@@ -61,6 +62,9 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         UserError: if another process is at work there.
     """
+    if not ranks.is_first():  # it is held by the first of the processes that work there together
+        yield
+        return
     try:
         import fcntl
     except ImportError:  # Windows: nothing to lock a folder with

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from glasshouse import ranks
 from glasshouse.auditing import required_splits
 from glasshouse.collecting import collect
 from glasshouse.errors import UserError, did_you_mean
@@ -22,7 +25,8 @@ def collect_evidence(run: Run) -> None:
         run.no_evidence = "the data do not say what is predicted; add `data_info:`"
         return
     run.handle = run.handle or handle_on(run.model, run.config, run.info)
-    (run.folder / "predictions").mkdir(exist_ok=True)
+    if ranks.is_first():
+        (run.folder / "predictions").mkdir(exist_ok=True)
     predictions = {}
     for split in required_splits(run.registry, run.audits, run.options.evaluate_on):
         if split != run.options.evaluate_on and not has_split(run, split):
@@ -45,7 +49,7 @@ def collect_evidence(run: Run) -> None:
         small_group_limit=run.options.small_group_limit,
         words=getattr(run.datamodule, "words", None),
     )
-    run.registry.call("glasshouse_stage_finished", run=run, stage="evidence")
+    run.announce("evidence")
 
 
 def predictions_of(run: Run, split: str) -> Predictions:
@@ -53,14 +57,29 @@ def predictions_of(run: Run, split: str) -> Predictions:
     assert run.info is not None
     assert run.handle is not None
     path = run.folder / "predictions" / f"{split}.parquet"
-    if path.is_file():
+    if ranks.from_first(str(path.is_file())) == "True":
         declared = {attribute.name: attribute for attribute in run.info.sensitive}
         return Predictions.load(path, split=split, target=run.info.target, sensitive=declared)
-    batches = split_batches(run, split)
-    found = collect(run.handle, batches, split=split, info=run.info, sensitive=chosen_attributes(run))
+    batches = ranks.share_of(split_batches(run, split))
+    found = of_all_ranks(collect(run.handle, batches, split=split, info=run.info, sensitive=chosen_attributes(run)))
     found = replace(found, weights=_beside(run, "row_weights", found), clusters=_beside(run, "row_clusters", found))
-    found.save(path)
+    if ranks.is_first():
+        found.save(path)
     return found
+
+
+def of_all_ranks(share: Predictions) -> Predictions:
+    """The predictions of which each process has a share, on every process; a row that several have counts once."""
+    if ranks.position()[1] == 1:
+        return share
+    index, order = np.unique(ranks.gathered(share.index), return_index=True)
+
+    def together(rows: Any) -> Any:
+        return None if rows is None else ranks.gathered(rows)[order]
+
+    arrays = {name: together(getattr(share, name)) for name in ("scores", "targets", "losses")}
+    groups = {name: replace(one, codes=together(one.codes)) for name, one in share.groups.items()}
+    return replace(share, index=index, groups=groups, **arrays)
 
 
 def _beside(run: Run, what: str, found: Predictions) -> Any:

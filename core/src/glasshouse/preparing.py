@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasshouse import refusals
+from glasshouse import ranks, refusals
 from glasshouse.auditing import choose_audits
 from glasshouse.checkpoints import check_checkpoint
 from glasshouse.concluding import run_provenance
@@ -55,7 +55,11 @@ def prepare(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) 
     run.model = run.model if adapted is None else adapted
     if path := cli.method_arguments().get("ckpt_path"):
         check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
-    place = fresh_folder(parent, run.options.name or default_name(run)) if resume is None else nullcontext(resume)
+    name = run.options.name or default_name(run)
+    if resume is None and ranks.is_first():
+        place: AbstractContextManager[Path] = fresh_folder(parent, name)
+    else:  # the first process says later which folder it has made
+        place = nullcontext(resume or parent / name / "unknown")
     with place as run._folder:
         if resume is None:
             begin(run)

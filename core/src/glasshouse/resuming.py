@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from glasshouse import ranks
 from glasshouse.config_files import read_yaml
 from glasshouse.errors import UserError
 from glasshouse.metrics_file import keep_rows
@@ -60,7 +61,8 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
     Raises:
         UserError: if the folder was moved: its checkpoints name files by where they were.
     """
-    sweep(folder)
+    if ranks.is_first():
+        sweep(folder)
     last = folder / "checkpoints" / LAST
     state = _callbacks(last) if last.is_file() else {}
     here = str(last.parent.resolve())
@@ -69,7 +71,8 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
         if there and str(Path(there).resolve()) != here and Path(there).name == last.parent.name:
             raise UserError(f"{WHO} {folder}", f"was made as {Path(there).parent}.", "Move it back there to go on.")
     logged = progress.metrics_rows if progress.tested else state.get(STATE_KEY, {}).get("metrics_rows", 0)
-    keep_rows(folder / "metrics.csv", logged)
+    if ranks.is_first():
+        keep_rows(folder / "metrics.csv", logged)
     return last if last.is_file() else None
 
 

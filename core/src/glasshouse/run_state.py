@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse import ranks
 from glasshouse.config import Choice, RunOptions
 from glasshouse.data import DataInfo
 from glasshouse.evidence import Evidence
@@ -65,6 +66,12 @@ class Run:
         assert self._evidence is not None, "the evidence is not collected yet"
         return self._evidence
 
+    def announce(self, stage: str) -> None:
+        """Tell plugins that a stage ended well; of several processes the first does."""
+        if ranks.is_first():
+            self.registry.call("glasshouse_stage_finished", run=self, stage=stage)
+
     def say(self, line: str) -> None:
-        """A line of progress, on stderr: the last line of stdout is the run's folder."""
-        print(line, file=sys.stderr, flush=True)
+        """A line of progress, on stderr: the last line of stdout is the run's folder. The first process speaks."""
+        if ranks.is_first():
+            print(line, file=sys.stderr, flush=True)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from glasshouse import refusals
+from glasshouse import ranks, refusals
+from glasshouse.auditing import help_with_audits
 from glasshouse.concluding import audit_and_report, exit_code
 from glasshouse.config import Choice
+from glasshouse.errors import UserError
 from glasshouse.failures import explained, resume_command
 from glasshouse.folders import held
 from glasshouse.gathering import collect_evidence, has_loader
@@ -21,8 +23,9 @@ from glasshouse.manifest import stamps, update_manifest, write_manifest
 from glasshouse.metrics_file import MetricsFile
 from glasshouse.predictions import save_scores
 from glasshouse.preparing import prepare, reopen
+from glasshouse.rebuilding import rebuild
 from glasshouse.run_state import Run
-from glasshouse.training import best_checkpoint, load_weights
+from glasshouse.training import best_checkpoint, load_weights, shards_weights
 
 if TYPE_CHECKING:
     from glasshouse.parser import GlasshouseCLI
@@ -41,6 +44,8 @@ def execute(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) 
         The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
     """
     run = carry_out(cli, registry, resume)
+    if not ranks.is_first():
+        return 0
     print(run.folder)
     return exit_code(run, gate=bool(cli.values.get("gate")))
 
@@ -57,7 +62,7 @@ def carry_out(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None
             if cli.command == "run":
                 fit_and_test(run, cli)
                 collect_evidence(run)
-                audit_and_report(run)
+                audit_and_report(run) if ranks.is_first() else help_with_audits(run)
             else:
                 run_lightning_command(run, cli)
     return run
@@ -101,8 +106,9 @@ def ending(run: Run) -> Iterator[None]:
         run.registry.call("glasshouse_run_failed", run=run, error=said)
         run.say(how_to_go_on(run))
         raise said from (None if said is error else error)
-    run.registry.call("glasshouse_run_finished", run=run)
-    update_manifest(run.folder, before)  # with what plugins wrote
+    if ranks.is_first():
+        run.registry.call("glasshouse_run_finished", run=run)
+        update_manifest(run.folder, before)  # with what plugins wrote
 
 
 def how_to_go_on(run: Run) -> str:
@@ -122,10 +128,15 @@ def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
         # Where training is over this takes up its state and returns at once.
         run.say(f"training in {run.folder}")
         lightning(run, "fit", ckpt_path=run.resume_from or cli.method_arguments()["ckpt_path"])
+    run._folder = Path(ranks.from_first(str(run.folder)))
     weights = best_checkpoint(run.trainer, run.folder) if progress.weights is None else run.folder / progress.weights
-    load_weights(run.model, weights)
+    if shards_weights(run.trainer) and run.info is not None:
+        run.handle = rebuild(run.folder, weights)
+        run.model = run.handle.lightning_module
+    else:
+        load_weights(run.model, weights)
     if progress.weights is None:
-        run.registry.call("glasshouse_stage_finished", run=run, stage="fit")
+        run.announce("fit")
         progress.weights = relative(weights, run.folder)
         progress.save(run.folder)
     if not progress.tested:
@@ -144,11 +155,16 @@ def relative(path: Path, folder: Path) -> str:
 
 def run_lightning_command(run: Run, cli: GlasshouseCLI) -> None:
     """`fit`, `validate`, `test` or `predict`, as Lightning does it."""
+    assert run.trainer is not None
+    if cli.command == "predict" and run.trainer.world_size > 1:
+        raise UserError(
+            "predict", "writes all rows from one process, and several are asked for.", "Set `--trainer.devices 1`."
+        )
     outputs = lightning(run, cli.command, **cli.method_arguments())
     if cli.command == "predict" and all(isinstance(output, torch.Tensor) for output in outputs):
         scores = torch.cat([output.reshape(len(output), -1) for output in outputs])
         save_scores(run.folder / "predictions" / "predict.parquet", scores.float().cpu().numpy())
-    run.registry.call("glasshouse_stage_finished", run=run, stage=cli.command)
+    run.announce(cli.command)
 
 
 def lightning(run: Run, method: str, **arguments: Any) -> Any:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from glasshouse import ranks
 from glasshouse.errors import UserError
 
 PARTIAL = ".partial"
@@ -39,7 +40,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
+    """Write a file: a reader sees the old content or the new, never a part. Of several processes the first writes."""
+    if not ranks.is_first():
+        return
     with replacing(path) as partial:
         partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 

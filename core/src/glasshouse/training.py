@@ -15,6 +15,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.profilers import PassThroughProfiler
+from pytorch_lightning.strategies import FSDPStrategy, ModelParallelStrategy
 
 from glasshouse.metrics_file import MetricsFile
 from glasshouse.resume_point import ResumePoint, WholeCheckpoints
@@ -112,6 +113,11 @@ def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
     path = folder / "checkpoints" / "final.ckpt"
     trainer.save_checkpoint(path)
     return path
+
+
+def shards_weights(trainer: Trainer) -> bool:
+    """Whether the strategy leaves every process with a part of the weights, in a module wrapped beyond recognition."""
+    return isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy))
 
 
 def load_weights(model: LightningModule, path: Path) -> None:

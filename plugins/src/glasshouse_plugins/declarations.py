@@ -139,6 +139,11 @@ def glasshouse_techniques() -> Iterator[TechniquePlugin]:
         summary="end training when the validation loss no longer falls",
     )
     yield TechniquePlugin(
+        name="compile",
+        target=f"{techniques}.compile:Compile",
+        summary="train through torch.compile",
+    )
+    yield TechniquePlugin(
         name="reweighing",
         target=f"{techniques}.reweighing:Reweighing",
         summary="row weights that make group and label independent (Kamiran and Calders 2012)",

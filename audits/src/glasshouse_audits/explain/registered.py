@@ -14,6 +14,8 @@ from glasshouse.errors import did_you_mean
 from glasshouse.evidence import REQUIREMENTS
 from glasshouse.plugins import registry
 
+from glasshouse_audits.explain.sharing import in_shares
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Method:
@@ -36,7 +38,7 @@ class Method:
             UserError: where the answer is not what `Explanation` promises.
         """
         try:
-            found = self.explainer.explain(question)
+            found = in_shares(self.explainer.explain, question)
         except (NotExplainableError, UserError):
             raise
         except Exception as error:
