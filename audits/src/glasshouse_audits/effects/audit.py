@@ -264,8 +264,8 @@ def _interactions(
         found.figures.append(drawing.interaction_figure(names, interactions, k, output))
         found.tables.append(drawing.interaction_table(names, interactions, k, output))
     found.notes.append(
-        f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, without sampling error"
-        + (", features not listed counting together as one." if names[-1] == "all others" else ".")
+        f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, which intervals take as "
+        "given" + ("; features not listed count together as one." if names[-1] == "all others" else ".")
     )
 
 
