@@ -76,7 +76,7 @@ def test_the_rules_own_example(applicants, make_evidence, find) -> None:
     assert found.one("ll144_unknown_category_count").value == UNKNOWN
     (section,) = sections([result])
     assert section.title == "Local Law 144 and the four-fifths rule"
-    assert "250 people of an unknown sex or race are not in them" in section.text
+    assert "In none of them: 250 people of unknown sex or race." in section.text
     assert [table.title for table in section.tables] == [
         "Four-fifths rule",
         "Local Law 144: selection rate by sex",

@@ -14,9 +14,9 @@ _FOUR_FIFTHS = (
     "often as the one selected most."
 )
 _LAW = (
-    "The other tables are those of a bias audit under New York City's Local Law 144 of 2021 (6 RCNY 5-301): of known "
-    "categories alone, the impact ratio being a category's rate over the highest one. Whether the tool falls under the "
-    "law, and whether the auditor is independent, they do not say."
+    "The tables called after it are those of a bias audit under New York City's Local Law 144 of 2021 (6 RCNY 5-301), "
+    "of known categories alone. Whether the tool falls under the law, and whether the auditor is independent, they do "
+    "not say."
 )
 
 
@@ -95,4 +95,4 @@ def local_law_tables(measurements: Sequence[Measurement]) -> list[Table]:
 def _unknown(measurements: Sequence[Measurement]) -> Iterator[str]:
     for m in measurements:
         if m.name == "ll144_unknown_category_count" and m.value is not None:
-            yield f"{m.value:,.0f} people of an unknown {' or '.join(m.over)} are not in them."
+            yield f"In none of them: {m.value:,.0f} people of unknown {' or '.join(m.over)}."

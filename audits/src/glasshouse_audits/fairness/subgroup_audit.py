@@ -258,7 +258,7 @@ def _table(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation
         columns=(
             Column(name="subgroup"),
             Column(name="rows", format="d"),
-            *(Column(name=name, format=".3f") for name in (metric, "rest", "difference", "low", "high", "p-value")),
+            *(Column(name=name, format=".3f") for name in (metric, "difference", "low", "high", "p-value")),
             Column(name="confirmed"),
         ),
         rows=tuple(
@@ -266,7 +266,6 @@ def _table(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation
                 in_words(group),
                 one.loss.n,
                 one.loss.value,
-                one.rest.value,
                 one.difference.value,
                 one.difference.interval.low if one.difference.interval else None,
                 one.difference.interval.high if one.difference.interval else None,
@@ -275,8 +274,8 @@ def _table(described: Sequence[dict[str, str]], confirmed: Sequence[Confirmation
             )
             for group, one in zip(described, confirmed, strict=True)
         ),
-        description=CONFIRM[how] + f" Confirmed: a p-value of at most {SIGNIFICANCE}. A subgroup that is not confirmed "
-        "may have looked bad by chance.",
+        description=f"{CONFIRM[how]} The difference is to everyone else. Confirmed: a p-value of at most "
+        f"{SIGNIFICANCE}. A subgroup that is not confirmed may have looked bad by chance.",
         count_column="rows",
     )
 
