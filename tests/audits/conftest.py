@@ -139,3 +139,38 @@ def tabular_evidence() -> Callable[..., Evidence]:
         return evidence(*found, seed=seed, info=info, model=handle, inputs=inputs.__getitem__, **more)
 
     return build
+
+
+def evidence_about(
+    network: Any, modality: Any, shape: tuple[int, ...], inputs: Any, truth: Any, **more: Any
+) -> Evidence:
+    """Evidence about a network on images or texts, judged and trained on the same rows."""
+    import torch
+    from glasshouse import ModelHandle
+
+    target = more.pop("target", BINARY)
+    info = DataInfo(name="toy", modality=modality, target=target, input_shape=shape, rows={"train": len(inputs)})
+    holder = torch.nn.Module()
+    holder.network = network.eval()
+    handle = ModelHandle(holder, info)
+    scores = handle.scores(inputs).numpy()
+    splits = [
+        predictions(target, scores, truth, split=split, losses=np.ones(len(inputs))) for split in ("train", "test")
+    ]
+    return evidence(*splits, info=info, model=handle, inputs={"train": inputs, "test": inputs}.__getitem__, **more)
+
+
+@pytest.fixture
+def image_evidence() -> Callable[..., Evidence]:
+    """Evidence about a network on images: (network, images (n, c, h, w), truth (n,))."""
+    return lambda network, images, truth, **more: evidence_about(
+        network, "image", tuple(images.shape[1:]), images, truth, **more
+    )
+
+
+@pytest.fixture
+def text_evidence() -> Callable[..., Evidence]:
+    """Evidence about a network on texts: (network, numbers of words (n, length), truth (n,))."""
+    return lambda network, numbers, truth, **more: evidence_about(
+        network, "text", (numbers.shape[1],), numbers, truth, **more
+    )

@@ -27,24 +27,55 @@ def network() -> torch.nn.Module:
     return torch.nn.Linear(2, 1)
 
 
+class PictureNetwork(torch.nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32, 2))
+
+
+class WordNetwork(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = torch.nn.Embedding(9, 3, padding_idx=0)
+        self.layer = torch.nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(self.embed(x).mean(dim=1))
+
+
+@pytest.fixture
+def whole(network, tabular_evidence, image_evidence, text_evidence, binary_target, make_predictions):
+    """Evidence with all that an audit may ask for, by modality."""
+
+    def build(modality: str):
+        rng = np.random.default_rng(0)
+        truth = rng.integers(0, 2, 60)
+        if modality == "image":
+            torch.manual_seed(0)
+            return image_evidence(PictureNetwork(), torch.rand(60, 1, 6, 6), truth)
+        if modality == "text":
+            torch.manual_seed(0)
+            return text_evidence(WordNetwork(), torch.randint(1, 9, (60, 5)), truth)
+        x = rng.normal(size=(60, 2))
+        found = tabular_evidence(network, binary_target, {"a": 1, "b": 1}, train=x, test=x, targets=truth)
+        groups = {"sex": (("F", "M"), rng.integers(0, 2, 60))}
+        for split in ("train", "test"):
+            found.predictions[split] = make_predictions(
+                binary_target,
+                found.predictions[split].scores,
+                found.predictions[split].targets,
+                split=split,
+                groups=groups,
+                losses=rng.exponential(size=60),
+            )
+        return found
+
+    return build
+
+
 @pytest.mark.parametrize("name", DECLARED)
-def test_an_audit_says_who_it_is_and_with_which_options(
-    name, network, tabular_evidence, binary_target, make_predictions
-) -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 2))
-    whole = tabular_evidence(network, binary_target, {"a": 1, "b": 1}, train=x, test=x, targets=rng.integers(0, 2, 60))
-    groups = {"sex": (("F", "M"), rng.integers(0, 2, 60))}
-    losses = rng.exponential(size=60)
-    for split in ("train", "test"):
-        whole.predictions[split] = make_predictions(
-            binary_target,
-            whole.predictions[split].scores,
-            whole.predictions[split].targets,
-            split=split,
-            groups=groups,
-            losses=losses,
-        )
+def test_an_audit_says_who_it_is_and_with_which_options(name, whole) -> None:
+    modalities = DECLARED[name].modalities
+    whole = whole("tabular" if "tabular" in modalities else modalities[0])
     assert why_not(DECLARED[name], whole) is None
     result = load(name)().measure(whole)
     assert (result.name, result.family, result.status) == (name, DECLARED[name].family, "completed")

@@ -140,7 +140,10 @@ def randomised(answers: Sequence[Answer], sample: Sample) -> Checked:
         estimate = (
             Estimate(None, 0, undefined=failures[0])
             if failures
-            else mean_of_known(np.mean(alike, axis=0), "a network with random weights attributes nothing")
+            else mean_of_known(
+                np.ma.masked_invalid(alike).mean(axis=0).filled(np.nan),
+                "a network with random weights attributes nothing",
+            )
         )
         measurements.append(
             Measurement(

@@ -48,7 +48,7 @@ class TextAttributionAudit:
         max_batch: int = 512,
         checks: bool = True,
     ) -> None:
-        self.methods = list(methods) if isinstance(methods, (list, tuple)) else methods
+        self.methods = methods
         self.rows = whole_number(_NAME, "rows", rows, least=1)
         self.examples = whole_number(_NAME, "examples", examples, least=1)
         self.max_batch = whole_number(_NAME, "max_batch", max_batch, least=1)
