@@ -78,43 +78,21 @@ def effect_figures(
     grid: Grid, curves: Curves, sampled: Sequence[int], effects: LocalEffects, output: str | None
 ) -> Iterator[Figure]:
     """Means with intervals, and the spread of the rows around them, of one feature and one output."""
-    name, of = grid.feature, f" for {output}" if output else ""
+    of = f" for {output}" if output else ""
     what = f"probability of {output}" if output else "predicted value"
-    centre, interval = partial_dependence(curves)
-    quantiles = np.quantile(curves, [_LOW, 0.5, _HIGH], axis=0).astype(np.float64)
-    base = float(curves.mean(dtype=np.float64)) if grid.values is None else 0.0
     if grid.values is None:
-        yield _by_level(
-            f"{name}: partial dependence{of}",
-            f"The mean {what} with every row told as one level, with 95 % intervals; the line is their mean, "
-            "n counts the rows of the level.",
-            grid,
-            centre,
-            interval,
-            what,
-            base,
-        )
-        yield _by_level(
-            f"{name}: how rows differ{of}",
-            f"The {what} with rows told as one level: the median row, and the range of the middle 80 % of rows.",
-            grid,
-            quantiles[1],
-            Intervals(quantiles[0], quantiles[2], _HIGH - _LOW, "quantile"),
-            what,
-            base,
-        )
-        yield _by_level(
-            f"{name}: accumulated local effects{of}",
-            f"By how much a level moves the {what} against the mean row, with 95 % intervals, where rows are only told "
-            "as levels whose rows are like them.",
-            effects.grid,
-            effects.effects,
-            effects.intervals,
-            f"effect on the {what}",
-            0.0,
-        )
-        return
-    values = grid.values.tolist()
+        yield from _level_figures(grid, curves, effects, of, what)
+    else:
+        yield from _number_figures(grid, curves, sampled, effects, of, what)
+
+
+def _number_figures(
+    grid: Grid, curves: Curves, sampled: Sequence[int], effects: LocalEffects, of: str, what: str
+) -> Iterator[Figure]:
+    assert grid.values is not None
+    name, values = grid.feature, grid.values.tolist()
+    centre, interval = partial_dependence(curves)
+    low, median, high = _spread(curves)
     yield _lines(
         f"{name}: mean effect{of}",
         f"Partial dependence: the mean {what} with {name} set to a value in every row. Accumulated local effects: the "
@@ -122,7 +100,7 @@ def effect_figures(
         "Where the two part, the feature goes together with others.",
         [
             _series("partial dependence", values, centre, interval.low, interval.high),
-            _accumulated_series(effects, _mean_over_rows(grid, centre)),
+            _accumulated_series(effects, float(np.average(centre, weights=grid.counts))),
         ],
         name,
         what,
@@ -132,7 +110,7 @@ def effect_figures(
         f"What the model says of single rows as {name} alone changes: the median row, the middle 80 % of rows, and "
         f"{len(sampled)} rows drawn at random. Lines that are not parallel show interactions.",
         [
-            _series("median and middle 80 % of rows", values, quantiles[1], quantiles[0], quantiles[2]),
+            _series("median and middle 80 % of rows", values, median, low, high),
             *(_series(f"a row ({k})", values, curves[row]) for k, row in enumerate(sampled, start=1)),
         ],
         name,
@@ -140,8 +118,44 @@ def effect_figures(
     )
 
 
-def _mean_over_rows(grid: Grid, centre: Floats) -> float:
-    return float(np.average(centre, weights=grid.counts))
+def _level_figures(grid: Grid, curves: Curves, effects: LocalEffects, of: str, what: str) -> Iterator[Figure]:
+    name = grid.feature
+    centre, interval = partial_dependence(curves)
+    low, median, high = _spread(curves)
+    yield _by_level(
+        f"{name}: partial dependence{of}",
+        f"The mean {what} with every row told as one level, with 95 % intervals; the line is their mean, n counts the "
+        "rows of the level.",
+        grid,
+        centre,
+        interval,
+        what,
+        float(centre.mean()),
+    )
+    yield _by_level(
+        f"{name}: how rows differ{of}",
+        f"The {what} with rows told as one level: the median row, and the range of the middle 80 % of rows.",
+        grid,
+        median,
+        Intervals(low, high, _HIGH - _LOW, "quantile"),
+        what,
+        float(centre.mean()),
+    )
+    yield _by_level(
+        f"{name}: accumulated local effects{of}",
+        f"By how much a level moves the {what} against the mean row, with 95 % intervals, where rows are only told as "
+        "levels whose rows are like them.",
+        effects.grid,
+        effects.effects,
+        effects.intervals,
+        f"effect on the {what}",
+        0.0,
+    )
+
+
+def _spread(curves: Curves) -> Floats:
+    """(3, g) the lower quantile of the rows, their median and the upper quantile at each point."""
+    return np.quantile(curves, [_LOW, 0.5, _HIGH], axis=0).astype(np.float64)
 
 
 def _accumulated_series(effects: LocalEffects, shift: float) -> dict[str, Any]:
