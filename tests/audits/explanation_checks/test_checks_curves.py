@@ -113,6 +113,19 @@ def test_no_more_than_max_batch_inputs_are_scored_at_once(network, make_question
     assert max(seen) <= 33
 
 
+def test_where_memory_runs_out_fewer_are_scored_at_once(network, make_question, mixed_rows) -> None:
+    rows, background = mixed_rows(20, 16), mixed_rows(30, 17)
+    plenty = walks(Replacing.of(make_question(network, rows, background)))
+
+    def refuse(_: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        if len(inputs[0]) > 45:
+            raise torch.OutOfMemoryError("no room")
+
+    network.register_forward_pre_hook(refuse)
+    scarce = walks(Replacing.of(make_question(network, rows, background)))
+    np.testing.assert_allclose(scarce.random, plenty.random, atol=1e-6)
+
+
 def test_a_constant_model_gains_nothing_and_beats_half(linear, make_question, mixed_rows) -> None:
     question = make_question(linear([0.0] * 5), mixed_rows(5, 14), mixed_rows(5, 15))
     found = walks(Replacing.of(question)).curves(np.zeros((5, 3)), 0)

@@ -37,8 +37,10 @@ def test_they_belong_to_the_row_and_not_to_its_place(order: list[int], seed: int
     np.testing.assert_array_equal(uniforms(rows[order], 5, seed=seed), uniforms(rows, 5, seed=seed)[order])
 
 
-def test_seed_and_content_decide() -> None:
+def test_seed_use_and_content_decide() -> None:
     rows = ROWS[:10]
+    apart = np.corrcoef(uniforms(ROWS, 1, seed=0, use="a")[:, 0], uniforms(ROWS, 1, seed=0, use="b")[:, 0])[0, 1]
+    assert abs(apart) < 5 / np.sqrt(len(ROWS))
     assert not np.array_equal(uniforms(rows, 5, seed=0), uniforms(rows, 5, seed=1))
     zeros = np.array([[0.0, 1.0], [-0.0, 1.0]], dtype=np.float32)
     np.testing.assert_array_equal(*uniforms(zeros, 3, seed=0))

@@ -49,7 +49,7 @@ class Asked:
     def rows(self, most: int) -> NDArray[np.intp]:
         """Numbers of at most `most` rows, ascending; which ones does not depend on the order of the rows."""
         content = self.question.rows.flatten(1).numpy()
-        keys = uniforms(content, 1, seed=self.seed)[:, 0]
+        keys = uniforms(content, 1, seed=self.seed, use="rows")[:, 0]
         return np.sort(np.argsort(keys, kind="stable")[:most])
 
     def about(self, rows: NDArray[np.intp]) -> Question:

@@ -129,7 +129,7 @@ def walks(replacing: Replacing, *, orders: int = 10, draws: int = 10, seed: int 
     drawn = systematic(content, replacing.drawn(draws), len(replacing.background), seed=seed)
     share = _counts(d) / d
     row_scores = replacing.row_scores()
-    keys = uniforms(content, d * orders // 2, seed=seed + 1).reshape(n, -1, d)
+    keys = uniforms(content, d * orders // 2, seed=seed, use="orders").reshape(n, -1, d)
     forwards = np.argsort(keys, axis=2).reshape(-1, d)
     random = [
         _walk(replacing, some, np.repeat(drawn, orders // 2, axis=0), np.repeat(row_scores, orders // 2, axis=0), share)
@@ -141,7 +141,7 @@ def walks(replacing: Replacing, *, orders: int = 10, draws: int = 10, seed: int 
 
 def descending(values: Floats, rows: NDArray[np.generic], *, seed: int) -> NDArray[np.intp]:
     """Features of each row (n, d) from the largest of its `values` to the smallest; equal ones in random order."""
-    shuffled = np.argsort(uniforms(rows, values.shape[1], seed=seed + 2), axis=1)
+    shuffled = np.argsort(uniforms(rows, values.shape[1], seed=seed, use="ties"), axis=1)
     ranked = np.argsort(-np.take_along_axis(values, shuffled, axis=1), axis=1, kind="stable")
     return np.take_along_axis(shuffled, ranked, axis=1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,13 +14,17 @@ _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 
 
-def uniforms(rows: NDArray[np.generic], count: int, *, seed: int) -> NDArray[np.float64]:
+def uniforms(rows: NDArray[np.generic], count: int, *, seed: int, use: str = "") -> NDArray[np.float64]:
     """`count` numbers in [0, 1) for each of `rows` (n, width), independent and uniform, (n, count).
+
+    What they are for, `use`, makes them independent of those of the same seed for anything else.
 
     A row's bits are hashed to the state of a SplitMix64 generator. Equal rows get equal numbers.
     """
     bits = _bits(rows)
-    multipliers = np.random.default_rng(seed).integers(2**64, size=bits.shape[1] + 1, dtype=np.uint64)
+    multipliers = np.random.default_rng([seed, crc32(use.encode())]).integers(
+        2**64, size=bits.shape[1] + 1, dtype=np.uint64
+    )
     with np.errstate(over="ignore"):
         # multilinear hashing, modulo 2^64
         state = (bits * multipliers[1:]).sum(axis=1, dtype=np.uint64) + multipliers[0]
@@ -36,7 +42,7 @@ def systematic(rows: NDArray[np.generic], count: int, of: int, *, seed: int) -> 
     Each number is as likely as any other. All of them where `count` is `of` or more.
     """
     count = min(count, of)
-    start = uniforms(rows, 1, seed=seed)
+    start = uniforms(rows, 1, seed=seed, use="background")
     found: NDArray[np.int64] = ((np.arange(count) + start) * of / count).astype(np.int64)
     return np.minimum(found, of - 1)
 

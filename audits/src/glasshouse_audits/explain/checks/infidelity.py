@@ -51,7 +51,7 @@ def infidelity(values: Floats, perturbations: Floats | NDArray[np.bool_], change
 def subsets(replacing: Replacing, count: int, *, seed: int = 0) -> NDArray[np.bool_]:
     """`count` random subsets of features for each row, (n, count, d); sizes from 1 to all are equally likely."""
     d, content = replacing.features, replacing.content()
-    keys = uniforms(content, count * (d + 1), seed=seed).reshape(len(content), count, d + 1)
+    keys = uniforms(content, count * (d + 1), seed=seed, use="subsets").reshape(len(content), count, d + 1)
     # one size from each of as many strata as there are subsets
     sizes = 1 + np.floor((np.arange(count) + keys[:, :, 0]) * d / count).astype(np.intp)
     chosen = np.zeros((len(content), count, d), dtype=bool)

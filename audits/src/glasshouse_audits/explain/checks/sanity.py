@@ -38,35 +38,32 @@ def sanity(based: Sequence[tuple[Explained, Floats | str]], asked: Asked, questi
     after = stages(len(ordered), _STAGES)
     if not after:
         return Checked(notes=("The model has no layer with weights that could be randomised.",))
+    found = [(one, _similarities(one, original, question, ordered, after, asked.seed)) for one, original in based]
     measurements: list[Measurement] = []
     table: list[tuple[Cell, ...]] = []
     drawn: list[tuple[Explained, list[Estimate]]] = []
-    for one, original in based:
-        found = _similarities(one, original, question, ordered, after, asked.seed)
-        for output in range(len(asked.labels)):
-            told = [
-                unknown(found) if isinstance(found, str) else over_repeats(found[:, stage, output])
-                for stage in range(len(after))
-            ]
+    for output in range(len(asked.labels)):
+        for one, similarities in found:
+            told = _by_stage(similarities, len(after), output)
             if output == 0:
                 drawn.append((one, [estimates[STATISTICS[0]] for estimates in told]))
             for count, estimates in zip(after, told, strict=True):
-                randomised = "all" if count == len(ordered) else count
-                for statistic, estimate in estimates.items():
-                    measurements.append(
-                        asked.measurement(
-                            "similarity_when_randomised",
-                            replace(estimate, n=len(question.rows)) if estimate.value is not None else estimate,
-                            output,
-                            method=one.name,
-                            layers=randomised,
-                            networks=_NETWORKS,
-                            statistic=statistic,
-                        )
+                parameters: dict[str, Cell] = {
+                    "method": one.name,
+                    "layers": "all" if count == len(ordered) else count,
+                    "networks": _NETWORKS,
+                }
+                measurements += [
+                    asked.measurement(
+                        "similarity_when_randomised",
+                        replace(estimate, n=len(question.rows)),
+                        output,
+                        **parameters,
+                        statistic=statistic,
                     )
-                table.append(
-                    asked.row(output, one.title, count, *(cell for e in estimates.values() for cell in cells(e)))
-                )
+                    for statistic, estimate in estimates.items()
+                ]
+                table.append(asked.row(output, one.title, count, *(c for e in estimates.values() for c in cells(e))))
     description = (
         f"{len(question.rows)} rows are explained again while the weights of {len(ordered)} layers are drawn anew, "
         f"from the output to the input, {_NETWORKS} times; shown is the rank correlation with the explanation of the "
@@ -111,6 +108,13 @@ def _similarities(
                 return one_look
         found.append(looked)
     return np.array(found)
+
+
+def _by_stage(similarities: Floats | str, stages: int, output: int) -> list[dict[str, Estimate]]:
+    """Both similarities at each stage, means over random networks."""
+    if isinstance(similarities, str):
+        return [unknown(similarities) for _ in range(stages)]
+    return [over_repeats(similarities[:, stage, output]) for stage in range(stages)]
 
 
 def _figure(

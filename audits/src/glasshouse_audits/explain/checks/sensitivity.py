@@ -45,7 +45,7 @@ def neighbours(
 
     content = rows.flatten(1).numpy()
     n, width = content.shape
-    noise = 2 * uniforms(content, samples * width, seed=seed).reshape(n, samples, width) - 1
+    noise = 2 * uniforms(content, samples * width, seed=seed, use="neighbours").reshape(n, samples, width) - 1
     moved = content[:, None] + radius * spread * noise
     return torch.as_tensor(moved.swapaxes(0, 1).reshape(samples, *rows.shape)).to(rows.dtype)
 
