@@ -151,3 +151,16 @@ def test_labels_in_clusters(make_predictions, make_evidence, find) -> None:
     assert measured.interval_method == "poisson_bootstrap_percentile"
     inside = groups["sex"][1] == 0
     assert measured.value == pytest.approx(f1_score(truth[inside, 1], judged.predicted[inside, 1]))
+
+
+def test_weighted_tables_alone_are_resampled_as_sums(alone, make_evidence, find) -> None:
+    judged = replace(alone, weights=np.random.default_rng(4).uniform(0.5, 2, len(alone)))
+    evidence = make_evidence(judged)
+    of_rows = find(FairnessAudit(**QUICK).measure(evidence))
+    of_tables = find(FairnessAudit(**QUICK).measure(replace(evidence, predictions={}, tables=tabulate(judged))))
+    one, two = (found.one("f1", group={"sex": "F"}) for found in (of_rows, of_tables))
+    assert two.interval_method == "gamma_bootstrap_percentile"
+    assert (two.value, two.low, two.high) == pytest.approx((one.value, one.low, one.high), abs=0.02)
+    for name in ("selection_rate", "roc_auc", "expected_calibration_error"):
+        one, two = (found.one(name, group={"sex": "F"}) for found in (of_rows, of_tables))
+        assert (two.low, two.high, two.interval_method) == (one.low, one.high, one.interval_method)

@@ -13,6 +13,7 @@ from glasshouse.statistics import (
     count,
     count_units,
     difference,
+    gamma_bootstrap,
     group_pairwise_differences,
     pairs,
     pairwise_differences,
@@ -245,3 +246,35 @@ def test_pairwise_bootstrap_intervals_cover_the_true_difference() -> None:
         found = bootstrap(table, lambda c: pairwise_differences(selection(c)), rng=rng, replicates=400).intervals()
         covered += (found.low <= true) & (true <= found.high)
     assert np.all(np.abs(covered / 600 - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 600))
+
+
+def test_a_weighted_table_alone_gives_the_intervals_of_its_rows() -> None:
+    """Gamma variables for the cells against Poisson numbers of every row; ends within a twelfth of the width."""
+    rng = np.random.default_rng(20)
+    g, y, p = sample(rng, 1500)
+    weights = rng.lognormal(sigma=0.5, size=1500)
+    table = count(columns(g), y, p, classes=("0", "1"), weights=weights)
+    units = count_units(columns(g), y, p, classes=("0", "1"), weights=weights)
+    for name in ("f1", "balanced_accuracy", "precision"):
+
+        def statistic(cells, name=name):
+            return rate(cells, name).values
+
+        mine = gamma_bootstrap(table, statistic, rng=rng, replicates=4000).intervals()
+        theirs = bootstrap(units, statistic, rng=rng, replicates=4000).intervals()
+        width = theirs.high - theirs.low
+        assert mine.method == "gamma_bootstrap_percentile"
+        assert np.all(np.abs(mine.low - theirs.low) < width / 12)
+        assert np.all(np.abs(mine.high - theirs.high) < width / 12)
+
+
+def test_gamma_cells_have_the_moments_of_the_weights() -> None:
+    """Mean sum w and variance sum w^2, to five standard errors of 20,000 replicates; empty cells stay empty."""
+    table = count(
+        columns([0, 0, 1, 1, 1]), None, [0, 1, 1, 1, 1], classes=("0", "1"), weights=[1.0, 2.0, 0.5, 1.5, 3.0]
+    )
+    drawn = gamma_bootstrap(table, itself, rng=np.random.default_rng(21), replicates=20_000).replicates
+    error = np.sqrt(table.squares / 20_000)
+    assert np.all(np.abs(drawn.mean(axis=0) - table.cells) <= 5 * error)
+    np.testing.assert_allclose(drawn.var(axis=0), table.squares, rtol=0.1)
+    assert np.all(drawn[:, table.cells == 0] == 0)

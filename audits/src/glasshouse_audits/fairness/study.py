@@ -21,6 +21,7 @@ from glasshouse.statistics import (
     count,
     count_clusters,
     count_units,
+    gamma_bootstrap,
     marginal_groups,
 )
 from glasshouse.statistics.tables import PredictionTables
@@ -195,7 +196,7 @@ class Study:
 
     def units(self, question: Question) -> GroupCounts | UnitCounts | None:
         """What is drawn again in a bootstrap of the counts by all attributes; None where single rows are needed and
-        not at hand, or are too many."""
+        not at hand, or there is too much to draw."""
         table, rows = question.counts, self.rows
         if not table.weighted:
             return table
@@ -220,7 +221,8 @@ class Study:
         self, table: GroupCounts, question: Question, statistic: Callable[[np.ndarray], object]
     ) -> Bootstrap | None:
         """A statistic of one of the tables under resampling: of rows, or of weighted rows or clusters as Poisson
-        numbers of each; None where there is nothing to draw from (`units`).
+        numbers of each. Weighted rows that are not at hand, or too many, are drawn as the sums that they make; None for
+        too many clusters.
 
         Args:
             table: of the question, by some of the attributes.
@@ -239,7 +241,9 @@ class Study:
             )
         drawn = self._drawn[question.label]
         if drawn is None:
-            return None
+            if self.clustered:
+                return None
+            return gamma_bootstrap(table, statistic, rng=rng, replicates=self.options.replicates)  # type: ignore[arg-type]
         names = [attribute.name for attribute in table.attributes]
         _, _, slot = marginal_groups(question.counts.attributes, question.counts.codes, names)
         cells = np.einsum("bgij,gh->bhij", drawn, np.eye(len(table))[slot])

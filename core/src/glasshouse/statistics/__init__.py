@@ -46,7 +46,7 @@ from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, effec
 from glasshouse.statistics.recalibration import Recalibration, logistic_recalibration
 from glasshouse.statistics.reference import compared_with
 from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
-from glasshouse.statistics.resampling import MOST_EXCLUDED, Bootstrap, bootstrap
+from glasshouse.statistics.resampling import MOST_EXCLUDED, Bootstrap, bootstrap, gamma_bootstrap
 from glasshouse.statistics.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
 from glasshouse.statistics.simultaneous import gap_interval, impact_ratio_intervals
 from glasshouse.statistics.sums import GroupSums, group_sums
@@ -106,6 +106,7 @@ __all__ = [
     "effective_counts",
     "expected_calibration_error",
     "exposure_at_k",
+    "gamma_bootstrap",
     "gap",
     "gap_interval",
     "generalized_entropy",

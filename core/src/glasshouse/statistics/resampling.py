@@ -82,6 +82,38 @@ def bootstrap(
     return Bootstrap(observed, np.concatenate(values), method)
 
 
+def gamma_bootstrap(
+    table: GroupCounts,
+    statistic: Callable[[Cells], ArrayLike],
+    *,
+    rng: np.random.Generator,
+    replicates: int = 1000,
+) -> Bootstrap:
+    """Resample a weighted table without its rows: each cell is a gamma variable of its weight and squared weights.
+
+    In the bootstrap of weighted rows a cell's sum has the mean sum w and the variance sum w^2, and cells are
+    independent; a gamma variable of these moments stands for it, which of equal weights is exactly the Bayesian
+    bootstrap (Rubin 1981, Annals of Statistics 9:130). The cost does not depend on the rows.
+
+    Args:
+        table: of weighted, independent rows.
+        statistic: as in `bootstrap`.
+        rng: source of randomness.
+        replicates: B.
+    """
+    cells = np.asarray(table.cells, dtype=np.float64).ravel()
+    squares = np.asarray(table.squares, dtype=np.float64).ravel()
+    occupied = np.flatnonzero(cells)
+    shape, scale = cells[occupied] ** 2 / squares[occupied], squares[occupied] / cells[occupied]
+    values = []
+    for size in _sizes(replicates, cells.size):
+        drawn = np.zeros((size, cells.size))
+        drawn[:, occupied] = rng.gamma(shape, scale, size=(size, len(occupied)))
+        values.append(np.asarray(statistic(drawn.reshape(size, *table.cells.shape)), dtype=np.float64))
+    observed = np.asarray(statistic(table.cells[None]), dtype=np.float64)[0]
+    return Bootstrap(observed, np.concatenate(values), "gamma_bootstrap_percentile")
+
+
 def _multinomial(table: GroupCounts, rng: np.random.Generator, replicates: int) -> Iterator[Cells]:
     flat = table.cells.ravel()
     # Empty cells stay empty; leaving them out also keeps rounding of the shares from giving them a row.
