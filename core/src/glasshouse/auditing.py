@@ -18,7 +18,7 @@ from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import why_not
 from glasshouse.measurements import AuditResult
 from glasshouse.randomness import seeded
-from glasshouse.record import read_record, result_from_dict, result_to_dict
+from glasshouse.record import Record, read_record, result_from_dict, result_to_dict
 from glasshouse.redaction import redact
 from glasshouse.storage import read_json, write_json, write_whole
 from glasshouse.time_limit import TimeLimitPassed, can_limit, time_limit
@@ -128,12 +128,20 @@ def finished(path: Path, choice: Choice) -> AuditResult | None:
 
 def earlier_results(folder: Path) -> dict[str, AuditResult]:
     """What audits of a run came to before, by name: as the record says, or a file that is newer than it."""
-    record = folder / "record.json"
-    earlier = {result.name: result for result in read_record(record).audits} if record.is_file() else {}
+    record = earlier_record(folder)
+    earlier = {result.name: result for result in record.audits} if record is not None else {}
     for path in (folder / "audits").glob("*.json"):
         result = result_from_dict(read_json(path), source=str(path))
         earlier[result.name] = result
     return earlier
+
+
+def earlier_record(folder: Path) -> Record | None:
+    """A run's record as it is; None where there is none, or none that this version reads."""
+    try:
+        return read_record(folder / "record.json")
+    except UserError:
+        return None
 
 
 def file_stem(choice: Choice) -> str:

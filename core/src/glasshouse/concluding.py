@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import glasshouse
-from glasshouse.auditing import run_audits
+from glasshouse.auditing import earlier_record, run_audits
 from glasshouse.measurements import Section
 from glasshouse.policy import judge
 from glasshouse.provenance import command_line, provenance
-from glasshouse.record import build_record
+from glasshouse.record import build_record, measurement_id
 from glasshouse.redaction import redact
+from glasshouse.repeats import Repeats, restricted, spread_of
 from glasshouse.report.writing import write_reports
 from glasshouse.run_state import Run
 from glasshouse.storage import write_json
@@ -34,13 +35,28 @@ def audit_and_report(run: Run, *, only: Collection[str] | None = None, force: bo
     sections: list[Section] = [section for answer in answers for section in answer]
     run.provenance = run.provenance or run_provenance(run)
     write_json(run.folder / "provenance.json", run.provenance)
-    run.record = build_record(header(run), run.results, findings, sections)
+    run.record = build_record(header(run), run.results, findings, sections, spread(run))
     write_json(run.folder / "record.json", run.record.to_dict())
     write_reports(run.record, run.folder, run.options.report)
     if run.trainer is not None:
         hand_over(run.record, run.folder, run.trainer.loggers, step=run.trainer.global_step)
     run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
     run.announce("report")
+
+
+def spread(run: Run) -> Repeats | None:
+    """What other seeds gave for the run's measurements; a run that is audited again keeps those of its record."""
+    if not run.repeats:
+        record = earlier_record(run.folder)
+        earlier = None if record is None else record.repeats
+        return restricted(earlier, {measurement_id(a.name, m) for a in run.results for m in a.measurements})
+    by_seed = {run.seed: run.results, **run.repeats}
+    return spread_of(
+        {
+            seed: {measurement_id(a.name, m): m.value for a in results for m in a.measurements}
+            for seed, results in by_seed.items()
+        }
+    )
 
 
 def exit_code(run: Run, *, gate: bool) -> int:
@@ -56,7 +72,7 @@ def header(run: Run) -> dict[str, Any]:
     assert run.handle is not None
     return {
         "id": run.folder.name,
-        "name": run.folder.parent.name,
+        "name": run.config.get("name") or run.folder.parent.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "glasshouse_version": glasshouse.__version__,
         "command": run.provenance["command"],

@@ -42,6 +42,7 @@ class RunOptions:
         audits: names, or mappings of a name with its options; all that fit where it is left out.
         audit_seconds: what each audit may take; an audit that takes longer ends in error, and the others go on.
         policy: thresholds: a name or a file.
+        repeats: how many seeds to train with, seed_everything the first; the spread of every measurement is reported.
         report: report formats to write.
         data_info: what is known of data that do not say it themselves.
         show_examples: whether reports may show single examples of the data.
@@ -56,6 +57,7 @@ class RunOptions:
     audits: list[str | Verbatim] | None = None
     audit_seconds: float | None = None
     policy: str = "default"
+    repeats: int = 1
     report: list[str] = field(default_factory=lambda: ["html", "json"])
     data_info: Verbatim | None = None
     show_examples: bool = False
@@ -70,6 +72,8 @@ class RunOptions:
             )
         if self.small_group_limit < 0:
             raise UserError("small_group_limit", f"expected 0 or more, received {self.small_group_limit}.")
+        if self.repeats < 1:
+            raise UserError("repeats", f"expected 1 or more, received {self.repeats}.")
         if self.audit_seconds is not None and not self.audit_seconds > 0:
             raise UserError("audit_seconds", f"expected a positive number, received {self.audit_seconds}.")
         for part in (self.name or "").split("/"):

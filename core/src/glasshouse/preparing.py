@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from glasshouse.plugins import Registry
 
 
-def prepare(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) -> Run:
+def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) -> Run:
     """Everything that can be refused is refused here, before anything is written or trained.
 
     Args:
         cli: the parsed command.
         registry: of plugins.
-        resume: the folder of a killed run that is to go on.
+        folder: of a killed run that is to go on, or for one of the repeats of another; None makes one.
     """
     run = ask(cli, registry, audits=not cli.values.get("no_audits"))
     callbacks = make_techniques(registry, run.techniques)
@@ -56,15 +56,15 @@ def prepare(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) 
     if path := cli.method_arguments().get("ckpt_path"):
         check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
     name = run.options.name or default_name(run)
-    if resume is None and ranks.is_first():
+    if folder is None and ranks.is_first():
         place: AbstractContextManager[Path] = fresh_folder(parent, name)
     else:  # the first process says later which folder it has made
-        place = nullcontext(resume or parent / name / "unknown")
+        place = nullcontext(folder or parent / name / "unknown")
     with place as run._folder:
-        if resume is None:
-            begin(run)
-        else:
+        if (run.folder / "config.yaml").is_file():
             go_on(run)
+        else:
+            begin(run, name)
         callbacks += flat(registry.call("glasshouse_callbacks", run=run))
         loggers = flat(registry.call("glasshouse_loggers", run=run))
         monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None
@@ -72,13 +72,15 @@ def prepare(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) 
             run.trainer = make_trainer(
                 cli.trainer_options(), folder=run.folder, monitor=monitor, callbacks=callbacks, loggers=loggers
             )
+        if run.options.repeats > 1 and run.trainer.world_size > 1:
+            raise UserError("repeats", "are trained by one process each.", "Set `trainer: {devices: 1}`.")
         registry.call("glasshouse_trainer_ready", run=run)
     return run
 
 
-def begin(run: Run) -> None:
+def begin(run: Run, name: str) -> None:
     """Write what a run can be repeated from; the configuration last, since it makes a folder that of a run."""
-    run.config["name"] = run.folder.parent.name
+    run.config["name"] = name
     run.provenance = run_provenance(run)
     run.progress = Progress(run.command)
     run.progress.save(run.folder)

@@ -65,11 +65,14 @@ def hardware() -> dict[str, Any]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the working folder and whether it has uncommitted changes; None outside a repository."""
+    """Commit of the working folder and whether files that it tracks are changed; None outside a repository.
+
+    Files that git does not know do not count: the folders of earlier runs are among them.
+    """
     commit = _git("rev-parse", "HEAD")
     if not commit:
         return None
-    return {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
+    return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
 
 
 def command_line() -> list[str]:

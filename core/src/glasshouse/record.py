@@ -15,6 +15,7 @@ from typing import Any
 from glasshouse.errors import UserError
 from glasshouse.findings import Finding, Threshold, Verdict, overall_verdict
 from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
+from glasshouse.repeats import Repeats, Spread
 from glasshouse.storage import read_json
 
 SCHEMA = "glasshouse/record/1"
@@ -33,6 +34,8 @@ class Record:
     audits: tuple[AuditResult, ...]
     findings: tuple[Finding, ...] = ()
     sections: tuple[Section, ...] = ()
+    repeats: Repeats | None = None
+    """The same training with other seeds; None where there was none."""
 
     @property
     def performance(self) -> tuple[Measurement, ...]:
@@ -61,6 +64,8 @@ class Record:
             "findings": _plain(self.findings, "findings"),
             "sections": _plain(self.sections, "sections"),
         }
+        if self.repeats is not None:
+            values["repeats"] = _plain(self.repeats, "repeats")
         if departure := _departure(values, "record"):
             raise ValueError(departure)
         return values
@@ -85,6 +90,7 @@ class Record:
                 [_result(audit) for audit in values["audits"]],
                 [_finding(finding) for finding in values["findings"]],
                 [_section(section) for section in values["sections"]],
+                _repeats(values.get("repeats")),
             )
         except ValueError as error:
             raise UserError(source, f"contradicts itself: {error}.", "Run the audit again.") from None
@@ -107,6 +113,7 @@ def build_record(
     results: Sequence[AuditResult],
     findings: Sequence[Finding] = (),
     sections: Sequence[Section] = (),
+    repeats: Repeats | None = None,
 ) -> Record:
     """Put a run together; the verdict follows from the findings.
 
@@ -122,11 +129,17 @@ def build_record(
         audits=tuple(results),
         findings=tuple(findings),
         sections=tuple(sections),
+        repeats=repeats,
     )
     known = {identifier for identifier, _ in record.measurements()}
     for finding in findings:
         if finding.measurement is not None and finding.measurement not in known:
             raise ValueError(f"finding '{finding.title}' is about unknown measurement '{finding.measurement}'")
+    for spread in repeats.spread if repeats is not None else ():
+        if spread.measurement not in known:
+            raise ValueError(f"a spread is about unknown measurement '{spread.measurement}'")
+        if repeats is not None and len(spread.values) != len(repeats.seeds):
+            raise ValueError(f"the spread of '{spread.measurement}' has not one value a seed")
     return record
 
 
@@ -291,3 +304,10 @@ def _finding(values: Mapping[str, Any]) -> Finding:
 def _section(values: Mapping[str, Any]) -> Section:
     tables = tuple(_table(table) for table in values["tables"])
     return Section(**{**values, "tables": tables, "figures": tuple(Figure(**figure) for figure in values["figures"])})
+
+
+def _repeats(values: Mapping[str, Any] | None) -> Repeats | None:
+    if values is None:
+        return None
+    spread = tuple(Spread(**{**one, "values": tuple(one["values"])}) for one in values["spread"])
+    return Repeats(seeds=tuple(values["seeds"]), spread=spread)

@@ -43,6 +43,8 @@ class Run:
     handle: ModelHandle | None = None
     results: list[AuditResult] = field(default_factory=list)
     record: Record | None = None
+    repeats: dict[int, list[AuditResult]] = field(default_factory=dict)
+    """Seed -> results, of the same training with other seeds."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """What the run rests on, as provenance.json holds it."""
     resume_from: Path | None = None

@@ -20,6 +20,7 @@ from glasshouse.failures import explained, resume_command
 from glasshouse.folders import held
 from glasshouse.gathering import collect_evidence, has_loader
 from glasshouse.manifest import stamps, update_manifest, write_manifest
+from glasshouse.measurements import AuditResult
 from glasshouse.metrics_file import MetricsFile
 from glasshouse.predictions import save_scores
 from glasshouse.preparing import prepare, reopen
@@ -50,22 +51,41 @@ def execute(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) 
     return exit_code(run, gate=bool(cli.values.get("gate")))
 
 
-def carry_out(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) -> Run:
-    """What a parsed command asks for, from its data to its report."""
+def carry_out(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) -> Run:
+    """What a parsed command asks for, from its data to its report.
+
+    Args:
+        cli: the parsed command.
+        registry: of plugins.
+        folder: where the run goes on, or begins; None makes one.
+    """
     with ExitStack() as stack:
-        if resume is not None:
-            stack.enter_context(held(resume))
-        run = prepare(cli, registry, resume)
-        if resume is None:
+        if folder is not None:
+            stack.enter_context(held(folder))
+        run = prepare(cli, registry, folder)
+        if folder is None:
             stack.enter_context(held(run.folder))
         with ending(run):
             if cli.command == "run":
                 fit_and_test(run, cli)
                 collect_evidence(run)
+                run.repeats = repeat(run, cli)
                 audit_and_report(run) if ranks.is_first() else help_with_audits(run)
             else:
                 run_lightning_command(run, cli)
     return run
+
+
+def repeat(run: Run, cli: GlasshouseCLI) -> dict[int, list[AuditResult]]:
+    """The same run with the seeds after its own, each in a folder below it: seed -> the audits' results."""
+    results: dict[int, list[AuditResult]] = {}
+    for seed in range(run.seed + 1, run.seed + run.options.repeats):
+        folder = run.folder / "repeats" / str(seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        run.say(f"repeat {len(results) + 2} of {run.options.repeats}: seed {seed}")
+        again = type(cli)("run", [*cli.argv, f"--seed_everything={seed}", "--repeats=1"])
+        results[seed] = carry_out(again, run.registry, folder).results
+    return results
 
 
 def audit_again(

@@ -10,6 +10,7 @@ from glasshouse.components import FAMILIES
 from glasshouse.findings import SEVERITIES, Finding, FindingVerdict, Verdict
 from glasshouse.measurements import AuditResult, Figure, Measurement, Section, Table
 from glasshouse.record import Record, measurement_id
+from glasshouse.repeats import Spread
 from glasshouse.report.facts import Fact, Facts, data_facts, flat, provenance, run_facts
 from glasshouse.report.figure_tables import table_behind
 from glasshouse.report.formatting import (
@@ -22,6 +23,7 @@ from glasshouse.report.formatting import (
     show_list,
     show_name,
     show_number,
+    show_spread,
     show_threshold,
 )
 from glasshouse.report.suppression import small_group_limit, suppress_small_groups
@@ -65,6 +67,8 @@ class Reading:
     level: str
     n: str
     split: str
+    spread: str
+    """What other seeds gave, in words; nothing without repeats."""
     measurement: Measurement
 
 
@@ -186,10 +190,12 @@ def build_page(record: Record) -> Page:
 
 def _readings(record: Record) -> dict[str, Reading]:
     measured = [(result.name, measurement) for result in record.audits for measurement in result.measurements]
-    return {
-        measurement_id(audit, measurement): _reading(audit, measurement, number)
-        for number, (audit, measurement) in enumerate(measured, start=1)
-    }
+    spreads = {one.measurement: one for one in record.repeats.spread} if record.repeats is not None else {}
+    readings = {}
+    for number, (audit, measurement) in enumerate(measured, start=1):
+        identifier = measurement_id(audit, measurement)
+        readings[identifier] = _reading(audit, measurement, number, spreads.get(identifier))
+    return readings
 
 
 # ---------------------------------------------------------------- findings
@@ -286,7 +292,7 @@ def _pictures(figures: Iterable[Figure], numbers: Iterable[int]) -> tuple[Pictur
     )
 
 
-def _reading(audit: str, measurement: Measurement, number: int) -> Reading:
+def _reading(audit: str, measurement: Measurement, number: int, spread: Spread | None) -> Reading:
     absent = measurement.value is None
     value = show_number(measurement.value)
     if measurement.undefined is not None:
@@ -303,6 +309,7 @@ def _reading(audit: str, measurement: Measurement, number: int) -> Reading:
         level=show_level(measurement),
         n=show_count(measurement.n),
         split=measurement.split or NOTHING,
+        spread="" if spread is None else show_spread(spread),
         measurement=measurement,
     )
 

@@ -14,7 +14,8 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from glasshouse.measurements import AuditResult, Cell, Figure, Measurement, Table
-from glasshouse.record import Record
+from glasshouse.record import Record, measurement_id
+from glasshouse.repeats import restricted
 
 DEFAULT_LIMIT = 10
 WITHHELD = "withheld"
@@ -71,7 +72,13 @@ def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
             )
             for section in record.sections
         ),
+        repeats=restricted(record.repeats, _defined(audits)),
     )
+
+
+def _defined(audits: Sequence[AuditResult]) -> set[str]:
+    """The measurements that have a value to show; of others no other seed's value may be shown either."""
+    return {measurement_id(a.name, m) for a in audits for m in a.measurements if m.value is not None}
 
 
 def hide(sizes: Mapping[Labels, int], limit: int) -> Hidden:
