@@ -113,6 +113,9 @@ def audit_again(
 @contextmanager
 def ending(run: Run) -> Iterator[None]:
     """The manifest is written, plugins hear how the block ended, and the user what failed and how to go on."""
+    if not ranks.is_first():  # the first process keeps the folder, and speaks
+        yield
+        return
     before = stamps(run.folder)
     try:
         yield
@@ -126,9 +129,8 @@ def ending(run: Run) -> Iterator[None]:
         run.registry.call("glasshouse_run_failed", run=run, error=said)
         run.say(how_to_go_on(run))
         raise said from (None if said is error else error)
-    if ranks.is_first():
-        run.registry.call("glasshouse_run_finished", run=run)
-        update_manifest(run.folder, before)  # with what plugins wrote
+    run.registry.call("glasshouse_run_finished", run=run)
+    update_manifest(run.folder, before)  # with what plugins wrote
 
 
 def how_to_go_on(run: Run) -> str:
