@@ -108,4 +108,4 @@ def longest_of_most(lengths: NDArray[np.int64], *, most: int, share: float = 0.9
     """The length that holds `share` of the texts whole, from 1 to `most`."""
     if not len(lengths):
         return 1
-    return int(np.clip(np.quantile(lengths, share, method="higher"), 1, most))
+    return int(np.clip(np.quantile(lengths, share, method="inverted_cdf"), 1, most))
