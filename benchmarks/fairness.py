@@ -224,21 +224,17 @@ def _interval_ends(drawn: Bootstrap, frame: object, groups: tuple[dict[str, str]
 
 def scores_line(rows: int, shift: float, what: str, repeats: int) -> Line:
     """AUC, ten-bin calibration and Brier score of each group."""
-    rng = np.random.default_rng(2)
-    groups = np.array([f"group {k}" for k in range(10)])[rng.integers(0, 10, rows)]
-    scores = 1 / (1 + np.exp(-(1.5 * rng.normal(size=rows) + shift)))
-    targets = (rng.random(rows) < scores).astype(np.int64)
-    named = pd.Series(groups)
+    frame = scored(rows, shift)
     line = Line(
-        title=f"AUC, calibration, Brier by group, {rows:,} rows, {what} ({targets.mean():.2%} positive)",
+        title=f"AUC, calibration, Brier by group, {rows:,} rows, {what} ({frame['target'].mean():.2%} positive)",
         peer="scikit-learn by group",
         goal=">= 20 times, certificate < 1e-4",
         times_faster=20,
     )
     for _ in range(repeats):
-        seconds, (found, allowed) = timed(lambda: scores_by_histogram(named, targets, scores))
+        seconds, (found, allowed) = timed(lambda: scores_by_histogram(frame))
         line.ours.append(seconds)
-        seconds, wanted = timed(lambda: scores_by_sklearn(named, targets, scores))
+        seconds, wanted = timed(lambda: scores_by_sklearn(frame))
         line.theirs.append(seconds)
     auc, brier, ece = (np.abs(found[:, k] - wanted[:, k]).max() for k in range(3))
     line.remarks.append(f"certificate {allowed:.1e}, AUC differs by {auc:.1e}, Brier {brier:.0e}, ECE {ece:.0e}")
@@ -249,11 +245,21 @@ def scores_line(rows: int, shift: float, what: str, repeats: int) -> Line:
     return line
 
 
-def scores_by_histogram(groups: pd.Series, targets: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, float]:
+def scored(rows: int, shift: float) -> pd.DataFrame:
+    """Ten groups named by strings, a probability that is right, and what came of it."""
+    rng = np.random.default_rng(2)
+    groups = np.array([f"group {k}" for k in range(10)])[rng.integers(0, 10, rows)]
+    scores = 1 / (1 + np.exp(-(1.5 * rng.normal(size=rows) + shift)))
+    targets = (rng.random(rows) < scores).astype(np.int64)
+    return pd.DataFrame({"group": groups, "target": targets, "score": scores})
+
+
+def scores_by_histogram(frame: pd.DataFrame) -> tuple[np.ndarray, float]:
     """One pass; the largest error that the AUCs may have comes with them."""
-    coded = as_column(pa.array(groups), "group", who="benchmark")
+    coded = as_column(pa.array(frame["group"]), "group", who="benchmark")
     assert isinstance(coded, Coded)
-    histogram = score_histogram([_Group("group", coded.levels, coded.codes)], targets, scores)
+    groups = [_Group("group", coded.levels, coded.codes)]
+    histogram = score_histogram(groups, frame["target"].to_numpy(), frame["score"].to_numpy())
     curves = histogram.reliability()
     values = [
         (area.value, brier.value, expected_calibration_error(curve).value)
@@ -262,14 +268,15 @@ def scores_by_histogram(groups: pd.Series, targets: np.ndarray, scores: np.ndarr
     return np.array(values, dtype=float), float(histogram.roc_auc_error().max())
 
 
-def scores_by_sklearn(groups: pd.Series, targets: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The same, group by group; calibration error from the bins of `calibration_curve`."""
+def scores_by_sklearn(frame: pd.DataFrame) -> np.ndarray:
+    """The same with a mask for each group; calibration error from the bins of `calibration_curve`."""
     from sklearn.calibration import calibration_curve
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
     values = []
-    for _, rows in sorted(groups.groupby(groups).indices.items()):
-        y, p = targets[rows], scores[rows]
+    for name in sorted(frame["group"].unique()):
+        rows = frame["group"] == name
+        y, p = frame["target"][rows], frame["score"][rows]
         observed, predicted = calibration_curve(y, p, n_bins=10)
         filled = np.histogram(p, bins=np.linspace(0, 1, 11))[0]
         error = np.sum(filled[filled > 0] * np.abs(observed - predicted)) / len(p)

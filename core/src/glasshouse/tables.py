@@ -145,7 +145,9 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
     new_code = np.full(len(levels) + 1, -1, dtype=np.int32)  # the last entry, reached by -1, is "missing"
     new_code[order] = np.arange(len(levels), dtype=np.int32)
     codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Coded(new_code[codes], tuple(str(levels[i]) for i in order))
+    if order != list(range(len(levels))):
+        codes = new_code[codes]
+    return Coded(codes.astype(np.int32, copy=False), tuple(str(levels[i]) for i in order))
 
 
 def encoded_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -159,6 +161,7 @@ def encoded_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if len(values) < _WORTH_TWO:
         return pc.dictionary_encode(values)
     known = pc.drop_null(values[:_LOOKED_AT].unique())
+    known = known.take(pc.sort_indices(known))
     half = len(values) // 2
     with ThreadPoolExecutor(max_workers=2) as threads:
         parts = list(threads.map(lambda part: pc.index_in(part, value_set=known), (values[:half], values[half:])))

@@ -1,4 +1,4 @@
-"""Predictions of several classes and of several labels from files: scikit-learn one against the rest, and each alone."""
+"""Predictions of several classes and labels from files: scikit-learn one against the rest, and each label alone."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ def assert_same(one: Bins, other: Bins) -> None:
 
 def by_table(group: np.ndarray, target: np.ndarray | None, scores: np.ndarray, weights: np.ndarray | None) -> Bins:
     first, last = span(scores)
-    table = BinTable(3 if target is None else 6, first, last, weighted=weights is not None)
-    table.add(group if target is None else target * 3 + group, scores, weights)
-    return table.bins_of(3)
+    table = BinTable(3, first, last, targets=1 if target is None else 2, weighted=weights is not None)
+    table.add(group, target, scores, weights)
+    return table.occupied()
 
 
 @given(
@@ -56,7 +56,7 @@ def test_two_threads_make_the_same(kind: type) -> None:
     rng = np.random.default_rng(0)
     scores = (1 / (1 + np.exp(-2 * rng.normal(size=300_000)))).astype(kind)
     group, target = rng.integers(0, 3, len(scores)), rng.integers(0, 2, len(scores))
-    found = tabulated_bins(group, 3, target, scores, None)
+    found = tabulated_bins(group, 3, target, scores, None, SHIFT)
     assert found is not None
     assert_same(found, bins_of_rows(group, target, scores, None, SHIFT, probability=True))
 
@@ -66,18 +66,18 @@ def test_a_table_grows_where_cells_and_bins_are_met() -> None:
     first, second = 0.3 + 0.1 * rng.random(500), rng.random(500)
     group = rng.integers(0, 2, 1000)
     table = BinTable(1, *span(first), weighted=False)
-    table.add(np.zeros(500, dtype=np.int64), first, None)
+    table.add(np.zeros(500, dtype=np.int64), None, first, None)
     larger = table.grown(3, *span(second))
-    larger.add(group[500:] + 1, second, None)
+    larger.add(group[500:] + 1, None, second, None)
     cells = np.concatenate([np.zeros(500, dtype=np.int64), group[500:] + 1])
     expected = bins_of_rows(cells, None, np.concatenate([first, second]), None, SHIFT, probability=True)
-    assert_same(larger.bins_of(3), expected)
+    assert_same(larger.occupied(), expected)
 
 
 def test_a_table_that_would_be_too_large_is_not_made() -> None:
     scores = np.array([1e-12, 0.5, 1.0])
-    assert slots(2, *span(scores)) > 4 * len(scores)
-    assert tabulated_bins(np.zeros(3, dtype=np.int64), 1, np.array([0, 1, 1]), scores, None) is None
+    assert slots(1, *span(scores), targets=2) > 4 * len(scores)
+    assert tabulated_bins(np.zeros(3, dtype=np.int64), 1, np.array([0, 1, 1]), scores, None, SHIFT) is None
 
 
 @given(scores=hnp.arrays(np.float64, st.integers(2, 60), elements=PROBABILITIES))

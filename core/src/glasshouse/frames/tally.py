@@ -79,7 +79,7 @@ class HistogramTally:
             return
         if self._dense and self._room(int(number.max()) + 1, *span(scores)):
             assert self.table is not None
-            self.table.add(number, scores, weights)
+            self.table.add(number, None, scores, weights)
         else:
             self.take(bins_of_rows(number, None, scores, weights, self.shift, probability=self.probability))
 
@@ -93,7 +93,7 @@ class HistogramTally:
     def settle(self) -> Bins:
         """All bins so far, equal ones added up."""
         if self.table is not None:
-            self.pending.append(self.table.bins_of(self.table.cells))
+            self.pending.append(self.table.occupied())
             self.table = None
         merged = Bins.joined(self.pending or [Bins.none(1, weighted=self.weighted)]).merged()
         merged, self.shift = merged.fitted(self.shift, self._most, probability=self.probability)
@@ -105,21 +105,23 @@ class HistogramTally:
     def _most(self) -> int:
         return MOST_EXACT if self.shift < SHIFT else MOST_BINS
 
-    def _room(self, cells: int, first: int, last: int) -> bool:
+    def _room(self, groups: int, first: int, last: int) -> bool:
         """Whether the table has room for these, or could be given it; whole doublings of the odds at a time."""
         known = self.table
-        if known is not None and cells <= known.cells and known.first <= first and last <= known.last:
+        if known is not None and groups <= known.groups and known.first <= first and last <= known.last:
             return True
         first, last = first - first % PER_DOUBLING, last - last % PER_DOUBLING + PER_DOUBLING - 1
         if known is not None:
-            cells = known.cells if cells <= known.cells else max(cells, 2 * known.cells)
+            groups = known.groups if groups <= known.groups else max(groups, 2 * known.groups)
             first, last = min(first, known.first), max(last, known.last)
-        if slots(cells, first, last) > self.most_slots:
+        if slots(groups, first, last) > self.most_slots:
             self.settle()
             self._dense = False
             return False
-        new = BinTable(cells, first, last, weighted=self.weighted) if known is None else known.grown(cells, first, last)
-        self.table = new
+        if known is None:
+            self.table = BinTable(groups, first, last, weighted=self.weighted)
+        else:
+            self.table = known.grown(groups, first, last)
         return True
 
 

@@ -14,6 +14,10 @@ SHIFT = 41
 p / (1 - p) has 2,048 bins, which is logit spacing: 65,536 bins for odds from 2^-16 to 2^16 (p from 0.000015), and as
 many as are needed beyond, for events however rare. Bins nest: one bit more joins them in pairs."""
 
+IN_MEMORY = SHIFT + 1
+"""The same for rows in memory, which are quickly looked at again where 1,024 bins a doubling are too few: 65,536 of
+them are for odds from 2^-32 to 2^32."""
+
 PER_DOUBLING = 2 ** (52 - SHIFT)
 """Bins of each doubling of the odds."""
 

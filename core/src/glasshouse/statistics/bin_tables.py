@@ -14,7 +14,7 @@ from glasshouse.statistics.binning import Bins
 from glasshouse.statistics.estimates import Floats
 
 MOST_SLOTS = 4_000_000
-"""Slots, cells times bins, that a table may have: 20 bytes each, 36 with weights."""
+"""Slots, groups times targets times bins, that a table may have: 20 bytes each, 36 with weights."""
 
 _BLOCK = 32_768
 """Rows numbered at a time, so that what is computed on the way stays in the processor's cache."""
@@ -26,98 +26,117 @@ _WORTH_TWO = 200_000
 """From this many rows on, two threads share the work."""
 
 _INNER = EDGES[1:-1]
-_AT_EDGES = odds(_INNER).view(np.int64) >> SHIFT
+_AT_EDGES = odds(_INNER).view(np.int64)
 
 
 class BinTable:
-    """Counts and sums by cell and bin, between two bins. A cell is target x groups + group.
+    """Counts and sums by target, group and bin, between two bins.
 
     A bin that reaches over one of `EDGES` holds what lies below and at the edge; what lies above it has a slot of its
     own after the last bin.
     """
 
-    def __init__(self, cells: int, first: int, last: int, *, weighted: bool) -> None:
+    def __init__(
+        self, groups: int, first: int, last: int, *, targets: int = 1, weighted: bool, shift: int = SHIFT
+    ) -> None:
         """Empty, for the bins from `first` to `last`, as `span` has them."""
-        self.cells, self.first, self.last = cells, first, last
+        self.groups, self.targets, self.first, self.last, self.shift = groups, targets, first, last, shift
         self.bins = last - first + 1
         self.width = self.bins + len(_INNER)
-        self.low = np.full(cells * self.width, 2**PLACES - 1, dtype=np.uint16)
-        self.high = np.zeros(cells * self.width, dtype=np.uint16)
+        self.low = np.full(targets * groups * self.width, 2**PLACES - 1, dtype=np.uint16)
+        self.high = np.zeros(len(self.low), dtype=np.uint16)
         self.rows: NDArray[np.int64] = np.zeros(len(self.low), dtype=np.int64)
         self.totals = np.zeros(len(self.low))
         self.weights = np.zeros(len(self.low)) if weighted else None
         self.squares = np.zeros(len(self.low)) if weighted else None
+        self._empty = True
+        self._at_edges = _AT_EDGES >> shift
         self._near_edge = np.zeros(self.bins, dtype=np.bool_)
-        self._near_edge[_AT_EDGES[(first <= _AT_EDGES) & (last >= _AT_EDGES)] - first] = True
+        self._near_edge[self._at_edges[(first <= self._at_edges) & (last >= self._at_edges)] - first] = True
 
-    def add(self, cell: NDArray[Any], scores: NDArray[Any], weights: Floats | None) -> None:
-        """Count rows, whose cells and bins the table has."""
+    def add(
+        self, group: NDArray[Any], target: NDArray[Any] | None, scores: NDArray[Any], weights: Floats | None
+    ) -> None:
+        """Count rows, whose groups, targets (None: there is one) and bins the table has."""
         for start in range(0, len(scores), _CHUNK):
             part = slice(start, start + _CHUNK)
-            self._add(cell[part], scores[part], None if weights is None else weights[part])
+            self._add(group[part], _of(target, part), scores[part], _of(weights, part))
 
-    def _add(self, cell: NDArray[Any], scores: NDArray[Any], weights: Floats | None) -> None:
+    def _add(
+        self, group: NDArray[Any], target: NDArray[Any] | None, scores: NDArray[Any], weights: Floats | None
+    ) -> None:
         n, score = len(scores), scores.astype(np.float64, copy=False)
         slot, place = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint16)
 
-        def number(part: slice) -> None:
-            self._number(cell[part], score[part], slot[part], place[part])
+        def number(start: int, end: int) -> None:
+            for begin in range(start, end, _BLOCK):
+                part = slice(begin, min(begin + _BLOCK, end))
+                slot[part], place[part] = self._numbered(group[part], _of(target, part), score[part])
 
         def count() -> None:
-            self.rows += np.bincount(slot, minlength=len(self.rows))
+            self.rows = self._plus(self.rows, np.bincount(slot, minlength=len(self.rows)))
             np.minimum.at(self.low, slot, place)
             if self.weights is not None and self.squares is not None and weights is not None:
                 self.weights += np.bincount(slot, weights=weights, minlength=len(self.rows))
 
         def add_up() -> None:
             values = score if weights is None else score * weights
-            self.totals += np.bincount(slot, weights=values, minlength=len(self.rows))
+            self.totals = self._plus(self.totals, np.bincount(slot, weights=values, minlength=len(self.rows)))
             np.maximum.at(self.high, slot, place)
             if self.squares is not None and weights is not None:
                 self.squares += np.bincount(slot, weights=weights * weights, minlength=len(self.rows))
 
         together = n >= _WORTH_TWO
-        _both(lambda: number(slice(n // 2)), lambda: number(slice(n // 2, None)), together=together)
+        _both(lambda: number(0, n // 2), lambda: number(n // 2, n), together=together)
         _both(count, add_up, together=together)
+        self._empty = False
 
-    def _number(self, cell: NDArray[Any], score: Floats, slots: NDArray[np.int64], places: NDArray[np.uint16]) -> None:
-        """Write each row's slot, and its score's place in the bin."""
-        for start in range(0, len(score), _BLOCK):
-            part = slice(start, start + _BLOCK)
-            bins = odds(score[part]).view(np.int64)
-            bins >>= SHIFT - PLACES
-            places[part] = bins  # the last bits alone
-            bins >>= PLACES
-            bins -= self.first
-            near = np.flatnonzero(np.take(self._near_edge, bins))
-            if len(near):
-                edge = np.searchsorted(_AT_EDGES, bins[near] + self.first)
-                above = score[part][near] > _INNER[edge]
-                bins[near[above]] = self.bins + edge[above]
-            np.multiply(cell[part], self.width, out=slots[part])
-            slots[part] += bins
+    def _plus(self, sums: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+        return more if self._empty else np.add(sums, more, out=sums)
 
-    def grown(self, cells: int, first: int, last: int) -> BinTable:
-        """A table with what this one holds, and room for more cells and bins."""
-        larger = BinTable(cells, first, last, weighted=self.weights is not None)
+    def _numbered(
+        self, group: NDArray[Any], target: NDArray[Any] | None, score: Floats
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Each row's slot, and its score's place in the bin."""
+        bins = odds(score).view(np.int64)
+        bins >>= self.shift - PLACES
+        place = bins.astype(np.uint16)  # the last bits alone
+        bins >>= PLACES
+        bins -= self.first
+        near = np.flatnonzero(np.take(self._near_edge, bins))
+        if len(near):
+            edge = np.searchsorted(self._at_edges, bins[near] + self.first)
+            above = score[near] > _INNER[edge]
+            bins[near[above]] = self.bins + edge[above]
+        bins += np.multiply(group, self.width, dtype=np.int64)
+        if target is not None:
+            bins += np.multiply(target, self.groups * self.width, dtype=np.int64)
+        return bins, place
+
+    def grown(self, groups: int, first: int, last: int) -> BinTable:
+        """A table with what this one holds, and room for more groups and bins."""
+        larger = BinTable(
+            groups, first, last, targets=self.targets, weighted=self.weights is not None, shift=self.shift
+        )
+        larger._empty = self._empty
         start, end = self.first - first, self.first - first + self.bins
         for name in ("rows", "totals", "low", "high", "weights", "squares"):
             mine, theirs = getattr(self, name), getattr(larger, name)
             if mine is not None:
-                old, new = mine.reshape(self.cells, -1), theirs.reshape(cells, -1)[: self.cells]
-                new[:, start:end] = old[:, : self.bins]
-                new[:, larger.bins :] = old[:, self.bins :]
+                old = mine.reshape(self.targets, self.groups, -1)
+                new = theirs.reshape(self.targets, groups, -1)[:, : self.groups]
+                new[..., start:end] = old[..., : self.bins]
+                new[..., larger.bins :] = old[..., self.bins :]
         return larger
 
-    def bins_of(self, groups: int) -> Bins:
-        """The occupied bins, for cells of that many groups."""
-        targets = self.cells // groups
-        rows = self.rows.reshape(targets, -1)
-        slot = self._in_order(np.flatnonzero((rows[0] if targets == 1 else rows[0] | rows[1]) > 0))
+    def occupied(self) -> Bins:
+        """The bins that have rows."""
+        rows = self.rows.reshape(self.targets, -1)
+        slot = self._in_order(np.flatnonzero((rows[0] if self.targets == 1 else rows[0] | rows[1]) > 0))
         group = slot // self.width
 
         def taken(values: NDArray[Any] | None) -> Any:
-            return None if values is None else np.take(values.reshape(targets, -1), slot, axis=1)
+            return None if values is None else np.take(values.reshape(self.targets, -1), slot, axis=1)
 
         return Bins(
             group=group,
@@ -138,41 +157,51 @@ class BinTable:
         if bins.all():
             return slot
         apart = ~bins
-        regular, after = slot[bins], group[apart] * self.width + _AT_EDGES[place[apart] - self.bins] - self.first
+        regular, after = slot[bins], group[apart] * self.width + self._at_edges[place[apart] - self.bins] - self.first
         return np.insert(regular, np.searchsorted(regular, after, side="right"), slot[apart])
 
     def _numbers(self) -> Numbers:
         """(width,) numbers of the bins, and of the parts above an edge."""
         place = np.arange(self.first, self.last + 1)
-        below = np.searchsorted(_AT_EDGES, place, side="left")
-        return np.concatenate([(place << SHIFT) + below, (_AT_EDGES << SHIFT) + np.arange(1, len(_AT_EDGES) + 1)])
+        below = np.searchsorted(self._at_edges, place, side="left")
+        above = np.arange(1, len(_INNER) + 1)
+        return np.concatenate([(place << self.shift) + below, (self._at_edges << self.shift) + above])
 
 
-def span(scores: NDArray[Any]) -> tuple[int, int]:
+def span(scores: NDArray[Any], shift: int = SHIFT) -> tuple[int, int]:
     """The first and last bin that probabilities, one at least, are in, as a table has them."""
     ends = np.array([scores.min(), scores.max()], dtype=np.float64)
-    first, last = odds(ends).view(np.int64) >> SHIFT
+    first, last = odds(ends).view(np.int64) >> shift
     return int(first), int(last)
 
 
-def slots(cells: int, first: int, last: int) -> int:
+def slots(groups: int, first: int, last: int, *, targets: int = 1) -> int:
     """How many slots a table has."""
-    return cells * (last - first + 1 + len(_INNER))
+    return groups * targets * (last - first + 1 + len(_INNER))
 
 
 def tabulated_bins(
-    group: NDArray[Any], groups: int, target: NDArray[Any] | None, scores: NDArray[Any], weights: Floats | None
+    group: NDArray[Any],
+    groups: int,
+    target: NDArray[Any] | None,
+    scores: NDArray[Any],
+    weights: Floats | None,
+    shift: int,
 ) -> Bins | None:
     """The same as `bins_of_rows` by way of a table; None where that would be too large for what it saves."""
     if not len(scores):
         return None
-    first, last = span(scores)
-    cells = groups if target is None else 2 * groups
-    if slots(cells, first, last) > min(MOST_SLOTS, 4 * len(scores)):
+    first, last = span(scores, shift)
+    targets = 1 if target is None else 2
+    if slots(groups, first, last, targets=targets) > min(MOST_SLOTS, 4 * len(scores)):
         return None
-    table = BinTable(cells, first, last, weighted=weights is not None)
-    table.add(group if target is None else target * groups + group, scores, weights)
-    return table.bins_of(groups)
+    table = BinTable(groups, first, last, targets=targets, weighted=weights is not None, shift=shift)
+    table.add(group, target, scores, weights)
+    return table.occupied()
+
+
+def _of(values: NDArray[Any] | None, part: slice) -> NDArray[Any] | None:
+    return None if values is None else values[part]
 
 
 def _both(here: Callable[[], None], there: Callable[[], None], *, together: bool) -> None:

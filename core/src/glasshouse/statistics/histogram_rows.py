@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glasshouse.statistics.bin_numbers import SHIFT
+from glasshouse.statistics.bin_numbers import IN_MEMORY
 from glasshouse.statistics.bin_tables import tabulated_bins
 from glasshouse.statistics.binning import bins_of_rows
 from glasshouse.statistics.counts import GroupColumn, grouped_rows
@@ -41,10 +41,10 @@ def score_histogram(
     columns = tuple(groups)
     score, target, weight = _checked(columns, targets, scores, weights, scale)
     attributes, listed, group = grouped_rows(columns, len(score))
-    probability, shift = scale == "probability", 0 if exact else SHIFT
+    probability, shift = scale == "probability", 0 if exact else IN_MEMORY
     found = None
     if probability and shift:
-        found = tabulated_bins(group, len(listed), target, score, weight)
+        found = tabulated_bins(group, len(listed), target, score, weight, shift)
     if found is None:
         found = bins_of_rows(group, target, score, weight, shift, probability=probability)
     return histogram_of_bins(attributes, listed, found, scale=scale, shift=shift)

@@ -84,7 +84,7 @@ class ScoreHistogram:
     @property
     def sizes(self) -> NDArray[np.int64]:
         """(G,) rows of each group."""
-        return np.asarray(self._sum(self.occupied.rows).sum(axis=0), dtype=np.int64)
+        return np.asarray(self._row_sums.sum(axis=0), dtype=np.int64)
 
     @property
     def exact(self) -> bool:
@@ -143,7 +143,7 @@ class ScoreHistogram:
         positives_rank, negatives_rank = self._placed
         with np.errstate(invalid="ignore", divide="ignore"):
             areas = self._sum(weights[1] * positives_rank) / sums.prod(axis=0)
-        rows = self._sum(self.occupied.rows)
+        rows = self._row_sums
         variance = np.zeros(len(self))
         for target, rank in ((1, positives_rank), (0, negatives_rank)):
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -195,14 +195,15 @@ class ScoreHistogram:
         predicted = _share(summed(self.occupied.totals).sum(axis=0), weight)
         counts = summed(self.occupied.rows).sum(axis=0).astype(np.int64)
         effective = np.divide(weight**2, squares, out=np.zeros_like(weight), where=squares > 0)
-        curves = []
-        for k in range(len(self)):
-            intervals = wilson(np.nan_to_num(observed[k]) * effective[k], effective[k], level=level)
-            if self.weighted:
-                intervals = intervals.from_effective_counts()
-            edges = np.linspace(0, 1, bins + 1)
-            curves.append(ReliabilityCurve(edges, counts[k], weight[k], predicted[k], observed[k], intervals))
-        return tuple(curves)
+        intervals = wilson(np.nan_to_num(observed) * effective, effective, level=level)
+        if self.weighted:
+            intervals = intervals.from_effective_counts()
+        edges = np.linspace(0, 1, bins + 1)
+        of_groups = (
+            replace(intervals, low=low, high=high) for low, high in zip(intervals.low, intervals.high, strict=True)
+        )
+        columns = zip(counts, weight, predicted, observed, of_groups, strict=True)
+        return tuple(ReliabilityCurve(edges, *of_group) for of_group in columns)
 
     def brier_score(self, *, level: float = 0.95) -> tuple[Estimate, ...]:
         """Brier score of each group, scores taken as their bin's mean: off by at most a quarter of a bin's squared
@@ -327,11 +328,19 @@ class ScoreHistogram:
         single = self.occupied.rows == 1
         return np.where(single, self._centres, low), np.where(single, self._centres, high)
 
-    @cached_property
+    @property
     def _target_weights(self) -> Floats:
         """(2, G) weight of the rows of each target."""
         self._need_targets()
+        return self._weight_sums
+
+    @cached_property
+    def _weight_sums(self) -> Floats:
         return self._sum(self._weights)
+
+    @cached_property
+    def _row_sums(self) -> Floats:
+        return self._sum(self.occupied.rows)
 
     @cached_property
     def _clear(self) -> NDArray[np.bool_]:
@@ -363,7 +372,7 @@ class ScoreHistogram:
 
     def _means(self, values: Floats, level: float) -> tuple[Estimate, ...]:
         """Mean by group of (t, b) values of the bins, with Student's t interval as `glasshouse.statistics.mean`."""
-        weight, rows = self._sum(self._weights).sum(axis=0), self._sum(self.occupied.rows).sum(axis=0)
+        weight, rows = self._weight_sums.sum(axis=0), self._row_sums.sum(axis=0)
         means = _share(self._sum(self._weights * values).sum(axis=0), weight)
         deviation = values - self._spread(np.nan_to_num(means))
         deviation *= deviation
