@@ -64,7 +64,7 @@ def orders(explained: Sequence[Explained], asked: Asked, replacing: Replacing, r
     return Checked(
         tuple(measurements),
         (*figures, *(_gains(drawn, which, asked) for which in _BOTH)),
-        (_areas(told, asked), *map(_points, figures)),
+        (_areas(told, asked),),
         (
             f"In deletion and insertion curves {replacing.drawn(_DRAWS)} background rows stand in for the features of "
             "each row, which may make rows that do not exist.",
@@ -133,24 +133,6 @@ def _figure(found: Sequence[_Walked], which: str, asked: Asked) -> Figure:
             "diagonal": False,
             "x_log": False,
         },
-    )
-
-
-def _points(figure: Figure) -> Table:
-    """The points of a figure of curves."""
-    series = figure.data["series"]
-    columns = [Column(name=str(figure.data["x_label"]), format=".2f")]
-    values = [series[0]["x"]]
-    for one in series:
-        for key, part in (("y", ""), ("low", ", low"), ("high", ", high")):
-            if key in one:
-                columns.append(Column(name=f"{one['name']}{part}", format=".4f"))
-                values.append(one[key])
-    return Table(
-        title=f"{figure.title}, points",
-        columns=tuple(columns),
-        rows=tuple(zip(*values, strict=True)),
-        description=figure.description,
     )
 
 
