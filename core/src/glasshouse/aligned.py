@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glasshouse.data import SPLITS, Sensitive
+from glasshouse.data import SPLITS, DataInfo, Sensitive
 from glasshouse.errors import UserError
 from glasshouse.fixed_order import FixedOrder
 from glasshouse.roles import code_sensitive
@@ -30,6 +30,13 @@ class Aligned:
     source: Any = None
     """Where they come from, as config.yaml says it: the path of a file, ``values``, or either by split."""
 
+    def beside(self, info: DataInfo) -> DataInfo:
+        """What is known of the data with these attributes; the model sees those that a feature is called after."""
+        seen = {feature.name for feature in info.features}
+        return replace(
+            info, sensitive=tuple(replace(a, seen_by_model=True) if a.name in seen else a for a in self.declared)
+        )
+
     def of_split(self, split: str, order: FixedOrder, *, judged: bool) -> Codes | None:
         """The codes of a split's rows in its order, (n, attributes); None where there are none for it.
 
@@ -46,6 +53,21 @@ class Aligned:
         if rows is not None and (dataset is not order.dataset or len(rows) != len(dataset)):
             return _matched(whole, split, len(dataset))[rows]
         return _matched(whole, split, order.length) if judged else None
+
+
+def aligned_in(data_info: Mapping[str, Any] | None) -> Aligned | None:
+    """The attributes that `data_info:` names a file for; None where it names none.
+
+    Raises:
+        UserError: as `read_aligned`; or for bins without a file.
+    """
+    values = data_info or {}
+    bins = values.get("bins") or {}
+    if values.get("aligned") is None:
+        if bins:
+            raise UserError("`data_info.bins`", "is for attributes in a file.", "Name it: `aligned: people.csv`.")
+        return None
+    return read_aligned(values["aligned"], bins)
 
 
 def read_aligned(given: Any, bins: Mapping[str, Sequence[float]]) -> Aligned:

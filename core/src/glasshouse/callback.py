@@ -12,6 +12,7 @@ from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy, ModelP
 from pytorch_lightning.utilities import rank_zero_warn
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
+from glasshouse import ranks
 from glasshouse.config_files import MADE_BY
 from glasshouse.errors import UserError
 from glasshouse.existing import (
@@ -135,13 +136,20 @@ class AuditCallback(Callback):
             self._audit(trainer, pl_module, "test")
 
     def _audit(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
-        if getattr(trainer, "fast_dev_run", False) or not trainer.is_global_zero:
+        if getattr(trainer, "fast_dev_run", False):
             return
         if isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy, DeepSpeedStrategy)):
             rank_zero_warn(
-                "AuditCallback: the model is divided between processes; load it whole and call glasshouse.audit."
+                "AuditCallback: the model is divided between processes; audit it whole, with glasshouse.audit"
             )
             return
+        try:
+            if trainer.is_global_zero:
+                self._audit_here(trainer, module, stage)
+        finally:
+            ranks.from_first("")  # the other processes wait here, however long it takes and whatever happens
+
+    def _audit_here(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         digest = weights_digest(module)
         if digest == self._audited:
             return

@@ -123,14 +123,18 @@ class DataInfo:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DataInfo:
-        """The inverse of `to_dict`."""
-        rest = dict(values)
+        """The inverse of `to_dict`; keys of `BESIDE`, which say where attributes are to be had, are left aside."""
+        rest = {key: value for key, value in values.items() if key not in BESIDE}
         target = Target(**_tupled(rest.pop("target")))
         features = tuple(Feature(**_tupled(f)) for f in rest.pop("features", ()))
         sensitive = tuple(Sensitive(**_tupled(s)) for s in rest.pop("sensitive", ()))
         shape = tuple(rest.pop("input_shape"))
         return cls(target=target, features=features, sensitive=sensitive, input_shape=shape, **rest)
 
+
+BESIDE = ("aligned", "bins")
+"""Keys of `data_info:` beside those of `DataInfo`: a file of sensitive attributes whose rows are those of the data, or
+one for each split; and edges for those that are numbers."""
 
 SIZE_NAMES = (
     "in_features",

@@ -14,6 +14,7 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 
+from glasshouse import ranks
 from glasshouse.aligned import Aligned, read_aligned
 from glasshouse.auditing import choose_audits, required_splits
 from glasshouse.concluding import audit_and_report
@@ -125,7 +126,7 @@ def audit_existing(
     Raises:
         UserError: for data or outputs that cannot be used; then nothing is left behind.
     """
-    with isolate_rng(), torch.inference_mode(False), torch.enable_grad(), _gradients_kept(model):
+    with ranks.alone(), isolate_rng(), torch.inference_mode(False), torch.enable_grad(), _gradients_kept(model):
         run = _prepared(model, data, request, trainer)
         _describe(run, data, request, data_name)
         parent = writable_parent(Path(request.options.run_dir))
@@ -217,7 +218,7 @@ def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
         needed = required_splits(run.registry, run.audits, run.options.evaluate_on)
         rows = {split: rows for split in needed if data.has(split) and (rows := data.rows.get(split)) is not None}
         data.info = complete_info(
-            request.info or data.said, name=data_name, x=x, y=y, raw=raw, sensitive=data.sensitive, rows=rows
+            request.info or data.said, name=data_name, x=x, y=y, raw=raw, aligned=data.aligned, rows=rows
         )
         as_columns(raw, data.info.target)
         if kind is None and getattr(model, "output_kind", None) is None:

@@ -50,7 +50,7 @@ class ForeignData:
         self._loader_of = loader_of
         self._orders: dict[str, FixedOrder | None] = {}
         self._judged = judged
-        self._aligned = aligned
+        self.aligned = aligned
         self._prepared = prepared
         self._owner = owner
         self.info: DataInfo
@@ -77,23 +77,19 @@ class ForeignData:
         return said if isinstance(said, DataInfo) else None
 
     @property
-    def sensitive(self) -> tuple[Any, ...]:
-        """Declarations of the attributes beside the data."""
-        return () if self._aligned is None else self._aligned.declared
-
-    @property
     def rows(self) -> dict[str, int]:
         """Rows of the splits that were asked for so far, where their loaders say how many."""
         known = {split: order.rows for split, order in self._orders.items() if order is not None}
         return {split: len(rows) for split in SPLITS if (rows := known.get(split)) is not None}
 
-    def loader(self, split: str) -> Iterator[Batch]:
-        """One pass over a split in a fixed order; `index` counts its rows, or is the batches' own where they have it.
+    def loader(self, split: str) -> Batches:
+        """A split in a fixed order; `index` counts its rows, or is the batches' own where they have it.
 
-        Raises:
-            UserError: for targets that do not fit, or attributes whose rows cannot be matched to the data's.
+        Going through it raises a UserError for targets that do not fit, or attributes whose rows cannot be matched to
+        the data's.
         """
-        return (batch for batch, _ in self._numbered(split))
+        order = self._required(split)
+        return Batches(lambda: (batch for batch, _ in self._numbered(split)), lambda: len(order.batches))  # type: ignore[arg-type]
 
     def inputs(self, split: str) -> Tensor:
         """Inputs of one split, (n, ...), row i belonging to row i of its predictions.
@@ -145,9 +141,9 @@ class ForeignData:
         return self._orders[split]
 
     def _codes(self, split: str, order: FixedOrder) -> Codes | None:
-        if self._aligned is None:
+        if self.aligned is None:
             return None
-        return self._aligned.of_split(split, order, judged=split == self._judged)
+        return self.aligned.of_split(split, order, judged=split == self._judged)
 
     def _groups(self, codes: Codes | None, index: Tensor, split: str) -> Tensor:
         if codes is None:
@@ -175,6 +171,25 @@ class ForeignData:
                 "Say what is predicted: `info={'target': {'name': ..., 'kind': ..., 'classes': [...]}}`.",
             )
         return codes
+
+
+class Batches:
+    """Batches that can be gone through several times.
+
+    Args:
+        passes: begins a pass.
+        count: how many batches there are; raises a TypeError where nobody knows.
+    """
+
+    def __init__(self, passes: Callable[[], Iterator[Batch]], count: Callable[[], int]) -> None:
+        self._passes = passes
+        self._count = count
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._passes()
+
+    def __len__(self) -> int:
+        return self._count()
 
 
 def project_hooks(*owners: Any) -> Hooks:

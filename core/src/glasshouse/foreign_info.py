@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from glasshouse.data import DataInfo, Sensitive
+from glasshouse.aligned import Aligned
+from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.outputs import OutputKind
 
@@ -23,7 +23,7 @@ def complete_info(
     x: Tensor,
     y: Tensor,
     raw: Tensor,
-    sensitive: Sequence[Sensitive] = (),
+    aligned: Aligned | None = None,
     rows: Mapping[str, int] | None = None,
 ) -> DataInfo:
     """What is known of the data: what is said of them, and for the rest what a batch shows.
@@ -38,7 +38,7 @@ def complete_info(
         x: inputs of a batch, (n, ...).
         y: their targets.
         raw: the model's answer, (n,) or (n, k).
-        sensitive: attributes that stand beside the data.
+        aligned: sensitive attributes that stand beside the data.
         rows: rows by split.
 
     Raises:
@@ -59,9 +59,7 @@ def complete_info(
         info = DataInfo.from_dict(values)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(WHO, f"cannot be read: {error}.", "Its keys are those of `data_info:`.") from error
-    seen = {feature.name for feature in info.features}
-    beside = (replace(each, seen_by_model=True) if each.name in seen else each for each in sensitive)
-    return replace(info, sensitive=tuple(beside) or info.sensitive)
+    return info if aligned is None else aligned.beside(info)
 
 
 def modality(x: Tensor) -> str:

@@ -13,6 +13,7 @@ from glasshouse.auditing import required_splits
 from glasshouse.collecting import collect
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import Evidence
+from glasshouse.foreign_data import ForeignData, loader_from, project_hooks
 from glasshouse.predictions import Predictions
 from glasshouse.rebuilding import handle_on
 from glasshouse.run_state import Run
@@ -107,27 +108,36 @@ def chosen_attributes(run: Run) -> list[str]:
 
 def split_batches(run: Run, split: str) -> Any:
     """The batches of one split, in a fixed order where the data can say it."""
-    data = run.datamodule
-    if data is None:
-        raise UserError("data", "none is given, so there is nothing to audit on.", "Set `data:`.")
-    if hasattr(data, "loader"):
-        return data.loader(split)
-    data.setup("test" if split == "test" else "fit")
-    methods = {"train": "train_dataloader", "validate": "val_dataloader", "test": "test_dataloader"}
-    return getattr(data, methods[split])()
+    return evidence_data(run).loader(split)
+
+
+def evidence_data(run: Run) -> Any:
+    """What evidence comes from: the data module, or `ForeignData` around loaders that do not number their rows."""
+    if hasattr(run.datamodule, "loader"):
+        return run.datamodule
+    if run.foreign is None:
+        assert run.info is not None
+        owner = run.model if run.datamodule is None else run.datamodule
+        run.foreign = ForeignData(
+            lambda split: loader_from(owner, split),
+            judged=run.options.evaluate_on,
+            aligned=run.aligned,
+            prepared=project_hooks(run.datamodule, run.model),
+            owner=owner,
+        )
+        run.foreign.info = run.info
+    return run.foreign
 
 
 def has_split(run: Run, split: str) -> bool:
     """Whether the data have a split to collect predictions on."""
-    data: Any = run.datamodule
-    if hasattr(data, "has"):  # a stranger's, asked for by us
-        return bool(data.has(split))
-    return hasattr(data, "loader") or has_loader(run, "val" if split == "validate" else split)
+    data = evidence_data(run)
+    return data.has(split) if isinstance(data, ForeignData) else True
 
 
 def split_inputs(run: Run) -> Callable[[str], Any] | None:
     """Encoded inputs by split, where the data can give them."""
-    return getattr(run.datamodule, "inputs", None)
+    return getattr(evidence_data(run), "inputs", None)
 
 
 def has_loader(run: Run, split: str) -> bool:

@@ -24,7 +24,7 @@ from glasshouse.allowed import allowed_packages, make_importable
 from glasshouse.cli import TRAINING
 from glasshouse.config import KEYS, RunOptions, Verbatim
 from glasshouse.config_files import place
-from glasshouse.data import SIZE_NAMES, DataInfo
+from glasshouse.data import BESIDE, SIZE_NAMES, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.parse_errors import explain
 from glasshouse.plugins import KINDS as PLUGIN_KINDS
@@ -265,7 +265,9 @@ class GlasshouseCLI(LightningCLI):
         self._dump_config()
         resolved: dict[str, Any] = {k: v for k, v in self.config_dump.items() if k not in ("config", "resume")}
         if info is not None:
-            resolved["data_info"] = info.to_dict()
+            given = {} if self.options.data_info is None else self.options.data_info.values
+            beside = {key: given[key] for key in BESIDE if key in given}
+            resolved["data_info"] = {**info.to_dict(), **beside}
         return resolved
 
     # ------------------------------------------------------------ building

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasshouse import ranks, refusals
+from glasshouse.aligned import aligned_in
 from glasshouse.auditing import choose_audits
 from glasshouse.checkpoints import check_checkpoint
 from glasshouse.concluding import run_provenance
@@ -113,7 +114,10 @@ def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:
     )
     check_formats(options.report, registry)
     run.datamodule = cli.build_data()
+    run.aligned = None if options.data_info is None else aligned_in(options.data_info.values)
     run.info = set_up(run.datamodule, options)
+    if run.info is not None and run.aligned is not None:
+        run.info = run.aligned.beside(run.info)
     chosen_attributes(run)
     registry.call("glasshouse_check_run", run=run)
     return run

@@ -29,6 +29,8 @@ _PATIENCE = timedelta(days=30)
 
 def is_first() -> bool:
     """Whether this process has the run's folder; known before the processes have met."""
+    if _work.alone:
+        return True
     if _met():
         import torch
 
@@ -128,6 +130,17 @@ def working_together(together: bool) -> Iterator[None]:
         _work.together = before
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """For the block this process answers as the only one, whatever the others do meanwhile."""
+    before = _work.alone
+    _work.alone = True
+    try:
+        yield
+    finally:
+        _work.alone = before
+
+
 def share(rows: int) -> slice | None:
     """This process's part of the rows, where all processes work on them together and each gets one; else None."""
     rank, world_size = position()
@@ -137,6 +150,7 @@ def share(rows: int) -> slice | None:
 @dataclass
 class _Work:
     together: bool = False
+    alone: bool = False
 
 
 _work = _Work()
@@ -146,7 +160,12 @@ def _met() -> bool:
     import sys
 
     torch = sys.modules.get("torch")
-    return torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized()
+    return (
+        not _work.alone
+        and torch is not None
+        and torch.distributed.is_available()
+        and torch.distributed.is_initialized()
+    )
 
 
 _cpu_group: dict[int, Any] = {}

@@ -18,6 +18,8 @@ from glasshouse.record import Record
 if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 
+    from glasshouse.aligned import Aligned
+    from glasshouse.foreign_data import ForeignData
     from glasshouse.model import ModelHandle
     from glasshouse.plugins import Registry
     from glasshouse.resuming import Progress
@@ -36,6 +38,8 @@ class Run:
     seed: int
     datamodule: LightningDataModule | None = None
     info: DataInfo | None = None
+    aligned: Aligned | None = None
+    """Sensitive attributes that stand in a file beside the data."""
     config: dict[str, Any] = field(default_factory=dict)
     """The resolved configuration, as config.yaml holds it."""
     model: LightningModule | None = None
@@ -53,6 +57,8 @@ class Run:
     """How far the run has come; None where a finished run is audited again."""
     no_evidence: str | None = None
     """Why the model's predictions could not be collected."""
+    foreign: ForeignData | None = None
+    """The data module as audits ask for it, where it knows nothing of glasshouse."""
     _folder: Path | None = None
     _evidence: Evidence | None = None
 

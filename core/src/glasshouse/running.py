@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from glasshouse import ranks, refusals
 from glasshouse.auditing import help_with_audits
@@ -162,7 +163,7 @@ def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
         progress.weights = relative(weights, run.folder)
         progress.save(run.folder)
     if not progress.tested:
-        if has_loader(run, "test"):
+        if has_loader(run, "test") and is_overridden("test_step", run.model):
             lightning(run, "test")
         progress.tested = True
         progress.metrics_rows = sum(logger.rows for logger in run.trainer.loggers if isinstance(logger, MetricsFile))

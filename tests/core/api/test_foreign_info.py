@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from glasshouse import DataInfo, Sensitive, Target, UserError
+from glasshouse import DataInfo, Target, UserError
+from glasshouse.aligned import read_aligned
 from glasshouse.foreign_info import complete_info, look_at_outputs
 
 X = torch.zeros(4, 3)
@@ -35,9 +36,8 @@ def test_kinds_of_target(y: torch.Tensor, raw: torch.Tensor, kind: str, classes:
 
 def test_what_is_said_is_kept_and_the_rest_completed() -> None:
     given = {"target": {"name": "pay", "classes": ["low", "high"], "favourable": "high"}, "features": ["a", "b", "sex"]}
-    sex = Sensitive(name="sex", levels=("f", "m"), seen_by_model=None)
-    town = Sensitive(name="town", levels=("x",), seen_by_model=None)
-    info = shown(torch.tensor([0, 1, 1, 0]), torch.zeros(4, 2), given=given, sensitive=[sex, town], rows={"test": 9})
+    beside = read_aligned({"sex": ["f", "m"], "town": ["x", "x"]}, {})
+    info = shown(torch.tensor([0, 1, 1, 0]), torch.zeros(4, 2), given=given, aligned=beside, rows={"test": 9})
     assert info.name == "theirs"
     assert info.modality == "tabular"
     assert info.target == Target(name="pay", kind="binary", classes=("low", "high"), favourable="high")

@@ -1,0 +1,129 @@
+"""A stranger's data module in `glasshouse run`: `data_info:` may name a file whose rows are those of the data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import glasshouse
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+import yaml
+from glasshouse.allowed import allow
+from glasshouse.cli import main
+from glasshouse.rebuilding import rebuild
+
+PROJECT = '''
+import torch
+import torch.nn.functional as F
+from pytorch_lightning import LightningDataModule, LightningModule
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset, random_split
+
+
+def rows():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 4, generator=generator)
+    return x, (x[:, 0] > 0).long()
+
+
+class Data(LightningDataModule):
+    def setup(self, stage):
+        self.parts = random_split(TensorDataset(*rows()), [120, 30, 50])  # anew each time it is called
+
+    def train_dataloader(self):
+        return DataLoader(self.parts[0], batch_size=16, shuffle=True)
+
+    def test_dataloader(self):
+        return DataLoader(self.parts[2], batch_size=16)
+
+
+class Module(LightningModule):
+    """Without a test_step: what Lightning cannot test, glasshouse audits all the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.layer(x)
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(self(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+'''
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (tmp_path / "their_project.py").write_text(PROJECT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    people = ["sex,age", *(f"{'fm'[k % 2]},{20 + k % 60}" for k in range(200))]
+    (tmp_path / "people.csv").write_text("\n".join(people) + "\n")
+    yield {
+        "model": {"class_path": "their_project.Module"},
+        "data": {"class_path": "their_project.Data"},
+        "trainer": {"max_epochs": 1, "accelerator": "cpu"},
+        "audits": ["performance", "fairness", "membership_inference"],
+        "data_info": {
+            "name": "theirs",
+            "modality": "tabular",
+            "target": {"name": "y", "kind": "binary", "classes": ["no", "yes"]},
+            "input_shape": [4],
+            "aligned": "people.csv",
+            "bins": {"age": [40, 60]},
+        },
+    }
+    allow(())
+    sys.modules.pop("their_project", None)
+
+
+def test_attributes_from_a_file_match_the_rows(config: Any) -> None:
+    record = glasshouse.run(config, allow=["their_project"])
+    import their_project
+
+    x, y = their_project.rows()
+    tested, trained = (pq.read_table(record.folder / f"predictions/{s}.parquet").to_pandas() for s in ("test", "train"))
+    assert (len(tested), len(trained)) == (50, 120)
+    # whose rows they are follows from the scores: all inputs differ
+    network = rebuild(record.folder).module
+    scores = torch.softmax(network(x), dim=1)[:, 1].detach().numpy()
+    seen = []
+    for part in (tested, trained):
+        rows = np.abs(scores[None, :] - part["score_1"].to_numpy()[:, None]).argmin(axis=1)
+        assert part["target"].tolist() == y[rows].tolist()
+        assert part["group_sex"].tolist() == ["fm"[row % 2] for row in rows]
+        assert part["group_age"].tolist() == [bin_of(20 + row % 60) for row in rows]
+        seen.append(set(rows.tolist()))
+    assert not seen[0] & seen[1]  # the data were dealt once
+    assert record.audits["membership_inference"].status == "completed"
+
+    resolved = yaml.safe_load((record.folder / "config.yaml").read_text())["data_info"]
+    assert (resolved["aligned"], resolved["bins"]) == ("people.csv", {"age": [40, 60]})
+    assert [a["name"] for a in resolved["sensitive"]] == ["sex", "age"]
+    allow(["their_project"])
+    assert main(["--allow", "their_project", "audit", str(record.folder), "--audits", "fairness", "--force"]) == 0
+
+
+def bin_of(age: int) -> str:
+    return "under 40" if age < 40 else "40 to under 60" if age < 60 else "60 and over"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"aligned": "gone.csv"}, "'gone.csv' cannot be read"),
+        ({"aligned": None}, "is for attributes in a file"),
+        ({"bins": {"height": [1]}}, "there is no attribute 'height'"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_before_training(config: Any, change: Any, message: str) -> None:
+    config["data_info"] |= change
+    with pytest.raises(glasshouse.UserError, match=message):
+        glasshouse.run(config, allow=["their_project"])
+    assert not Path("runs").exists()
