@@ -152,10 +152,10 @@ def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataI
 
 
 def check_optimizer(model: LightningModule) -> None:
-    """Refuse a missing optimizer, and options that it does not take, before anything is written.
+    """Refuse a missing optimizer, and options that it or its schedule does not take, before anything is written.
 
     Raises:
-        UserError: if the model neither is given an optimizer nor configures its own, or the optimizer refuses.
+        UserError: if the model neither is given an optimizer nor configures its own, or one of the two refuses.
     """
     if not hasattr(model, "optimizer_factory"):
         return  # it configures its own
@@ -164,7 +164,10 @@ def check_optimizer(model: LightningModule) -> None:
         raise UserError(
             "optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`."
         )
-    factory([p for p in model.parameters() if p.requires_grad])
+    optimizer = factory([p for p in model.parameters() if p.requires_grad])
+    schedule: Any = getattr(model, "scheduler", None)
+    if schedule is not None:
+        schedule.try_out(optimizer)
 
 
 def make_techniques(registry: Registry, techniques: Sequence[Choice]) -> list[Any]:
