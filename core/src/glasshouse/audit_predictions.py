@@ -17,6 +17,7 @@ from glasshouse.errors import UserError
 from glasshouse.evidence import Evidence
 from glasshouse.folders import new_folder, writable_parent
 from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
+from glasshouse.manifest import write_manifest
 from glasshouse.measurements import AuditResult, Section
 from glasshouse.policy import judge, load_policy
 from glasshouse.provenance import command_line, provenance
@@ -120,6 +121,7 @@ def finish(run: PredictionsRun) -> None:
     run.record = build_record(header, run.results, findings, sections)
     write_json(run.folder / "record.json", run.record.to_dict())
     write_reports(run.record, run.folder, FORMATS)
+    write_manifest(run.folder)
     run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
 
 

@@ -155,6 +155,8 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
     reason = run.no_evidence or why_not(plugin, run.evidence)
     if reason is not None:
         return replace(blank, status="skipped", reason=reason)
+    failed = folder / f"{file_stem(choice)}.error.txt"
+    failed.unlink(missing_ok=True)  # of an earlier time
     shared = plugin.shares_work and ranks.position()[1] > 1
     started = time.perf_counter()
     try:
@@ -166,7 +168,7 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
         result_to_dict(result)  # what cannot be stored is the audit's failure, not the run's
     except (Exception, TimeLimitPassed) as error:
         (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
-        write_whole(folder / f"{file_stem(choice)}.error.txt", redact(traceback.format_exc()))
+        write_whole(failed, redact(traceback.format_exc()))
         seconds = time.perf_counter() - started
         reason = str(error) if isinstance(error, TimeLimitPassed) else f"{type(error).__name__}: {error}"
         return replace(blank, status="error", reason=redact(reason), seconds=seconds)

@@ -12,6 +12,7 @@ import torch
 from glasshouse import ranks
 from glasshouse.config_files import read_yaml
 from glasshouse.errors import UserError
+from glasshouse.failures import TRACEBACK
 from glasshouse.metrics_file import keep_rows
 from glasshouse.redaction import REDACTED, redact
 from glasshouse.resume_point import STATE_KEY
@@ -63,6 +64,7 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
     """
     if ranks.is_first():
         sweep(folder)
+    (folder / TRACEBACK).unlink(missing_ok=True)
     last = folder / "checkpoints" / LAST
     state = _callbacks(last) if last.is_file() else {}
     here = str(last.parent.resolve())
