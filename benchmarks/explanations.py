@@ -6,7 +6,9 @@
   background rows: times to explain a row at an equal or smaller error. Errors are distances from the exact values
   (14 features, by enumeration, which SHAP's ExactExplainer must confirm) or from a converged reference (more features:
   random orders, which a kernel regression of the same length must confirm), divided by the values' length, means over
-  rows and repeats. Ours gets the loosest tolerance of a ladder that was as good on other seeds.
+  rows and repeats. Ours gets the fastest tolerance of a ladder that was as good on other seeds. Errors come in steps,
+  so ours is often smaller than it had to be; the column "at equal error" scales ours to the rival's by the law that
+  both follow, error in proportion to 1 / sqrt(time). Goals are held against the times as measured.
 - exact values of up to 12 features, against the time that KernelExplainer takes by default.
 - against Captum's `KernelShap` with one baseline, the same number of samples, and its best `perturbations_per_eval`.
 
@@ -37,7 +39,7 @@ from torch import Tensor, nn
 Array = NDArray[np.float64]
 
 BACKGROUND = 100
-TOLERANCES = (1.0, 0.5, 0.3, 0.2, 0.1, 0.07, 0.05, 0.04, 0.03, 0.025, 0.018, 0.013, 0.01)
+TOLERANCES = (1.0, 0.5, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.04, 0.03, 0.025, 0.018, 0.013, 0.01)
 GOALS = {"KernelExplainer": 50.0, "KernelExplainer, l1_reg=False": 20.0, "PermutationExplainer": 3.0}
 """Times faster at 64 hidden units; with 256 the ratios are reported and nothing is demanded."""
 GOAL_CAPTUM = 300.0
@@ -149,6 +151,12 @@ class Comparison:
         return median(self.theirs) / median(self.ours)
 
     @property
+    def at_equal_error(self) -> str:
+        """Times faster if ours were as coarse as the rival; blank where one of the two is exact."""
+        theirs, own = float(np.mean(self.their_errors)), float(np.mean(self.our_errors))
+        return f"{self.faster * (theirs / own) ** 2:,.0f}" if min(theirs, own) > ROUNDING else ""
+
+    @property
     def accurate(self) -> bool:
         return float(np.mean(self.our_errors)) <= max(ROUNDING, float(np.mean(self.their_errors)))
 
@@ -160,7 +168,7 @@ class Comparison:
         cells = [
             f"{self.case.features} | {self.case.hidden} | {self.rival} | {median(self.theirs):,.2f}",
             f"{np.mean(self.their_errors):.3f} | {self.how} | {median(self.ours):,.3f}",
-            f"{np.mean(self.our_errors):.3f} | {self.faster:,.1f}",
+            f"{np.mean(self.our_errors):.3f} | {self.faster:,.1f} | {self.at_equal_error}",
             "" if self.goal is None else f"{self.goal:g}",
             "yes" if self.held else "NO",
         ]
@@ -192,11 +200,12 @@ def compare(case: Case, *, repeats: int, rival_rows: int) -> tuple[list[Comparis
     rows = case.rows[:rival_rows]
     exact, failures = reference(case, rows)
     found = []
-    ladder = {t: _error_at(case, rows, exact, t) for t in TOLERANCES}
+    ladder = {t: _at(case, rows, exact, t) for t in TOLERANCES}
     for name, explain in RIVALS.items():
         np.random.seed(0)
         error = relative(explain(case, rows), exact)
-        tolerance = next((t for t in TOLERANCES if ladder[t] <= MARGIN * error), TOLERANCES[-1])
+        good = [t for t in TOLERANCES if ladder[t][0] <= MARGIN * error] or [TOLERANCES[-1]]
+        tolerance = min(good, key=lambda t: ladder[t][1])
         method = case.explain(rows[:1], tolerance=tolerance).method
         how = f"{method}, tolerance {tolerance:g}"
         found.append(Comparison(case, name, how, GOALS[name] if case.hidden == 64 else None))
@@ -214,11 +223,10 @@ def compare(case: Case, *, repeats: int, rival_rows: int) -> tuple[list[Comparis
     return found, failures
 
 
-def _error_at(case: Case, rows: Tensor, exact: Array, tolerance: float) -> float:
-    """Mean over a few seeds."""
-    return float(
-        np.mean([relative(case.explain(rows, tolerance=tolerance, seed=s).values[:, :, 0], exact) for s in (1, 2, 3)])
-    )
+def _at(case: Case, rows: Tensor, exact: Array, tolerance: float) -> tuple[float, int]:
+    """Error, mean over a few seeds, and evaluations at a tolerance."""
+    found = [case.explain(rows, tolerance=tolerance, seed=seed) for seed in (1, 2, 3)]
+    return float(np.mean([relative(one.values[:, :, 0], exact) for one in found])), found[0].evaluations
 
 
 def exact_beside_approximate(features: int, *, repeats: int, rival_rows: int) -> Comparison:
@@ -296,8 +304,11 @@ def main() -> int:
         comparisons.append(exact_beside_approximate(features, repeats=repeats, rival_rows=rival_rows))
     comparisons.append(beside_captum(repeats=repeats, rival_rows=1, our_rows=options.rows))
     print()
-    print("| features | hidden | rival | ms a row | error | ours | ms a row | error | times faster | goal | met |")
-    print("|---:|---:|---|---:|---:|---|---:|---:|---:|---:|---|")
+    print(
+        "| features | hidden | rival | ms a row | error | ours | ms a row | error | times faster | at equal error "
+        "| goal | met |"
+    )
+    print("|---:|---:|---|---:|---:|---|---:|---:|---:|---:|---:|---|")
     print("\n".join(c.line() for c in comparisons))
     kind = "processor" if options.threads == 1 else "wall"
     print(

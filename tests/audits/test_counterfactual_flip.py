@@ -7,6 +7,7 @@ import pytest
 import torch
 from glasshouse import DataInfo, Feature, ModelHandle, Sensitive, UserError
 from glasshouse_audits.fairness import coding, proxies
+from glasshouse_audits.fairness.counterfactual import share
 from glasshouse_audits.fairness.counterfactual_audit import CounterfactualFlipAudit
 from sklearn.metrics import roc_auc_score
 
@@ -244,3 +245,17 @@ def test_a_regression_has_changes_and_no_decisions(make_predictions, make_eviden
 def test_options_are_checked() -> None:
     with pytest.raises(UserError, match="audit 'counterfactual_flip': rows is 10; expected a whole number >= 50"):
         CounterfactualFlipAudit(rows=10)
+
+
+def test_weights_and_clusters_enter_the_shares_of_flips() -> None:
+    """Rows of one cluster are one observation: the share three times as wide as that of ninefold rows; weights of 2 and
+    0 are rows twice and not at all."""
+    hits = np.tile([True, False, False, True, False], 40)
+    once, ninefold = share(hits), share(np.repeat(hits, 9))
+    clustered = share(np.repeat(hits, 9), None, np.repeat(np.arange(200), 9))
+    assert clustered.value == once.value == ninefold.value
+    assert clustered.interval.method == "student_t_clustered"
+    width = clustered.interval.high - clustered.interval.low
+    assert width == pytest.approx(3 * (ninefold.interval.high - ninefold.interval.low), rel=0.03)
+    weights = np.where(np.arange(200) % 2, 2.0, 0.0)
+    assert share(hits, weights).value == share(hits[1::2]).value

@@ -198,3 +198,24 @@ def test_the_frontier_is_drawn(result) -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(UserError, match="audit 'fairness_what_if': points is 1; expected a whole number >= 2"):
         FairnessWhatIfAudit(points=1)
+
+
+def test_clusters_widen_what_changes_and_leave_gaps_without_intervals(splits, make_evidence, find) -> None:
+    """Every judged row four times as one cluster: as wide as the rows once."""
+    first, judged = splits
+    rows = np.repeat(np.arange(len(judged)), 4)
+    repeated = replace(
+        judged,
+        index=np.arange(len(rows)),
+        scores=judged.scores[rows],
+        targets=judged.targets[rows],
+        groups={name: replace(group, codes=group.codes[rows]) for name, group in judged.groups.items()},
+        clusters=rows.astype(np.int64),
+    )
+    one, two = (find(FairnessWhatIfAudit(points=3).measure(make_evidence(first, each))) for each in (judged, repeated))
+    for name in ("accuracy", "accuracy_change"):
+        plain = one.one(name, parameters={"policy": "one_threshold"})
+        wide = two.one(name, parameters={"policy": "one_threshold"})
+        assert wide.value == pytest.approx(plain.value)
+        assert wide.high - wide.low == pytest.approx(plain.high - plain.low, rel=0.05)
+    assert {m.low for m in two.all("demographic_parity_difference")} == {None}

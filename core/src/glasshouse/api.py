@@ -163,14 +163,17 @@ def audit(
 def audit_predictions(
     frame: Any,
     *,
-    prediction: str,
+    prediction: str | None = None,
     target: str | None = None,
     score: str | None = None,
+    scores: Mapping[str, str] | None = None,
+    labels: Mapping[str, Mapping[str, str]] | None = None,
     sensitive: str | Sequence[str] = (),
     bins: Mapping[str, Sequence[float]] | None = None,
     favourable: str | None = None,
     threshold: float | None = None,
     weights: str | None = None,
+    clusters: str | None = None,
     audits: Sequence[Any] | str | None = None,
     run_dir: str | Path = "runs",
 ) -> RunRecord:
@@ -186,11 +189,15 @@ def audit_predictions(
         prediction: the column with the decisions: classes, or numbers.
         target: the column with the truth; without it only selection rates are measured.
         score: the column with probabilities of the favourable class, from 0 to 1.
+        scores: instead, class -> the column of its probability.
+        labels: instead of the three, several labels that may each be true: label -> its columns, ``{"prediction": ...,
+            "target": ..., "score": ...}``.
         sensitive: columns to audit by.
         bins: edges for those that are numbers: ``{"age": (40, 60)}``.
         favourable: the class that is good for the person concerned.
         threshold: favourable is predicted from this score on.
         weights: the column with what each row counts for.
+        clusters: the column that says which rows belong together, such as those of one person.
         audits: names, or mappings of a name with its options; all that fit by default.
         run_dir: where to make the folder predictions/TIME-ID/.
 
@@ -199,7 +206,7 @@ def audit_predictions(
     """
     from glasshouse.audit_predictions import audit_predictions as audited
     from glasshouse.config import parse_choices
-    from glasshouse.frames import PredictionColumns
+    from glasshouse.frames import LabelColumns, PredictionColumns
     from glasshouse.plugins import registry
     from glasshouse.records import RunRecord
     from glasshouse.tables import SensitiveColumn
@@ -209,10 +216,13 @@ def audit_predictions(
     if unknown:
         raise UserError("`bins`", f"'{unknown[0]}' is not among the sensitive columns.", "Name it in `sensitive`.")
     columns = PredictionColumns(
-        prediction=prediction,
+        prediction=prediction or "",
         target=target,
         score=score,
+        scores=tuple((scores or {}).items()),
+        labels=tuple(LabelColumns(name=label, **given) for label, given in (labels or {}).items()),
         weights=weights,
+        clusters=clusters,
         sensitive=tuple(
             SensitiveColumn(name=name, column=name, edges=tuple((bins or {}).get(name, ()))) for name in names
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from torch import Tensor
 
@@ -26,6 +27,10 @@ class CompactDataModule(InMemoryDataModule):
     def inputs(self, split: str) -> Tensor:
         """Encoded inputs of one split, (n, ...), row i being position i of the split."""
         return self.encode(super().inputs(split))
+
+    def inputs_at(self, split: str, rows: Any) -> Tensor:
+        """Encoded inputs of some rows of one split, by position; no others are encoded."""
+        return self.encode(super().inputs_at(split, rows))
 
     def loader(self, split: str) -> InMemoryLoader:
         """One split in its own order, inputs encoded batch by batch."""

@@ -39,7 +39,9 @@ class Evidence:
 
     `predictions` maps a split's name to its `Predictions`; `evaluate_on` names the one that is judged.
     `inputs(split)` returns the encoded inputs of that split as one tensor (n, ...), row i belonging to row i of the
-    split's predictions; None without data. `model` is None when only predictions are at hand.
+    split's predictions; None without data. `inputs_at(split, rows)` gives those of some rows alone, for data whose
+    encoded inputs are larger than what is stored: ask `chosen_inputs`. `model` is None when only predictions are at
+    hand.
 
     `small_group_limit` is the number of people below which the run wants nothing told of a group: an audit whose
     figures have points that stand for few rows without carrying their count leaves such points out.
@@ -61,6 +63,7 @@ class Evidence:
     extra: Mapping[str, Any] = field(default_factory=dict)
     tables: PredictionTables | None = None
     words: Callable[[str, Any], list[list[str]]] | None = None
+    inputs_at: Callable[[str, Any], Any] | None = None
 
     @property
     def evaluated(self) -> Predictions:
@@ -88,6 +91,14 @@ class Evidence:
         if requirement in found:
             return found[requirement]
         return self.model is not None and requirement in self.model.capabilities
+
+
+def chosen_inputs(evidence: Evidence, split: str, rows: Any) -> Any:
+    """Encoded inputs of some rows of a split, on the CPU, without those of all others being made where that can be."""
+    if evidence.inputs_at is not None:
+        return evidence.inputs_at(split, rows).cpu()
+    assert evidence.inputs is not None
+    return evidence.inputs(split)[rows].cpu()
 
 
 def tables_of(evidence: Evidence) -> PredictionTables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -67,6 +68,10 @@ class InMemoryDataModule(LightningDataModule):
     def inputs(self, split: str) -> Tensor:
         """Encoded inputs of one split, (n, ...), row i being position i of the split."""
         return self._split(split).x  # type: ignore[no-any-return]
+
+    def inputs_at(self, split: str, rows: Any) -> Tensor:
+        """Encoded inputs of some rows of one split, by position."""
+        return self._split(split).x[rows]  # type: ignore[no-any-return]
 
     def loader(self, split: str) -> InMemoryLoader:
         """One split in its own order."""

@@ -98,17 +98,23 @@ def check_unchanged(folder: Path, config: Mapping[str, Any], began: str | None, 
         UserError: naming the first difference, or a secret that has to be given again.
     """
     for key, value in _leaves(config):
-        if value == REDACTED:
+        if REDACTED in str(value):
             raise UserError(f"{WHO} {folder}", f"`{key}` was a secret and is not kept.", f"Give it again: --{key} ...")
     then, today = dict(_leaves(read_yaml(folder / "config.yaml"))), dict(_leaves(redact(config)))
     for key in {**then, **today}:
-        if key != "gate" and then.get(key) != today.get(key):
-            problem = f"`{key}` was {then.get(key)!r} when the run began and is {today.get(key)!r} now."
-            raise UserError(
-                f"{WHO} {folder}", problem, "A run goes on as it began; for something else start a new one."
-            )
+        if key == "gate" or then.get(key) == today.get(key):
+            continue
+        if key.startswith("data_info."):
+            raise _other_data(folder, key)
+        problem = f"`{key}` was {then.get(key)!r} when the run began and is {today.get(key)!r} now."
+        raise UserError(f"{WHO} {folder}", problem, "A run goes on as it began; for something else start a new one.")
     if began != now:
-        raise UserError(f"{WHO} {folder}", "the data are not those that it began with.", "Start a new run.")
+        raise _other_data(folder, "data_fingerprint")
+
+
+def _other_data(folder: Path, key: str) -> UserError:
+    problem = f"the data are not those that it began with: `{key}` differs."
+    return UserError(f"{WHO} {folder}", problem, "Start a new run.")
 
 
 def _leaves(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -172,17 +172,28 @@ class SchedulerChoice:
 
     def build(self, module: LightningModule, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """What Lightning's `configure_optimizers` wants to know of a schedule."""
-        options = dict(self.options)
-        accepted = inspect.signature(self.factory).parameters
-        for name in ("total_steps", "T_max"):
-            if name in accepted and options.get(name) is None:
-                options[name] = self._length(module)
-        with refusals.of_constructor("lr_scheduler"):
-            scheduler = self.factory(optimizer, **options)
+        scheduler = self._make(optimizer, lambda: self._length(module))
         config = {"scheduler": scheduler, "interval": self.interval}
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             config["monitor"] = getattr(scheduler, "monitor", "validate_loss")
         return config
+
+    def try_out(self, optimizer: torch.optim.Optimizer) -> None:
+        """Build the schedule of a training of some length, for an optimizer that nobody else uses.
+
+        Raises:
+            UserError: if it refuses its options.
+        """
+        self._make(optimizer, lambda: 1000)
+
+    def _make(self, optimizer: torch.optim.Optimizer, length: Callable[[], int]) -> Any:
+        options = dict(self.options)
+        accepted = inspect.signature(self.factory).parameters
+        for name in ("total_steps", "T_max"):
+            if name in accepted and options.get(name) is None:
+                options[name] = length()
+        with refusals.of_constructor("lr_scheduler"):
+            return self.factory(optimizer, **options)
 
     def _length(self, module: LightningModule) -> int:
         if self.interval == "step":

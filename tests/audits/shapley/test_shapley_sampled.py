@@ -113,16 +113,35 @@ def test_one_order_a_pair_has_an_upper_bound_for_error(make_network, draw) -> No
     assert np.isfinite(bound).all()
 
 
-def test_a_loose_tolerance_takes_one_order_and_a_bound_too_wide_is_replaced(make_network, draw) -> None:
+def test_a_loose_tolerance_glances_at_some_games_and_a_bound_too_wide_is_replaced(make_network, draw) -> None:
     net, rows, background = make_network(60), draw(6, 60, seed=3), draw(40, 60, seed=4)
     once = 40 * 2 * 59
     loose = shapley_values(net, rows, background, tolerance=1.0)
-    assert loose.evaluations == 6 * (once + 1) + 40
+    assert loose.evaluations == 6 * (32 * 2 * 59 + 1) + 40
     assert loose.converged.all()
     # Of a linear model nothing is uncertain but by the bound: a second round of two orders says so.
     linear = shapley_values(lambda x: x.sum(dim=1), rows, background, tolerance=0.1)
     assert linear.evaluations == 6 * (3 * once + 1) + 40
     np.testing.assert_allclose(linear.standard_error, 0, atol=1e-6)
+
+
+def test_a_glance_is_all_but_unbiased_and_its_error_a_bound(make_network, draw) -> None:
+    """32 of 64 background rows: means over many seeds against the whole, far inside one answer's own error."""
+    torch.manual_seed(0)
+    net, rows, background = make_network(50), draw(2, 50, seed=3), draw(64, 50, seed=4)
+    rows[:, 7] = background[:, 7] = 0.5  # a feature that never differs
+    whole = shapley_values(net, rows, background, tolerance=0, budget=64 * 98 * 40 + 1, method="permutation")
+    found = [shapley_values(net, rows, background, tolerance=1.0, seed=seed) for seed in range(150)]
+    assert {one.evaluations for one in found} == {2 * (32 * 2 * 48 + 1) + 64}
+    values = np.stack([one.values for one in found])
+    change = net(rows).detach().double().numpy() - found[0].base
+    np.testing.assert_allclose(values.sum(axis=2), np.broadcast_to(change, (150, 2, 1)), atol=1e-5)
+    assert (values[:, :, 7] == 0).all()
+    truth = values.std(axis=0, ddof=1)
+    bias = np.abs(values.mean(axis=0) - whole.values)[truth > 0] / (truth[truth > 0] / np.sqrt(150))
+    assert np.sqrt(np.mean(bias**2)) < 1.5  # 1 were expected without any bias, of errors known exactly
+    bound = np.sqrt(np.mean([one.standard_error**2 for one in found], axis=0))
+    assert np.median(bound[truth > 0] / truth[truth > 0]) > 1
 
 
 @pytest.mark.parametrize("method", SAMPLERS)

@@ -130,8 +130,7 @@ def test_more_scores_than_memory_allows_are_read_again_as_finely_as_it_does(
     table = pa.table({"y": rng.integers(0, 2, 60_000), "s": 0.3 + rng.random(60_000) * 1e-6})
     asked = columns(prediction="s", target="y", threshold=0.3)
     usual = tables_from_batches(table.to_batches(), asked).scores["1"]
-    for module in ("glasshouse.frames.tally", "glasshouse.statistics.histograms"):
-        monkeypatch.setattr(f"{module}.MOST_EXACT", 20_000)
+    monkeypatch.setattr("glasshouse.frames.tally.MOST_KEPT", 20_000)
     found = tables_from_files([as_parquet(table, tmp_path / "p")], asked).scores["1"]
     assert usual.roc_auc_error()[0] > 0.1
     assert 0 < found.shift < usual.shift

@@ -81,6 +81,8 @@ def test_images_are_bytes_within_and_numbers_from_0_to_1_without() -> None:
         np.testing.assert_allclose(given, PIXELS[rows] / 255, atol=1e-7)
         batch = torch.cat([batch.y for batch in data.loader(split)])
         assert batch.tolist() == (rows % 2).tolist()
+        some = np.array([5, 0, 3])
+        torch.testing.assert_close(data.inputs_at(split, some), given[some])
     assert data.loads == 1
     data.setup("test")
     assert data.loads == 1

@@ -112,6 +112,7 @@ def furnish() -> Callable[..., Path]:
 
 
 def _furnish(folder: Path, **changes: Any) -> Path:
+    folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 3))
     y = x[:, 0] + rng.normal(scale=0.8, size=120) > 0

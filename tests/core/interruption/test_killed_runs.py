@@ -142,7 +142,10 @@ OTHERS = {
     "limited by steps": {"trainer": {"max_steps": 13, "max_epochs": -1, "accelerator": "cpu"}, "techniques": []},
     "loaders of torch": {
         "data": "shuffled",
-        "model": {"class_path": "mlp", "init_args": {"in_features": 3, "num_classes": 2, "hidden": [6], "dropout": 0.3}},
+        "model": {
+            "class_path": "mlp",
+            "init_args": {"in_features": 3, "num_classes": 2, "hidden": [6], "dropout": 0.3},
+        },
         "audits": ["drawn"],
     },
     "no validation, a cosine": {

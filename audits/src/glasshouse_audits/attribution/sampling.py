@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from glasshouse import Column, Evidence, Predictions, Question, Table, UserError
+from glasshouse.evidence import chosen_inputs
 from numpy.typing import NDArray
 
 from glasshouse_audits.attribution.own_class import own_outputs, own_scores
@@ -59,7 +60,6 @@ def sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference:
     Raises:
         UserError: for inputs or scores that are not finite.
     """
-    assert evidence.inputs is not None
     assert evidence.model is not None
     predictions = evidence.evaluated
     rng = np.random.default_rng(evidence.seed)
@@ -72,7 +72,7 @@ def sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference:
         confident = at[np.argsort(-sure, kind="stable")][:errors]
         further = confident[~np.isin(confident, drawn)]
     positions = np.concatenate([drawn, further]).astype(np.intp)
-    inputs = evidence.inputs(evidence.evaluate_on)[positions].cpu()
+    inputs = chosen_inputs(evidence, evidence.evaluate_on, positions)
     question = Question(
         model=evidence.model,
         rows=inputs,

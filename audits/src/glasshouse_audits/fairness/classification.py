@@ -146,7 +146,7 @@ def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measu
 
 def further_gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
     """The gaps of all other rates; those that are no proportions have no interval."""
-    for name, output in _with_output(table, UNNAMED, question, study):
+    for name, output in _with_output(table, (*UNNAMED, *MACRO), question, study):
         for kind in KINDS:
             found = gap(table, f"{name}_{kind}", positive=question.positive)
             interval = None
@@ -221,7 +221,7 @@ def _resampled(
 
 def beside_everyone(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
     """Each group's rates minus and over those of everyone."""
-    for name, output in _with_output(table, (*RATES, *SHARED), question, study):
+    for name, output in _with_output(table, (*RATES, *SHARED, *MACRO), question, study):
         for kind in KINDS:
             estimates = compared_with(table, name, kind=kind, positive=question.positive)
             for group, estimate in zip(table.groups, estimates, strict=True):
@@ -241,7 +241,7 @@ def beside_reference(table: GroupCounts, question: Question, study: Study) -> It
     if len(known) < len(reference) or known not in table.groups:
         return
     called = tables.described(known)
-    for name, output in _with_output(table, (*RATES, *SHARED), question, study):
+    for name, output in _with_output(table, (*RATES, *SHARED, *MACRO), question, study):
         for kind in KINDS:
             estimates = compared_with(
                 table,
@@ -268,7 +268,9 @@ def _with_output(
 ) -> Iterator[tuple[str, str | None]]:
     """Those of some rates that can be had, each with what it is about; what is the same for every class comes once."""
     for name in available(table, wanted):
-        if name not in SHARED or study.tables.kind == "multilabel":
+        if name in MACRO and len(table.classes) == 2:
+            continue
+        if name not in (*SHARED, *MACRO) or study.tables.kind == "multilabel":
             yield name, question.output
         elif question is study.questions[0]:
             yield name, None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from glasshouse import Feature, Groups
-from glasshouse.statistics import Estimate, mean, wilson
+from glasshouse.statistics import Estimate, clustered_mean, mean, wilson
 from numpy.typing import NDArray
 
 Inputs = NDArray[np.float32]
@@ -72,6 +72,9 @@ def flips(
     decided: NDArray[np.int64] | None,
     decided_after: dict[int, NDArray[np.int64]],
     favourable: int | None,
+    *,
+    weights: NDArray[np.float64] | None = None,
+    clusters: NDArray[np.int64] | None = None,
 ) -> list[Flip]:
     """Every level told as every other.
 
@@ -82,6 +85,8 @@ def flips(
         decided: (n,) class codes; None for a regression, which decides nothing.
         decided_after: the same by level.
         favourable: the code of the favourable class, if there is one.
+        weights: (n,) what each row counts for.
+        clusters: (n,) the cluster of each row.
     """
     found = []
     for first, name in enumerate(groups.levels):
@@ -89,7 +94,11 @@ def flips(
         for second in after:
             if second == first or not rows.any():
                 continue
-            shift = mean(after[second][rows] - before[rows])
+            of = {
+                "weights": None if weights is None else weights[rows],
+                "clusters": None if clusters is None else clusters[rows],
+            }
+            shift = average(after[second][rows] - before[rows], **of)
             if decided is None:
                 nothing = Estimate(None, int(rows.sum()), undefined="a regression decides nothing")
                 found.append(Flip(name, groups.levels[second], nothing, nothing, nothing, shift))
@@ -98,9 +107,9 @@ def flips(
             if favourable is None:
                 won = lost = Estimate(None, len(old), undefined="no class is favourable")
             else:
-                won = share((old != favourable) & (new == favourable))
-                lost = share((old == favourable) & (new != favourable))
-            found.append(Flip(name, groups.levels[second], share(old != new), won, lost, shift))
+                won = share((old != favourable) & (new == favourable), **of)
+                lost = share((old == favourable) & (new != favourable), **of)
+            found.append(Flip(name, groups.levels[second], share(old != new, **of), won, lost, shift))
     return found
 
 
@@ -115,8 +124,21 @@ def any_flip(
     return changed[known]
 
 
-def share(hits: NDArray[np.bool_]) -> Estimate:
-    """The share of true values, with Wilson's interval."""
+def share(
+    hits: NDArray[np.bool_], weights: NDArray[np.float64] | None = None, clusters: NDArray[np.int64] | None = None
+) -> Estimate:
+    """The share of true values, with Wilson's interval; of weighted or clustered rows their mean, with Student's t."""
     if not len(hits):
         return Estimate(None, 0, undefined="no rows")
+    if weights is not None or clusters is not None:
+        return average(hits.astype(np.float64), weights, clusters)
     return Estimate(float(hits.mean()), len(hits), wilson(int(hits.sum()), len(hits)).item())
+
+
+def average(
+    values: NDArray[np.float64],
+    weights: NDArray[np.float64] | None = None,
+    clusters: NDArray[np.int64] | None = None,
+) -> Estimate:
+    """The mean, with Student's t interval, of clusters where there are such."""
+    return mean(values, weights=weights) if clusters is None else clustered_mean(values, clusters, weights=weights)

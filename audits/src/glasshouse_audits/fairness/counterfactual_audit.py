@@ -110,11 +110,16 @@ def _flipped(
         decided,
         decided_after,
         target.favourable_index,
+        weights=predictions.weights,
+        clusters=predictions.clusters,
     )
     if decided is None:
         changed = Estimate(None, len(predictions), undefined="a regression decides nothing")
     else:
-        changed = share(any_flip(attribute, decided, decided_after))
+        known = attribute.codes >= 0
+        weights = None if predictions.weights is None else predictions.weights[known]
+        clusters = None if predictions.clusters is None else predictions.clusters[known]
+        changed = share(any_flip(attribute, decided, decided_after), weights, clusters)
     return Flipped(attribute.name, changed, found)
 
 

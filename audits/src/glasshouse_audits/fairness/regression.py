@@ -23,6 +23,7 @@ MEASURES = (
     "r2_score",
 )
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_NOT_NEGATIVE = ("mean_absolute_error", "root_mean_squared_error")
 _DRAWN = ("mean_prediction", "mean_error", "mean_absolute_error")
 
 
@@ -44,7 +45,16 @@ def measure(study: Study) -> Measured:
             measure: Measure = partial(_estimates, getattr(tables.sums, name))
             if study.clustered:
                 measure = by_cluster.get(name) or clustered.without_intervals(measure, clustered.NO_VARIANCE)
-            found.measurements += spread.measurements(name, groups, measure, over=names, split=study.split)
+            everyone = getattr(study.over[()].sums, name)()[0] if len(names) == 1 else None
+            found.measurements += spread.measurements(
+                name,
+                groups,
+                measure,
+                over=names,
+                split=study.split,
+                everyone=everyone,
+                ratio=len(names) == 1 and name in _NOT_NEGATIVE,
+            )
         if study.above_median is not None:
             found.measurements += scoring_rates(study.above_median.marginal(names), study)
         if tables.errors is not None and len(names) == 1:

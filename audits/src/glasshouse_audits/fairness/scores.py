@@ -90,11 +90,22 @@ def quality(
             measures = {name: clustered.without_intervals(measure) for name, measure in measures.items()}
         else:
             measures = clustered.score_measures(study.rows, histogram.groups, *study.scored(label))
+    everyone = study.over[()].scores[label] if len(names) == 1 else None
+    overall = {} if everyone is None else {"mean_score": everyone.mean()[0]}
+    if everyone is not None and everyone.has_targets:
+        overall |= {name: getattr(everyone, name)()[0] for name in ("roc_auc", "log_loss", "brier_score")}
     return [
         measurement
         for name, measure in measures.items()
         for measurement in spread.measurements(
-            name, histogram.groups, measure, over=names, split=study.split, output=output
+            name,
+            histogram.groups,
+            measure,
+            over=names,
+            split=study.split,
+            output=output,
+            everyone=overall.get(name),
+            ratio=len(names) == 1,
         )
     ]
 

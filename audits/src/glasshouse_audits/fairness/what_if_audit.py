@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from glasshouse import AuditResult, Column, Evidence, Figure, Groups, Measurement, Predictions, Table
-from glasshouse.statistics import MISSING, GroupCounts, count, gap, gap_interval, group_rates, mean
+from glasshouse.statistics import MISSING, GroupCounts, clustered_mean, count, gap, gap_interval, group_rates, mean
 from numpy.typing import NDArray
 
 from glasshouse_audits.fairness.apart import Part, apart
@@ -56,6 +56,8 @@ class FairnessWhatIfAudit:
             "Thresholds that differ by group treat people with equal scores differently. Whether the law allows it "
             "depends on the place and the purpose; this says what it would do, not that it should be done.",
         ]
+        if judged.predictions.clusters is not None:
+            notes.append("Rows come in clusters: gaps have no interval here, accuracies those between clusters.")
         threshold = _for_all(chosen_on.predictions)
         for attribute in judged.predictions.groups.values():
             reference = chosen_on.predictions.groups[attribute.name]
@@ -188,6 +190,9 @@ def _measured(policy: Policy, predictions: Predictions, attribute: Groups, *, al
     about: dict[str, Any] = {"policy": policy.name} | ({"attribute": attribute.name} if by_group else {})
     if by_group or alone:
         accuracy = group_rates(table.overall(), "accuracy", positive=positive)[0]
+        if predictions.clusters is not None:
+            right = _right(policy.selected, predictions)
+            accuracy = clustered_mean(right, predictions.clusters, weights=predictions.weights)
         yield Measurement(name="accuracy", split=split, parameters=about, **accuracy.fields())
         if policy.name != "as_is":
             yield Measurement(
@@ -195,7 +200,9 @@ def _measured(policy: Policy, predictions: Predictions, attribute: Groups, *, al
             )
     for name in GAPS:
         found = gap(table, name, positive=positive)
-        interval = None if found.value is None else gap_interval(table, name, positive=positive)
+        interval = None
+        if found.value is not None and predictions.clusters is None:
+            interval = gap_interval(table, name, positive=positive)
         yield Measurement(
             name=name,
             value=found.value,
@@ -213,9 +220,10 @@ def _measured(policy: Policy, predictions: Predictions, attribute: Groups, *, al
 
 def _change(policy: Policy, predictions: Predictions) -> Any:
     """Right decisions won or lost against the model as it is: the mean over the same rows, so that it is paired."""
-    return mean(
-        _right(policy.selected, predictions) - _right(_decided(predictions), predictions), weights=predictions.weights
-    )
+    change = _right(policy.selected, predictions) - _right(_decided(predictions), predictions)
+    if predictions.clusters is not None:
+        return clustered_mean(change, predictions.clusters, weights=predictions.weights)
+    return mean(change, weights=predictions.weights)
 
 
 def _right(selected: Floats, predictions: Predictions) -> Floats:

@@ -37,6 +37,8 @@ class PerformanceAudit:
             baseline = train if train is not None and train.targets is not None else predictions
             measure = self._regression if predictions.target.kind == "regression" else self._classification
             measurements, tables, pictures, notes = measure(predictions, baseline, evidence.seed)
+            if predictions.clusters is not None:
+                notes.append("Rows come in clusters; intervals here take them for independent, and are too narrow.")
         else:
             measurements, tables, pictures, notes = from_tables.measure(
                 tables_of(evidence), evidence.info, replicates=self.replicates, seed=evidence.seed

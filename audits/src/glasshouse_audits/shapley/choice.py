@@ -35,7 +35,8 @@ class Sampler:
     """An estimator of values and variances (Q, m, k) of Q games from `sweeps`, units of about 2 m evaluations a game.
 
     `least` is the smallest number of sweeps, `first` that of the first round, `most` what the budget allows in all and
-    `per_round` what memory allows at once.
+    `per_round` what memory allows at once. `glance` is the number of games of a row that may do instead of all of them,
+    one sweep of each; 0 for none.
     """
 
     name: Literal["kernel", "permutation"]
@@ -45,6 +46,7 @@ class Sampler:
     first: int
     most: int
     per_round: int
+    glance: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def _samplers(features: int, background: int, per_game: int, tolerance: float) -
     # One order a game tells its error only by the spread over background rows, an upper bound that may do where little
     # is asked. Two know it, if there are many games; with fewer it takes more orders of each.
     least = 1 if background > 1 else 2
-    orders = 1 if tolerance >= _LOOSE and background > _MANY_GAMES else 2 + _MANY_GAMES // background
+    loose = tolerance >= _LOOSE and background > _MANY_GAMES
+    orders = 1 if loose else 2 + _MANY_GAMES // background
     per_round = _GAME_ENTRIES // (2 * features**2)
 
     def sampler(
@@ -102,12 +105,20 @@ def _samplers(features: int, background: int, per_game: int, tolerance: float) -
         evaluations: Callable[[int, int], int],
         least: int,
         first: int,
+        glance: int = 0,
     ) -> Sampler:
         most = per_game // max(1, evaluations(features, 1))
-        return Sampler(name, draw, evaluations, least, min(first, most), most, max(least, per_round))
+        return Sampler(name, draw, evaluations, least, min(first, most), most, max(least, per_round), glance)
 
     found = [
         sampler("kernel", kernel.kernel_values, kernel.evaluations, kernel.LEAST_SWEEPS, kernel.LEAST_SWEEPS + 1),
-        sampler("permutation", permutation.permutation_values, permutation.evaluations, least, orders),
+        sampler(
+            "permutation",
+            permutation.permutation_values,
+            permutation.evaluations,
+            least,
+            orders,
+            _MANY_GAMES if loose else 0,
+        ),
     ]
     return found if features < _MANY_FEATURES and tolerance < _LOOSE else found[::-1]

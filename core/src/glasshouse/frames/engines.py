@@ -18,7 +18,7 @@ from glasshouse.frames.reading import careful_tables, is_regression, new_tally
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
 from glasshouse.statistics.bin_numbers import EDGES, FARTHEST, PER_DOUBLING, numbered, places, positions
 from glasshouse.statistics.binning import Bins
-from glasshouse.statistics.tables import PredictionTables, uncertain
+from glasshouse.statistics.tables import CERTIFICATE, PredictionTables, uncertainty
 
 _LOOKED_AT = 10_000
 """Rows at which is looked to tell classes from numbers."""
@@ -53,7 +53,7 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
         return careful_tables(_arrow(rows).to_batches, columns, split=split)
     _refuse_unfit(rows, columns)
     found = _tables(rows, columns, split, exact=False)
-    if len(found) <= _EXACT_ROWS and uncertain(found):
+    if len(found) <= _EXACT_ROWS and uncertainty(found) > CERTIFICATE:
         return _tables(rows, columns, split, exact=True)
     return found
 

@@ -21,7 +21,7 @@ from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabul
 from glasshouse.roles import bin_numbers
 from glasshouse.statistics.bin_tables import MOST_SLOTS
 from glasshouse.statistics.sums import group_sums
-from glasshouse.statistics.tables import PredictionTables, uncertain
+from glasshouse.statistics.tables import CERTIFICATE, PredictionTables, uncertainty
 
 _BLOCK = 65_536
 """Rows counted at a time: their combined codes stay in the processor's cache."""
@@ -90,10 +90,14 @@ def careful_tables(
 ) -> PredictionTables:
     """The tables of batches that can be read again, which is done where bins leave an AUC uncertain.
 
-    The second time every distinct score is kept apart, or as finely as memory allows.
+    The second time every distinct score is kept apart, or as finely as memory allows, unless that is no better.
     """
     found = tables_from_batches(batches(), columns, split=split)
-    return tables_from_batches(batches(), columns, split=split, exact=True) if uncertain(found) else found
+    before = uncertainty(found)
+    if before <= CERTIFICATE:
+        return found
+    again = tables_from_batches(batches(), columns, split=split, exact=True)
+    return again if uncertainty(again) < before else found
 
 
 def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = False, beside: int = 1) -> Tally:

@@ -15,10 +15,16 @@ from glasshouse.frames.columns import MOST_LEVELS, level_name
 from glasshouse.statistics.bin_numbers import PER_DOUBLING, SHIFT
 from glasshouse.statistics.bin_tables import MOST_SLOTS, BinTable, slots, span
 from glasshouse.statistics.binning import Bins, bins_of_rows
-from glasshouse.statistics.histograms import MOST_BINS, MOST_EXACT
 from glasshouse.statistics.sums import GroupSums
 
 MISSING_CODE = 0
+
+MOST_KEPT = 500_000
+"""Bins finer than usual that are kept while rows go by; beyond, they are joined. Merging takes several times their
+memory."""
+
+MOST_USUAL = 2_000_000
+"""Bins as usual, which are merged once."""
 
 
 class Vocabulary:
@@ -103,7 +109,7 @@ class HistogramTally:
 
     @property
     def _most(self) -> int:
-        return MOST_EXACT if self.shift < SHIFT else MOST_BINS
+        return MOST_KEPT if self.shift < SHIFT else MOST_USUAL
 
     def _room(self, groups: int, first: int, last: int) -> bool:
         """Whether the table has room for these, or could be given it; whole doublings of the odds at a time."""

@@ -243,9 +243,9 @@ def largest_error(histogram: ScoreHistogram) -> float:
     return float(max(np.nan_to_num(table.roc_auc_error()).max(initial=0.0) for table in tables))
 
 
-def uncertain(tables: PredictionTables) -> bool:
-    """Whether an AUC from these tables may be off by more than `CERTIFICATE`."""
-    return tables.has_targets and any(largest_error(found) > CERTIFICATE for found in tables.scores.values())
+def uncertainty(tables: PredictionTables) -> float:
+    """The most by which an AUC from these tables may be off."""
+    return max((largest_error(found) for found in tables.scores.values() if found.has_targets), default=0.0)
 
 
 def regression_tables(
