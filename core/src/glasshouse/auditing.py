@@ -103,6 +103,7 @@ def run_audits(run: Run, *, only: Collection[str] | None = None, force: bool = F
         result = kept or _run_one(run, choice, folder)
         if kept is None and result.status == "completed":
             write_json(path, result_to_dict(result))
+            run.send()
         run.say(f"audit {choice.name}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
         results.append(result)
     ranks.from_first("")  # the other processes may go

@@ -129,14 +129,22 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if word.startswith("-"):
         raise UserError("glasshouse", f"expected a command first, received '{word}'.", "See `glasshouse --help`.")
-    if word in TRAINING:
+    if word not in TRAINING and word not in COMMANDS:
+        return _plugin_command(word, rest)
+    if word in TRAINING or word == "audit":
         _announce_start()
+    if any("://" in argument for argument in rest):
+        from glasshouse.remote import at_hand
+
+        with at_hand(word, rest) as local:
+            return _known_command(word, local)
+    return _known_command(word, rest)
+
+
+def _known_command(word: str, rest: list[str]) -> int:
+    if word in TRAINING:
         return int(importlib.import_module("glasshouse.lightning_cli").main(word, rest))
-    if word in COMMANDS:
-        if word == "audit":
-            _announce_start()
-        return int(importlib.import_module(f"glasshouse.commands.{word}").main(rest))
-    return _plugin_command(word, rest)
+    return int(importlib.import_module(f"glasshouse.commands.{word}").main(rest))
 
 
 def _plugin_command(word: str, rest: list[str]) -> int:

@@ -46,7 +46,7 @@ def explained(error: BaseException, folder: Path) -> BaseException:
     return error
 
 
-def resume_command(folder: Path) -> str:
+def resume_command(folder: Path | str) -> str:
     """What to type to go on with the run in a folder, with the options that say where its plugins are."""
     _, _, given = split_options(sys.argv[1:])
     options = [part for option, values in given.items() for value in values for part in (option, value)]

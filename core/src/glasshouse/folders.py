@@ -13,6 +13,22 @@ from pathlib import Path
 from glasshouse import ranks
 from glasshouse.errors import UserError
 
+_STANDS_FOR: dict[Path, str] = {}
+"""Folders of this machine that were fetched from elsewhere, and the URLs that users know them by."""
+
+
+def stands_for(folder: Path, url: str) -> None:
+    """From here on `shown` says the URL in place of the folder."""
+    _STANDS_FOR[folder] = url
+
+
+def shown(path: Path) -> str:
+    """A path as its user knows it: itself, or a URL where the folder was fetched from there."""
+    for folder, url in _STANDS_FOR.items():
+        if path.is_relative_to(folder):
+            return "/".join([url, *path.relative_to(folder).parts])
+    return str(path)
+
 
 def new_folder(parent: Path, name: str) -> Path:
     """PARENT/NAME/TIME-ID, freshly made, never one that exists."""

@@ -16,12 +16,13 @@ from glasshouse.config import Choice, RunOptions, parse_choices
 from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
-from glasshouse.folders import fresh_folder, writable_parent
+from glasshouse.folders import fresh_folder
 from glasshouse.gathering import chosen_attributes, has_loader
 from glasshouse.policy import load_policy
 from glasshouse.provenance import add_later
 from glasshouse.rebuilding import assemble, rebuild
 from glasshouse.redaction import redact
+from glasshouse.remote import mirror_of, parent_of_runs
 from glasshouse.report.writing import check_formats
 from glasshouse.resuming import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.run_state import Run
@@ -46,7 +47,7 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     """
     run = ask(cli, registry, audits=not cli.values.get("no_audits"))
     callbacks = make_techniques(registry, run.techniques)
-    parent = writable_parent(Path(run.options.run_dir))
+    parent = parent_of_runs(run.options.run_dir)
     network = cli.build_model(run.info)
     run.config = cli.resolved(run.info)
     run.model = assemble(network, cli.values, run.info)
@@ -62,10 +63,15 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     else:  # the first process says later which folder it has made
         place = nullcontext(folder or parent / name / "unknown")
     with place as run._folder:
+        if ranks.is_first():
+            run.mirror = mirror_of(run.options.run_dir, run.folder)
         if (run.folder / "config.yaml").is_file():
             go_on(run)
         else:
             begin(run, name)
+        if run.mirror is not None:
+            run.send()
+            callbacks.append(run.mirror.callback())
         callbacks += flat(registry.call("glasshouse_callbacks", run=run))
         loggers = flat(registry.call("glasshouse_loggers", run=run))
         monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None

@@ -14,6 +14,7 @@ from glasshouse.evidence import Evidence
 from glasshouse.measurements import AuditResult
 from glasshouse.policy import Policy
 from glasshouse.record import Record
+from glasshouse.redaction import redact
 
 if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule, Trainer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from glasshouse.foreign_data import ForeignData
     from glasshouse.model import ModelHandle
     from glasshouse.plugins import Registry
+    from glasshouse.remote import Mirror
     from glasshouse.resuming import Progress
 
 
@@ -55,6 +57,8 @@ class Run:
     """The checkpoint that a killed run's training goes on from."""
     progress: Progress | None = None
     """How far the run has come; None where a finished run is audited again."""
+    mirror: Mirror | None = None
+    """Where the folder is sent to, if `run_dir` is a URL."""
     no_evidence: str | None = None
     """Why the model's predictions could not be collected."""
     foreign: ForeignData | None = None
@@ -74,10 +78,21 @@ class Run:
         assert self._evidence is not None, "the evidence is not collected yet"
         return self._evidence
 
+    @property
+    def place(self) -> str:
+        """Where the run's folder is for its user: the URL that it is sent to, or its path."""
+        return redact(self.mirror.url) if self.mirror else str(self.folder)
+
     def announce(self, stage: str) -> None:
         """Tell plugins that a stage ended well; of several processes the first does."""
         if ranks.is_first():
             self.registry.call("glasshouse_stage_finished", run=self, stage=stage)
+            self.send()
+
+    def send(self) -> None:
+        """Send what is new in the folder to where it is mirrored, if it is."""
+        if self.mirror:
+            self.mirror.send()
 
     def say(self, line: str) -> None:
         """A line of progress, on stderr: the last line of stdout is the run's folder. The first process speaks."""

@@ -48,7 +48,7 @@ def execute(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) 
     run = carry_out(cli, registry, resume)
     if not ranks.is_first():
         return 0
-    print(run.folder)
+    print(run.place)
     return exit_code(run, gate=bool(cli.values.get("gate")))
 
 
@@ -61,9 +61,11 @@ def carry_out(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None
         folder: where the run goes on, or begins; None makes one.
     """
     with ExitStack() as stack:
+        sent = stack.enter_context(ExitStack())  # last of all, with the manifest and however the run ended
         if folder is not None:
             stack.enter_context(held(folder))
         run = prepare(cli, registry, folder)
+        sent.callback(run.send)
         if folder is None:
             stack.enter_context(held(run.folder))
         with ending(run):
@@ -137,8 +139,8 @@ def ending(run: Run) -> Iterator[None]:
 def how_to_go_on(run: Run) -> str:
     """What can be done with a run that ended early."""
     if run.command != "run" or run.progress is None or not run.folder.is_dir():
-        return f"ended early; what was written stays in {run.folder}"
-    return f"ended early; go on with: {resume_command(run.folder)}"
+        return f"ended early; what was written stays in {run.place}"
+    return f"ended early; go on with: {resume_command(run.place)}"
 
 
 def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
@@ -149,7 +151,7 @@ def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
     progress = run.progress
     if progress.weights is None or run.resume_from is not None:
         # Where training is over this takes up its state and returns at once.
-        run.say(f"training in {run.folder}")
+        run.say(f"training in {run.place}")
         lightning(run, "fit", ckpt_path=run.resume_from or cli.method_arguments()["ckpt_path"])
     run._folder = Path(ranks.from_first(str(run.folder)))
     weights = best_checkpoint(run.trainer, run.folder) if progress.weights is None else run.folder / progress.weights

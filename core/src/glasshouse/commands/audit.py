@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from glasshouse.config import Choice
 from glasshouse.config_files import read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError
+from glasshouse.folders import shown
 from glasshouse.plugins import Registry, registry
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _audit(folder: Path, names: list[str], *, force: bool, gate: bool, known: Re
     restrict_imports()
     cli = GlasshouseCLI("run", ["--config", str(folder / "config.yaml")])
     run = audit_again(cli, known, folder, only=names or None, force=force)
-    print(folder)
+    print(shown(folder))
     return exit_code(run, gate=gate)
 
 
@@ -137,7 +138,7 @@ def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Regis
         audits=[Choice(name) for name in names] or None,
         out=asked.out or Path("runs"),
     )
-    print(run.folder)
+    print(shown(run.folder))
     return 3 if any(result.status == "error" for result in run.results) else 0
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from glasshouse.errors import UserError
+from glasshouse.folders import shown
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> int:
     check_formats(formats, registry())  # a misspelt name is told before a long record is read
     before = stamps(run_dir)
     for path in write_reports(read_record(run_dir / "record.json"), run_dir, formats):
-        print(path)
+        print(shown(path))
     update_manifest(run_dir, before)
-    print(run_dir)
+    print(shown(run_dir))
     return 0
