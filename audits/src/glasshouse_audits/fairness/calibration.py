@@ -45,7 +45,7 @@ def measure(study: Study) -> Measured:
             if label not in questions:
                 continue
             question = questions[label]
-            counts = question.counts.marginal(names)
+            counts = study.table(names, question)
             curves = histogram.reliability()
             output = question.output
             found.measurements += errors(histogram, curves, study, label, output)

@@ -84,7 +84,7 @@ def measure(study: Study) -> Measured:
     for names in study.together:
         if study.questions:
             question = study.questions[0]
-            found.measurements += shared_rates(question.counts.marginal(names), question, study)
+            found.measurements += shared_rates(study.table(names, question), question, study)
     for names, question, table in study.each():
         found.measurements += class_rates(table, question, study)
         found.measurements += gaps(table, question, study)

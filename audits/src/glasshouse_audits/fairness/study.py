@@ -250,11 +250,21 @@ class Study:
         observed = np.asarray(statistic(table.cells[None]), dtype=np.float64)[0]
         return Bootstrap(observed, np.asarray(statistic(cells), dtype=np.float64), "poisson_bootstrap_percentile")
 
+    @cached_property
+    def _tables(self) -> dict[tuple[tuple[str, ...], str], GroupCounts]:
+        return {}
+
+    def table(self, names: tuple[str, ...], question: Question) -> GroupCounts:
+        """A question's count table over some of the attributes."""
+        if (names, question.label) not in self._tables:
+            self._tables[names, question.label] = question.counts.marginal(names)
+        return self._tables[names, question.label]
+
     def each(self) -> Iterator[tuple[tuple[str, ...], Question, GroupCounts]]:
         """Every question over every set of attributes, with its count table."""
         for names in self.together:
             for question in self.questions:
-                yield names, question, question.counts.marginal(names)
+                yield names, question, self.table(names, question)
 
 
 def median(values: np.ndarray, weights: np.ndarray | None) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -81,21 +82,47 @@ class ClusteredCounts(GroupCounts):
         than the rows' own effective number. Where hits are none or all no variance is seen, and each cluster counts
         as one observation of its weight.
         """
-        each = self.sums.tocoo()
-        group, inner = np.divmod(each.col, self._inner)
-        totals = _by_cluster(each, group, each.data * denominator[inner], len(self))
-        hits = _by_cluster(each, group, each.data * numerator[inner], len(self))
-        weight, occupied = totals.sum(axis=0), (totals > 0).sum(axis=0)
+        weight = self.cells.reshape(len(self), -1) @ denominator
         squares = self.squares.reshape(len(self), -1) @ denominator
+        occupied = self._occupied(denominator > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            rate = hits.sum(axis=0) / weight
-            residual = hits - totals.multiply(rate[None, :])
-            variance = residual.power(2).sum(axis=0) / weight**2 * occupied / (occupied - 1)
-            whole = weight**2 / totals.power(2).sum(axis=0)
-            found = np.where((rate > 0) & (rate < 1) & (occupied > 1), rate * (1 - rate) / variance, whole)
+            rate = self.cells.reshape(len(self), -1) @ numerator / weight
+            residual = numerator - rate[:, None] * denominator
+            spread = np.einsum("gi,gij,gj->g", residual, self._products, residual)
+            # Rounding of the products must not stand for a variance where there is none.
+            whole = np.einsum("i,gij,j->g", denominator, self._products, denominator)
+            variance = np.where(spread > 1e-12 * whole, spread, 0.0) / weight**2 * occupied / (occupied - 1)
+            seen = (rate > 0) & (rate < 1) & (occupied > 1)
+            found = np.where(seen, rate * (1 - rate) / variance, weight**2 / whole)
             tails = special.stdtrit(np.maximum(occupied - 1, 1), 0.975)
             capped = np.minimum(found * (special.ndtri(0.975) / tails) ** 2, weight**2 / squares)
         return np.where(weight > 0, capped, 0.0)
+
+    @cached_property
+    def _products(self) -> Floats:
+        """(G, c, c) sums over clusters of the products of what they add to two cells of a group."""
+        products = (self.sums.T @ self.sums).tocoo()
+        group, inner = np.divmod(products.row, self._inner)
+        other_group, other = np.divmod(products.col, self._inner)
+        same = group == other_group
+        found = np.zeros((len(self), self._inner, self._inner))
+        found[group[same], inner[same], other[same]] = products.data[same]
+        return found
+
+    @cached_property
+    def _clusters_with(self) -> dict[bytes, NDArray[np.int64]]:
+        return {}
+
+    def _occupied(self, cells: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """(G,) clusters with any weight in some of a group's cells (c,)."""
+        known = self._clusters_with
+        if cells.tobytes() not in known:
+            each = self.sums.tocoo()
+            group, inner = np.divmod(each.col, self._inner)
+            inside = cells[inner] & (each.data > 0)
+            pairs = np.unique(each.row[inside].astype(np.int64) * len(self) + group[inside])
+            known[cells.tobytes()] = np.bincount(pairs % len(self), minlength=len(self))
+        return known[cells.tobytes()]
 
     @property
     def _inner(self) -> int:
@@ -168,8 +195,3 @@ def _plain(table: GroupCounts) -> GroupCounts:
         rows=table.rows,
         squares=table.squares,
     )
-
-
-def _by_cluster(each: sparse.coo_array, group: NDArray[np.int64], values: Floats, groups: int) -> sparse.csr_array:
-    """(u, G) values of the entries, summed by cluster and group."""
-    return sparse.coo_array((values, (each.row, group)), shape=(each.shape[0], groups)).tocsr()

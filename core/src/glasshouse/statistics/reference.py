@@ -35,7 +35,7 @@ def compared_with(
     found = rate(table.cells, name, positive=positive)
     values, estimates = found.values, group_rates(table, name, positive=positive)
     if reference is None:
-        base = float(rate(table.overall().cells, name, positive=positive).values[0])
+        base = float(rate(table.cells.sum(axis=0), name, positive=positive).values)
         missing = "no rows that the rate is over"
     else:
         at = _position(table, reference)
