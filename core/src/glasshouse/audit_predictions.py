@@ -55,6 +55,9 @@ class PredictionsRun:
         """What is known of the data."""
         return self.evidence.info
 
+    def send(self) -> None:
+        """Nothing: what is read from files is audited in a folder here, which has no mirror."""
+
     def say(self, line: str) -> None:
         """A line of progress, on stderr: the last line of stdout is the folder."""
         print(line, file=sys.stderr, flush=True)
