@@ -88,9 +88,9 @@ class ClusteredCounts(GroupCounts):
         with np.errstate(divide="ignore", invalid="ignore"):
             rate = self.cells.reshape(len(self), -1) @ numerator / weight
             residual = numerator - rate[:, None] * denominator
-            spread = np.einsum("gi,gij,gj->g", residual, self._products, residual)
+            spread = self._sum_of_squares(residual)
             # Rounding of the products must not stand for a variance where there is none.
-            whole = np.einsum("i,gij,j->g", denominator, self._products, denominator)
+            whole = self._sum_of_squares(np.broadcast_to(denominator, residual.shape))
             variance = np.where(spread > 1e-12 * whole, spread, 0.0) / weight**2 * occupied / (occupied - 1)
             seen = (rate > 0) & (rate < 1) & (occupied > 1)
             found = np.where(seen, rate * (1 - rate) / variance, weight**2 / whole)
@@ -98,16 +98,20 @@ class ClusteredCounts(GroupCounts):
             capped = np.minimum(found * (special.ndtri(0.975) / tails) ** 2, weight**2 / squares)
         return np.where(weight > 0, capped, 0.0)
 
+    def _sum_of_squares(self, factors: Floats) -> Floats:
+        """(G,) sums over clusters of the squared sum of a group's cells, each times its factor (G, c)."""
+        group, inner, other, products = self._products
+        terms = factors[group, inner] * factors[group, other] * products
+        return np.asarray(np.bincount(group, weights=terms, minlength=len(self)), dtype=np.float64)
+
     @cached_property
-    def _products(self) -> Floats:
-        """(G, c, c) sums over clusters of the products of what they add to two cells of a group."""
-        products = (self.sums.T @ self.sums).tocoo()
-        group, inner = np.divmod(products.row, self._inner)
-        other_group, other = np.divmod(products.col, self._inner)
+    def _products(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Group, two of its cells, and the sum over clusters of the product of what they add to both, where not 0."""
+        found = (self.sums.T @ self.sums).tocoo()
+        group, inner = np.divmod(found.row.astype(np.int64), self._inner)
+        other_group, other = np.divmod(found.col.astype(np.int64), self._inner)
         same = group == other_group
-        found = np.zeros((len(self), self._inner, self._inner))
-        found[group[same], inner[same], other[same]] = products.data[same]
-        return found
+        return group[same], inner[same], other[same], np.asarray(found.data[same], dtype=np.float64)
 
     @cached_property
     def _clusters_with(self) -> dict[bytes, NDArray[np.int64]]:
