@@ -130,6 +130,7 @@ def test_documented_options_of_runs_exist():
         "--trainer",
         "--ckpt_path",
         "--no_audits",
+        "--resume",
     }
     known |= {"--gate", "--print_config", "--seed_everything", "--help"}
     known |= {f"--{name}" for name in RunOptions.__dataclass_fields__} | {option.split()[0] for option in OPTIONS}
