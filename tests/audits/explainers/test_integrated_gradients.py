@@ -75,14 +75,14 @@ def test_a_product_of_two_inputs_splits_evenly(question, explainer) -> None:
     asked = question(Product(), x=torch.tensor([[3.0, 2.0], [-1.0, 4.0]]), z=torch.zeros(1, 2), owner=OWN)
     found = explainer("integrated_gradients").explain(asked)
     np.testing.assert_allclose(found.values[:, :, 0], [[3.0, 3.0], [-2.0, -2.0]], rtol=1e-5)
-    assert found.details == "Integrated gradients took up to 64 steps."
+    assert found.details == "Up to 64 steps from the mean background row."
 
 
 def test_steps_double_only_as_far_as_needed_and_the_budget_allows(question, explainer) -> None:
     """A step function has no gradient anywhere, so that no number of steps makes it complete."""
     asked = question(Step(), x=torch.tensor([[1.0]]), z=torch.zeros(1, 1), owner=np.array([0]), budget=300)
     found = explainer("integrated_gradients").explain(asked)
-    assert found.details == "Integrated gradients took up to 256 steps."
+    assert found.details == "Up to 256 steps from the mean background row."
     assert found.values.item() == 0
     assert found.evaluations == 64 + 128 + 256
 

@@ -1,1 +1,1 @@
-"""Which features move a model's output: SHAP values and integrated gradients on encoded tables."""
+"""Which features move a model's output, which way and for whom, and whether explanations can be trusted."""

@@ -35,7 +35,7 @@ class DeepLift:
             lambda explain, x: explain.attribute(x, start, target=0),
             held=2,
             base=score_of_reference(question),
-            details="DeepLIFT (rescale rule) from the mean background row.",
+            details="Rescale rule, from the mean background row.",
         )
 
 
@@ -60,7 +60,7 @@ class DeepLiftShap:
             attribute,
             held=2 * share,
             base=mean_score_of_background(question),
-            details=f"DeepLIFT (rescale rule) averaged over {len(question.background)} background rows.",
+            details=f"Rescale rule, averaged over {len(question.background)} background rows.",
             shap=True,
         )
 

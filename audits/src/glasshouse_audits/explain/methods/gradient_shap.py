@@ -44,5 +44,5 @@ class GradientShap:
             base=mean_score_of_background(question),
             standard_error=error,
             evaluations=counted.evaluations,
-            details=f"Expected gradients from {self.repeats} times {samples} random points a row.",
+            details=f"{self.repeats} times {samples} random points a row.",
         )

@@ -64,7 +64,7 @@ class IntegratedGradients:
             base=base,
             completeness="promised",
             evaluations=counted.evaluations,
-            details=f"Integrated gradients took up to {taken} steps.",
+            details=f"Up to {taken} steps from the mean background row.",
         )
 
 

@@ -53,6 +53,6 @@ class LRP:
             base=np.zeros((len(question.rows), len(question.outputs))),
             completeness="promised",
             evaluations=sum(network.evaluations for network in networks),
-            details="Relevance propagation, epsilon rule; values add up to the score itself where no bias takes part.",
+            details="Epsilon rule; values add up to the score itself where no bias takes part.",
             suspects=found + biased,
         )

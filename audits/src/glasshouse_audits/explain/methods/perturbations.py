@@ -107,7 +107,7 @@ class Lime:
             values=values,
             standard_error=error,
             evaluations=counted.evaluations,
-            details=f"LIME from {self.repeats} times {samples} random draws a row, without penalty.",
+            details=f"{self.repeats} times {samples} random draws a row, without penalty.",
         )
 
 

@@ -46,6 +46,6 @@ class ShapDeep:
             base=mean_score_of_background(question),
             completeness="promised",
             evaluations=sum(network.evaluations for network in networks),
-            details=f"SHAP's DeepExplainer over {len(question.background)} background rows.",
+            details=f"Averaged over {len(question.background)} background rows.",
             suspects=found,
         )

@@ -51,5 +51,5 @@ class ShapGradient:
             base=mean_score_of_background(question),
             standard_error=error,
             evaluations=sum(network.evaluations for network in networks),
-            details=f"SHAP's GradientExplainer, {self.repeats} times {samples} random points a row.",
+            details=f"{self.repeats} times {samples} random points a row.",
         )

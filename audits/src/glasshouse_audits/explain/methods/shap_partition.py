@@ -53,7 +53,7 @@ class ShapPartition:
             base=mean_score_of_background(question),
             completeness="construction",
             evaluations=players.evaluations,
-            details=f"SHAP's PartitionExplainer, up to {most} coalitions a row along a tree of correlated features.",
+            details=f"Up to {most} coalitions a row along a tree of correlated features.",
         )
 
 

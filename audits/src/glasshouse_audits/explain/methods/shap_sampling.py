@@ -49,5 +49,5 @@ class ShapSampling:
             completeness="construction",
             standard_error=error,
             evaluations=players.evaluations,
-            details=f"SHAP's SamplingExplainer, {self.repeats} times {samples} samples a row.",
+            details=f"{self.repeats} times {samples} samples a row.",
         )
