@@ -21,8 +21,8 @@ pytestmark = pytest.mark.examples
 
 def marks(name: str) -> list[pytest.MarkDecorator]:
     """Tests of one example share its run, and the two on Adult are compared, so they stay on one worker."""
-    adult = name.startswith("adult")
-    return [pytest.mark.xdist_group("adult" if adult else name), *([pytest.mark.real_data] if adult else [])]
+    group = "adult" if name.startswith("adult") else name
+    return [pytest.mark.xdist_group(group), *([pytest.mark.real_data] if name != "diabetes" else [])]
 
 
 each = pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in EXAMPLES])
@@ -113,6 +113,31 @@ def test_mitigation_does_what_its_readme_says(finished):
     assert opportunity.low == 0
     accuracy = [measured(name, "performance", "accuracy").value for name in ("adult", "adult_mitigated")]
     assert accuracy[0] - 0.01 < accuracy[1] < accuracy[0] + 0.005
+
+
+@pytest.mark.parametrize(
+    ("name", "n"),
+    [pytest.param("mnist", 2000, marks=marks("mnist")), pytest.param("sms_spam", 1034, marks=marks("sms_spam"))],
+)
+def test_images_and_texts_reach_97_per_cent_in_less_than_four_minutes(name, n, finished):
+    run = finished(name)
+    (accuracy,) = [m for m in run.record.performance if m.name == "accuracy" and not m.group]
+    assert (accuracy.split, accuracy.n) == ("test", n)
+    assert accuracy.value >= 0.97
+    assert run.seconds < 240
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in ("mnist", "sms_spam")])
+def test_no_picture_and_no_text_of_a_row_is_told(name, finished):
+    """Only words that ten messages have may be told; a picture would be a figure of kind `image`."""
+    folder = finished(name).folder
+    kinds = {figure.kind for audit in read_record(folder / "record.json").audits for figure in audit.figures}
+    assert not kinds & {"image", "shaded_text"}
+    assert "data:image/png" not in (folder / "report.html").read_text(encoding="utf-8")
+    tables = [t for audit in read_record(folder / "record.json").audits for t in audit.tables]
+    for table in tables:
+        if table.title.endswith(": words"):
+            assert min(row[1] for row in table.rows) >= 10
 
 
 @pytest.mark.xdist_group("diabetes")

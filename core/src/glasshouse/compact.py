@@ -38,8 +38,9 @@ class CompactDataModule(InMemoryDataModule):
         return EncodedLoader(self.encode, x, y, sensitive, batch_size=self.batch_size)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Encode a batch where it is."""
-        return batch._replace(x=self.encode(batch.x))
+        """Encode a batch where it is, in the precision of the Trainer, which has asked only floats for it before."""
+        x = self.encode(batch.x)
+        return batch._replace(x=x if self.trainer is None else self.trainer.precision_plugin.convert_input(x))
 
 
 class EncodedLoader(InMemoryLoader):

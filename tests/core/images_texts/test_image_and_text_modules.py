@@ -162,16 +162,17 @@ class Seen(nn.Module):
         return self.layer(x.flatten(1))
 
 
-def test_lightning_gives_the_network_encoded_images(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("precision", "dtype"), [("32-true", torch.float32), ("bf16-true", torch.bfloat16)])
+def test_lightning_gives_the_network_encoded_images(tmp_path: Path, precision: Any, dtype: torch.dtype) -> None:
     data = ready(Pets(batch_size=8))
     network = Seen()
     task = Task(network, data.info.target)
     task.optimizer_factory = lambda parameters: torch.optim.SGD(parameters, lr=0.1)
     quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    trainer = Trainer(max_epochs=1, accelerator="cpu", default_root_dir=tmp_path, **quiet)
+    trainer = Trainer(max_epochs=1, accelerator="cpu", precision=precision, default_root_dir=tmp_path, **quiet)
     trainer.fit(task, datamodule=data)
     trainer.test(task, datamodule=data, verbose=False)
-    assert network.kinds == {(torch.float32, True)}
+    assert network.kinds == {(dtype, True)}
 
 
 # ---------------------------------------------------------------- texts
