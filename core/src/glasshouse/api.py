@@ -43,6 +43,7 @@ def run(
     Raises:
         UserError: for input that cannot be used. An audit that crashes raises nothing: it is an entry in the record.
     """
+    from glasshouse import ranks
     from glasshouse.early_checks import check
     from glasshouse.plugins import registry
 
@@ -69,6 +70,9 @@ def run(
             finished = carry_out(GlasshouseCLI("run", argv), known)
         except UserError as error:
             raise _without(folder, error) from error.__cause__
+    ranks.from_first("")  # the first of several processes has written the record that the others read
+    if finished.record is None and (finished.folder / "record.json").is_file():
+        return RunRecord.read(finished.folder)
     if finished.record is None:  # nothing is known of what is predicted
         raise UserError("glasshouse.run", f"the run in {finished.folder} has no record.", "Declare `data_info`.")
     return RunRecord(finished.record, finished.folder)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,16 +21,18 @@ from glasshouse.config import Choice, RunOptions, parse_choices
 from glasshouse.config_files import MADE_BY
 from glasshouse.data import SPLITS, DataInfo
 from glasshouse.errors import UserError
-from glasshouse.folders import fresh_folder, writable_parent
+from glasshouse.folders import fresh_folder
 from glasshouse.foreign_data import ForeignData, loader_from, project_hooks, single
 from glasshouse.foreign_info import complete_info, look_at_outputs
 from glasshouse.gathering import chosen_attributes, collect_evidence
+from glasshouse.manifest import write_manifest
 from glasshouse.model import ModelHandle
 from glasshouse.outputs import OutputKind, as_columns
 from glasshouse.plugins import Registry, registry
 from glasshouse.policy import load_policy
 from glasshouse.provenance import command_line, provenance
 from glasshouse.redaction import redact
+from glasshouse.remote import mirror_of, parent_of_runs
 from glasshouse.report.writing import check_formats
 from glasshouse.run_state import Run
 from glasshouse.storage import write_yaml
@@ -66,7 +67,7 @@ class Request:
         load_policy(self.options.policy)
         self.choices()
         check_formats(self.options.report, self.registry)
-        writable_parent(Path(self.options.run_dir))
+        parent_of_runs(self.options.run_dir)
 
     def choices(self) -> list[Choice]:
         """The audits asked for, or all that are installed."""
@@ -129,9 +130,10 @@ def audit_existing(
     with ranks.alone(), isolate_rng(), torch.inference_mode(False), torch.enable_grad(), _gradients_kept(model):
         run = _prepared(model, data, request, trainer)
         _describe(run, data, request, data_name)
-        parent = writable_parent(Path(request.options.run_dir))
+        parent = parent_of_runs(request.options.run_dir)
         assert run.info is not None
         with fresh_folder(parent, request.options.name or run.info.name) as run._folder:
+            run.mirror = mirror_of(request.options.run_dir, run.folder)
             run.config = configuration(run, request, how)
             run.provenance = provenance(
                 request.registry, command=command_line(), seed=request.seed, data_fingerprint=None
@@ -140,6 +142,8 @@ def audit_existing(
             collect_evidence(run)
         try:
             audit_and_report(run)
+            write_manifest(run.folder)
+            run.send()
         except BaseException as error:
             request.registry.call("glasshouse_run_failed", run=run, error=error)
             raise

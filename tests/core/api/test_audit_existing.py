@@ -248,6 +248,7 @@ def test_the_folder_says_how_it_came_about(network: nn.Module, table: Any, capsy
         assert main(command) == 2
         assert "tells of an audit by glasshouse.audit" in capsys.readouterr().err
     assert main(["report", str(record.folder)]) == 0
+    assert main(["verify", str(record.folder)]) == 0  # the manifest has every file
 
 
 def test_digests_tell_weights_apart(network: nn.Module) -> None:
