@@ -130,15 +130,15 @@ def ending(run: Run) -> Iterator[None]:
     except BaseException as error:
         said = explained(error, run.folder)
         run.registry.call("glasshouse_run_failed", run=run, error=said)
-        run.say(how_to_go_on(run))
+        run.say(how_to_go_on(run, said))
         raise said from (None if said is error else error)
     run.registry.call("glasshouse_run_finished", run=run)
     update_manifest(run.folder, before)  # with what plugins wrote
 
 
-def how_to_go_on(run: Run) -> str:
-    """What can be done with a run that ended early."""
-    if run.command != "run" or run.progress is None or not run.folder.is_dir():
+def how_to_go_on(run: Run, error: BaseException) -> str:
+    """What can be done with a run that ended early; what its user has to mend is said by the error."""
+    if run.command != "run" or run.progress is None or isinstance(error, UserError):
         return f"ended early; what was written stays in {run.place}"
     return f"ended early; go on with: {resume_command(run.place)}"
 
