@@ -178,7 +178,10 @@ def feature_attribution() -> AuditResult:
         parameters={"rows": 200},
         measurements=[
             measured(
-                "completeness_error", 0.0031, n=200, parameters={"method": "integrated_gradients", "statistic": "max"}
+                "completeness_error",
+                0.0031,
+                n=200,
+                parameters={"method": "integrated_gradients", "statistic": "max", "used": True},
             ),
             *(
                 measured(

@@ -52,7 +52,7 @@ class Shapley:
             values=found.values,
             base=np.repeat(found.base[None], n, axis=0),
             completeness="construction",
-            standard_error=None if exact else found.standard_error,
+            standard_error=found.standard_error,
             design=None if exact else found.design,
             evaluations=found.evaluations,
             details="All coalitions of features are counted out: the values are exact."
