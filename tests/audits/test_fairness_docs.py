@@ -17,8 +17,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "fairness.md").read_text(
 
 
 def test_the_example_prints_what_is_shown() -> None:
-    code = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
-    shown = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)[1]
+    ((code, shown),) = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == shown
 

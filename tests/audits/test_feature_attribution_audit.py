@@ -104,7 +104,7 @@ def test_the_favourable_class_is_explained(tabular_evidence, find) -> None:
         "budget": 500_000,
         "tolerance": 0.05,
         "completeness": 0.05,
-        "max_batch": 8192,
+        "max_batch": None,
         "local": 3,
         "checks": False,
         "cross_check": True,

@@ -49,6 +49,7 @@ def collect_evidence(run: Run) -> None:
         show_examples=run.options.show_examples,
         small_group_limit=run.options.small_group_limit,
         words=getattr(run.datamodule, "words", None),
+        inputs_at=getattr(run.datamodule, "inputs_at", None),
     )
     run.announce("evidence")
 

@@ -30,6 +30,9 @@ _MOST_CLASSES = 3
 # Rows that the shap library explains too, and the random orders it may take where exact values would take too long.
 _CHECKED = 3
 _ORDERS = 64
+# A processor's cache holds few inputs; an accelerator needs many to be busy.
+_CPU_BATCH = 8192
+_ACCELERATOR_BATCH = 2**18
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +63,8 @@ class FeatureAttributionAudit:
         tolerance: sampling of Shapley values stops for a row once their standard error is this share of their size.
         completeness: a method that promises values which add up is set aside where the worst row misses by more than
             this share of the change of its output, and the next method is used.
-        max_batch: inputs that are evaluated or differentiated at once at most; halved where memory runs out.
+        max_batch: inputs that are evaluated or differentiated at once at most; by default 8,192 on a processor and
+            262,144 elsewhere. Halved where an accelerator's memory runs out.
         local: how many rows to tell one by one, from the lowest to the highest score, known by their index alone.
         checks: whether explanations are tested: faithfulness, sensitivity, stability, agreement, random weights.
         cross_check: whether the shap library explains a few of the rows as well, so that the record shows how far
@@ -76,7 +80,7 @@ class FeatureAttributionAudit:
         budget: int = 500_000,
         tolerance: float = 0.05,
         completeness: float = 0.05,
-        max_batch: int = 8192,
+        max_batch: int | None = None,
         local: int = 3,
         checks: bool = True,
         cross_check: bool = True,
@@ -87,7 +91,7 @@ class FeatureAttributionAudit:
         self.budget = whole_number(_NAME, "budget", budget, least=1)
         self.tolerance = share(_NAME, "tolerance", tolerance)
         self.completeness = share(_NAME, "completeness", completeness)
-        self.max_batch = whole_number(_NAME, "max_batch", max_batch, least=2)
+        self.max_batch = None if max_batch is None else whole_number(_NAME, "max_batch", max_batch, least=2)
         self.local = whole_number(_NAME, "local", local, least=0)
         self.checks = switch(_NAME, "checks", checks)
         self.cross_check = switch(_NAME, "cross_check", cross_check)
@@ -166,7 +170,7 @@ class FeatureAttributionAudit:
             seed=evidence.seed,
             budget=self.budget,
             tolerance=self.tolerance,
-            max_batch=self.max_batch,
+            max_batch=self.max_batch or (_CPU_BATCH if evidence.model.device.type == "cpu" else _ACCELERATOR_BATCH),
         )
         scores = question.scores(rows)
         if not np.isfinite(scores).all():

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, UserError
 
+# Mixed rows beyond these fall out of a processor's cache and take several times longer.
+_CPU_BATCH = 4096
+
 
 class Shapley:
     """Interventional Shapley values; see `glasshouse_audits.shapley`.
@@ -40,7 +43,7 @@ class Shapley:
             budget=question.budget,
             tolerance=question.tolerance,
             seed=question.seed,
-            max_batch=max(2, question.max_batch),
+            max_batch=max(2, min(question.max_batch, _CPU_BATCH) if device.type == "cpu" else question.max_batch),
             dtype=torch.bfloat16 if self.bfloat16 else None,
         )
         exact = found.method == "exact"
