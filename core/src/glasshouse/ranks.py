@@ -15,10 +15,9 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from glasshouse.data import Batch
 
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
@@ -53,6 +52,10 @@ def position() -> tuple[int, int]:
 
 def from_first(text: str) -> str:
     """What the first process says, on every process."""
+    if position()[1] == 1:
+        return text if is_first() else ""
+    import numpy as np
+
     sent = gathered(np.frombuffer(text.encode() if is_first() else b"", dtype=np.uint8))
     return sent.tobytes().decode()
 
@@ -91,6 +94,7 @@ def gathered(rows: NDArray[Any]) -> NDArray[Any]:
     _, world_size = position()
     if world_size == 1:
         return rows
+    import numpy as np
     import torch
 
     group = _on_cpu()
@@ -116,6 +120,8 @@ def shares(rows: int) -> list[slice]:
 
 def any_failed(failed: bool) -> bool:
     """Whether some process failed: asked by all of them before they exchange results, so that none waits for ever."""
+    import numpy as np
+
     return bool(gathered(np.array([failed])).any())
 
 
