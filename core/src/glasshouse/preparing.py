@@ -20,7 +20,7 @@ from glasshouse.folders import fresh_folder
 from glasshouse.gathering import chosen_attributes, has_loader
 from glasshouse.policy import load_policy
 from glasshouse.provenance import add_later
-from glasshouse.rebuilding import assemble, rebuild
+from glasshouse.rebuilding import assemble, find_checkpoint, rebuild, restore_data
 from glasshouse.redaction import redact
 from glasshouse.remote import mirror_of, parent_of_runs
 from glasshouse.report.writing import check_formats
@@ -137,6 +137,8 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
     run.provenance = add_later(read_json(folder / "provenance.json"), run_provenance(run), "audited")
     run.handle = rebuild(folder)
     run.model = run.handle.lightning_module
+    if restore_data(run.datamodule, find_checkpoint(folder)):
+        run.info = set_up(run.datamodule, run.options)
     return run
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from jsonargparse import Namespace
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LRSchedulerTypeTuple
 from torch import nn
 from torch.optim import Optimizer
@@ -51,6 +52,19 @@ def find_checkpoint(folder: Path) -> Path:
         if (path := folder / "checkpoints" / name).is_file():
             return path
     raise UserError(str(folder), "holds no checkpoint.", "Name the folder of a run that trained a model.")
+
+
+def restore_data(datamodule: LightningDataModule | None, checkpoint: Path) -> bool:
+    """Give data back what they had learned when the weights were written, such as a vocabulary; whether there was any.
+
+    Otherwise a file that has changed since then would have its words numbered as the model was never taught.
+    """
+    if datamodule is None or type(datamodule).load_state_dict is LightningDataModule.load_state_dict:
+        return False
+    learned = torch.load(checkpoint, weights_only=True, map_location="cpu").get(type(datamodule).__qualname__)
+    if learned:
+        datamodule.load_state_dict(learned)
+    return bool(learned)
 
 
 def handle_on(module: LightningModule, config: Mapping[str, Any], info: DataInfo) -> ModelHandle:

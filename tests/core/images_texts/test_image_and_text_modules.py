@@ -10,6 +10,7 @@ import pytest
 import torch
 from glasshouse import Batch, DataInfo, ImageDataModule, TextDataModule, UserError
 from glasshouse.images import RawImages
+from glasshouse.rebuilding import restore_data
 from glasshouse.tabular import RawTable, SensitiveColumn
 from glasshouse.task import Task
 from glasshouse.texts import RawTexts
@@ -250,6 +251,20 @@ def test_a_checkpoint_keeps_the_vocabulary_and_other_texts_are_numbered_by_it(tm
     first = other.inputs("test")[0].tolist()
     names = ["", "?", *data.vocabulary.words]
     assert [names[number] for number in first] == ["woof", "very", "?", "?"]
+
+
+def test_data_get_back_what_a_runs_weights_were_trained_with(tmp_path: Path) -> None:
+    path = tmp_path / "best.ckpt"
+    torch.save({"state_dict": {}, "Notes": {"vocabulary": ["woof"], "sequence_length": 2}}, path)
+    changed = ready(Notes())
+    assert restore_data(changed, path)
+    assert changed.vocabulary.words == ("woof",)
+    assert changed.info.input_shape == (2,)
+    assert not restore_data(ready(Pets()), path)
+    assert not restore_data(None, path)
+    torch.save({"state_dict": {}}, path)
+    assert not restore_data(changed, path)
+    assert changed.vocabulary.words == ("woof",)
 
 
 def test_a_vocabulary_that_comes_before_setup_is_kept() -> None:
