@@ -175,3 +175,19 @@ def test_neither_imports_torch(run: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("hired", "gated"), [("all of one group", 1), ("half of each", 0)])
+def test_predictions_are_gated_as_well(tmp_path: Path, hired: str, gated: int) -> None:
+    """Nobody of one group is hired: the four-fifths rule of the default policy is broken beyond doubt."""
+    rows = []
+    for row in range(400):
+        chosen = row % 2 if hired == "all of one group" else row // 2 % 2
+        rows.append(f"{'yes' if chosen else 'no'},{'FM'[row % 2]}")
+    (tmp_path / "rows.csv").write_text("hired,sex\n" + "\n".join(rows) + "\n")
+    arguments = ["audit", "--predictions", str(tmp_path / "rows.csv"), "--prediction", "hired", "--sensitive", "sex"]
+    arguments += ["--favourable", "yes", "--audits", "fairness", "--out", str(tmp_path / "runs")]
+    assert main(arguments) == 0
+    assert main([*arguments, "--gate"]) == gated
+    for folder in (tmp_path / "runs" / "predictions").iterdir():
+        assert main(["verify", str(folder)]) == 0

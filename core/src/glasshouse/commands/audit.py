@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     """Audit, judge and report.
 
     Returns:
-        The exit code: 0 done, 3 an audit ended in error.
+        The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
 
     Raises:
         UserError: if the folder is no run with a trained model, the predictions cannot be used, or an audit is not
@@ -139,6 +139,8 @@ def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Regis
         out=asked.out or Path("runs"),
     )
     print(shown(run.folder))
+    if asked.gate and run.record is not None and run.record.verdict == "fail":
+        return 1
     return 3 if any(result.status == "error" for result in run.results) else 0
 
 
