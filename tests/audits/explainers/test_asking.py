@@ -83,6 +83,23 @@ class TestFinding:
         with pytest.raises(UserError, match="method is 'fast'; expected auto, exact, kernel or permutation"):
             find_method(Choice("shapley", {"method": "fast"}))
 
+    @pytest.mark.parametrize(
+        ("name", "option", "value", "expected"),
+        [
+            ("lime", "samples", 1, "a whole number >= 2"),
+            ("feature_permutation", "repeats", 1, "a whole number >= 2"),
+            ("gradient_shap", "repeats", True, "a whole number >= 2"),
+            ("shap_gradient", "samples", 2.5, "a whole number >= 2"),
+            ("shap_sampling", "samples", "many", "a whole number >= 2"),
+            ("shap_partition", "coalitions", 0, "a whole number >= 3"),
+            ("integrated_gradients", "steps", 1, "a whole number >= 2"),
+            ("integrated_gradients", "error", 0, "a number above 0"),
+        ],
+    )
+    def test_options_out_of_range_are_refused(self, name, option, value, expected) -> None:
+        with pytest.raises(UserError, match=f"explainer '{name}': {option} is {value!r}; expected {expected}"):
+            find_method(Choice(name, {option: value}))
+
     def test_methods_must_be_a_list(self) -> None:
         for wrong in ("shapley", [], 3):
             with pytest.raises(UserError, match="expected auto or a list of explainers"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Question, in_batches
+from glasshouse import Question, UserError, in_batches
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -20,6 +20,17 @@ _KNOWN_WARNINGS = (
     "Setting forward, backward hooks and attributes on non-linear",
     "You are providing multiple inputs for Lime",
 )
+
+
+def whole(explainer: str, option: str, value: object, *, least: int) -> int:
+    """An explainer's option, if it is a whole number of at least `least`.
+
+    Raises:
+        UserError: otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise UserError(f"explainer '{explainer}'", f"{option} is {value!r}; expected a whole number >= {least}.")
+    return value
 
 
 class Counted:

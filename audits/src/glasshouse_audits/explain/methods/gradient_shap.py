@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.asking import Counted, by_row, mean_score_of_background
+from glasshouse_audits.explain.methods.asking import Counted, by_row, mean_score_of_background, whole
 from glasshouse_audits.explain.methods.repeats import repeated
 
 
@@ -22,8 +22,8 @@ class GradientShap:
     """
 
     def __init__(self, *, samples: int = 50, repeats: int = 8) -> None:
-        self.samples = samples
-        self.repeats = repeats
+        self.samples = whole("gradient_shap", "samples", samples, least=1)
+        self.repeats = whole("gradient_shap", "repeats", repeats, least=2)
 
     def explain(self, question: Question) -> Explanation:
         from captum.attr import GradientShap as Captum

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Explanation, NotExplainableError, Question, in_batches
+from glasshouse import Explanation, NotExplainableError, Question, UserError, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.asking import Counted, reference, score_of_reference
+from glasshouse_audits.explain.methods.asking import Counted, reference, score_of_reference, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +32,10 @@ class IntegratedGradients:
     """
 
     def __init__(self, *, error: float = 0.01, steps: int = 1024) -> None:
+        if isinstance(error, bool) or not isinstance(error, (int, float)) or not error > 0:
+            raise UserError("explainer 'integrated_gradients'", f"error is {error!r}; expected a number above 0.")
         self.error = error
-        self.steps = steps
+        self.steps = whole("integrated_gradients", "steps", steps, least=2)
 
     def explain(self, question: Question) -> Explanation:
         import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question
 
-from glasshouse_audits.explain.methods.asking import Counted, by_row, reference, score_of_reference
+from glasshouse_audits.explain.methods.asking import Counted, by_row, reference, score_of_reference, whole
 from glasshouse_audits.explain.methods.repeats import repeated
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class FeaturePermutation:
     """
 
     def __init__(self, *, repeats: int = 16) -> None:
-        self.repeats = repeats
+        self.repeats = whole("feature_permutation", "repeats", repeats, least=2)
 
     def explain(self, question: Question) -> Explanation:
         from captum.attr import FeaturePermutation as Captum
@@ -76,8 +76,8 @@ class Lime:
     """
 
     def __init__(self, *, samples: int = 200, repeats: int = 2) -> None:
-        self.samples = samples
-        self.repeats = repeats
+        self.samples = whole("lime", "samples", samples, least=2)
+        self.repeats = whole("lime", "repeats", repeats, least=2)
 
     def explain(self, question: Question) -> Explanation:
         from captum._utils.models.linear_model import SkLearnLinearRegression

@@ -8,7 +8,7 @@ import numpy as np
 from glasshouse import Explanation, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.asking import by_row, mean_score_of_background
+from glasshouse_audits.explain.methods.asking import by_row, mean_score_of_background, whole
 from glasshouse_audits.explain.methods.repeats import repeated
 
 
@@ -21,8 +21,8 @@ class ShapGradient:
     """
 
     def __init__(self, *, samples: int = 50, repeats: int = 4) -> None:
-        self.samples = samples
-        self.repeats = repeats
+        self.samples = whole("shap_gradient", "samples", samples, least=2)
+        self.repeats = whole("shap_gradient", "repeats", repeats, least=2)
 
     def explain(self, question: Question) -> Explanation:
         import shap

@@ -11,7 +11,7 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.asking import mean_score_of_background
+from glasshouse_audits.explain.methods.asking import mean_score_of_background, whole
 from glasshouse_audits.explain.methods.players import Players
 from glasshouse_audits.explain.methods.repeats import seeded
 
@@ -24,7 +24,7 @@ class ShapPartition:
     """
 
     def __init__(self, *, coalitions: int = 500) -> None:
-        self.coalitions = coalitions
+        self.coalitions = whole("shap_partition", "coalitions", coalitions, least=3)
 
     def explain(self, question: Question) -> Explanation:
         import shap

@@ -8,7 +8,7 @@ import numpy as np
 from glasshouse import Explanation, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.asking import mean_score_of_background
+from glasshouse_audits.explain.methods.asking import mean_score_of_background, whole
 from glasshouse_audits.explain.methods.players import Players
 from glasshouse_audits.explain.methods.repeats import repeated
 
@@ -22,8 +22,8 @@ class ShapSampling:
     """
 
     def __init__(self, *, samples: int = 500, repeats: int = 2) -> None:
-        self.samples = samples
-        self.repeats = repeats
+        self.samples = whole("shap_sampling", "samples", samples, least=2)
+        self.repeats = whole("shap_sampling", "repeats", repeats, least=2)
 
     def explain(self, question: Question) -> Explanation:
         import shap
