@@ -208,3 +208,11 @@ def test_evaluations_by_hand(name, each, question, explainer, mlp) -> None:
     """Two for row and baseline, two for each of eight background rows; the shap library scores the background once."""
     found = explainer(name).explain(question(mlp))
     assert found.evaluations == 6 * each + (8 if name == "shap_deep" else 0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_more_inputs_than_max_batch_are_held_at_once(name, question, explainer, mlp) -> None:
+    largest = []
+    mlp.register_forward_pre_hook(lambda _, inputs: largest.append(len(inputs[0])))
+    explainer(name, **FEW.get(name, {})).explain(question(mlp, rows=20, background=24, max_batch=16))
+    assert max(largest) <= 16

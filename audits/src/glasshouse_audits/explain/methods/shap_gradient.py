@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from glasshouse import Explanation, Question
 from numpy.typing import NDArray
@@ -34,9 +32,12 @@ class ShapGradient:
         samples = max(2, min(self.samples, question.budget // self.repeats))
         networks = [ScoreNetwork(question, k) for k in range(len(question.outputs))]
         at_once = max(1, min(samples, question.max_batch))
-        explainers: list[Any] = []
 
         def ask(seed: int) -> NDArray[np.float64]:
+            # The library scores its whole background at once; a random part of a larger one is as good for one answer.
+            some = background[torch.randperm(len(background))[: question.max_batch].to(background.device)]
+            explainers = [shap.GradientExplainer(network, some, batch_size=at_once) for network in networks]
+
             def attribute(x: torch.Tensor, k: int) -> torch.Tensor:
                 found = explainers[k].shap_values(x, nsamples=samples, rseed=seed % 2**32)
                 return torch.from_numpy(np.asarray(found).reshape(x.shape))
@@ -44,7 +45,6 @@ class ShapGradient:
             return by_row(question, attribute, held=at_once)
 
         with untouched(question.model.module), torch.enable_grad():
-            explainers += [shap.GradientExplainer(network, background, batch_size=at_once) for network in networks]
             values, error = repeated(ask, seed=question.seed, repeats=self.repeats)
         return Explanation(
             values=values,
