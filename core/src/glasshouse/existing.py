@@ -23,7 +23,7 @@ from glasshouse.data import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.folders import fresh_folder
 from glasshouse.foreign_data import ForeignData, loader_from, project_hooks, single
-from glasshouse.foreign_info import complete_info, look_at_outputs
+from glasshouse.foreign_info import answer, complete_info, look_at_outputs
 from glasshouse.gathering import chosen_attributes, collect_evidence
 from glasshouse.manifest import write_manifest
 from glasshouse.model import ModelHandle
@@ -235,34 +235,6 @@ def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
     assert run.info is not None
     run.handle = ModelHandle(model, run.info, name=type(model).__name__, output_kind=kind)
     run.registry.call("glasshouse_check_run", run=run)
-
-
-def answer(model: nn.Module, x: Any) -> torch.Tensor:
-    """The model's raw output for one batch, without gradients, in evaluation mode.
-
-    Raises:
-        UserError: for inputs that are no tensor, or a model without `forward` or whose `forward` returns something
-            else.
-    """
-    who = f"model '{type(model).__name__}'"
-    if not isinstance(x, torch.Tensor):
-        raise UserError("data", f"expected inputs as one tensor, received {type(x).__name__}.", "Yield pairs (x, y).")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    modes = [(m, m.training) for m in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            raw = model(x.to(device))
-    except NotImplementedError as error:
-        raise UserError(
-            who, "cannot be asked: it has no `forward`.", "Give it one that maps inputs to outputs."
-        ) from error
-    finally:
-        for module, mode in modes:
-            module.training = mode
-    if not isinstance(raw, torch.Tensor):
-        raise UserError(who, f"returns {type(raw).__name__}; expected one tensor of outputs.", "Wrap it in a module.")
-    return raw.cpu()
 
 
 def configuration(run: Run, request: Request, how: Mapping[str, Any]) -> dict[str, Any]:

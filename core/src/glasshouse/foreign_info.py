@@ -62,6 +62,34 @@ def complete_info(
     return info if aligned is None else aligned.beside(info)
 
 
+def answer(model: torch.nn.Module, x: Any) -> Tensor:
+    """The model's raw output for one batch, without gradients, in evaluation mode.
+
+    Raises:
+        UserError: for inputs that are no tensor, or a model without `forward` or whose `forward` returns something
+            else.
+    """
+    who = f"model '{type(model).__name__}'"
+    if not isinstance(x, Tensor):
+        raise UserError("data", f"expected inputs as one tensor, received {type(x).__name__}.", "Yield pairs (x, y).")
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    modes = [(m, m.training) for m in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            raw = model(x.to(device))
+    except NotImplementedError as error:
+        raise UserError(
+            who, "cannot be asked: it has no `forward`.", "Give it one that maps inputs to outputs."
+        ) from error
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if not isinstance(raw, Tensor):
+        raise UserError(who, f"returns {type(raw).__name__}; expected one tensor of outputs.", "Wrap it in a module.")
+    return raw.cpu()
+
+
 def modality(x: Tensor) -> str:
     """``tabular`` for rows of numbers, ``image`` for (n, channels, height, width).
 

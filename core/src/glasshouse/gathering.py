@@ -11,9 +11,11 @@ import numpy as np
 from glasshouse import ranks
 from glasshouse.auditing import required_splits
 from glasshouse.collecting import collect
+from glasshouse.data import DataInfo
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import Evidence
 from glasshouse.foreign_data import ForeignData, loader_from, project_hooks
+from glasshouse.foreign_info import answer, complete_info
 from glasshouse.predictions import Predictions
 from glasshouse.rebuilding import handle_on
 from glasshouse.run_state import Run
@@ -22,9 +24,7 @@ from glasshouse.run_state import Run
 def collect_evidence(run: Run) -> None:
     """Predictions of every split that the audits need, kept as Parquet."""
     assert run.model is not None
-    if run.info is None:
-        run.no_evidence = "the data do not say what is predicted; add `data_info:`"
-        return
+    assert run.info is not None
     run.handle = run.handle or handle_on(run.model, run.config, run.info)
     if ranks.is_first():
         (run.folder / "predictions").mkdir(exist_ok=True)
@@ -118,16 +118,43 @@ def evidence_data(run: Run) -> Any:
         return run.datamodule
     if run.foreign is None:
         assert run.info is not None
-        owner = run.model if run.datamodule is None else run.datamodule
-        run.foreign = ForeignData(
-            lambda split: loader_from(owner, split),
-            judged=run.options.evaluate_on,
-            aligned=run.aligned,
-            prepared=project_hooks(run.datamodule, run.model),
-            owner=owner,
-        )
+        run.foreign = foreign(run)
         run.foreign.info = run.info
     return run.foreign
+
+
+def foreign(run: Run) -> ForeignData:
+    """The loaders of a stranger's data module, or of a model that brings its own."""
+    owner = run.model if run.datamodule is None else run.datamodule
+    return ForeignData(
+        lambda split: loader_from(owner, split),
+        judged=run.options.evaluate_on,
+        aligned=run.aligned,
+        prepared=project_hooks(run.datamodule, run.model),
+        owner=owner,
+    )
+
+
+def look_up(run: Run) -> DataInfo:
+    """What a batch and the untrained model's answer show of data that nobody describes.
+
+    Raises:
+        UserError: for what does not follow from them.
+    """
+    from pytorch_lightning.utilities.seed import isolate_rng
+
+    assert run.model is not None
+    data = foreign(run)  # not kept: training sets the data up once more, and may split them anew
+    name = type(run.model if run.datamodule is None else run.datamodule).__name__.lower()
+    try:
+        with isolate_rng():
+            x, y = data.first()
+            raw = answer(run.model, x)
+        return complete_info(None, name=name, x=x, y=y, raw=raw, aligned=run.aligned)
+    except UserError as error:
+        of_model = error.who.startswith("model")
+        remedy = error.remedy if of_model else "Say what is predicted, and from what, under `data_info:`."
+        raise UserError(error.who, error.problem, remedy) from error
 
 
 def has_split(run: Run, split: str) -> bool:

@@ -17,7 +17,7 @@ from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.folders import fresh_folder
-from glasshouse.gathering import chosen_attributes, has_loader
+from glasshouse.gathering import chosen_attributes, has_loader, look_up
 from glasshouse.policy import load_policy
 from glasshouse.provenance import add_later
 from glasshouse.rebuilding import assemble, find_checkpoint, rebuild, restore_data
@@ -49,8 +49,10 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     callbacks = make_techniques(registry, run.techniques)
     parent = parent_of_runs(run.options.run_dir)
     network = cli.build_model(run.info)
-    run.config = cli.resolved(run.info)
     run.model = assemble(network, cli.values, run.info)
+    if run.info is None and cli.command == "run":
+        run.info = look_up(run)
+    run.config = cli.resolved(run.info)
     if cli.command in ("run", "fit"):
         check_optimizer(run.model)
     adapted = registry.call("glasshouse_adapt_model", run=run)

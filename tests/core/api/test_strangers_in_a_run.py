@@ -114,6 +114,25 @@ def bin_of(age: int) -> str:
     return "under 40" if age < 40 else "40 to under 60" if age < 60 else "60 and over"
 
 
+def test_what_nobody_says_is_looked_up_before_training(config: Any) -> None:
+    del config["data_info"]
+    record = glasshouse.run({**config, "audits": ["performance"]}, allow=["their_project"])
+    found = yaml.safe_load((record.folder / "config.yaml").read_text())["data_info"]
+    assert (found["name"], found["modality"], found["input_shape"]) == ("data", "tabular", [4])
+    assert (found["target"]["kind"], found["target"]["classes"]) == ("binary", ["0", "1"])
+    assert record.measurement("accuracy").n == 50
+    assert rebuild(record.folder).info.target.kind == "binary"
+
+
+def test_what_does_not_follow_is_asked_before_training(config: Any, tmp_path: Path) -> None:
+    file = tmp_path / "their_project.py"
+    file.write_text(PROJECT.replace("nn.Linear(4, 2)", "nn.Linear(4, 3)").replace("(x[:, 0] > 0).long()", "x[:, 0]"))
+    del config["data_info"]
+    with pytest.raises(glasshouse.UserError, match=r"model has 3 outputs\. Say what is predicted"):
+        glasshouse.run(config, allow=["their_project"])
+    assert not Path("runs").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
