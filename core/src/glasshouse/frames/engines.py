@@ -18,7 +18,8 @@ from glasshouse.frames.reading import careful_tables, is_regression, new_tally
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
 from glasshouse.statistics.bin_numbers import EDGES, FARTHEST, PER_DOUBLING, numbered, places, positions
 from glasshouse.statistics.binning import Bins
-from glasshouse.statistics.tables import CERTIFICATE, PredictionTables, uncertainty
+from glasshouse.statistics.histograms import CERTIFICATE
+from glasshouse.statistics.tables import PredictionTables, uncertainty
 
 _LOOKED_AT = 10_000
 """Rows at which is looked to tell classes from numbers."""

@@ -20,8 +20,9 @@ from glasshouse.frames.columns import MOST_NUMERIC_CLASSES, PredictionColumns
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
 from glasshouse.roles import bin_numbers
 from glasshouse.statistics.bin_tables import MOST_SLOTS
+from glasshouse.statistics.histograms import CERTIFICATE
 from glasshouse.statistics.sums import group_sums
-from glasshouse.statistics.tables import CERTIFICATE, PredictionTables, uncertainty
+from glasshouse.statistics.tables import PredictionTables, uncertainty
 
 _BLOCK = 65_536
 """Rows counted at a time: their combined codes stay in the processor's cache."""

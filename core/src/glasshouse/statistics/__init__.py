@@ -24,7 +24,7 @@ from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupC
 from glasshouse.statistics.estimates import Estimate, Interval, Intervals
 from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
 from glasshouse.statistics.histogram_rows import score_histogram
-from glasshouse.statistics.histograms import ScoreBins, ScoreHistogram
+from glasshouse.statistics.histograms import CERTIFICATE, ScoreBins, ScoreHistogram
 from glasshouse.statistics.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
 from glasshouse.statistics.intervals import clopper_pearson, newcombe, normal_interval, t_interval, wilson
 from glasshouse.statistics.means import mean
@@ -50,7 +50,7 @@ from glasshouse.statistics.resampling import MOST_EXCLUDED, Bootstrap, bootstrap
 from glasshouse.statistics.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
 from glasshouse.statistics.simultaneous import gap_interval, impact_ratio_intervals
 from glasshouse.statistics.sums import GroupSums, group_sums
-from glasshouse.statistics.tables import CERTIFICATE, PredictionTables, tabulate
+from glasshouse.statistics.tables import PredictionTables, tabulate
 from glasshouse.statistics.two_proportions import katz, koopman, miettinen_nurminen, score_test
 from glasshouse.statistics.units import UnitCounts, count_units
 

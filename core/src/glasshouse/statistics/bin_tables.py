@@ -16,7 +16,7 @@ from glasshouse.statistics.estimates import Floats
 MOST_SLOTS = 4_000_000
 """Slots, groups times targets times bins, that a table may have: 20 bytes each, 36 with weights."""
 
-_BLOCK = 32_768
+_BLOCK = 131_072
 """Rows numbered at a time, so that what is computed on the way stays in the processor's cache."""
 
 _CHUNK = 1_048_576
@@ -37,9 +37,21 @@ class BinTable:
     """
 
     def __init__(
-        self, groups: int, first: int, last: int, *, targets: int = 1, weighted: bool, shift: int = SHIFT
+        self,
+        groups: int,
+        first: int,
+        last: int,
+        *,
+        targets: int = 1,
+        weighted: bool,
+        shift: int = SHIFT,
+        places: bool = True,
     ) -> None:
-        """Empty, for the bins from `first` to `last`, as `span` has them."""
+        """Empty, for the bins from `first` to `last`, as `span` has them.
+
+        Without `places` the scores of a bin are taken to reach all over it, which is true and less work.
+        """
+        self.places = places
         self.groups, self.targets, self.first, self.last, self.shift = groups, targets, first, last, shift
         self.bins = last - first + 1
         self.width = self.bins + len(_INNER)
@@ -75,14 +87,16 @@ class BinTable:
 
         def count() -> None:
             self.rows = self._plus(self.rows, np.bincount(slot, minlength=len(self.rows)))
-            np.minimum.at(self.low, slot, place)
+            if self.places:
+                np.minimum.at(self.low, slot, place)
             if self.weights is not None and self.squares is not None and weights is not None:
                 self.weights += np.bincount(slot, weights=weights, minlength=len(self.rows))
 
         def add_up() -> None:
             values = score if weights is None else score * weights
             self.totals = self._plus(self.totals, np.bincount(slot, weights=values, minlength=len(self.rows)))
-            np.maximum.at(self.high, slot, place)
+            if self.places:
+                np.maximum.at(self.high, slot, place)
             if self.squares is not None and weights is not None:
                 self.squares += np.bincount(slot, weights=weights * weights, minlength=len(self.rows))
 
@@ -116,7 +130,13 @@ class BinTable:
     def grown(self, groups: int, first: int, last: int) -> BinTable:
         """A table with what this one holds, and room for more groups and bins."""
         larger = BinTable(
-            groups, first, last, targets=self.targets, weighted=self.weights is not None, shift=self.shift
+            groups,
+            first,
+            last,
+            targets=self.targets,
+            weighted=self.weights is not None,
+            shift=self.shift,
+            places=self.places,
         )
         larger._empty = self._empty
         start, end = self.first - first, self.first - first + self.bins
@@ -138,13 +158,15 @@ class BinTable:
         def taken(values: NDArray[Any] | None) -> Any:
             return None if values is None else np.take(values.reshape(self.targets, -1), slot, axis=1)
 
+        counted = taken(self.rows)
+        everywhere = np.uint16(2**PLACES - 1)
         return Bins(
             group=group,
             number=self._numbers()[slot - group * self.width],
-            rows=taken(self.rows),
+            rows=counted,
             totals=taken(self.totals),
-            low=taken(self.low),
-            high=taken(self.high),
+            low=taken(self.low) if self.places else np.where(counted > 0, np.uint16(0), everywhere),
+            high=taken(self.high) if self.places else np.where(counted > 0, everywhere, np.uint16(0)),
             weights=taken(self.weights),
             squares=taken(self.squares),
         )
@@ -187,15 +209,20 @@ def tabulated_bins(
     scores: NDArray[Any],
     weights: Floats | None,
     shift: int,
+    *,
+    places: bool = True,
 ) -> Bins | None:
-    """The same as `bins_of_rows` by way of a table; None where that would be too large for what it saves."""
+    """The same as `bins_of_rows` by way of a table; None where that would be too large for what it saves.
+
+    `places` is that of `BinTable`.
+    """
     if not len(scores):
         return None
     first, last = span(scores, shift)
     targets = 1 if target is None else 2
     if slots(groups, first, last, targets=targets) > min(MOST_SLOTS, 4 * len(scores)):
         return None
-    table = BinTable(groups, first, last, targets=targets, weighted=weights is not None, shift=shift)
+    table = BinTable(groups, first, last, targets=targets, weighted=weights is not None, shift=shift, places=places)
     table.add(group, target, scores, weights)
     return table.occupied()
 

@@ -25,6 +25,10 @@ from glasshouse.statistics.intervals import normal_quantile, t_interval, wilson
 
 Scale = Literal["probability", "value"]
 
+CERTIFICATE = 1e-4
+"""The error of an AUC from a histogram that is accepted; beyond it scores are kept apart to the last bit, or as finely
+as there may be bins."""
+
 MOST_BINS = 1_000_000
 """Beyond this many occupied bins in all groups together they are joined in pairs, or if finer than usual, beyond
 `MOST_EXACT`."""

@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from glasshouse.statistics.clusters import ClusteredCounts, count_clusters
 from glasshouse.statistics.counts import Attribute, GroupColumn, GroupCounts, count
 from glasshouse.statistics.histogram_rows import score_histogram
-from glasshouse.statistics.histograms import ScoreHistogram
+from glasshouse.statistics.histograms import CERTIFICATE, ScoreHistogram
 from glasshouse.statistics.sums import GroupSums, group_sums
 
 MOST_SCORED = 20
 """Of more classes than these, only the most frequent have score histograms."""
-
-CERTIFICATE = 1e-4
-"""The error of an AUC from a histogram that is accepted; beyond it scores are kept apart to the last bit, or as finely
-as there may be bins."""
 
 _Part = TypeVar("_Part", GroupCounts, ScoreHistogram, GroupSums)
 
