@@ -31,6 +31,7 @@ def test_the_limit_for_small_groups_and_the_wish_for_examples(limit: int, tmp_pa
         seed=0,
         datamodule=None,
         registry=SimpleNamespace(call=lambda *_, **__: []),
+        announce=lambda stage: None,
         options=SimpleNamespace(evaluate_on="test", show_examples=True, small_group_limit=limit),
     )
     monkeypatch.setattr(gathering, "split_inputs", lambda run: None)
