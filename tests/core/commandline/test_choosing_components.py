@@ -187,8 +187,8 @@ def test_help_names_components_and_keys_and_stays_readable(command, word):
     text = " ".join(command(word, "--help").out.split())
     assert text.startswith(f"usage: glasshouse {word} --config run.yaml [--model NAME]")
     for part in (
-        "Names: linear, mlp.",
-        "Names: adult, diabetes, table.",
+        "Names: cnn, lenet, linear, lstm, mlp, text_cnn.",
+        "Names: adult, diabetes, image_folder, mnist, sms_spam, table, text_table.",
         "--trainer.precision",
         "parent folder; each run",
     ):
