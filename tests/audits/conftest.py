@@ -103,7 +103,7 @@ def regression_target() -> Target:
 
 @pytest.fixture
 def tabular_evidence() -> Callable[..., Evidence]:
-    """Evidence about a network on encoded inputs: features of given widths, train and test inputs, groups of the latter."""
+    """Evidence on a network of encoded inputs: features of given widths, train and test inputs, groups of the latter."""
 
     def build(
         network: Any,
