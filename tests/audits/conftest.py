@@ -103,7 +103,7 @@ def regression_target() -> Target:
 
 @pytest.fixture
 def tabular_evidence() -> Callable[..., Evidence]:
-    """Evidence on a network of encoded inputs: features of given widths, train and test inputs, groups of the latter."""
+    """Evidence on a network of encoded inputs: features of given widths, train and test inputs, and groups."""
 
     def build(
         network: Any,

@@ -12,7 +12,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
 from glasshouse.errors import UserError
-from glasshouse.frames import PredictionColumns, tables_from_batches, tables_from_files
+from glasshouse.frames import PredictionColumns, files, tables_from_batches, tables_from_files
 from glasshouse.statistics import GroupCounts, roc_auc
 from glasshouse.tables import SensitiveColumn
 
@@ -89,6 +89,18 @@ def test_several_files_and_folders_are_one_whatever_their_order(tmp_path: Path) 
     backwards = tables_from_files([third, second, first], asked)
     assert cells(together.counts, "sex") == cells(backwards.counts, "sex") == by_hand(table, "sex")
     assert together.scores["yes"].roc_auc()[0].value == pytest.approx(backwards.scores["yes"].roc_auc()[0].value)
+
+
+def test_row_groups_read_whole_or_in_batches_are_the_same_rows_in_the_same_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = as_parquet(people(), tmp_path / "p"), columns("sex", target="y", score="score")
+    whole = tables_from_files([path], asked)
+    monkeypatch.setattr(files, "_MOST_AT_ONCE", 10)
+    batches = tables_from_files([path], asked)
+    assert cells(whole.counts, "sex") == cells(batches.counts, "sex") == by_hand(people(), "sex")
+    read = list(files._row_groups(lambda: pq.ParquetFile(path), 6, ["age"]))
+    assert pa.Table.from_batches(read)["age"].to_pylist() == people()["age"].to_pylist()
 
 
 def test_dictionaries_may_differ_between_row_groups(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,9 @@ SUFFIXES = (".parquet", ".pq", ".csv")
 
 _BATCH_ROWS = 2**19
 _BUFFER = 2**20
+_MOST_AT_ONCE = 2**21
+"""Rows of a row group that is read whole; larger ones are read in batches."""
+_READERS = 2
 
 
 def tables_from_files(
@@ -98,11 +105,11 @@ def _schema(path: Path) -> pa.Schema:
 def _batches(
     files: Sequence[Path], columns: PredictionColumns, types: dict[str, pa.DataType]
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of all files, one read ahead while the last is counted."""
+    """Batches of all files, the next read while the last is counted."""
     for path in files:
         read = _csv_batches(path, columns, types) if path.suffix.lower() == ".csv" else _parquet_batches(path, columns)
         try:
-            yield from _ahead(read)
+            yield from read
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(str(path), f"cannot be read: {_first_line(error)}.") from error
 
@@ -113,9 +120,36 @@ def _parquet_batches(path: Path, columns: PredictionColumns) -> Iterator[pa.Reco
         for field in pq.read_schema(path)
         if field.name in columns.names and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
     ]
-    # Text that is stored as a dictionary stays one: a row then costs an index, not a string.
-    with pq.ParquetFile(path, read_dictionary=text, buffer_size=_BUFFER, pre_buffer=False) as file:
-        yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns.names), use_threads=True)
+
+    def opened() -> pq.ParquetFile:
+        # Text that is stored as a dictionary stays one: a row then costs an index, not a string.
+        return pq.ParquetFile(path, read_dictionary=text, buffer_size=_BUFFER, pre_buffer=False)
+
+    names = list(columns.names)
+    with opened() as file:
+        rows = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+        if len(rows) > 1 and max(rows) <= _MOST_AT_ONCE:
+            yield from _row_groups(opened, len(rows), names)
+        else:
+            yield from _ahead(file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=True))
+
+
+def _row_groups(opened: Callable[[], pq.ParquetFile], count: int, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of all row groups in their order; two are read at a time, which is twice as fast as two columns are."""
+    own = threading.local()
+    with ExitStack() as files, ThreadPoolExecutor(max_workers=_READERS) as readers:
+
+        def read(number: int) -> pa.Table:
+            if not hasattr(own, "file"):
+                own.file = files.enter_context(opened())
+            return own.file.read_row_group(number, columns=names, use_threads=False)
+
+        waiting = deque(readers.submit(read, number) for number in range(min(count, _READERS + 1)))
+        following = iter(range(len(waiting), count))
+        while waiting:
+            table = waiting.popleft().result()
+            waiting.extend(readers.submit(read, number) for number in islice(following, 1))
+            yield from table.to_batches(max_chunksize=_BATCH_ROWS)
 
 
 def _csv_batches(path: Path, columns: PredictionColumns, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
@@ -127,7 +161,7 @@ def _csv_batches(path: Path, columns: PredictionColumns, types: dict[str, pa.Dat
         known[columns.clusters] = pa.string()  # names, also where they look like numbers
     options = _convert_options(column_types=known, include_columns=list(columns.names))
     with pcsv.open_csv(path, convert_options=options) as reader:
-        yield from reader
+        yield from _ahead(reader)
 
 
 def _convert_options(**options: Any) -> pcsv.ConvertOptions:
