@@ -55,12 +55,13 @@ class BinTable:
         self.groups, self.targets, self.first, self.last, self.shift = groups, targets, first, last, shift
         self.bins = last - first + 1
         self.width = self.bins + len(_INNER)
-        self.low = np.full(targets * groups * self.width, 2**PLACES - 1, dtype=np.uint16)
+        size = targets * groups * self.width
+        self.low = np.full(size if places else 0, 2**PLACES - 1, dtype=np.uint16)
         self.high = np.zeros(len(self.low), dtype=np.uint16)
-        self.rows: NDArray[np.int64] = np.zeros(len(self.low), dtype=np.int64)
-        self.totals = np.zeros(len(self.low))
-        self.weights = np.zeros(len(self.low)) if weighted else None
-        self.squares = np.zeros(len(self.low)) if weighted else None
+        self.rows: NDArray[np.int64] = np.zeros(size, dtype=np.int64)
+        self.totals = np.zeros(size)
+        self.weights = np.zeros(size) if weighted else None
+        self.squares = np.zeros(size) if weighted else None
         self._empty = True
         self._at_edges = _AT_EDGES >> shift
         self._near_edge = np.zeros(self.bins, dtype=np.bool_)
@@ -78,12 +79,12 @@ class BinTable:
         self, group: NDArray[Any], target: NDArray[Any] | None, scores: NDArray[Any], weights: Floats | None
     ) -> None:
         n, score = len(scores), scores.astype(np.float64, copy=False)
-        slot, place = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint16)
+        slot, place = np.empty(n, dtype=np.int64), np.empty(n if self.places else 0, dtype=np.uint16)
 
         def number(start: int, end: int) -> None:
             for begin in range(start, end, _BLOCK):
                 part = slice(begin, min(begin + _BLOCK, end))
-                slot[part], place[part] = self._numbered(group[part], _of(target, part), score[part])
+                self._number(group[part], _of(target, part), score[part], slot[part], _of(place, part))
 
         def count() -> None:
             self.rows = self._plus(self.rows, np.bincount(slot, minlength=len(self.rows)))
@@ -108,13 +109,19 @@ class BinTable:
     def _plus(self, sums: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
         return more if self._empty else np.add(sums, more, out=sums)
 
-    def _numbered(
-        self, group: NDArray[Any], target: NDArray[Any] | None, score: Floats
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
-        """Each row's slot, and its score's place in the bin."""
+    def _number(
+        self,
+        group: NDArray[Any],
+        target: NDArray[Any] | None,
+        score: Floats,
+        slot: NDArray[np.int64],
+        place: NDArray[np.uint16] | None,
+    ) -> None:
+        """Put each row's slot, and its score's place in the bin where places are kept, into what is given."""
         bins = odds(score).view(np.int64)
         bins >>= self.shift - PLACES
-        place = bins.astype(np.uint16)  # the last bits alone
+        if self.places and place is not None:
+            place[:] = bins.astype(np.uint16)  # the last bits alone
         bins >>= PLACES
         bins -= self.first
         near = np.flatnonzero(np.take(self._near_edge, bins))
@@ -125,7 +132,7 @@ class BinTable:
         bins += np.multiply(group, self.width, dtype=np.int64)
         if target is not None:
             bins += np.multiply(target, self.groups * self.width, dtype=np.int64)
-        return bins, place
+        slot[:] = bins
 
     def grown(self, groups: int, first: int, last: int) -> BinTable:
         """A table with what this one holds, and room for more groups and bins."""
