@@ -1,0 +1,92 @@
+"""The conformance kit: named checks, with reasons, of whether a plugin keeps what its kind promises.
+
+In pytest::
+
+    from glasshouse.testing import parametrize_with_checks
+
+    @parametrize_with_checks(["line"], kind="model")
+    def test_line(component, check):
+        check(component)
+
+or anywhere: ``check_model("line")`` is a list of `CheckResult`. A component is a short name, ``distribution/name`` or a
+declaration that need not be installed. Importing this package imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glasshouse.components import Plugin
+from glasshouse.testing.checks import Check, CheckFailed, CheckResult, NotApplicable, expect, run_checks
+from glasshouse.testing.kinds import checks_of
+from glasshouse.testing.kinds import subject_of as subject
+from glasshouse.testing.parametrizing import parametrize_with_checks
+from glasshouse.testing.subjects import Subject
+
+__all__ = [
+    "Check",
+    "CheckFailed",
+    "CheckResult",
+    "NotApplicable",
+    "Subject",
+    "check_audit",
+    "check_data",
+    "check_explainer",
+    "check_model",
+    "check_optimizer",
+    "check_report_format",
+    "check_scheduler",
+    "check_technique",
+    "checks_of",
+    "expect",
+    "parametrize_with_checks",
+    "subject",
+]
+
+Given = str | Plugin | Subject
+Options = Mapping[str, Any] | None
+
+
+def check_model(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of a model."""
+    return _checked("model", component, options, data)
+
+
+def check_data(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of data; those that need files are told so by `options`."""
+    return _checked("data", component, options, data)
+
+
+def check_optimizer(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of an optimizer."""
+    return _checked("optimizer", component, options, data)
+
+
+def check_scheduler(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of a schedule of the learning rate."""
+    return _checked("lr_scheduler", component, options, data)
+
+
+def check_technique(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of a technique."""
+    return _checked("technique", component, options, data)
+
+
+def check_audit(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of an audit."""
+    return _checked("audit", component, options, data)
+
+
+def check_explainer(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of an explainer."""
+    return _checked("explainer", component, options, data)
+
+
+def check_report_format(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
+    """What comes of every check of a report format."""
+    return _checked("report_format", component, options, data)
+
+
+def _checked(kind: str, component: Given, options: Options, data: Any) -> list[CheckResult]:
+    return run_checks(checks_of(kind), subject(component, kind=kind, options=options, data=data))
