@@ -30,7 +30,7 @@ _HOMES = {
     "glasshouse.errors": ("PluginWarning", "UserError"),
     "glasshouse.evidence": ("Audit", "Evidence"),
     "glasshouse.explanations": ("Explainer", "Explanation", "NotExplainableError", "Question", "in_batches"),
-    "glasshouse.hookspecs": ("hookimpl",),
+    "glasshouse.hookspecs": ("SPEC_VERSION", "hookimpl"),
     "glasshouse.images": ("ImageDataModule",),
     "glasshouse.measurements": ("AuditResult", "Column", "Figure", "Measurement", "Section", "Table"),
     "glasshouse.model": ("ModelHandle",),
@@ -42,6 +42,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "SPEC_VERSION",
     "Audit",
     "AuditCallback",
     "AuditPlugin",
@@ -105,7 +106,7 @@ if TYPE_CHECKING:
     from glasshouse.errors import PluginWarning, UserError
     from glasshouse.evidence import Audit, Evidence
     from glasshouse.explanations import Explainer, Explanation, NotExplainableError, Question, in_batches
-    from glasshouse.hookspecs import hookimpl
+    from glasshouse.hookspecs import SPEC_VERSION, hookimpl
     from glasshouse.images import ImageDataModule
     from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
     from glasshouse.model import ModelHandle

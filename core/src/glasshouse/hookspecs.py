@@ -28,6 +28,23 @@ if TYPE_CHECKING:
     from glasshouse.measurements import AuditResult, Section
     from glasshouse.run_state import Run
 
+SPEC_VERSION = "1.0"
+"""The version of what this page and `glasshouse.components` ask of plugins, as ``MAJOR.MINOR``.
+
+- MINOR grows where plugins written before keep working: a new hook, a new argument of a hook, a new kind, a new field
+  of a declaration with a default, a new word that a field may hold.
+- MAJOR grows, and MINOR begins at 0, where one of them may stop: a hook, an argument, a field or a word goes, gets
+  another name, type, default or meaning, or a hook becomes one of which the first result counts.
+- What is to go is given up first, for one minor version at least: `warn_on_impl` or `warn_on_impl_args` of its
+  specification hold a `glasshouse.errors.PluginWarning` that says since when and what to do instead. Plugins that use
+  it are warned at their own line and named by ``glasshouse plugins doctor``.
+
+A plugin may say which version it was written for, ``glasshouse_spec = "1.0"`` in its module. Another major version than
+ours: the plugin is left out and listed as broken. A later minor version: it is loaded, and the doctor mentions it.
+A text file of each version is kept with the tests (``tests/gold/specification-1.0.json``): a change without a new version
+fails there.
+"""
+
 hookspec = HookspecMarker("glasshouse")
 hookimpl = HookimplMarker("glasshouse")
 

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ import pluggy
 
 from glasshouse import __version__, hookspecs
 from glasshouse.components import Plugin
-from glasshouse.errors import UserError
+from glasshouse.errors import PluginWarning, UserError
 from glasshouse.plugins.discovery import EntryPoint, normalized
+from glasshouse.plugins.specification import GivenUp, given_up, is_newer, misfit, warn, written_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,8 +61,14 @@ class LoadedPlugin:
     entry_point: str
     distribution: str
     version: str
+    module: str = ""
+    """The module that the entry point names; its package holds the plugin's files."""
     plugin: Any = None
     """The module or object whose hooks are called."""
+    spec: str | None = None
+    """The version of the specification that it says it was written for."""
+    given_up: tuple[GivenUp, ...] = ()
+    """What it uses of hooks that are given up."""
     seconds: float = 0.0
     """Importing it and running its registration hooks so far."""
     heavy: tuple[str, ...] = ()
@@ -89,6 +97,7 @@ class PluginSet:
         plugin = LoadedPlugin(entry_point=entry.id, distribution=entry.distribution, version=entry.version)
         try:
             with _watched(plugin):
+                plugin.module = entry.module
                 plugin.plugin = importlib.import_module(entry.module)
                 for attribute in entry.attribute.split(".") if entry.attribute else ():
                     plugin.plugin = getattr(plugin.plugin, attribute)
@@ -106,7 +115,9 @@ class PluginSet:
         """
         from glasshouse.plugins.single_file import fingerprint, import_file
 
-        plugin = LoadedPlugin(entry_point=f"{path.name}:{path.stem}", distribution=path.name, version="")
+        plugin = LoadedPlugin(
+            entry_point=f"{path.name}:{path.stem}", distribution=path.name, version="", module=path.stem
+        )
         with _watched(plugin):
             plugin.plugin = import_file(path)
         plugin.version = fingerprint(path)
@@ -137,9 +148,20 @@ class PluginSet:
         return found
 
     def _register(self, plugin: LoadedPlugin) -> bool:
+        stated = written_for(plugin.plugin, sys.modules.get(plugin.module))
+        unfit = misfit(stated)
+        if unfit is not None:
+            self._note_broken(plugin, None, unfit)
+            return False
+        plugin.spec = str(stated) if stated is not None else None
         try:
-            self.manager.register(plugin.plugin, plugin.entry_point)
-        except (pluggy.PluginValidationError, ValueError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PluginWarning)  # what is given up is said below, at the right line
+                self.manager.register(plugin.plugin, plugin.entry_point)
+            plugin.given_up = tuple(given_up(self.manager, plugin.plugin))
+            for used in plugin.given_up:
+                warn(used, f"plugin '{plugin.entry_point}' ({plugin.version})")
+        except (pluggy.PluginValidationError, ValueError, PluginWarning) as error:  # the last under `python -W error`
             if self.manager.get_name(plugin.plugin) == plugin.entry_point:  # pluggy < 1.7 keeps half of what it refuses
                 self.manager.unregister(plugin.plugin)
             self._note_broken(plugin, None, " ".join(str(error).split()), error)
@@ -154,8 +176,7 @@ class PluginSet:
         for caller in self.manager.get_hookcallers(plugin) or ():
             mine = [implementation for implementation in caller.get_hookimpls() if implementation.plugin is plugin]
             if not caller.has_spec() and not all(implementation.optionalhook for implementation in mine):
-                near = difflib.get_close_matches(caller.name, HOOKS, n=1)
-                yield caller.name, "there is no such hook" + (f"; did you mean '{near[0]}'?" if near else "")
+                yield caller.name, f"there is no such hook{_nearest_hook(caller.name)}"
         if isinstance(plugin, ModuleType):
             for name in sorted(HOOKS & vars(plugin).keys()):
                 function = vars(plugin)[name]
@@ -165,6 +186,8 @@ class PluginSet:
     def _note_broken(
         self, plugin: LoadedPlugin, hook: str | None, reason: str, error: BaseException | None = None
     ) -> None:
+        if is_newer(plugin.spec):
+            reason += f" (it is written for specification {plugin.spec}; this glasshouse has {hookspecs.SPEC_VERSION})"
         if self.strict:
             what = f"{hook}: {reason}" if hook else reason
             raise UserError(f"plugin '{plugin.entry_point}'", f"{what}.", f"{STRICT}=1 makes this fatal.") from error
@@ -189,6 +212,13 @@ def said(error: BaseException) -> str:
 def is_one_of(distribution: str, names: Iterable[str]) -> bool:
     """Whether a distribution is named, in any spelling."""
     return normalized(distribution) in map(normalized, names)
+
+
+def _nearest_hook(name: str) -> str:
+    """A closing clause with the hook that is probably meant; the beginning that all share makes none alike."""
+    ends = {hook.removeprefix("glasshouse_"): hook for hook in HOOKS}
+    near = difflib.get_close_matches(name.removeprefix("glasshouse_"), ends, n=1)
+    return f"; did you mean '{ends[near[0]]}'?" if near else ""
 
 
 def _declarations(implementation: pluggy.HookImpl, plugin_type: type[Plugin]) -> list[Plugin]:
