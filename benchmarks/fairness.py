@@ -222,11 +222,12 @@ def _interval_ends(drawn: Bootstrap, frame: object, groups: tuple[dict[str, str]
 # -------------------------------------------------------------------- 2. scores
 
 
-def scores_line(rows: int, shift: float, what: str, repeats: int) -> Line:
-    """AUC, ten-bin calibration and Brier score of each group."""
-    frame = scored(rows, shift)
+def scores_line(rows: int, shift: float, what: str, repeats: int, *, text: bool) -> Line:
+    """AUC, ten-bin calibration and Brier score of each group; groups are codes, as a run has them, or text."""
+    frame = scored(rows, shift, text=text)
+    positive = f"{what} ({frame['target'].mean():.2%} positive)"
     line = Line(
-        title=f"AUC, calibration, Brier by group, {rows:,} rows, {what} ({frame['target'].mean():.2%} positive)",
+        title=f"AUC, calibration, Brier by group, {rows:,} rows, groups as {'text' if text else 'codes'}, {positive}",
         peer="scikit-learn by group",
         goal=">= 20 times, certificate < 1e-4",
         times_faster=20,
@@ -252,10 +253,11 @@ def scores_line(rows: int, shift: float, what: str, repeats: int) -> Line:
     return line
 
 
-def scored(rows: int, shift: float) -> pd.DataFrame:
-    """Ten groups named by strings, a probability that is right, and what came of it."""
+def scored(rows: int, shift: float, *, text: bool) -> pd.DataFrame:
+    """Ten groups, a probability that is right, and what came of it."""
     rng = np.random.default_rng(2)
-    groups = np.array([f"group {k}" for k in range(10)])[rng.integers(0, 10, rows)]
+    codes = rng.integers(0, 10, rows, dtype=np.int32)
+    groups = np.array([f"group {k}" for k in range(10)])[codes] if text else codes
     scores = 1 / (1 + np.exp(-(1.5 * rng.normal(size=rows) + shift)))
     targets = (rng.random(rows) < scores).astype(np.int64)
     return pd.DataFrame({"group": groups, "target": targets, "score": scores})
@@ -263,9 +265,13 @@ def scored(rows: int, shift: float) -> pd.DataFrame:
 
 def scores_by_histogram(frame: pd.DataFrame) -> tuple[np.ndarray, float]:
     """One pass; the largest error that the AUCs may have comes with them."""
-    coded = as_column(pa.array(frame["group"]), "group", who="benchmark")
-    assert isinstance(coded, Coded)
-    groups = [_Group("group", coded.levels, coded.codes)]
+    if frame["group"].dtype == np.int32:
+        levels, codes = tuple(f"group {k}" for k in range(10)), frame["group"].to_numpy()
+    else:
+        coded = as_column(pa.array(frame["group"]), "group", who="benchmark")
+        assert isinstance(coded, Coded)
+        levels, codes = coded.levels, coded.codes
+    groups = [_Group("group", levels, codes)]
     histogram = score_histogram(groups, frame["target"].to_numpy(), frame["score"].to_numpy())
     curves = histogram.reliability()
     values = [
@@ -424,8 +430,9 @@ def main() -> int:
         repeats, rows, scored = 3, min(rows, 20_000_000), 1_000_000
     parts = {
         "scores": lambda folder: [
-            scores_line(scored, 0.0, "common", repeats),
-            scores_line(scored, -7.0, "rare", repeats),
+            scores_line(scored, shift, what, repeats, text=text)
+            for text in (False, True)
+            for shift, what in ((0.0, "common"), (-7.0, "rare"))
         ],
         "file": lambda folder: [file_line(rows, repeats, folder)],
         "rates": lambda folder: [

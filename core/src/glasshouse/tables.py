@@ -31,8 +31,9 @@ class Coded:
         return Coded(self.codes[rows], self.levels)
 
 
-_LOOKED_AT, _WORTH_TWO = 10_000, 200_000
-"""Rows whose texts are looked up in all others, and rows from which on two threads are worth their while."""
+_LOOKED_AT, _WORTH_TWO, _BLOCK = 10_000, 200_000, 65_536
+"""Rows whose texts are looked up in all others, rows from which on two threads are worth their while, and rows looked
+up at a time."""
 
 Column = NDArray[np.float64] | Coded
 """Numeric: float64 with NaN for missing. Categorical: `Coded`."""
@@ -68,7 +69,7 @@ class RawTable:
     favourable: str | None = None
     """The class that is good for the person concerned."""
     features: tuple[str, ...] | None = None
-    """Columns the model sees; default: all but the target."""
+    """Columns the model sees; default: all but the target, weights, clusters and what the rows are split by."""
     immutable: tuple[str, ...] = ()
     """Columns that nobody can change about themselves."""
     sensitive: tuple[SensitiveColumn, ...] = ()
@@ -88,9 +89,17 @@ class RawTable:
         Raises:
             UserError: if there is no such column.
         """
+        return as_column(self.raw(name, role=role, who=who), name, who=who)
+
+    def raw(self, name: str, *, role: str, who: str) -> Any:
+        """One column as it was handed over.
+
+        Raises:
+            UserError: if there is no such column.
+        """
         if name not in self.columns:
             raise UserError(who, f"there is no column '{name}' ({role}).", did_you_mean(name, self.columns))
-        return as_column(self.columns[name], name, who=who)
+        return self.columns[name]
 
 
 def as_column(values: Any, name: str, *, who: str) -> Column:
@@ -138,42 +147,48 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
             f"column '{name}' holds {kind}; expected numbers, text or true/false.",
             "Leave it out with `drop:`, or convert it in the file.",
         )
-    encoded = encoded_text(values) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else values
-    whole = encoded.unify_dictionaries().combine_chunks()
+    if not pa.types.is_dictionary(kind):
+        if len(values) >= _WORTH_TWO and (coded := _looked_up(values)) is not None:
+            return coded
+        values = values.dictionary_encode()
+    whole = values.unify_dictionaries().combine_chunks()
     levels = np.asarray(whole.dictionary.to_pylist() if len(whole.dictionary) else [], dtype=object)
     order = sorted(range(len(levels)), key=_level_order(levels))
     new_code = np.full(len(levels) + 1, -1, dtype=np.int32)  # the last entry, reached by -1, is "missing"
     new_code[order] = np.arange(len(levels), dtype=np.int32)
     codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    if order != list(range(len(levels))):
-        codes = new_code[codes]
-    return Coded(codes.astype(np.int32, copy=False), tuple(str(levels[i]) for i in order))
+    return Coded(new_code[codes], tuple(str(levels[i]) for i in order))
 
 
-def encoded_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text as codes into a dictionary.
+def _looked_up(values: pa.ChunkedArray) -> Coded | None:
+    """Text coded by what its first rows hold; None where more turns up.
 
-    Looking up what the first rows hold is faster than finding it again, and two threads share it; only where more
-    turns up is the dictionary made from all rows.
+    Looking up is faster than finding what there is, and two threads share it. They write into one array a block at a
+    time: fresh memory for the codes of all rows, and for a copy of them, costs as much as the search.
     """
     import pyarrow.compute as pc
 
-    if len(values) < _WORTH_TWO:
-        return pc.dictionary_encode(values)
     known = pc.drop_null(values[:_LOOKED_AT].unique())
-    known = known.take(pc.sort_indices(known))
+    levels = np.asarray(known.to_pylist(), dtype=object)
+    order = sorted(range(len(levels)), key=_level_order(levels))
+    known, codes = known.take(order), np.empty(len(values), dtype=np.int32)
+
+    def look_up(start: int, end: int) -> bool:
+        for begin in range(start, end, _BLOCK):
+            block = values[begin : min(begin + _BLOCK, end)]
+            found = pc.index_in(block, value_set=known)
+            if found.null_count > block.null_count:
+                return False
+            for chunk in found.chunks:
+                codes[begin : begin + len(chunk)] = chunk.fill_null(-1).to_numpy(zero_copy_only=False)
+                begin += len(chunk)
+        return True
+
     half = len(values) // 2
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        parts = list(threads.map(lambda part: pc.index_in(part, value_set=known), (values[:half], values[half:])))
-    if sum(part.null_count for part in parts) != values.null_count:
-        return pc.dictionary_encode(values)
-    return _as_dictionary([chunk for part in parts for chunk in part.chunks], known)
-
-
-def _as_dictionary(codes: list[pa.Array], known: pa.Array) -> pa.ChunkedArray:
-    import pyarrow as pa
-
-    return pa.chunked_array([pa.DictionaryArray.from_arrays(chunk, known) for chunk in codes])
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        second = thread.submit(look_up, half, len(values))
+        complete = look_up(0, half) and second.result()
+    return Coded(codes, tuple(str(levels[i]) for i in order)) if complete else None
 
 
 def _level_order(levels: NDArray[Any]) -> Any:

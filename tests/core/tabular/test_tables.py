@@ -35,6 +35,15 @@ def test_levels_are_sorted_whatever_the_order_of_rows() -> None:
     assert column.codes.tolist() == [1, 2, 0, 1]
 
 
+@pytest.mark.parametrize("late", [None, "late"], ids=["all known early", "one that only the last row holds"])
+def test_many_rows_of_text_come_back_as_they_were(late: str | None) -> None:
+    rng = np.random.default_rng(0)
+    values = np.array(["b", "10", "9", "a", None], dtype=object)[rng.integers(0, 5, 250_001)]
+    values[-1] = late
+    pieces = pa.chunked_array([pa.array(part) for part in (values[:1_000], values[1_000:199_000], values[199_000:])])
+    assert plain(pieces) == values.tolist()
+
+
 def test_levels_that_are_numbers_are_sorted_as_numbers() -> None:
     column = as_column(np.array(["10", "9", "-1"]), "c", who=WHO)
     assert isinstance(column, Coded)

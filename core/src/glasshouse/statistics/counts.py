@@ -240,13 +240,18 @@ def _dtypes(weight: NDArray[np.float64] | None) -> tuple[type, ...]:
     return (np.int64,) if weight is None else (np.float64, np.int64, np.float64)
 
 
-def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: int) -> NDArray[np.int64]:
-    """One number for each row's combination of levels, the last attribute varying fastest."""
+def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: int) -> NDArray[Any]:
+    """One number for each row's combination of levels, the last attribute varying fastest.
+
+    Of a single attribute that is nowhere missing these are its codes, as they are.
+    """
     combined: NDArray[np.int64] | None = None
     for column in columns:
         codes = np.asarray(column.codes)[block]
         if codes.size and codes.min() < 0:
             codes = np.where(codes < 0, len(column.levels), codes)
+        if len(columns) == 1:
+            return codes
         if combined is None:
             combined = codes.astype(np.int64)
         else:
@@ -255,11 +260,20 @@ def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: i
     return np.zeros(length, dtype=np.int64) if combined is None else combined
 
 
+def _occurrences(group: NDArray[Any], groups: int) -> NDArray[np.int64]:
+    """(groups,) rows of each group, a block at a time: NumPy makes a copy of numbers that are not of 64 bits."""
+    found = np.zeros(groups, dtype=np.int64)
+    size = max(_BLOCK, groups)
+    for start in range(0, len(group), size):
+        found += np.bincount(group[start : start + size], minlength=groups)
+    return found
+
+
 def _cell(
-    group: NDArray[np.int64], truth: NDArray[Any] | None, decision: NDArray[Any], shape: tuple[int, int]
+    group: NDArray[Any], truth: NDArray[Any] | None, decision: NDArray[Any], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
     """Position of each row's cell in the flattened table."""
-    cell = group * math.prod(shape)
+    cell: NDArray[np.int64] = np.multiply(group, math.prod(shape), dtype=np.int64)
     if truth is not None:
         cell += truth.astype(np.int64) * shape[1]
     return cell + decision.astype(np.int64, copy=False)
@@ -309,13 +323,13 @@ def listed_groups(
 
 def grouped_rows(
     columns: tuple[GroupColumn, ...], length: int
-) -> tuple[tuple[Attribute, ...], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[tuple[Attribute, ...], NDArray[np.int64], NDArray[Any]]:
     """The attributes of rows, their groups as a table lists them (G, a), and (n,) the group of each row."""
     attributes = tuple(Attribute(column.name, tuple(column.levels)) for column in columns)
     sizes = tuple(len(attribute.levels) + 1 for attribute in attributes)
     group = _group_of_each_row(columns, slice(None), length)
     if _product(sizes) <= LISTED_GROUPS:
-        seen = np.flatnonzero(np.bincount(group, minlength=math.prod(sizes)))
+        seen = np.flatnonzero(_occurrences(group, math.prod(sizes)))
     else:
         seen, group = np.unique(group, return_inverse=True)
     codes = np.stack(np.unravel_index(seen, sizes), axis=1) if sizes else np.zeros((len(seen), 0), np.int64)

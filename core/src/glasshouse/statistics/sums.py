@@ -257,6 +257,7 @@ def group_sums(
     if center is None:
         center = float(y.mean()) if len(y) else 0.0
     v, e, count = y - center, p - y, len(codes)
+    group = group.astype(np.int64, copy=False)  # once, and not in every sum
 
     def summed(values: Floats) -> Floats:
         return np.asarray(np.bincount(group, weights=values, minlength=count), dtype=np.float64)
