@@ -28,8 +28,12 @@ class Site:
         *,
         version: str = "1.0",
         entry_points: Mapping[str, str] | None = None,
+        direct_url: Mapping[str, object] | None = None,
     ) -> None:
-        """Install a distribution; its one entry point is its first file's module unless others are given."""
+        """Install a distribution; its one entry point is its first file's module unless others are given.
+
+        `direct_url` is what an installer writes down of a distribution that came from no index (PEP 610).
+        """
         module = next(iter(files)).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         entries = {"plugin": module} if entry_points is None else entry_points
         metadata = f"{name.replace('-', '_')}-{version}.dist-info"
@@ -40,6 +44,8 @@ class Site:
             "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         contents[f"{metadata}/entry_points.txt"] = f"[console_scripts]\nunrelated = a:b\n\n[glasshouse]\n{lines}"
+        if direct_url is not None:
+            contents[f"{metadata}/direct_url.json"] = json.dumps(direct_url)
         record = []
         for path, text in contents.items():
             target = self.folder / path

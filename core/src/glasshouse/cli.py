@@ -10,9 +10,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from glasshouse import __version__
 from glasshouse.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from glasshouse.plugins.lock import Gate
 
 DEFECT, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 
@@ -38,6 +42,7 @@ COMMANDS = {
 OPTIONS = {
     "--plugin FILE.py": "add a plugin that is a single file; may be repeated",
     "--no-plugin NAME": "leave out a distribution, or one component as distribution/name; may be repeated",
+    "--only-locked LOCK": "load only plugins that are as a run (its folder) or `plugins lock` has written them down",
     "--allow PACKAGE": "let configurations name classes of this package, installed or here; may be repeated",
     "--debug": "show tracebacks",
 }
@@ -85,7 +90,7 @@ def split_options(argv: list[str]) -> tuple[list[str], bool, dict[str, list[str]
         UserError: if an option lacks its value.
     """
     rest: list[str] = []
-    values: dict[str, list[str]] = {"--plugin": [], "--no-plugin": [], "--allow": []}
+    values: dict[str, list[str]] = {"--plugin": [], "--no-plugin": [], "--only-locked": [], "--allow": []}
     debug = False
     tokens = iter(argv)
     for token in tokens:
@@ -106,17 +111,31 @@ def split_options(argv: list[str]) -> tuple[list[str], bool, dict[str, list[str]
 
 def _heed(values: dict[str, list[str]]) -> None:
     """Set up plugins and allowed packages; without such options nothing is imported here."""
-    if values["--plugin"] or values["--no-plugin"]:
+    if values["--plugin"] or values["--no-plugin"] or values["--only-locked"]:
         from pathlib import Path
 
         from glasshouse.plugins import Registry, set_registry
 
         files = [Path(file) for file in values["--plugin"]]
-        set_registry(Registry.from_environment(blocked=values["--no-plugin"], files=files))
+        gate = _gate(values["--only-locked"])
+        set_registry(Registry.from_environment(blocked=values["--no-plugin"], files=files, gate=gate))
     if values["--allow"]:
         from glasshouse.allowed import allow
 
         allow(values["--allow"])
+
+
+def _gate(locks: list[str]) -> Gate | None:
+    if not locks:
+        return None
+    from pathlib import Path
+
+    from glasshouse.plugins.lock import Gate, read_lock
+
+    if len(locks) > 1:
+        raise UserError("--only-locked", f"may be given once, received {', '.join(locks)}.")
+    path = Path(locks[0])
+    return Gate(lock=read_lock(path), path=path)
 
 
 def _dispatch(argv: list[str]) -> int:

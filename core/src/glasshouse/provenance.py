@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse.plugins.lock import Lock, differences, lock_of
 from glasshouse.redaction import redact
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def provenance(registry: Registry, *, command: list[str], seed: int, data_finger
     return {
         "python": platform.python_version(),
         "versions": {name: version for name in _LIBRARIES if (version := _version(name)) is not None},
-        "plugins": [f"{name}=={version}" for name, version in sorted(registry.distributions.items())],
+        **lock_of(registry.loaded).to_dict(),
         "command": redact(command),
         "seed": seed,
         "git": git_state(),
@@ -49,6 +50,19 @@ def add_later(began: Mapping[str, Any], now: Mapping[str, Any], action: str) -> 
     different = {key: value for key, value in now.items() if key != "command" and value != began.get(key)}
     entry = {"action": action, "time": time, "command": now["command"], **different}
     return {**began, "later": [*began.get("later", []), entry]}
+
+
+def moved_on(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """What of a run's plugins is not as it was when it began, in a line; None where all is.
+
+    Args:
+        began: the provenance that the run has.
+        now: that of this process.
+    """
+    found = differences(Lock.from_dict(began), Lock.from_dict(now))
+    if not found:
+        return None
+    return f"note: not all plugins are those that it began with: {'; '.join(one.said for one in found)}"
 
 
 def hardware() -> dict[str, Any]:

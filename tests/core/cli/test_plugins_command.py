@@ -206,7 +206,7 @@ def test_doctor_notes_a_plugin_that_is_slow_to_list(lab, monkeypatch, capsys):
 def test_actions_are_listed_when_one_is_missing(glasshouse):
     done = glasshouse("plugins")
     assert done.code == 2
-    assert "list | show NAME | doctor" in done.err
+    assert "list | show NAME | lock | doctor" in done.err
 
 
 def test_list_on_a_terminal_is_drawn_and_shows_what_plugins_wrote_as_it_is(site):

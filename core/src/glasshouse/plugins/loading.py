@@ -61,6 +61,8 @@ class LoadedPlugin:
     entry_point: str
     distribution: str
     version: str
+    file: Path | None = None
+    """Where it is a single file: that file."""
     module: str = ""
     """The module that the entry point names; its package holds the plugin's files."""
     plugin: Any = None
@@ -116,7 +118,7 @@ class PluginSet:
         from glasshouse.plugins.single_file import fingerprint, import_file
 
         plugin = LoadedPlugin(
-            entry_point=f"{path.name}:{path.stem}", distribution=path.name, version="", module=path.stem
+            entry_point=f"{path.name}:{path.stem}", distribution=path.name, version="", module=path.stem, file=path
         )
         with _watched(plugin):
             plugin.plugin = import_file(path)

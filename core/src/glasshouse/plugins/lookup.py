@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import pluggy
 
+    from glasshouse.plugins.lock import Gate
+
 KINDS = tuple(plugin_type.kind for plugin_type in PLUGIN_TYPES)
 """``model``, ``data``, ``optimizer``, ..."""
 
@@ -82,10 +84,11 @@ class Registry:
         only: distributions to load; None for all. Core's own components are always there unless blocked.
         blocked: distributions, or components as ``distribution/name``, to leave out.
         files: single-file plugins.
+        gate: loads what a lock holds, and nothing else.
         strict: raise on the first broken plugin instead of listing it; every hook is then run at once.
 
     Every question may raise `UserError` for a name in `only` or `blocked` that is not installed, for a file that
-    cannot be imported, and, when strict, for a broken plugin.
+    cannot be imported, for what is not as it was locked, and, when strict, for a broken plugin.
     """
 
     def __init__(
@@ -94,15 +97,18 @@ class Registry:
         only: Iterable[str] | None = None,
         blocked: Iterable[str] = (),
         files: Iterable[Path] = (),
+        gate: Gate | None = None,
         strict: bool = False,
     ) -> None:
         self._only = None if only is None else tuple(only)
         self._blocked = tuple(blocked)
         self._files = tuple(files)
+        self._gate = gate
         self._strict = strict
         self._set: PluginSet | None = None
         self._components: dict[str, tuple[Component, ...]] = {}
         self._withheld: list[Component] = []
+        self._unlocked: tuple[EntryPoint, ...] = ()
 
     @classmethod
     def from_environment(
@@ -110,6 +116,7 @@ class Registry:
         *,
         blocked: Iterable[str] = (),
         files: Iterable[Path] = (),
+        gate: Gate | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Registry:
         """A registry that heeds ``GLASSHOUSE_LOAD_PLUGINS=a,b`` and ``GLASSHOUSE_STRICT_PLUGINS=1``.
@@ -119,7 +126,7 @@ class Registry:
         listed = environment.get(LOAD_ONLY)
         only = None if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
         strict = environment.get(STRICT, "") not in ("", "0")
-        return cls(only=only, blocked=blocked, files=files, strict=strict)
+        return cls(only=only, blocked=blocked, files=files, gate=gate, strict=strict)
 
     @property
     def hook(self) -> pluggy.HookRelay:
@@ -147,6 +154,12 @@ class Registry:
     def distributions(self) -> dict[str, str]:
         """Distribution -> version of every plugin in use; a single file counts as one, with its SHA-256 as version."""
         return {plugin.distribution: plugin.version for plugin in self.loaded}
+
+    @property
+    def unlocked(self) -> tuple[EntryPoint, ...]:
+        """What is installed and was not loaded, since the lock does not hold it."""
+        self._plugins()
+        return self._unlocked
 
     @property
     def packages(self) -> frozenset[str]:
@@ -286,12 +299,19 @@ class Registry:
             entries = [CORE, *installed()]
             self._check_distributions(entries)
             plugins = PluginSet(strict=self._strict)
+            wanted = [entry for entry in entries if self._is_wanted(entry)]
+            files = [file for file in self._files if not is_one_of(file.name, self._blocked)]
+            if self._gate is not None:
+                admitted = self._gate.admit(wanted, files)  # before a line of any of them runs
+                self._unlocked = tuple(entry for entry in wanted if entry not in admitted)
+                wanted = admitted
             # pluggy calls the last registered first: files, then distributions, core's own at the end
-            for entry in filter(self._is_wanted, entries):
+            for entry in wanted:
                 plugins.add(entry)
-            for file in self._files:
-                if not is_one_of(file.name, self._blocked):
-                    plugins.add_file(file)
+            for file in files:
+                plugins.add_file(file)
+            if self._gate is not None:
+                self._gate.check_loaded(plugins)
             self._set = plugins
             try:
                 if self._strict:
@@ -364,6 +384,6 @@ def registry() -> Registry:
 
 
 def set_registry(new: Registry | None) -> None:
-    """Replace the registry of this process, as the command line does for ``--plugin`` and ``--no-plugin``."""
+    """Replace the registry of this process, as the command line does for its options about plugins."""
     global _current
     _current = new

@@ -1,0 +1,89 @@
+"""``glasshouse plugins show NAME``: all that is known of one component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from glasshouse.commands.list_plugins import component_facts
+from glasshouse.commands.output import print_json
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.plugins import KINDS, Component, Registry, registry
+
+
+def show_plugin(name: str, *, as_json: bool) -> int:
+    """All that is known of a name: every component that it may mean, of every kind."""
+    plugins = registry()
+    found = [component for kind in KINDS for component in plugins.candidates(kind, name)]
+    if not found:
+        components = [component for kind in KINDS for component in plugins.components(kind)]
+        known = {c.qualified_name if "/" in name else c.name for c in components}
+        raise UserError(
+            "plugins show", f"no component is called '{name}'.", did_you_mean(name, known) + plugins.broken_notice
+        )
+    pages = [_page(plugins, component) for component in found]
+    if as_json:
+        print_json(pages)
+    else:
+        print("\n\n".join(_as_text(page) for page in pages))
+    return 0
+
+
+def _page(plugins: Registry, component: Component) -> dict[str, Any]:
+    from glasshouse.plugins.signatures import SourceNotFoundError, inspect_signature, read_signature
+
+    page = {
+        **component_facts(plugins, component),
+        "missing": component.missing_imports,
+        "remedy": component.install_hint,
+    }
+    try:
+        try:
+            signature = read_signature(component)
+        except (SourceNotFoundError, SyntaxError):
+            signature = inspect_signature(component, plugins.load(component))
+    except (UserError, ValueError, TypeError) as error:  # the last two: no signature to inspect
+        return {**page, "description": "", "options": None, "options_unknown": str(error)}
+    return {**page, "description": signature.description, "options": [asdict(option) for option in signature.options]}
+
+
+def _as_text(page: dict[str, Any]) -> str:
+    lines = [f"{page['kind'].replace('_', ' ')} {page['use']}: {page['summary']}"]
+    if page["description"]:
+        lines += ["", *_wrapped(page["description"], "")]
+    lines += ["", f"  {'from':<16} {page['distribution']} {page['version']} ({page['plugin']})"]
+    lines.append(f"  {'target':<16} {page['target']}")
+    for key in ("aliases", "family", "modalities", "targets", "provides", "requires", "interval", "suffix"):
+        value = page.get(key)
+        if value:
+            lines.append(f"  {key:<16} {value if isinstance(value, str) else ', '.join(value)}")
+    if page["requires_import"]:
+        missing = f" (missing: {', '.join(page['missing'])}; run {page['remedy']})" if page["missing"] else ""
+        lines.append(f"  {'needs':<16} {', '.join(page['requires_import'])}{missing}")
+    lines += ["", *_options_text(page)]
+    return "\n".join(lines)
+
+
+def _options_text(page: dict[str, Any]) -> Iterable[str]:
+    if page["options"] is None:
+        yield f"options: not known, {page['options_unknown']}"
+    elif not page["options"]:
+        yield "options: none"
+    else:
+        from glasshouse.data import SIZE_NAMES
+
+        yield "options"
+        for option in page["options"]:
+            annotation = f": {option['type']}" if option["type"] else ""
+            filled = page["kind"] == "model" and option["name"] in SIZE_NAMES
+            missing = " (from the data)" if filled else " (required)"
+            default = missing if option["default"] is None else f" = {option['default']}"
+            yield f"  {option['name']}{annotation}{default}"
+            yield from _wrapped(option["doc"], "      ")
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width=100, initial_indent=indent, subsequent_indent=indent)

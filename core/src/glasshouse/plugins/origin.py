@@ -1,0 +1,113 @@
+"""How a plugin was installed, and what its files are where its version does not say it.
+
+A version from a package index names one content. An editable install, one from a folder, a file or a repository, and a
+single file change under the same version: their content is hashed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+EDITABLE, DIRECT, INDEX, UNKNOWN = "editable", "direct", "index", "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a distribution came from, as the installer wrote it down (PEP 610)."""
+
+    how: str
+    """``editable``, ``direct`` (a folder, file, URL or repository), ``index``, or ``unknown``: not installed at all."""
+    place: str = ""
+    """The folder or URL; empty where an index names it."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that it was installed from, there or not; None where it was none."""
+        parts = urlsplit(self.place)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    @property
+    def version_says_all(self) -> bool:
+        """Whether name and version name one content."""
+        return self.how == INDEX
+
+    def __str__(self) -> str:
+        return f"{self.how}, from {self.folder or self.place}" if self.place else self.how
+
+
+def origin_of(distribution: str) -> Origin:
+    """How an installed distribution came here."""
+    from importlib import metadata
+
+    try:
+        written = metadata.distribution(distribution).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return Origin(how=UNKNOWN)
+    if written is None:
+        return Origin(how=INDEX)
+    try:
+        found = json.loads(written)
+        editable = bool(found.get("dir_info", {}).get("editable"))
+        return Origin(how=EDITABLE if editable else DIRECT, place=str(found["url"]))
+    except (ValueError, KeyError, AttributeError):
+        return Origin(how=UNKNOWN)
+
+
+def content_of_modules(modules: Iterable[str]) -> str | None:
+    """``sha256:...`` over all files of the packages that modules belong to; None if one of them cannot be found.
+
+    Nothing is imported. What Python and editors leave behind (``__pycache__``, names that begin with a dot) does not
+    count. Of a package that several distributions share (a namespace) the part below counts that holds the module.
+    """
+    digest = hashlib.sha256()
+    for top in sorted(dict.fromkeys(filter(None, (_home(module) for module in modules)))):
+        for name, path in _files(top):
+            digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    found = all(_home(module) for module in modules)
+    return f"sha256:{digest.hexdigest()}" if found else None
+
+
+def content_of_file(path: Path) -> str:
+    """``sha256:...`` of a single file."""
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _home(module: str) -> Path | None:
+    """The outermost package or the single file that holds a module."""
+    first, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(first)  # of a top-level name: imports nothing
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if spec.submodule_search_locations is None:
+        return Path(spec.origin) if spec.origin else None
+    for location in map(Path, spec.submodule_search_locations):
+        found = location
+        for name in rest:
+            if (found / "__init__.py").is_file():
+                break
+            found = found / name if (found / name).is_dir() else found / f"{name}.py"
+        if found.exists():
+            return found
+    return None
+
+
+def _files(home: Path) -> Iterator[tuple[str, Path]]:
+    """(path relative to the parent, file), in one order on every system."""
+    if home.is_file():
+        yield home.name, home
+        return
+    found = []
+    for folder, folders, names in os.walk(home):
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".") and not name.endswith(".pyc")]
+    yield from sorted((path.relative_to(home.parent).as_posix(), path) for path in found)
