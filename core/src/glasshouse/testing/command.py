@@ -36,10 +36,9 @@ class Finished:
             AssertionError: if there is none.
         """
         lines = self.stdout.splitlines()
-        assert lines, f"the command left no run.\n{self}"
-        path = self.folder / lines[-1]
-        assert path.is_dir(), f"the command left no run.\n{self}"
-        return path
+        if not lines or not (self.folder / lines[-1]).is_dir():
+            raise AssertionError(f"the command left no run\n{self}")
+        return self.folder / lines[-1]
 
     @property
     def record(self) -> RunRecord:
@@ -100,7 +99,8 @@ def run_command(
         check=False,
     )
     finished = Finished(tuple(words), folder, done.returncode, done.stdout, done.stderr)
-    assert exit_code in (None, done.returncode), f"expected exit code {exit_code}\n{finished}"
+    if exit_code not in (None, done.returncode):
+        raise AssertionError(f"expected exit code {exit_code}\n{finished}")
     return finished
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from glasshouse.in_memory import InMemoryDataModule
     from glasshouse.plugins import Registry
     from glasshouse.records import RunRecord
     from glasshouse.testing.audit_record import AuditRecord
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from glasshouse.testing.fixtures import TinyImages, TinyTable, TinyText
 
 OPTION = "--glasshouse-run"
-
-D = TypeVar("D", bound="InMemoryDataModule")
 
 _RECORD = pytest.StashKey["AuditRecord"]()
 
@@ -88,7 +85,9 @@ def tiny_table() -> TinyTable:
     """A data module, set up: 240 applicants, approved where income is above debt, with sex and age group."""
     from glasshouse.testing.fixtures import TinyTable
 
-    return _set_up(TinyTable())
+    data = TinyTable()
+    data.setup()
+    return data
 
 
 @pytest.fixture
@@ -96,7 +95,9 @@ def tiny_images() -> TinyImages:
     """A data module, set up: 240 pictures (1, 8, 8) with a bright square on the left or on the right."""
     from glasshouse.testing.fixtures import TinyImages
 
-    return _set_up(TinyImages())
+    data = TinyImages()
+    data.setup()
+    return data
 
 
 @pytest.fixture
@@ -104,7 +105,9 @@ def tiny_text() -> TinyText:
     """A data module, set up: 240 sentences, each with *good* or with *bad*."""
     from glasshouse.testing.fixtures import TinyText
 
-    return _set_up(TinyText())
+    data = TinyText()
+    data.setup()
+    return data
 
 
 @pytest.fixture(scope="session")
@@ -164,8 +167,3 @@ def isolated_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., 
     for name in set(sys.modules) - modules:
         if getattr(sys.modules[name], "__file__", None) in {str(file) for file in files}:
             del sys.modules[name]
-
-
-def _set_up(data: D) -> D:
-    data.setup()
-    return data
