@@ -57,7 +57,7 @@ class ImageDataModule(CompactDataModule):
                 self.who,
                 f"expected pixels (n, channels, height, width) as uint8, received {pixels.shape} as {pixels.dtype}.",
             )
-        labelled, columns = Labelled.beside(raw.table, len(pixels), self.fractions, seed=self.split_seed, who=self.who)
+        labelled, columns = Labelled.beside(raw.table, len(pixels), self.split_plan, who=self.who)
         rows = {split: labelled.batch(split, torch.from_numpy(pixels[labelled.rows[split]])) for split in SPLITS}
         outputs = labelled.target.num_outputs
         shape = pixels.shape[1:]

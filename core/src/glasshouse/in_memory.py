@@ -12,6 +12,7 @@ from torch import Tensor
 from glasshouse.data import SPLITS, Batch, DataInfo
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.loaders import InMemoryLoader
+from glasshouse.split_plan import SplitOption, SplitPlan
 
 
 class InMemoryDataModule(LightningDataModule):
@@ -24,6 +25,7 @@ class InMemoryDataModule(LightningDataModule):
         split_seed: where the split comes from; kept apart from the seed of training, so that runs with different
             seeds are judged on the same rows.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: what the rows are split by; default: as the data bring it, else in equal shares of every class.
     """
 
     name: str | None = None
@@ -34,6 +36,7 @@ class InMemoryDataModule(LightningDataModule):
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         split_seed: int = 0,
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -42,6 +45,8 @@ class InMemoryDataModule(LightningDataModule):
         self.fractions = list(fractions)
         self.split_seed = split_seed
         self.seed = seed
+        self.split = split
+        self.split_plan = SplitPlan.read(split, self.fractions, seed=split_seed, who=self.who)
         self._rows: dict[str, Batch] = {}
 
     @property

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from glasshouse.data import Sensitive, Target
 from glasshouse.errors import UserError
 from glasshouse.roles import code_sensitive, code_target
-from glasshouse.splits import split_rows
+from glasshouse.split_plan import SplitPlan
 from glasshouse.tables import Coded, Column, RawTable, fingerprint
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class Labelled:
         cls,
         table: RawTable,
         columns: Mapping[str, Column],
-        given: NDArray[Any] | None,
-        fractions: Sequence[float],
+        plan: SplitPlan,
         *,
-        seed: int,
+        given: NDArray[Any] | None = None,
+        by: Any = None,
         seen: Sequence[str] = (),
         who: str,
     ) -> Labelled:
@@ -52,9 +52,9 @@ class Labelled:
         Args:
             table: says which column is the target and which are sensitive.
             columns: these columns.
-            given: the split of each row, or None to draw one from `fractions` within each class.
-            fractions: shares of train, validate and test.
-            seed: where the split comes from.
+            plan: how the rows are split.
+            given: the split of each row, where the data bring one.
+            by: the column that the plan names.
             seen: columns that the model sees.
             who: how error messages call the data.
 
@@ -63,7 +63,7 @@ class Labelled:
         """
         target, y = code_target(table, columns[table.target], who=who)
         strata = np.zeros(len(y), dtype=np.int64) if target.kind == "regression" else y
-        rows = split_rows(given, strata, fractions, seed=seed, who=who)
+        rows = plan.rows(strata=strata, given=given, values=by, who=who)
         if target.classes and len(np.unique(y[rows["train"]])) < 2:
             only = target.classes[int(y[rows["train"][0]])]
             raise UserError(who, f"the training split holds one class of '{target.name}' alone: '{only}'.")
@@ -83,9 +83,7 @@ class Labelled:
         )
 
     @classmethod
-    def beside(
-        cls, table: RawTable, n: int, fractions: Sequence[float], *, seed: int, who: str
-    ) -> tuple[Labelled, str]:
+    def beside(cls, table: RawTable, n: int, plan: SplitPlan, *, who: str) -> tuple[Labelled, str]:
         """The same for images or texts, of which `table` holds all but the inputs; and the columns' fingerprint.
 
         Raises:
@@ -97,19 +95,18 @@ class Labelled:
         }
         columns = {name: table.column(name, role=role, who=who) for name, role in roles.items()}
         given = None if table.split is None else np.asarray(table.split)
-        for name, length in {
-            **{k: len(v) for k, v in columns.items()},
-            "split": n if given is None else len(given),
-        }.items():
-            if length != n:
-                raise UserError(who, f"column '{name}' has {length:,} rows beside {n:,} inputs.")
+        by = None if plan.column is None else table.raw(plan.column, role="split", who=who)
+        beside: list[tuple[str, Any]] = [*columns.items(), ("split", given), (str(plan.column), by)]
+        for name, values in beside:
+            if values is not None and len(values) != n:
+                raise UserError(who, f"column '{name}' has {len(values):,} rows beside {n:,} inputs.")
         labels = columns[table.target]
         absent = int((labels.codes < 0).sum() if isinstance(labels, Coded) else np.isnan(labels).sum())
         if absent:
             raise UserError(
                 who, f"the target '{table.target}' is missing in {absent:,} of {n:,} rows.", "Leave these rows out."
             )
-        found = cls.read(table, columns, given, fractions, seed=seed, who=who)
+        found = cls.read(table, columns, plan, given=given, by=by, who=who)
         return found, fingerprint({**columns, "": found.parts()})
 
     def parts(self) -> NDArray[np.float64]:

@@ -16,9 +16,10 @@ from glasshouse.errors import UserError
 from glasshouse.in_memory import InMemoryDataModule
 from glasshouse.labelled import Labelled
 from glasshouse.loaders import InMemoryLoader
+from glasshouse.split_plan import SplitOption
 from glasshouse.tables import Coded, Column, RawTable, SensitiveColumn, fingerprint
 
-__all__ = ["Coded", "InMemoryLoader", "RawTable", "SensitiveColumn", "TabularDataModule"]
+__all__ = ["Coded", "InMemoryLoader", "RawTable", "SensitiveColumn", "SplitOption", "TabularDataModule"]
 
 Missing = Literal["error", "impute", "drop"]
 
@@ -32,14 +33,16 @@ class TabularDataModule(InMemoryDataModule):
 
     Args:
         batch_size: rows per batch.
-        fractions: shares of train, validate and test, drawn within each class; where the data bring a split without
-            a validation part, the first two say how it is cut from train.
+        fractions: shares of train, validate and test; where the data bring a split without a validation part, the
+            first two say how it is cut from train.
         split_seed: where the split comes from; kept apart from the seed of training, so that runs with different
             seeds are judged on the same rows.
         missing: what a missing number among the features, or a missing target, means: ``error``; ``impute`` fills the
             training median and adds a column that marks it (the target must be there); ``drop`` leaves out rows where
             any feature or the target is missing.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: what the rows are split by (`glasshouse.split_plan.SplitOption`); the column is no feature unless
+            `load` names it as one.
     """
 
     def __init__(
@@ -49,8 +52,9 @@ class TabularDataModule(InMemoryDataModule):
         split_seed: int = 0,
         missing: Missing = "error",
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
-        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed)
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
         if missing not in get_args(Missing):
             raise UserError(self.who, f"missing is {missing!r}; expected one of {', '.join(get_args(Missing))}.")
         self.missing = missing
@@ -76,15 +80,15 @@ class TabularDataModule(InMemoryDataModule):
         }
         columns = {name: table.column(name, role=role, who=self.who) for name, role in roles.items()}
         given = None if table.split is None else np.asarray(table.split)
-        self._check_lengths(columns, given)
+        by = None if self.split_plan.column is None else table.raw(self.split_plan.column, role="split", who=self.who)
+        self._check_lengths(columns, given, by)
         kept = self._complete_rows(columns, features, table.target)
         if kept is not None:
             columns = {name: column[kept] for name, column in columns.items()}
             given = None if given is None else given[kept]
+            by = None if by is None else by[kept] if isinstance(by, (np.ndarray, Coded)) else by.take(kept)
 
-        labelled = Labelled.read(
-            table, columns, given, self.fractions, seed=self.split_seed, seen=features, who=self.who
-        )
+        labelled = Labelled.read(table, columns, self.split_plan, given=given, by=by, seen=features, who=self.who)
         rows, target = labelled.rows, labelled.target
         weights = None if table.weights is None else self._weights(table.weights, columns[table.weights])
         clusters = None if table.clusters is None else self._clusters(table.clusters, columns[table.clusters])
@@ -149,7 +153,7 @@ class TabularDataModule(InMemoryDataModule):
         return codes
 
     def _features(self, table: RawTable) -> tuple[str, ...]:
-        hidden = (table.target, table.weights, table.clusters)
+        hidden = (table.target, table.weights, table.clusters, self.split_plan.column)
         features = tuple(n for n in table.columns if n not in hidden) if table.features is None else table.features
         if not features:
             raise UserError(self.who, "there is no feature column.")
@@ -157,10 +161,11 @@ class TabularDataModule(InMemoryDataModule):
             raise UserError(self.who, f"the target '{table.target}' is among the features.", "Leave it out of them.")
         return features
 
-    def _check_lengths(self, columns: Mapping[str, Column], given: NDArray[Any] | None) -> None:
+    def _check_lengths(self, columns: Mapping[str, Column], given: NDArray[Any] | None, by: Any) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
-        if given is not None:
-            lengths["split"] = len(given)
+        for name, values in (("split", given), (str(self.split_plan.column), by)):
+            if values is not None:
+                lengths[name] = len(values)
         if len(set(lengths.values())) > 1:
             raise UserError(self.who, f"columns differ in length: {lengths}.")
         if not all(lengths.values()):

@@ -17,6 +17,7 @@ from glasshouse.compact import CompactDataModule
 from glasshouse.data import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.labelled import Labelled
+from glasshouse.split_plan import SplitOption
 from glasshouse.tables import RawTable
 from glasshouse.words import SplitTexts, Vocabulary, longest_of_most, split_words
 
@@ -50,6 +51,7 @@ class TextDataModule(CompactDataModule):
         sequence_length: words of a text that the model is given; default: enough for 99 of 100 training texts to be
             whole, at most 512.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: what the texts are split by (`glasshouse.split_plan.SplitOption`).
     """
 
     def __init__(
@@ -61,8 +63,9 @@ class TextDataModule(CompactDataModule):
         min_count: int = 2,
         sequence_length: int | None = None,
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
-        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed)
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
         for option, value in (("max_words", max_words), ("min_count", min_count), ("sequence_length", sequence_length)):
             if value is not None and value < 1:
                 raise UserError(self.who, f"{option} is {value}; expected at least 1.")
@@ -82,9 +85,7 @@ class TextDataModule(CompactDataModule):
         raw = self.load()
         self._table = raw.table
         self._texts = split_words(raw.texts)
-        self._labelled, columns = Labelled.beside(
-            raw.table, len(self._texts), self.fractions, seed=self.split_seed, who=self.who
-        )
+        self._labelled, columns = Labelled.beside(raw.table, len(self._texts), self.split_plan, who=self.who)
         self._digest = _fingerprint(self._texts, columns)
         self._number()
 

@@ -282,3 +282,16 @@ def test_the_fingerprint_knows_texts_and_labels() -> None:
     assert one == same
     assert ready(Notes(texts=[*texts[:-1], "changed"])).table_fingerprint != one
     assert ready(Notes(split_seed=1)).table_fingerprint != one
+
+
+@pytest.mark.parametrize("kind", [Pets, Notes])
+def test_one_argument_splits_images_and_texts(kind: Any) -> None:
+    people = np.array([f"owner {i // 3}" for i in range(ROWS)])
+    columns = {**table().columns, "owner": people}
+    split = {"by": "group", "column": "owner", "folds": 4, "fold": 1}
+    data = ready(kind(changes={"columns": columns}, split=split))
+    assert data.info.rows == {"train": 33, "validate": 12, "test": 15}  # 20 owners: 5 test, 11 or 12 of 15 train
+    with pytest.raises(UserError, match=r"there is no column 'owners' \(split\)\. Did you mean 'owner'\?"):
+        ready(kind(changes={"columns": columns}, split={"by": "group", "column": "owners"}))
+    with pytest.raises(UserError, match="column 'owner' has 2 rows beside 60 inputs"):
+        ready(kind(changes={"columns": {**columns, "owner": people[:2]}}, split=split))

@@ -247,3 +247,29 @@ def test_every_option_is_a_primitive() -> None:
     parameters = list(inspect.signature(TabularDataModule.__init__).parameters.values())[1:]
     defaults = [parameter.default for parameter in parameters]
     assert all(isinstance(d, (int, str, tuple, type(None))) for d in defaults)
+
+
+def test_rows_are_split_by_a_column_that_is_no_feature() -> None:
+    houses = np.arange(100) // 5
+    data = People({"features": None}, split={"by": "group", "column": "house"})
+    data.with_column("age", np.arange(100.0))
+    ready(data.with_column("house", np.array([f"house {i}" for i in houses])))
+    assert [f.name for f in data.info.features] == ["age", "job", "sex"]
+    assert data.info.rows == {"train": 60, "validate": 20, "test": 20}
+    assert sum(len(np.unique(houses[rows_of(data, split)])) for split in data.info.rows) == 20
+
+
+def test_rows_with_gaps_are_left_out_of_a_split_by_time() -> None:
+    day = np.arange("2024-01-01", "2024-04-10", dtype="datetime64[D]")[::-1]
+    data = People(split={"by": "time", "column": "day"}, missing="drop").with_column("day", day)
+    ready(data.with_column("age", np.where(np.arange(100) % 10 == 0, np.nan, np.arange(100.0))))
+    rows = [rows_of(data, split) for split in ("train", "validate", "test")]
+    assert [len(each) for each in rows] == [54, 18, 18]
+    # the last rows have the earliest days
+    assert rows[0].min() > rows[1].max() > rows[1].min() > rows[2].max()
+
+
+def rows_of(data: TabularDataModule, split: str) -> np.ndarray:
+    """Row numbers, read off the numeric feature, which counts them."""
+    age = data.info.features[0]
+    return np.round(data.inputs(split)[:, 0].double().numpy() * age.scale + age.center).astype(int)

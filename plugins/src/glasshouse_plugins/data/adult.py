@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from glasshouse import TabularDataModule, UserError
-from glasshouse.tabular import RawTable, SensitiveColumn
+from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
 from pyarrow import csv
 
 COLUMNS = (
@@ -52,6 +52,7 @@ class Adult(TabularDataModule):
         batch_size: rows per batch.
         split_seed: where the validation split comes from.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
     """
 
     name = "adult"
@@ -64,11 +65,16 @@ class Adult(TabularDataModule):
         batch_size: int = 256,
         split_seed: int = 0,
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
         if not 0 < validate < 1:
             raise UserError("data 'adult'", f"validate is {validate}; expected a share between 0 and 1.")
         super().__init__(
-            batch_size=batch_size, fractions=(1 - validate, validate, 0.0), split_seed=split_seed, seed=seed
+            batch_size=batch_size,
+            fractions=(1 - validate, validate, 0.0),
+            split_seed=split_seed,
+            seed=seed,
+            split=split,
         )
         self.path = path
         self.features = (

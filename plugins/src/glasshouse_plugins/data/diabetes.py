@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from glasshouse import TabularDataModule
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn
+from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
 
 _NAMES = {
     "bmi": "body mass index",
@@ -34,6 +34,7 @@ class Diabetes(TabularDataModule):
         fractions: shares of train, validate and test.
         split_seed: where the split comes from.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
     """
 
     name = "diabetes"
@@ -45,8 +46,9 @@ class Diabetes(TabularDataModule):
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         split_seed: int = 0,
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
-        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed)
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
         self.task = task
 
     def load(self) -> RawTable:

@@ -13,7 +13,7 @@ import numpy as np
 from glasshouse import ImageDataModule, UserError
 from glasshouse.errors import did_you_mean
 from glasshouse.images import RawImages
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn
+from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.tables import TableFile
@@ -51,6 +51,8 @@ class ImageFolder(ImageDataModule):
         batch_size: pictures per batch.
         split_seed: where the split comes from.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``; a
+            `column` is one of `attributes`.
     """
 
     name = "image_folder"
@@ -68,14 +70,16 @@ class ImageFolder(ImageDataModule):
         batch_size: int = 64,
         split_seed: int = 0,
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
-        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed)
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise UserError(self.who, f"size is {list(size)}; expected [height, width].")
         if colour not in _MODES:
             raise UserError(self.who, f"colour is {colour!r}; expected rgb or grey.")
-        if sensitive and attributes is None:
-            raise UserError(self.who, "`sensitive` is given without `attributes`.", "Name the file that has them.")
+        for option, used in (("sensitive", sensitive), ("split", self.split_plan.column)):
+            if used and attributes is None:
+                raise UserError(self.who, f"`{option}` is given without `attributes`.", "Name the file that has them.")
         self.bins = dict(bins or {})
         for column in self.bins:
             if column not in sensitive:
@@ -171,12 +175,16 @@ class ImageFolder(ImageDataModule):
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
     def _attributes(self, root: Path, found: Sequence[_Found]) -> dict[str, Any]:
-        """The sensitive columns, in the order of the pictures."""
+        """The columns in use, in the order of the pictures."""
         if self.attributes is None:
             return {}
+        asked = [("sensitive", name) for name in self.sensitive]
+        if self.split_plan.column is not None:
+            asked.append(("split", self.split_plan.column))
+        names = list(dict.fromkeys(name for _, name in asked))
         file = TableFile(path=Path(self.attributes).expanduser(), who=self.who, texts=("file",))
-        file.require([("attributes", "file"), *(("sensitive", name) for name in self.sensitive)], file.names())
-        table = file.read([*dict.fromkeys(self.sensitive), "file"])
+        file.require([("attributes", "file"), *asked], file.names())
+        table = file.read([*names, "file"])
         row_of = {name: row for row, name in enumerate(table["file"].to_pylist())}
         paths = [each.path.relative_to(root).as_posix() for each in found]
         lacking = [path for path in paths if path not in row_of]
@@ -187,7 +195,7 @@ class ImageFolder(ImageDataModule):
                 "Its column `file` has paths from the folder of pictures.",
             )
         rows = [row_of[path] for path in paths]
-        return {name: table[name].take(rows) for name in self.sensitive}
+        return {name: table[name].take(rows) for name in names}
 
 
 def _pictures(folder: Path, split: str | None) -> list[_Found]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from glasshouse import ImageDataModule, UserError
 from glasshouse.images import RawImages
-from glasshouse.tabular import Coded, RawTable
+from glasshouse.tabular import Coded, RawTable, SplitOption
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.folders import data_folder
@@ -32,6 +32,7 @@ class MNIST(ImageDataModule):
         batch_size: images per batch.
         split_seed: where the splits come from.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
     """
 
     name = "mnist"
@@ -43,11 +44,16 @@ class MNIST(ImageDataModule):
         batch_size: int = 64,
         split_seed: int = 0,
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
         if not 0 < validate < 1:
             raise UserError("data 'mnist'", f"validate is {validate}; expected a share between 0 and 1.")
         super().__init__(
-            batch_size=batch_size, fractions=(1 - validate, validate, 0.0), split_seed=split_seed, seed=seed
+            batch_size=batch_size,
+            fractions=(1 - validate, validate, 0.0),
+            split_seed=split_seed,
+            seed=seed,
+            split=split,
         )
         self.path = path
 

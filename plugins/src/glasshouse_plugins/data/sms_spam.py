@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from glasshouse import TextDataModule, UserError
-from glasshouse.tabular import Coded, RawTable
+from glasshouse.tabular import Coded, RawTable, SplitOption
 from glasshouse.texts import RawTexts
 
 from glasshouse_plugins.data.folders import data_folder
@@ -37,6 +37,7 @@ class SMSSpam(TextDataModule):
         sequence_length: words of a message that the model is given; default: enough for 99 of 100 training messages to
             be whole.
         seed: order of training batches; default: the seed of `seed_everything`.
+        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
     """
 
     name = "sms_spam"
@@ -52,6 +53,7 @@ class SMSSpam(TextDataModule):
         min_count: int = 2,
         sequence_length: int | None = None,
         seed: int | None = None,
+        split: SplitOption = None,
     ) -> None:
         super().__init__(
             batch_size=batch_size,
@@ -61,6 +63,7 @@ class SMSSpam(TextDataModule):
             min_count=min_count,
             sequence_length=sequence_length,
             seed=seed,
+            split=split,
         )
         if repeats not in ("drop", "keep"):
             raise UserError(self.who, f"repeats is {repeats!r}; expected drop or keep.")

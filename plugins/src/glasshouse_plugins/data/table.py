@@ -8,7 +8,7 @@ from typing import Literal
 
 from glasshouse import TabularDataModule, UserError
 from glasshouse.errors import did_you_mean
-from glasshouse.tabular import RawTable, SensitiveColumn
+from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
 
 from glasshouse_plugins.data.tables import TYPES, TableFile
 
@@ -35,7 +35,9 @@ class Table(TabularDataModule):
         weights: a column with what each row counts for in audits; no feature unless it is named as one.
         clusters: a column that names what rows belong together, such as a household or a patient, so that audits do
             not take them for independent; no feature unless it is named as one.
-        split: a column that says ``train``, ``validate`` or ``test``; default: drawn from `fractions`.
+        split: a column that says ``train``, ``validate`` or ``test``; or how to split, as ``{by: time, column: day}``:
+            by ``stratified`` (the default), ``random``, ``group`` or ``time``, with ``folds: 5, fold: 0`` to hold out
+            one of five folds. The column is no feature unless it is named as one.
         fractions: shares of train, validate and test.
         missing: ``error``, ``impute`` (training median and a marker column) or ``drop`` (rows where a feature or the
             target is missing).
@@ -61,7 +63,7 @@ class Table(TabularDataModule):
         immutable: Sequence[str] = (),
         weights: str | None = None,
         clusters: str | None = None,
-        split: str | None = None,
+        split: SplitOption = None,
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         missing: Literal["error", "impute", "drop"] = "error",
         delimiter: str | None = None,
@@ -69,7 +71,9 @@ class Table(TabularDataModule):
         split_seed: int = 0,
         seed: int | None = None,
     ) -> None:
-        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, missing=missing, seed=seed)
+        super().__init__(
+            batch_size=batch_size, fractions=fractions, split_seed=split_seed, missing=missing, seed=seed, split=split
+        )
         self.path = path
         self.target = target
         self.features = features
@@ -82,7 +86,6 @@ class Table(TabularDataModule):
         self.immutable = immutable
         self.weights = weights
         self.clusters = clusters
-        self.split = split
         self.delimiter = delimiter
         for column in self.bins:
             if column not in sensitive:
@@ -97,7 +100,7 @@ class Table(TabularDataModule):
         """The columns in use."""
         file = TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter)
         features = self._chosen_features(file)
-        extra = [name for name in (self.split, self.weights, self.clusters) if name is not None]
+        extra = [name for name in (self.split_plan.column, self.weights, self.clusters) if name is not None]
         needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
         table = file.read(needed, self.types)
         return RawTable(
@@ -112,7 +115,6 @@ class Table(TabularDataModule):
             ),
             weights=self.weights,
             clusters=self.clusters,
-            split=None if self.split is None else table[self.split].to_numpy(),
             source=file.path.name,
         )
 
@@ -128,12 +130,15 @@ class Table(TabularDataModule):
             *(("immutable", name) for name in self.immutable),
             *(
                 (role, name)
-                for role, name in (("split", self.split), ("weights", self.weights), ("clusters", self.clusters))
+                for role, name in (
+                    ("split", self.split_plan.column),
+                    ("weights", self.weights),
+                    ("clusters", self.clusters),
+                )
                 if name is not None
             ),
         )
         file.require(asked, names)
         candidates = names if self.features is None else self.features
-        beside = {self.target, self.weights, self.clusters} if self.features is None else set()
-        hidden = {*self.drop, self.split} | beside
-        return tuple(name for name in candidates if name not in hidden)
+        beside = {self.target, self.weights, self.clusters, self.split_plan.column} if self.features is None else set()
+        return tuple(name for name in candidates if name not in {*self.drop, *beside})

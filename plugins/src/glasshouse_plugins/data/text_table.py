@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 from glasshouse import TextDataModule, UserError
 from glasshouse.errors import did_you_mean
-from glasshouse.tabular import RawTable, SensitiveColumn
+from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
 from glasshouse.texts import RawTexts
 
 from glasshouse_plugins.data.tables import TableFile
@@ -30,7 +30,9 @@ class TextTable(TextDataModule):
         task: ``binary``, ``multiclass`` or ``regression``; default: classes for text and up to ten distinct whole
             numbers, else regression.
         favourable: the class that is good for the person concerned.
-        split: a column that says ``train``, ``validate`` or ``test``; default: drawn from `fractions`.
+        split: a column that says ``train``, ``validate`` or ``test``; or how to split, as ``{by: time, column: day}``:
+            by ``stratified`` (the default), ``random``, ``group`` or ``time``, with ``folds: 5, fold: 0`` to hold out
+            one of five folds. The column is no feature unless it is named as one.
         fractions: shares of train, validate and test.
         delimiter: between the cells of a CSV file; default: a tab for .tsv, else a comma.
         batch_size: texts per batch.
@@ -53,7 +55,7 @@ class TextTable(TextDataModule):
         bins: Mapping[str, Sequence[float]] | None = None,
         task: Literal["binary", "multiclass", "regression"] | None = None,
         favourable: str | None = None,
-        split: str | None = None,
+        split: SplitOption = None,
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         delimiter: str | None = None,
         batch_size: int = 64,
@@ -71,6 +73,7 @@ class TextTable(TextDataModule):
             min_count=min_count,
             sequence_length=sequence_length,
             seed=seed,
+            split=split,
         )
         self.path = path
         self.text = text
@@ -79,7 +82,6 @@ class TextTable(TextDataModule):
         self.bins = dict(bins or {})
         self.task = task
         self.favourable = favourable
-        self.split = split
         self.delimiter = delimiter
         for column in self.bins:
             if column not in sensitive:
@@ -90,7 +92,7 @@ class TextTable(TextDataModule):
     def load(self) -> RawTexts:
         """The texts and the columns in use."""
         file = TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter, texts=(self.text,))
-        extra = [] if self.split is None else [self.split]
+        extra = [] if self.split_plan.column is None else [self.split_plan.column]
         file.require(
             (
                 ("text", self.text),
@@ -111,7 +113,7 @@ class TextTable(TextDataModule):
         return RawTexts(
             texts=texts,
             table=RawTable(
-                columns={name: table[name] for name in (self.target, *self.sensitive)},
+                columns={name: table[name] for name in (self.target, *self.sensitive, *extra)},
                 target=self.target,
                 task=self.task,
                 favourable=self.favourable,
@@ -119,7 +121,6 @@ class TextTable(TextDataModule):
                     SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ())))
                     for name in self.sensitive
                 ),
-                split=None if self.split is None else table[self.split].to_numpy(),
                 source=file.path.name,
             ),
         )
