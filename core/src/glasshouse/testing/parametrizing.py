@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glasshouse.components import Plugin
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.testing.checks import Check, CheckFailed, NotApplicable, hold
 from glasshouse.testing.kinds import checks_of, subject_of
 from glasshouse.testing.subjects import Subject
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def parametrize_with_checks(
@@ -19,7 +22,7 @@ def parametrize_with_checks(
     options: Mapping[str, Any] | None = None,
     data: Any = None,
     expected_failures: Mapping[str, str] | None = None,
-) -> Any:
+) -> pytest.MarkDecorator:
     """Decorate a test with every check of every component::
 
         from glasshouse.testing import parametrize_with_checks
