@@ -97,7 +97,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         target="glasshouse_audits.privacy.audit:MembershipInferenceAudit",
         summary="can the model's loss tell who was in the training data?",
         family="privacy",
-        requires=("targets", "losses", "train_predictions"),
+        requires=("losses", "train_predictions"),
     )
 
 

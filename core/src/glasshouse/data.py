@@ -41,8 +41,12 @@ class Target:
     """Regression: mean of the training targets, in their own units."""
     scale: float = 1.0
     """Regression: standard deviation of the training targets, so that a network's output may be of order one."""
+    observed: bool = True
+    """False for a score of the model's own, such as a reconstruction error: a number that no data hold the truth of."""
 
     def __post_init__(self) -> None:
+        if not self.observed and self.kind != "regression":
+            raise ValueError("a score that no data hold the truth of is a number: its kind is regression")
         if self.kind == "regression" and self.classes:
             raise ValueError("a regression target has no classes")
         if not self.scale > 0:
@@ -115,6 +119,9 @@ class DataInfo:
     """Where the data come from, with a citation."""
     licence: str = ""
     synthetic: bool = False
+    labels: Target | None = None
+    """The data's own classes, where the model predicts a score of its own instead: then the last of `sensitive` is the
+    class, which batches hold as `y`."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, as the record and `config.yaml` hold them."""
@@ -126,10 +133,18 @@ class DataInfo:
         """The inverse of `to_dict`; keys of `BESIDE`, which say where attributes are to be had, are left aside."""
         rest = {key: value for key, value in values.items() if key not in BESIDE}
         target = Target(**_tupled(rest.pop("target")))
+        labels = rest.pop("labels", None)
         features = tuple(Feature(**_tupled(f)) for f in rest.pop("features", ()))
         sensitive = tuple(Sensitive(**_tupled(s)) for s in rest.pop("sensitive", ()))
         shape = tuple(rest.pop("input_shape"))
-        return cls(target=target, features=features, sensitive=sensitive, input_shape=shape, **rest)
+        return cls(
+            target=target,
+            features=features,
+            sensitive=sensitive,
+            input_shape=shape,
+            labels=None if labels is None else Target(**_tupled(labels)),
+            **rest,
+        )
 
 
 BESIDE = ("aligned", "bins")

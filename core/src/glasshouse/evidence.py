@@ -29,6 +29,7 @@ REQUIREMENTS: Mapping[str, str] = {
     "module": "the model's torch modules",
     "embed": "a model with an embedding layer",
     "rebuild": "a model that can be rebuilt untrained",
+    "generate": "a model that generates examples",
 }
 """What an audit may ask for, and how its absence is said."""
 
@@ -124,5 +125,7 @@ def why_not(plugin: AuditPlugin, evidence: Evidence) -> str | None:
         return f"made for {', '.join(plugin.targets)} targets, not {evidence.info.target.kind}"
     if evidence.tables is not None and not evidence.predictions and "tables" not in plugin.requires:
         return "needs the predictions of every row; only tables of them are at hand"
+    if not evidence.info.target.observed and "targets" in plugin.requires:
+        return f"no data hold the truth of the model's own score, {evidence.info.target.name}"
     missing = [REQUIREMENTS.get(need, need) for need in plugin.requires if not evidence.has(need)]
     return f"needs {'; '.join(missing)}" if missing else None

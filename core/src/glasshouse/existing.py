@@ -28,6 +28,7 @@ from glasshouse.gathering import chosen_attributes, collect_evidence
 from glasshouse.manifest import write_manifest
 from glasshouse.model import ModelHandle
 from glasshouse.outputs import OutputKind, as_columns
+from glasshouse.own_score import about, said_with
 from glasshouse.plugins import Registry, registry
 from glasshouse.policy import load_policy
 from glasshouse.provenance import command_line, provenance
@@ -221,16 +222,16 @@ def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
         raw = answer(model, x)
         needed = required_splits(run.registry, run.audits, run.options.evaluate_on)
         rows = {split: rows for split in needed if data.has(split) and (rows := data.rows.get(split)) is not None}
-        data.info = complete_info(
-            request.info or data.said, name=data_name, x=x, y=y, raw=raw, aligned=data.aligned, rows=rows
-        )
+        given = said_with(request.info or data.said, model)
+        known = complete_info(given, name=data_name, x=x, y=y, raw=raw, aligned=data.aligned, rows=rows)
+        data.info = about(known, model)
         as_columns(raw, data.info.target)
         if kind is None and getattr(model, "output_kind", None) is None:
             kind = look_at_outputs(raw, data.info)
     elif request.info is not None or request.aligned is not None:
         what = "info" if request.info is not None else "sensitive"
         raise UserError(f"`{what}`", "is for data that do not describe themselves; these do.", "Leave it out.")
-    run.info = data.info
+    run.info = about(data.info, model)
     chosen_attributes(run)
     assert run.info is not None
     run.handle = ModelHandle(model, run.info, name=type(model).__name__, output_kind=kind)

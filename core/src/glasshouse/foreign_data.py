@@ -156,7 +156,7 @@ class ForeignData:
         return torch.from_numpy(codes[rows])
 
     def _targets(self, y: Tensor) -> Tensor:
-        target = self.info.target
+        target = self.info.labels or self.info.target
         if y.ndim == 2 and y.shape[1] == 1 and target.kind != "multilabel":
             y = y.squeeze(1)
         if target.kind == "regression":

@@ -16,6 +16,7 @@ from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence import Evidence
 from glasshouse.foreign_data import ForeignData, loader_from, project_hooks
 from glasshouse.foreign_info import answer, complete_info
+from glasshouse.own_score import about, said_with
 from glasshouse.predictions import Predictions
 from glasshouse.rebuilding import handle_on
 from glasshouse.run_state import Run
@@ -150,7 +151,8 @@ def look_up(run: Run) -> DataInfo:
         with isolate_rng():
             x, y = data.first()
             raw = answer(run.model, x)
-        return complete_info(None, name=name, x=x, y=y, raw=raw, aligned=run.aligned)
+        given = said_with(None, run.model)
+        return about(complete_info(given, name=name, x=x, y=y, raw=raw, aligned=run.aligned), run.model)
     except UserError as error:
         of_model = error.who.startswith("model")
         remedy = error.remedy if of_model else "Say what is predicted, and from what, under `data_info:`."

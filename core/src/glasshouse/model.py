@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.outputs import OutputKind, loss_per_row, output_kind, to_scores
+from glasshouse.own_score import own_loss
 from glasshouse.task import Task
 
 
@@ -70,7 +71,7 @@ class ModelHandle:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Which of ``gradients``, ``module``, ``embed``, ``loss``, ``rebuild`` this model has."""
+        """Which of ``gradients``, ``module``, ``embed``, ``loss``, ``rebuild``, ``generate`` this model has."""
         found = {"module", "loss"}
         if self.info.modality in ("tabular", "image"):  # text and token sequences enter as integers
             found.add("gradients")
@@ -78,6 +79,8 @@ class ModelHandle:
             found.add("embed")
         if self._recipe is not None:
             found.add("rebuild")
+        if callable(getattr(self.module, "generate", None)):
+            found.add("generate")
         return frozenset(found)
 
     @property
@@ -117,12 +120,34 @@ class ModelHandle:
         return self._batched(x, batch_size, lambda rows, _: self.probabilities(rows))
 
     def loss(self, x: Tensor, y: Tensor, *, batch_size: int = 8192) -> Tensor:
-        """Cross-entropy in nats or squared error of every row, float32 on the CPU, (n,)."""
+        """What training minimised, of every row, float32 on the CPU, (n,).
 
-        def rows_loss(rows: Tensor, chosen: slice) -> Tensor:
-            return loss_per_row(self.outputs(rows), y[chosen].to(self.device), self.info.target, self.output_kind)
+        Cross-entropy in nats, squared error, or the model's own loss where it has a score of its own; then `y` is not
+        looked at.
+        """
+        return self._batched(x, batch_size, lambda rows, chosen: self.losses(rows, y[chosen]))
 
-        return self._batched(x, batch_size, rows_loss)
+    def losses(self, x: Tensor, y: Tensor, raw: Tensor | None = None) -> Tensor:
+        """The same for one batch, where it is computed; `raw`, the output for it, spares a pass where it is at hand."""
+        if self.info.target.observed:
+            raw = self.outputs(x) if raw is None else raw
+            return loss_per_row(raw, y.to(raw.device), self.info.target, self.output_kind)
+        with self._evaluating():
+            return own_loss(self.module, x.to(self.device))
+
+    def generate(self, count: int, *, seed: int) -> Tensor:
+        """`count` new examples, float32 on the CPU, (count, *`info.input_shape`); of a model with that capability.
+
+        Raises:
+            UserError: for another shape.
+        """
+        method: Callable[..., Tensor] = self.module.generate  # type: ignore[assignment]
+        with self._evaluating(), torch.no_grad():
+            found = method(count, seed=seed).float().cpu()
+        expected = (count, *self.info.input_shape)
+        if found.shape != expected:
+            raise UserError(f"model '{self.name}'", f"generates shape {tuple(found.shape)}; expected {expected}.")
+        return found
 
     def rebuild(self, *, seed: int | None = None) -> ModelHandle:
         """An untrained copy of the recipe, with fresh weights drawn under `seed`.

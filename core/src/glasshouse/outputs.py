@@ -40,7 +40,7 @@ def trained_output_kind(network: torch.nn.Module, target: Target) -> OutputKind:
 
     Targets of 25 to 346 are out of reach of a network that starts near 0 and takes steps of 0.003.
     """
-    if target.kind == "regression" and getattr(network, "output_kind", None) is None:
+    if target.kind == "regression" and target.observed and getattr(network, "output_kind", None) is None:
         return "standardized"
     return output_kind(network, target)
 

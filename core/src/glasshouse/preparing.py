@@ -18,6 +18,7 @@ from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.folders import fresh_folder
 from glasshouse.gathering import chosen_attributes, has_loader, look_up
+from glasshouse.own_score import about
 from glasshouse.policy import load_policy
 from glasshouse.provenance import add_later
 from glasshouse.rebuilding import assemble, find_checkpoint, rebuild, restore_data
@@ -50,8 +51,11 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     parent = parent_of_runs(run.options.run_dir)
     network = cli.build_model(run.info)
     run.model = assemble(network, cli.values, run.info)
-    if run.info is None and cli.command == "run":
+    if run.info is not None:
+        run.info = about(run.info, run.model)
+    elif cli.command == "run":
         run.info = look_up(run)
+    chosen_attributes(run)
     run.config = cli.resolved(run.info)
     if cli.command in ("run", "fit"):
         check_optimizer(run.model)
@@ -126,7 +130,6 @@ def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:
     run.info = set_up(run.datamodule, options)
     if run.info is not None and run.aligned is not None:
         run.info = run.aligned.beside(run.info)
-    chosen_attributes(run)
     registry.call("glasshouse_check_run", run=run)
     return run
 
@@ -141,6 +144,8 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
     run.model = run.handle.lightning_module
     if restore_data(run.datamodule, find_checkpoint(folder)):
         run.info = set_up(run.datamodule, run.options)
+    run.info = None if run.info is None else about(run.info, run.model)
+    chosen_attributes(run)
     return run
 
 

@@ -19,6 +19,7 @@ from glasshouse.config_files import read_yaml
 from glasshouse.data import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.model import ModelHandle
+from glasshouse.own_score import own_target
 from glasshouse.parser import GlasshouseParser, class_and_options, restrict_imports
 from glasshouse.plugins import registry
 from glasshouse.task import SchedulerChoice, Task, configure_optimizers
@@ -92,7 +93,7 @@ def assemble(model: nn.Module, values: Mapping[str, Any] | Namespace, info: Data
     Args:
         model: the network or LightningModule.
         values: parsed configuration; `optimizer` and `lr_scheduler` are read.
-        info: what is known of the data; a plain network needs its target.
+        info: what is known of the data; a plain network needs its target, unless it predicts a score of its own.
 
     Raises:
         UserError: if a plain network meets data without a declared target, or `optimizer:` or `lr_scheduler:` would
@@ -111,14 +112,14 @@ def assemble(model: nn.Module, values: Mapping[str, Any] | Namespace, info: Data
         if own:
             return module  # type: ignore[no-any-return]
         module.configure_optimizers = lambda: configure_optimizers(module)
-    elif info is None:
+    elif (target := own_target(model) or (None if info is None else info.target)) is None:
         raise UserError(
             f"model '{type(model).__name__}'",
             "is a plain network, and the data do not say what is to be predicted.",
             "Add `data_info: {target: {name: ..., kind: binary, classes: [...]}, ...}`.",
         )
     else:
-        module = Task(model, info.target)
+        module = Task(model, target)
     module.optimizer_factory = optimizer_factory(values.get("optimizer"))
     module.scheduler = scheduler_choice(values.get("lr_scheduler"))
     return module  # type: ignore[no-any-return]

@@ -59,6 +59,8 @@ def _grounds(provenance: Mapping[str, Any]) -> str:
 def _target(target: Mapping[str, Any]) -> str:
     classes = target.get("classes") or ()
     listed = f": {' or '.join(classes)}" if 0 < len(classes) <= 5 else f", {len(classes)} classes" if classes else ""
+    if not target.get("observed", True):
+        return f"{target['name']} (a score of the model's own, whose truth no data hold)"
     good = f"; favourable: {target['favourable']}" if target.get("favourable") else ""
     return f"{target['name']} ({target['kind']}{listed}{good})"
 
