@@ -5,7 +5,6 @@ import torch
 from glasshouse import UserError
 from glasshouse_plugins.models.cnn import CNN
 from glasshouse_plugins.models.lenet import LeNet
-from glasshouse_plugins.models.lstm import LSTM
 from glasshouse_plugins.models.text_cnn import TextCNN
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,10 +60,9 @@ def test_image_models_refuse_what_leaves_nothing() -> None:
 TEXTS = torch.tensor([[3, 1, 4, 0, 0, 0], [5, 0, 0, 0, 0, 0], [2, 6, 5, 3, 1, 4], [0, 0, 0, 0, 0, 0]])
 
 
-@pytest.mark.parametrize("build", [TextCNN, LSTM])
-def test_text_models_give_finite_logits_for_any_text(build: type) -> None:
+def test_a_text_cnn_gives_finite_logits_for_any_text() -> None:
     torch.manual_seed(0)
-    model = build(7, 3).eval()
+    model = TextCNN(7, 3).eval()
     out = model(TEXTS)
     assert out.shape == (4, 3)
     assert out.isfinite().all()
@@ -89,19 +87,11 @@ def test_a_text_cnn_by_hand() -> None:
     torch.testing.assert_close(model(TEXTS[:1]), expected)
 
 
-def test_an_lstm_is_torchs_with_the_largest_state_of_the_words() -> None:
-    torch.manual_seed(0)
-    model = LSTM(7, 2, 3, 4).eval()
-    states, _ = model.lstm(model.embed(TEXTS[:1]))
-    torch.testing.assert_close(model(TEXTS[:1]), model.head(states[:, :3].amax(dim=1)))
-
-
-@pytest.mark.parametrize("build", [TextCNN, LSTM])
-def test_text_models_refuse_sizes_of_nothing(build: type) -> None:
+def test_a_text_cnn_refuses_sizes_of_nothing() -> None:
     with pytest.raises(UserError, match="at least 1"):
-        build(7, 2, dimensions=0)
+        TextCNN(7, 2, dimensions=0)
     with pytest.raises(UserError, match="dropout is 1"):
-        build(7, 2, dropout=1)
+        TextCNN(7, 2, dropout=1)
 
 
 def test_a_text_cnn_needs_a_window() -> None:

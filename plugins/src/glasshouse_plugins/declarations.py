@@ -39,10 +39,31 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
         provides=("embed",),
     )
     yield ModelPlugin(
+        name="rnn",
+        target="glasshouse_plugins.models.rnn:RNN",
+        summary="a plain recurrent network in both directions with variational dropout",
+        modalities=("text", "sequence"),
+        provides=("embed",),
+    )
+    yield ModelPlugin(
+        name="gru",
+        target="glasshouse_plugins.models.gru:GRU",
+        summary="GRU in both directions with variational dropout",
+        modalities=("text", "sequence"),
+        provides=("embed",),
+    )
+    yield ModelPlugin(
         name="lstm",
         target="glasshouse_plugins.models.lstm:LSTM",
-        summary="LSTM in both directions over word vectors",
-        modalities=("text",),
+        summary="LSTM in both directions with variational dropout (Gal and Ghahramani 2016)",
+        modalities=("text", "sequence"),
+        provides=("embed",),
+    )
+    yield ModelPlugin(
+        name="transformer",
+        target="glasshouse_plugins.models.transformer:Transformer",
+        summary="a transformer's encoder (Vaswani et al. 2017) over words or numbers",
+        modalities=("text", "sequence"),
         provides=("embed",),
     )
 
@@ -102,14 +123,29 @@ def glasshouse_data() -> Iterator[DataPlugin]:
 @hookimpl
 def glasshouse_optimizers() -> Iterator[OptimizerPlugin]:
     optimizers = "glasshouse_plugins.optimizers"
+    yield OptimizerPlugin(
+        name="gd", target=f"{optimizers}.gd:GD", summary="gradient descent over all rows at once, one step an epoch"
+    )
     yield OptimizerPlugin(name="sgd", target=f"{optimizers}.sgd:SGD", summary="stochastic gradient descent")
     yield OptimizerPlugin(name="momentum", target=f"{optimizers}.momentum:Momentum", summary="SGD with momentum 0.9")
+    yield OptimizerPlugin(
+        name="nesterov", target=f"{optimizers}.nesterov:Nesterov", summary="SGD that looks ahead (Nesterov 1983)"
+    )
+    yield OptimizerPlugin(
+        name="adagrad", target=f"{optimizers}.adagrad:Adagrad", summary="Adagrad (Duchi, Hazan and Singer 2011)"
+    )
     yield OptimizerPlugin(name="rmsprop", target=f"{optimizers}.rmsprop:RMSprop", summary="RMSprop (Hinton 2012)")
     yield OptimizerPlugin(name="adam", target=f"{optimizers}.adam:Adam", summary="Adam, fused (Kingma and Ba 2015)")
     yield OptimizerPlugin(
         name="adamw",
         target=f"{optimizers}.adamw:AdamW",
         summary="Adam with decoupled weight decay, fused (Loshchilov and Hutter 2019)",
+    )
+    yield OptimizerPlugin(
+        name="lbfgs", target=f"{optimizers}.lbfgs:LBFGS", summary="L-BFGS over all rows at once (Liu and Nocedal 1989)"
+    )
+    yield OptimizerPlugin(
+        name="sam", target=f"{optimizers}.sam:SAM", summary="sharpness-aware minimisation (Foret et al. 2021)"
     )
 
 

@@ -109,7 +109,7 @@ def test_our_text_models_add_up(text_evidence, name) -> None:
     from glasshouse_plugins.models.text_cnn import TextCNN
 
     torch.manual_seed(0)
-    network = LSTM(7, 1, 4, 4) if name == "lstm" else TextCNN(7, 1, 4, (2, 3), 4)
+    network = LSTM(1, 7, None, 4, 4) if name == "lstm" else TextCNN(7, 1, 4, (2, 3), 4)
     found = EmbeddingIntegratedGradients(error=0.01).explain(question(text_evidence, network.eval()))
     truth = network(NUMBERS).detach().numpy()
     change = truth - found.base
