@@ -71,7 +71,9 @@ def begin_full_batch(module: Any, optimizer: torch.optim.Optimizer) -> None:
         raise UserError(who, "looks at all rows at once already.", "Leave out `accumulate_grad_batches`.")
     trainer.fit_loop.setup_data()
     if trainer.num_training_batches == float("inf"):
-        raise UserError(who, "needs data whose number of batches is known.", "Set `trainer: {limit_train_batches: ...}`.")
+        raise UserError(
+            who, "needs data whose number of batches is known.", "Set `trainer: {limit_train_batches: ...}`."
+        )
     trainer.accumulate_grad_batches = max(1, trainer.num_training_batches)
     module.full_batch = FullBatch()
 
@@ -105,7 +107,7 @@ class Evaluations:
 
     def _all_batches(self) -> None:
         """Once more through the training rows, in the same order."""
-        task, trainer = self._task, self._task.trainer
+        trainer = self._task.trainer
         if trainer.world_size > 1:
             raise UserError("optimizer", "goes through the data several times a step: made for one process.")
         trainer.optimizers[0].zero_grad()

@@ -1,7 +1,7 @@
 """What techniques make of the inputs of training batches alone: augmentation, on the batch's own device.
 
-A transform takes the inputs of a batch, (n, ...), and returns as many. One that mixes rows returns `Mixed`: the loss of a
-mixed row is then the mean of the losses against the targets of the rows it is made of, by their shares.
+A transform takes the inputs of a batch, (n, ...), and returns as many. One that mixes rows returns `Mixed`: the loss of
+a mixed row is then the mean of the losses against the targets of the rows it is made of, by their shares.
 """
 
 from __future__ import annotations
