@@ -12,7 +12,7 @@ from glasshouse_plugins.optimizers.fused import can_fuse, listed
 class GD(torch.optim.SGD):
     """Full-batch gradient descent: one step an epoch, w <- w - lr (g + weight_decay w).
 
-    g is the gradient of the mean loss over all training rows, but for rounding the same whatever the batch size: batches
+    g is the gradient of the mean loss over all training rows, but for rounding the same for all batch sizes: batches
     only say how many rows are in memory at once (Cauchy 1847; Nocedal and Wright, Numerical Optimization, section 2.2).
     It takes many epochs, and a rate below 2 divided by the largest curvature. Batch norm still sees single batches.
 
