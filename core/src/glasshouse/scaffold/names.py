@@ -24,6 +24,8 @@ _SPOKEN_FOR = {
     "Callable",
     "Callback",
     "Estimate",
+    "Finished",
+    "HEADER",
     "Iterable",
     "Iterator",
     "LightningModule",
@@ -37,9 +39,9 @@ _SPOKEN_FOR = {
     "SensitiveColumn",
     "SimpleNamespace",
     "Tensor",
+    "TinyTable",
     "Trainer",
     "Usual",
-    "HEADER",
 }
 """What templates import or define: a class that is called so as well gets its kind's name at its end."""
 
