@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -40,6 +40,7 @@ class TinyData(InMemoryDataModule):
         shape: of one row, where that of `SHAPES` does not fit: of pictures and of sequences.
         batch_size: rows per batch.
         seed: where the rows and the order of training batches come from.
+        rows: of each split, where `ROWS` are too few.
     """
 
     name = "tiny"
@@ -51,8 +52,10 @@ class TinyData(InMemoryDataModule):
         shape: Sequence[int] | None = None,
         batch_size: int = 12,
         seed: int = 0,
+        rows: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(batch_size=batch_size, seed=seed)
+        self.counts = dict(ROWS if rows is None else rows)
         self.modality: Modality = modality
         self.kind: TargetKind = target
         self.shape = SHAPES[modality] if shape is None else tuple(shape)
@@ -70,7 +73,7 @@ class TinyData(InMemoryDataModule):
             center=50.0 if self.kind == "regression" else 0.0,
             scale=20.0 if self.kind == "regression" else 1.0,
         )
-        rows = {split: self._batch(n, target, generator) for split, n in ROWS.items()}
+        rows = {split: self._batch(n, target, generator) for split, n in self.counts.items()}
         info = DataInfo(
             name=self._name,
             modality=self.modality,
@@ -79,7 +82,7 @@ class TinyData(InMemoryDataModule):
             features=_features() if self.modality == "tabular" else (),
             sensitive=(Sensitive(name="group", levels=("one", "two")),),
             sizes=self._sizes(target),
-            rows=dict(ROWS),
+            rows=dict(self.counts),
             source="made up",
             synthetic=True,
         )
