@@ -34,7 +34,7 @@ class Site:
 
         `direct_url` is what an installer writes down of a distribution that came from no index (PEP 610).
         """
-        module = next(iter(files)).removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        module = next(iter(files), "").removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         entries = {"plugin": module} if entry_points is None else entry_points
         metadata = f"{name.replace('-', '_')}-{version}.dist-info"
         lines = "".join(f"{entry} = {value}\n" for entry, value in entries.items())

@@ -7,8 +7,6 @@ import pty
 import sys
 
 import pytest
-from glasshouse.commands import doctor as doctor_module
-from glasshouse.plugins import Registry, set_registry
 
 HEAVY = {"torch", "pytorch_lightning", "pandas", "sklearn", "pyarrow", "scipy"}
 TIMED = ("-X", "importtime")
@@ -138,75 +136,11 @@ def test_show_an_unknown_name(glasshouse, lab):
     assert done.err.startswith("error: plugins show: no component is called 'graf'.\n       Did you mean 'graph'?")
 
 
-def test_doctor_is_content_with_ours(glasshouse):
-    done = glasshouse("plugins", "doctor", python=TIMED)
-    assert (done.code, done.err) == (0, ""), done.out
-    assert done.out.startswith("3 plugins, ")
-    assert done.out.endswith(" components, 0 problems, 0 notes\n")
-    assert not HEAVY & done.imported
-
-
-def test_doctor_names_each_trouble_with_a_remedy(glasshouse, lab, site):
-    site.install(
-        "bad-lab",
-        {
-            "bad_lab.py": """
-                import jax
-                from glasshouse import ModelPlugin, hookimpl
-
-                @hookimpl
-                def glasshouse_models():
-                    yield ModelPlugin(name="ghost", target="bad_lab:Ghost", summary="not there")
-
-                @hookimpl
-                def glasshouse_optimiser():
-                    return []
-            """,
-            "jax.py": "",  # stands for the real one, which takes seconds
-        },
-    )
-    done = glasshouse("plugins", "doctor", "--json")
-    assert done.code == 1
-    report = done.json
-    assert report["healthy"] is False
-    assert [(found["check"], found["plugin"]) for found in report["problems"]] == [
-        ("broken", "bad-lab:plugin"),
-        ("target", "bad-lab:plugin"),
-    ]
-    misspelt, ghost = report["problems"]
-    assert misspelt["problem"] == ("glasshouse_optimiser: there is no such hook; did you mean 'glasshouse_optimizers'?")
-    assert ghost["problem"] == "model 'ghost': bad_lab:Ghost has no 'Ghost'."
-    assert [(found["check"], found["plugin"]) for found in report["notes"]] == [
-        ("missing", "our-lab:plugin"),
-        ("ambiguous", "glasshouse-plugins:plugins"),
-        ("ambiguous", "our-lab:plugin"),
-        ("heavy", "bad-lab:plugin"),
-    ]
-    missing, *ambiguous, heavy = report["notes"]
-    assert missing["remedy"] == "To use it: pip install lab[graph]"
-    assert ambiguous[0]["problem"] == "model 'mlp' is also brought by our-lab 2.5"
-    assert ambiguous[1]["remedy"] == "Write our-lab/mlp, or leave one out with --no-plugin."
-    assert heavy["problem"] == "imports jax merely to say what it brings"
-    assert all(found["remedy"] for found in report["problems"] + report["notes"])
-    text = glasshouse("plugins", "doctor")
-    assert text.code == 1
-    assert "problem: bad-lab:plugin: glasshouse_optimiser: there is no such hook;" in text.out
-
-
-def test_doctor_notes_a_plugin_that_is_slow_to_list(lab, monkeypatch, capsys):
-    monkeypatch.setattr(doctor_module, "SLOW_SECONDS", 0.0)
-    set_registry(Registry(only=["our-lab"], blocked=["our-lab/graph"]))
-    try:
-        assert doctor_module.doctor(as_json=False) == 0
-    finally:
-        set_registry(None)
-    assert "note: our-lab:plugin: takes 0.0" in capsys.readouterr().out
-
-
 def test_actions_are_listed_when_one_is_missing(glasshouse):
     done = glasshouse("plugins")
     assert done.code == 2
-    assert "list | show NAME | lock | doctor" in done.err
+    for action in ("list", "show NAME", "lock", "doctor"):
+        assert action in done.err
 
 
 def test_list_on_a_terminal_is_drawn_and_shows_what_plugins_wrote_as_it_is(site):

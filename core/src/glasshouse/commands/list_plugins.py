@@ -19,8 +19,8 @@ def list_plugins(kind: str | None, *, as_json: bool) -> int:
         rows = [
             {**component_facts(plugins, component), "missing": component.missing_imports} for component in components
         ]
-        broken = [broken_facts(broken) for broken in plugins.broken]
-        print_json({"components": rows, "broken": broken, "not_in_the_lock": unlocked})
+        broken_rows = [broken_facts(broken) for broken in plugins.broken]
+        print_json({"components": rows, "broken": broken_rows, "not_in_the_lock": unlocked})
         return 0
     print_columns(
         ("KIND", "NAME", "FROM", "WHAT IT IS"),

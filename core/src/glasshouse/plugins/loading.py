@@ -24,7 +24,7 @@ from glasshouse import __version__, hookspecs
 from glasshouse.components import Plugin
 from glasshouse.errors import PluginWarning, UserError
 from glasshouse.plugins.discovery import EntryPoint, normalized
-from glasshouse.plugins.specification import GivenUp, given_up, is_newer, misfit, warn, written_for
+from glasshouse.plugins.specification import GivenUp, given_up, is_ahead, misfit, warn, written_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +50,8 @@ class BrokenPlugin:
     hook: str | None
     """The hook that broke; None where the whole plugin did."""
     reason: str
+    ahead: bool = False
+    """Whether it was written for a later glasshouse, by what it says or by what it imports."""
     error: BaseException | None = None
     """What was raised, for a traceback."""
 
@@ -153,9 +155,15 @@ class PluginSet:
         stated = written_for(plugin.plugin, sys.modules.get(plugin.module))
         unfit = misfit(stated)
         if unfit is not None:
-            self._note_broken(plugin, None, unfit)
+            self._note_broken(plugin, None, unfit, ahead=is_ahead(stated))
             return False
-        plugin.spec = str(stated) if stated is not None else None
+        plugin.spec = None if stated is None else str(stated)
+        other = self.manager.get_name(plugin.plugin)
+        if other is not None:
+            self._note_broken(
+                plugin, None, f"its entry point leads to what {other} brings already; is it installed under two names?"
+            )
+            return False
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PluginWarning)  # what is given up is said below, at the right line
@@ -186,9 +194,16 @@ class PluginSet:
                     yield name, "the function is not marked with @hookimpl"
 
     def _note_broken(
-        self, plugin: LoadedPlugin, hook: str | None, reason: str, error: BaseException | None = None
+        self,
+        plugin: LoadedPlugin,
+        hook: str | None,
+        reason: str,
+        error: BaseException | None = None,
+        *,
+        ahead: bool = False,
     ) -> None:
-        if is_newer(plugin.spec):
+        if is_ahead(plugin.spec):
+            ahead = True
             reason += f" (it is written for specification {plugin.spec}; this glasshouse has {hookspecs.SPEC_VERSION})"
         if self.strict:
             what = f"{hook}: {reason}" if hook else reason
@@ -200,6 +215,7 @@ class PluginSet:
                 version=plugin.version,
                 hook=hook,
                 reason=reason,
+                ahead=ahead or _lacks_something_of_ours(error),
                 error=error,
             )
         )
@@ -214,6 +230,11 @@ def said(error: BaseException) -> str:
 def is_one_of(distribution: str, names: Iterable[str]) -> bool:
     """Whether a distribution is named, in any spelling."""
     return normalized(distribution) in map(normalized, names)
+
+
+def _lacks_something_of_ours(error: BaseException | None) -> bool:
+    """Whether an import failed that names glasshouse: a later one has what it asks for."""
+    return isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "glasshouse"
 
 
 def _nearest_hook(name: str) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,19 @@ class Origin:
     """``editable``, ``direct`` (a folder, file, URL or repository), ``index``, or ``unknown``: not installed at all."""
     place: str = ""
     """The folder or URL; empty where an index names it."""
+    repository: str = ""
+    """``git``, ``hg``, ... where it is the URL of a repository."""
 
     @property
     def folder(self) -> Path | None:
         """The folder that it was installed from, there or not; None where it was none."""
         parts = urlsplit(self.place)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    @property
+    def requirement(self) -> str:
+        """The URL as pip takes it, with the repository's kind before it."""
+        return f"{self.repository}+{self.place}" if self.repository else self.place
 
     @property
     def version_says_all(self) -> bool:
@@ -55,9 +63,25 @@ def origin_of(distribution: str) -> Origin:
     try:
         found = json.loads(written)
         editable = bool(found.get("dir_info", {}).get("editable"))
-        return Origin(how=EDITABLE if editable else DIRECT, place=str(found["url"]))
+        repository = str(found.get("vcs_info", {}).get("vcs", ""))
+        return Origin(how=EDITABLE if editable else DIRECT, place=str(found["url"]), repository=repository)
     except (ValueError, KeyError, AttributeError):
         return Origin(how=UNKNOWN)
+
+
+def how_to_update(*distributions: str) -> str:
+    """What to type for newer versions: from where each came, since an index may know a stranger's by the same name."""
+    origins = {name: origin_of(name) for name in distributions}
+    indexed = [name for name, origin in origins.items() if origin.how == INDEX]
+    ways = [f"pip install --upgrade {' '.join(indexed)}"] if indexed else []
+    for name, origin in origins.items():
+        if origin.how == EDITABLE:
+            ways.append(f"git -C {shlex.quote(str(origin.folder))} pull")
+        elif origin.how == DIRECT:
+            ways.append(f"pip install --upgrade {shlex.quote(f'{name} @ {origin.requirement}')}")
+        elif origin.how == UNKNOWN:
+            ways.append(f"update {name}")
+    return " && ".join(ways)
 
 
 def content_of_modules(modules: Iterable[str]) -> str | None:

@@ -57,10 +57,10 @@ def misfit(stated: object) -> str | None:
     return None
 
 
-def is_newer(stated: object) -> bool:
-    """Whether a plugin was written for a later minor version than ours: it may use what is not here yet."""
+def is_ahead(stated: object) -> bool:
+    """Whether a plugin was written for a later version than ours: it may use what is not here yet."""
     numbers = _numbers(stated)
-    return numbers is not None and numbers[0] == _ours()[0] and numbers > _ours()
+    return numbers is not None and numbers > _ours()
 
 
 def given_up(manager: pluggy.PluginManager, plugin: object) -> Iterator[GivenUp]:
