@@ -102,8 +102,8 @@ def expect(condition: bool, reason: str) -> None:
         raise CheckFailed(reason)
 
 
-def expect_user_error(build: Callable[[], Any], *, naming: str, given: str) -> None:
-    """Expect a `UserError` that names the component, in place of silence or of another error.
+def expect_user_error(build: Callable[[], Any], *, naming: tuple[str, ...], given: str) -> None:
+    """Expect a `UserError` that names the component, by one of its names, in place of silence or of another error.
 
     Raises:
         CheckFailed: saying what came instead.
@@ -112,8 +112,8 @@ def expect_user_error(build: Callable[[], Any], *, naming: str, given: str) -> N
         build()
     except UserError as error:
         expect(
-            naming in f"{error.who} {error.problem}",
-            f"given {given}: expected a UserError that names '{naming}', received: {error}",
+            any(name in f"{error.who} {error.problem}" for name in naming),
+            f"given {given}: expected a UserError that names '{naming[0]}', received: {error}",
         )
     except Exception as error:
         raise CheckFailed(f"given {given}: expected a UserError, received {said(error)}") from error

@@ -1,0 +1,119 @@
+"""A model under check: built as a run builds it, on tiny data of what it declares."""
+
+from __future__ import annotations
+
+from argparse import ArgumentError
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import torch
+from jsonargparse import Namespace
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from glasshouse import refusals
+from glasshouse.data import Batch, DataInfo
+from glasshouse.errors import UserError
+from glasshouse.model import ModelHandle
+from glasshouse.own_score import about
+from glasshouse.randomness import seeded
+from glasshouse.rebuilding import build_module
+from glasshouse.sizes import fill_sizes
+from glasshouse.task import Task
+from glasshouse.testing.subjects import Subject
+from glasshouse.testing.tiny import TinyData, tiny
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Tiny data that a model says it accepts."""
+
+    data: Any
+    info: DataInfo
+
+    @property
+    def rows(self) -> Batch:
+        """All training rows."""
+        x = self.data.inputs("train")
+        return Batch(x, *self.data._split("train")[1:])
+
+    def __str__(self) -> str:
+        return f"{self.info.modality} data with a {self.info.target.kind} target"
+
+
+class ModelSubject(Subject):
+    """A model with the tiny data that it is tried on; `data` is a data module to be tried on instead."""
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """One for each modality and kind of target that the model declares, or the data that were given."""
+        if self.data is not None:
+            self.data.setup()
+            return (Case(self.data, self.data.info),)
+        return tuple(_case(m, t) for m in self.plugin.modalities for t in self.plugin.targets)
+
+    @property
+    def case(self) -> Case:
+        """What one trial is enough on: the first modality and target declared."""
+        return self.cases[0]
+
+    def config(self, info: DataInfo, **sizes: Any) -> dict[str, Any]:
+        """The resolved configuration: sizes filled from the data, but for those that are given here."""
+        chosen = Namespace(  # type: ignore[no-untyped-call]
+            class_path=self.component.class_path,
+            init_args=Namespace(**{**self.options, **sizes}),  # type: ignore[no-untyped-call]
+        )
+        fill_sizes(chosen, info)
+        arguments = chosen.get("init_args") or {}
+        plain = arguments.as_dict() if isinstance(arguments, Namespace) else arguments
+        return {"model": {"class_path": self.component.class_path, "init_args": plain}}
+
+    def build(self, case: Case, *, seed: int = 0, lr: float | None = None, **sizes: Any) -> LightningModule:
+        """The model as a run builds it, with weights drawn under `seed`.
+
+        Args:
+            case: data that fill the sizes.
+            seed: of the weights.
+            lr: rate of Adam, for a model that configures no optimizer itself; None gives none.
+            sizes: in place of those of the data.
+
+        Raises:
+            UserError: if its constructor refuses what it is given.
+        """
+        who = f"model '{self.target.__name__}'"
+        try:
+            with refusals.of_constructor(who), seeded(seed, "weights"):
+                module: Any = build_module(self.config(case.info, **sizes), case.info)
+        except ArgumentError as error:  # a value that its annotation does not take
+            raise UserError(who, str(error)) from error
+        if lr is not None and hasattr(module, "optimizer_factory"):
+            module.optimizer_factory = lambda parameters: torch.optim.Adam(parameters, lr=lr)
+        return module  # type: ignore[no-any-return]
+
+    def handle(self, case: Case, *, seed: int = 0) -> ModelHandle:
+        """The untrained model as audits see it, in evaluation mode."""
+        return handle_on(self.build(case, seed=seed), case)
+
+
+def handle_on(module: LightningModule, case: Case) -> ModelHandle:
+    """The handle that audits get, on a module in evaluation mode."""
+    return ModelHandle(module.eval(), about(case.info, module), name=case.info.name)
+
+
+def outputs(module: LightningModule, x: Tensor) -> Tensor:
+    """Raw output in evaluation mode, without gradients."""
+    network = network_of(module).eval()
+    with torch.no_grad():
+        return network(x)  # type: ignore[no-any-return]
+
+
+def network_of(module: LightningModule) -> nn.Module:
+    """The network that a task trains; a LightningModule of its own is itself."""
+    return module.network if isinstance(module, Task) else module
+
+
+@lru_cache(maxsize=32)
+def _case(modality: Any, target: Any) -> Case:
+    data: TinyData = tiny(modality, target)
+    return Case(data, data.info)
