@@ -57,6 +57,7 @@ class AdversarialDebiasing(Callback):
         self.hidden = hidden
         self.adversary: nn.Module | None = None
         self._optimizer: torch.optim.Optimizer | None = None
+        self._steps_so_far: dict[str, Any] | None = None
         self._term: Any = None
         self._gradients: list[tuple[nn.Parameter, Tensor]] = []
 
@@ -83,6 +84,9 @@ class AdversarialDebiasing(Callback):
         assert self.adversary is not None, "setup has built it"
         adversary = self.adversary.to(pl_module.device)
         self._optimizer = optimizer = torch.optim.Adam(adversary.parameters(), lr=self.lr)
+        if self._steps_so_far is not None:
+            optimizer.load_state_dict(self._steps_so_far)
+            self._steps_so_far = None
         weights = [parameter for parameter in task.network.parameters() if parameter.requires_grad]
 
         def term(scores: Tensor, batch: Any) -> Tensor:
@@ -116,13 +120,17 @@ class AdversarialDebiasing(Callback):
         self._optimizer = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The adversary's weights, so that a resumed run goes on with it."""
-        return {} if self.adversary is None else {"adversary": self.adversary.state_dict()}
+        """The adversary's weights and the state of its steps, so that a resumed run goes on with both."""
+        if self.adversary is None:
+            return {}
+        steps = {} if self._optimizer is None else {"optimizer": self._optimizer.state_dict()}
+        return {"adversary": self.adversary.state_dict(), **steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
         if self.adversary is not None and "adversary" in state_dict:
             self.adversary.load_state_dict(state_dict["adversary"])
+            self._steps_so_far = state_dict.get("optimizer")
 
 
 def evidence(scores: Tensor, target: Target, y: Tensor | None) -> Tensor:
