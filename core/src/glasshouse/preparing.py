@@ -20,7 +20,7 @@ from glasshouse.folders import fresh_folder
 from glasshouse.gathering import chosen_attributes, has_loader, look_up
 from glasshouse.own_score import about
 from glasshouse.policy import load_policy
-from glasshouse.provenance import add_later
+from glasshouse.provenance import add_later, moved_on
 from glasshouse.rebuilding import assemble, find_checkpoint, rebuild, restore_data
 from glasshouse.redaction import redact
 from glasshouse.remote import mirror_of, parent_of_runs
@@ -106,9 +106,17 @@ def go_on(run: Run) -> None:
     run.progress = read_progress(run.folder)
     began, now = read_json(run.folder / "provenance.json"), run_provenance(run)
     check_unchanged(run.folder, run.config, began["data_fingerprint"], now["data_fingerprint"])
-    run.provenance = add_later(began, now, "resumed")
+    run.provenance = taken_up(run, began, now, "resumed")
     run.resume_from = make_ready(run.folder, run.progress)
     write_json(run.folder / "provenance.json", run.provenance)
+
+
+def taken_up(run: Run, began: dict[str, Any], now: dict[str, Any], action: str) -> dict[str, Any]:
+    """The provenance of a run that is gone on with; says which plugins have moved on meanwhile."""
+    note = moved_on(began, now)
+    if note is not None:
+        run.say(note)
+    return add_later(began, now, action)
 
 
 def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:
@@ -139,7 +147,7 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
     run = ask(cli, registry)
     run._folder = folder
     run.config = read_yaml(folder / "config.yaml")
-    run.provenance = add_later(read_json(folder / "provenance.json"), run_provenance(run), "audited")
+    run.provenance = taken_up(run, read_json(folder / "provenance.json"), run_provenance(run), "audited")
     run.handle = rebuild(folder)
     run.model = run.handle.lightning_module
     if restore_data(run.datamodule, find_checkpoint(folder)):
