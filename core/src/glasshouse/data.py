@@ -162,7 +162,7 @@ SIZE_NAMES = (
 )
 """Parameters of a model that are filled from `DataInfo.sizes` where the user leaves them out.
 
-`in_features`: encoded columns; `out_features` and `num_classes`: `Target.num_outputs`;
+`in_features`: encoded columns, or numbers of a picture; `out_features` and `num_classes`: `Target.num_outputs`;
 `cardinalities`: list of the widths of the categorical features' one-hot blocks, which stand last in `x`.
 """
 

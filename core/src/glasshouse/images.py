@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,12 @@ class ImageDataModule(CompactDataModule):
             target=labelled.target,
             input_shape=shape,
             sensitive=labelled.sensitive,
-            sizes={"input_shape": list(shape), "num_classes": outputs, "out_features": outputs},
+            sizes={
+                "input_shape": list(shape),
+                "in_features": math.prod(shape),
+                "num_classes": outputs,
+                "out_features": outputs,
+            },
             rows=labelled.counts(),
             source=raw.table.source,
             licence=raw.table.licence,

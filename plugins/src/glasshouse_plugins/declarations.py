@@ -13,11 +13,18 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
         name="linear",
         target="glasshouse_plugins.models.linear:Linear",
         summary="one linear layer: logistic, softmax or linear regression",
+        modalities=("tabular", "image"),
     )
     yield ModelPlugin(
         name="mlp",
         target="glasshouse_plugins.models.mlp:MLP",
         summary="fully connected layers; embeddings for categorical columns, dropout, batch norm",
+        modalities=("tabular", "image"),
+    )
+    yield ModelPlugin(
+        name="ft_transformer",
+        target="glasshouse_plugins.models.ft_transformer:FTTransformer",
+        summary="a vector for each feature and attention between them (Gorishniy et al. 2021)",
     )
     yield ModelPlugin(
         name="cnn",
@@ -29,6 +36,24 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
         name="lenet",
         target="glasshouse_plugins.models.lenet:LeNet",
         summary="LeNet-5 (LeCun et al. 1998)",
+        modalities=("image",),
+    )
+    yield ModelPlugin(
+        name="vgg",
+        target="glasshouse_plugins.models.vgg:VGG",
+        summary="blocks of 3 x 3 convolutions with batch norm (Simonyan and Zisserman 2015)",
+        modalities=("image",),
+    )
+    yield ModelPlugin(
+        name="resnet",
+        target="glasshouse_plugins.models.resnet:ResNet",
+        summary="residual blocks, 18 to 50 layers deep, with a stem for small pictures (He et al. 2016)",
+        modalities=("image",),
+    )
+    yield ModelPlugin(
+        name="inception",
+        target="glasshouse_plugins.models.inception:Inception",
+        summary="convolutions of several sizes side by side (Szegedy et al. 2015)",
         modalities=("image",),
     )
     yield ModelPlugin(

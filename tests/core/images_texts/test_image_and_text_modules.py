@@ -93,7 +93,7 @@ def test_what_is_known_of_images() -> None:
     info = ready(Pets()).info
     assert info.modality == "image"
     assert info.input_shape == (3, 4, 5)
-    assert info.sizes == {"input_shape": [3, 4, 5], "num_classes": 2, "out_features": 2}
+    assert info.sizes == {"input_shape": [3, 4, 5], "in_features": 60, "num_classes": 2, "out_features": 2}
     assert info.rows == {"train": 36, "validate": 12, "test": 12}
     (camera,) = info.sensitive
     assert (camera.levels, camera.seen_by_model) == (("new", "old"), False)

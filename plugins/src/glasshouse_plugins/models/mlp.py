@@ -16,12 +16,12 @@ _ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Ta
 class MLP(nn.Module):
     """A multi-layer perceptron whose categorical columns are embedded first.
 
-    Input (n, in_features): numeric columns, then one-hot blocks of the widths in `cardinalities`. Output
-    (n, num_classes): logits, or values for regression. Each hidden layer is linear, batch norm (if asked),
-    activation, dropout.
+    Input (n, in_features): numeric columns, then one-hot blocks of the widths in `cardinalities`; or pictures
+    (n, channels, height, width), whose numbers stand in a row. Output (n, num_classes): logits, or values for
+    regression. Each hidden layer is linear, batch norm (if asked), activation, dropout.
 
     Args:
-        in_features: encoded columns; filled from the data.
+        in_features: encoded columns, or numbers of a picture; filled from the data.
         num_classes: width of the output (1 for regression); filled from the data.
         cardinalities: widths of the one-hot blocks that stand last in the input; filled from the data. An empty
             list lets them enter as they are.
@@ -72,7 +72,8 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, in_features) to (n, num_classes)."""
+        """(n, in_features), or pictures of as many numbers, to (n, num_classes)."""
+        x = x.flatten(1)
         if self.embeddings:
             numbers, *blocks = torch.split(x, [self.numeric, *self.cardinalities], dim=1)
             embedded = [embed(block) for embed, block in zip(self.embeddings, blocks, strict=True)]
