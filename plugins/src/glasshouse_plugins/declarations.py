@@ -205,6 +205,71 @@ def glasshouse_techniques() -> Iterator[TechniquePlugin]:
         summary="train through torch.compile",
     )
     yield TechniquePlugin(
+        name="parameter_groups",
+        target=f"{techniques}.parameter_groups:ParameterGroups",
+        summary="no weight decay on norms and biases; options of the optimizer by parameters' names",
+    )
+    yield TechniquePlugin(
+        name="l1_penalty",
+        target=f"{techniques}.l1_penalty:L1Penalty",
+        summary="a penalty on absolute weights (Tibshirani 1996)",
+    )
+    yield TechniquePlugin(
+        name="l2_penalty",
+        target=f"{techniques}.l2_penalty:L2Penalty",
+        summary="a penalty on squared weights (Hoerl and Kennard 1970)",
+    )
+    yield TechniquePlugin(
+        name="random_flip",
+        target=f"{techniques}.random_flip:RandomFlip",
+        summary="mirror training pictures at random",
+    )
+    yield TechniquePlugin(
+        name="random_crop",
+        target=f"{techniques}.random_crop:RandomCrop",
+        summary="pad training pictures and cut them at random",
+    )
+    yield TechniquePlugin(
+        name="random_rotation",
+        target=f"{techniques}.random_rotation:RandomRotation",
+        summary="turn training pictures at random",
+    )
+    yield TechniquePlugin(
+        name="random_erasing",
+        target=f"{techniques}.random_erasing:RandomErasing",
+        summary="paint over a part of training pictures (Zhong et al. 2020)",
+    )
+    yield TechniquePlugin(
+        name="mixup",
+        target=f"{techniques}.mixup:Mixup",
+        summary="train on means of two rows (Zhang et al. 2018)",
+    )
+    yield TechniquePlugin(
+        name="cutmix",
+        target=f"{techniques}.cutmix:CutMix",
+        summary="train on pictures with a part of another (Yun et al. 2019)",
+    )
+    yield TechniquePlugin(
+        name="token_dropout",
+        target=f"{techniques}.token_dropout:TokenDropout",
+        summary="make training words unknown at random",
+    )
+    yield TechniquePlugin(
+        name="token_swap",
+        target=f"{techniques}.token_swap:TokenSwap",
+        summary="let neighbouring training words change places",
+    )
+    yield TechniquePlugin(
+        name="feature_noise",
+        target=f"{techniques}.feature_noise:FeatureNoise",
+        summary="noise on the numbers of training rows",
+    )
+    yield TechniquePlugin(
+        name="feature_masking",
+        target=f"{techniques}.feature_masking:FeatureMasking",
+        summary="hide features of training rows at random",
+    )
+    yield TechniquePlugin(
         name="reweighing",
         target=f"{techniques}.reweighing:Reweighing",
         summary="row weights that make group and label independent (Kamiran and Calders 2012)",
