@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import subprocess
@@ -10,7 +9,6 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-from glasshouse.errors import UserError
 from glasshouse.plugins.signatures import SourceNotFoundError, inspect_signature, read_signature
 from glasshouse.testing.checks import Check, CheckFailed, NotApplicable, expect
 from glasshouse.testing.subjects import Subject
@@ -46,25 +44,6 @@ def describes_itself(subject: Subject) -> None:
 
 
 COMMON_CHECKS = (Check.of(listing_imports_nothing_heavy), Check.of(describes_itself))
-
-
-def require_options(subject: Subject, filled: tuple[str, ...] = ()) -> None:
-    """Say which options the caller has to give, where some have no default.
-
-    Raises:
-        UserError: for a required option that was not given.
-    """
-    needed = [
-        name
-        for name, parameter in inspect.signature(subject.target).parameters.items()
-        if parameter.default is inspect.Parameter.empty
-        and parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        and name not in (*filled, *subject.options)
-    ]
-    if needed:
-        raise UserError(
-            subject.who, f"cannot be made without {', '.join(needed)}.", f"Give `options={{'{needed[0]}': ...}}`."
-        )
 
 
 @lru_cache(maxsize=4)
