@@ -1,0 +1,1 @@
+"""For glasshouse: networks that keep to promised directions, and an audit of whether a model does."""
