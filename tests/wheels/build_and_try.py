@@ -1,9 +1,10 @@
 """Build the three distributions, look into them, install them side by side in a clean environment and ask them.
 
-    python tests/wheels/build_and_try.py
+    python tests/wheels/build_and_try.py [--strangers]
 
 The environment gets the wheels and the few light libraries that the command line needs to list plugins. It has no
-torch, so a heavy import on that path ends in an error here.
+torch, so a heavy import on that path ends in an error here. With ``--strangers`` a second environment gets the wheels
+and all that they need, and then what strangers would write: see `strangers.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ def main() -> None:
         assert len(versions) == 1, f"the three distributions have different versions: {sorted(versions)}"
         binaries = install(wheels, folder / "venv")
         ask(binaries, versions.pop(), cwd=folder)
-    print("built, installed and found: " + ", ".join(wheel.name for wheel in wheels))
+        print("built, installed and found: " + ", ".join(wheel.name for wheel in wheels))
+        if "--strangers" in sys.argv[1:]:
+            from strangers import welcome
+
+            welcome(wheels, folder / "strangers")
 
 
 def build(project: Path, target: Path) -> Path:
@@ -105,9 +110,10 @@ def ask(binaries: Path, version: str, *, cwd: Path) -> None:
     assert wanted <= found, f"not found: {sorted(wanted - found)}"
 
 
-def run(*command: str, cwd: Path | None = None) -> str:
+def run(*command: str, cwd: Path | None = None, **variables: str) -> str:
     """A command's output; its failure ends this script with what it said."""
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment |= variables
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")

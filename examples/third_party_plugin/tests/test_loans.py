@@ -9,8 +9,8 @@ from glasshouse_monotone.loans import ROWS, InventedLoans, chance
 
 
 def test_the_chance_is_the_logistic_function_of_the_log_odds() -> None:
-    # log-odds 0; 1.5 * 2 - 1 = 2, of which the logistic function is 0.880797
-    assert chance(np.array([3.0, 5.0]), np.array([2.0, 3.0])) == pytest.approx([0.5, 0.880797])
+    # log-odds 0; 2.5 - 0.5 = 2, of which the logistic function is 0.880797
+    assert chance(np.array([3.0, 5.5]), np.array([2.0, 3.0])) == pytest.approx([0.5, 0.880797])
 
 
 def test_people_repay_as_often_as_their_chances_say() -> None:

@@ -14,7 +14,7 @@ from glasshouse_monotone.network import MonotoneNetwork
 @pytest.mark.parametrize("seed", range(5))
 def test_it_rises_and_falls_as_it_must(seed: int) -> None:
     torch.manual_seed(seed)
-    network = MonotoneNetwork(in_features=3, num_classes=2, directions=[1, -1, 0])
+    network = MonotoneNetwork(in_features=3, num_classes=2, directions=[1, -1, 0], hidden=64)
     for weights in network.parameters():
         torch.nn.init.normal_(weights, std=2.0)
     x = torch.randn(200, 3, requires_grad=True)

@@ -108,7 +108,7 @@ def test_nothing_is_left_of_a_folder_that_cannot_be_written_to_its_end(tmp_path,
         return write_text(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "write_text", full_disk)
-    with pytest.raises(UserError, match="cannot be written: .*No space left on device"):
+    with pytest.raises(UserError, match=r"cannot be written: .*No space left on device"):
         write_distribution(tmp_path / "net", {"a": "1", "b/c": "2", "d": "3"})
     assert len(written) == 2
     assert list(tmp_path.iterdir()) == []

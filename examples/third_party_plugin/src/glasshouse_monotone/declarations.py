@@ -27,7 +27,7 @@ def glasshouse_data() -> Iterator[DataPlugin]:
     yield DataPlugin(
         name="invented_loans",
         target="glasshouse_monotone.loans:InventedLoans",
-        summary="1,200 invented loans, of which it is known who repays and why",
+        summary="800 invented loans, of which it is known who repays and why",
         targets=("binary",),
     )
 

@@ -7,11 +7,11 @@ from glasshouse import TabularDataModule
 from glasshouse.tabular import RawTable, SensitiveColumn
 from numpy.typing import NDArray
 
-ROWS = 1200
+ROWS = 800
 
 
 class InventedLoans(TabularDataModule):
-    """1,200 people; the log-odds of repaying are 1.5 (income - 3) - (debt - 2), and years of employment say nothing.
+    """800 people; the log-odds of repaying are (income - 3) - 0.5 (debt - 2), and years of employment say nothing.
 
     Women earn half a unit less, so that fewer of them repay, which income explains. The model does not see the sex.
     """
@@ -47,5 +47,5 @@ class InventedLoans(TabularDataModule):
 
 def chance(income: NDArray[np.float64], debt: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) the probability that a loan is repaid."""
-    probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(debt - 2.0 - 1.5 * (income - 3.0)))
+    probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(0.5 * (debt - 2.0) - (income - 3.0)))
     return probability
