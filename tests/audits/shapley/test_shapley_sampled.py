@@ -113,15 +113,53 @@ def test_one_order_a_pair_has_an_upper_bound_for_error(make_network, draw) -> No
     assert np.isfinite(bound).all()
 
 
+@pytest.mark.parametrize("share", [0.6, 0.75, 0.9])
+def test_a_second_order_for_some_games_is_unbiased_and_knows_its_error(share, make_network, draw) -> None:
+    """Values have the mean and, over seeds, the variance that they should; exact values are by enumeration."""
+    net, rows, background = make_network(10), draw(3, 10, seed=3), draw(40, 10, seed=4)
+    rows[0, 2] = background[5, 2]  # one game of one row has a player less
+    exact = shapley_values(net, rows, background, method="exact", budget=10**6).values
+    budget = round(40 * 18 * (1 + share)) + 1
+    found = [
+        shapley_values(net, rows, background, method="permutation", budget=budget, tolerance=0, seed=seed)
+        for seed in range(200)
+    ]
+    # The game with a player less costs less.
+    assert all(3 * (budget - 4) + 40 - 40 * 18 * 0.05 <= one.evaluations <= 3 * budget + 40 for one in found)
+    values, errors = np.stack([one.values for one in found]), np.stack([one.standard_error for one in found])
+    spread = values.std(axis=0, ddof=1)
+    z = (values.mean(axis=0) - exact) / (spread / np.sqrt(200))
+    assert np.mean(z**2) < 1.7
+    assert np.abs(z).max() < 4.5
+    assert np.mean(errors**2) == pytest.approx(np.mean(spread**2), rel=0.12)
+    assert 0.9 <= np.mean(np.abs(values - exact) <= 1.96 * errors) <= 0.98  # 24 games or more know an error
+    # A game's mean of two orders has half the variance: 1 - share / 2 of that of one order each.
+    one_each = [
+        shapley_values(net, rows, background, method="permutation", budget=40 * 18 + 1, tolerance=0, seed=seed)
+        for seed in range(200)
+    ]
+    first = np.var([one.values for one in one_each], axis=0, ddof=1).mean()
+    assert np.mean(spread**2) / first == pytest.approx(1 - share / 2, rel=0.15)
+
+
+def test_the_default_tolerance_is_met_with_little_more_than_one_order(make_network, draw) -> None:
+    net, rows, background = make_network(60), draw(4, 60, seed=3), draw(40, 60, seed=4)
+    whole = shapley_values(net, rows, background, tolerance=0, budget=40 * 118 * 60 + 1, method="permutation").values
+    found = [shapley_values(net, rows, background, seed=seed) for seed in range(10)]
+    assert all(one.converged.all() for one in found)
+    errors = [np.linalg.norm(one.values - whole, axis=1) / np.linalg.norm(whole, axis=1) for one in found]
+    assert np.sqrt(np.mean(np.square(errors))) <= 1.1 * 0.05
+
+
 def test_a_loose_tolerance_glances_at_some_games_and_a_bound_too_wide_is_replaced(make_network, draw) -> None:
     net, rows, background = make_network(60), draw(6, 60, seed=3), draw(40, 60, seed=4)
     once = 40 * 2 * 59
     loose = shapley_values(net, rows, background, tolerance=1.0)
     assert loose.evaluations == 6 * (32 * 2 * 59 + 1) + 40
     assert loose.converged.all()
-    # Of a linear model nothing is uncertain but by the bound: a second round of two orders says so.
+    # Of a linear model nothing is uncertain but by the bound: a second order for 24 games says so.
     linear = shapley_values(lambda x: x.sum(dim=1), rows, background, tolerance=0.1)
-    assert linear.evaluations == 6 * (3 * once + 1) + 40
+    assert linear.evaluations == 6 * (once + 24 * 2 * 59 + 1) + 40
     np.testing.assert_allclose(linear.standard_error, 0, atol=1e-6)
 
 

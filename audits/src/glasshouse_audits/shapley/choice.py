@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from glasshouse import UserError
@@ -35,8 +35,8 @@ class Sampler:
     """An estimator of values and variances (Q, m, k) of Q games from `sweeps`, units of about 2 m evaluations a game.
 
     `least` is the smallest number of sweeps, `first` that of the first round, `most` what the budget allows in all and
-    `per_round` what memory allows at once. `glance` is the number of games of a row that may do instead of all of them,
-    one sweep of each; 0 for none.
+    `per_round` what memory allows at once. `by_seconds` begins with one sweep and a second one of some games. `glance`
+    is the number of games of a row that may do instead of all of them, one sweep of each; 0 for none.
     """
 
     name: Literal["kernel", "permutation"]
@@ -44,8 +44,9 @@ class Sampler:
     evaluations: Callable[[int, int], int]
     least: int
     first: int
-    most: int
+    most: float
     per_round: int
+    by_seconds: bool = False
     glance: int = 0
 
 
@@ -68,7 +69,7 @@ def plan(method: str, *, features: int, background: int, budget: int, tolerance:
     """
     if method not in get_args(Method):
         raise UserError(WHO, f"unknown method '{method}'.", did_you_mean(method, get_args(Method)))
-    per_game = max(0, budget - 1) // background
+    per_game = max(0, budget - 1) / background
     affordable = max(m for m in range(1, features + 1) if exact.evaluations(m) <= per_game or m == 1)
     if method == "exact" or (method == "auto" and affordable == features):
         return Plan(affordable, None)
@@ -90,13 +91,13 @@ def plan(method: str, *, features: int, background: int, budget: int, tolerance:
     )
 
 
-def _samplers(features: int, background: int, per_game: int, tolerance: float) -> list[Sampler]:
+def _samplers(features: int, background: int, per_game: float, tolerance: float) -> list[Sampler]:
     """Samplers in the order of preference."""
     # One order a game tells its error only by the spread over background rows, an upper bound that may do where little
-    # is asked. Two know it, if there are many games; with fewer it takes more orders of each.
+    # is asked. Where there are many games, some that have two tell it; with fewer it takes more orders of each.
     least = 1 if background > 1 else 2
-    loose = tolerance >= _LOOSE and background > _MANY_GAMES
-    orders = 1 if loose else 2 + _MANY_GAMES // background
+    many = background > _MANY_GAMES
+    orders = 1 if many else 2 + _MANY_GAMES // background
     per_round = _GAME_ENTRIES // (2 * features**2)
 
     def sampler(
@@ -105,10 +106,10 @@ def _samplers(features: int, background: int, per_game: int, tolerance: float) -
         evaluations: Callable[[int, int], int],
         least: int,
         first: int,
-        glance: int = 0,
+        **further: Any,
     ) -> Sampler:
-        most = per_game // max(1, evaluations(features, 1))
-        return Sampler(name, draw, evaluations, least, min(first, most), most, max(least, per_round), glance)
+        most = per_game / max(1, evaluations(features, 1))
+        return Sampler(name, draw, evaluations, least, min(first, int(most)), most, max(least, per_round), **further)
 
     found = [
         sampler("kernel", kernel.kernel_values, kernel.evaluations, kernel.LEAST_SWEEPS, kernel.LEAST_SWEEPS + 1),
@@ -118,7 +119,8 @@ def _samplers(features: int, background: int, per_game: int, tolerance: float) -
             permutation.evaluations,
             least,
             orders,
-            _MANY_GAMES if loose else 0,
+            by_seconds=many,
+            glance=_MANY_GAMES if many and tolerance >= _LOOSE else 0,
         ),
     ]
     return found if features < _MANY_FEATURES and tolerance < _LOOSE else found[::-1]

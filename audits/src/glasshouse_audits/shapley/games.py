@@ -133,6 +133,14 @@ class Games:
             - self.background_scores[pairs.background.to(self.precise_device)]
         )
 
+    def add_up(self, pairs: Pairs, values: Tensor, *, to: Tensor, first: int) -> None:
+        """Add values of games (Q, m, k) to their rows and players (R, d, k); row 0 is number `first`."""
+        row = pairs.row.to(to.device) - first
+        if pairs.size == self.features:
+            to.index_add_(0, row, values)
+        else:
+            to.index_put_((row.unsqueeze(1), pairs.players.to(to.device)), values, accumulate=True)
+
     def contrasts(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
         """g(S), float64 (Q, c, k), for coalitions (G, c, m), each of the G lists for Q / G consecutive games."""
         games, count = len(pairs), coalitions.shape[1]

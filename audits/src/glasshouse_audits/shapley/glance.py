@@ -18,16 +18,21 @@ from glasshouse_audits.shapley.games import Games, Pairs
 def part(large: Sequence[Pairs], most: int, generator: torch.Generator) -> tuple[list[Pairs], list[Pairs]]:
     """At most `most` random games of each row, and the others."""
     row = torch.cat([pairs.row for pairs in large])
-    order = torch.rand(len(row), device=row.device, generator=generator).argsort()
-    order = order[row[order].argsort(stable=True)]
-    _, sizes = torch.unique_consecutive(row[order], return_counts=True)
-    place = torch.arange(len(row), device=row.device) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-    chosen = torch.empty_like(order, dtype=torch.bool)
-    chosen[order] = place < most
+    chosen = random_place(row - row.min(), int(row.max() - row.min()) + 1, generator)[0] < most
     masks = torch.split(chosen, [len(pairs) for pairs in large])
     some = [pairs[mask] for pairs, mask in zip(large, masks, strict=True) if mask.any()]
     others = [pairs[~mask] for pairs, mask in zip(large, masks, strict=True) if not mask.all()]
     return some, others
+
+
+def random_place(row: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Each game's place, from 0, in a random order of its row's games; and how many games each row has, (rows,)."""
+    order = torch.rand(len(row), device=row.device, generator=generator).argsort()
+    order = order[row[order].argsort(stable=True)]
+    sizes = torch.bincount(row, minlength=rows)
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(row), device=row.device) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+    return place, sizes
 
 
 def extrapolated(

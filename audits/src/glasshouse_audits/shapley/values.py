@@ -19,9 +19,12 @@ from glasshouse_audits.shapley.choice import WHO, Plan, Sampler, plan
 from glasshouse_audits.shapley.exact import evaluations, exact_values
 from glasshouse_audits.shapley.games import Games, Model, Pairs
 from glasshouse_audits.shapley.glance import extrapolated, part
+from glasshouse_audits.shapley.second_orders import LEAST, SecondOrders
 
 # Outputs are float32: differences below this part of them are rounding, and no sampling will make them smaller.
 _RESOLUTION = 1e-6
+# The share of a row's games that first get a second order.
+_PILOT = 0.25
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,9 @@ def shapley_values(
             exact where the budget allows, else kernel below 50 features and a tolerance of 0.1, else permutation.
         budget: model evaluations per row at most; those of the background, shared by all rows, come on top.
         tolerance: sampling stops for a row once the standard errors of its values, as a vector over features, are at
-            most this fraction of the values' length, for every output; 0 spends the budget. From 0.1 on random orders
-            begin with 32 random background rows, which may do.
+            most this fraction of the values' length, for every output; 0 spends the budget. With more than 32
+            background rows, random orders are one for each, and a second for as many as are needed; from a tolerance
+            of 0.1 on they begin with 32 random background rows, which may do.
         seed: of the random coalitions.
         max_batch: inputs per call of the model at most (at least 2), by default 4,096 on a processor and 262,144
             elsewhere; halved whenever the accelerator's memory runs out.
@@ -145,14 +149,6 @@ class _Block:
     converged: Tensor
     sampled: bool = False
 
-    def add(self, pairs: Pairs, values: Tensor, games: Games, *, to: Tensor) -> None:
-        """Add those of games (Q, m, k) to their rows and players."""
-        row = pairs.row.to(to.device) - self.first
-        if pairs.size == games.features:
-            to.index_add_(0, row, values)
-        else:
-            to.index_put_((row.unsqueeze(1), pairs.players.to(to.device)), values, accumulate=True)
-
 
 def _explain(games: Games, rows: Tensor, chosen: Plan, tolerance: float, generator: torch.Generator) -> _Block:
     """Values of one block: games small enough are enumerated, the others sampled in rounds."""
@@ -163,7 +159,7 @@ def _explain(games: Games, rows: Tensor, chosen: Plan, tolerance: float, generat
     large = []
     for pairs in games.pairs(rows):
         if pairs.size <= chosen.enumerable:
-            block.add(pairs, exact_values(games, pairs) / b, games, to=block.values)
+            games.add_up(pairs, exact_values(games, pairs) / b, to=block.values, first=block.first)
         else:
             large.append(pairs)
     if not large:
@@ -199,21 +195,12 @@ def _sample(
     outputs = games.row_scores[block.first : block.first + len(exact)]
     scale = torch.maximum(outputs.abs(), games.background_scores.abs().mean(dim=0))
     block.converged[torch.cat([pairs.row for pairs in large]).to(exact.device) - block.first] = False
-    done, sweeps = 0, sampler.most if tolerance == 0 else sampler.first
-    if sampler.glance and sampler.most >= 1:
-        some, others = part(large, sampler.glance, generator)
-        drawn = _round(games, some, sampler, 1, generator, block)
-        values, variances = extrapolated(games, large, some, drawn.values, drawn.variances, block.first)
-        block.values[:], block.variances[:] = exact + values, variances
-        _judge(block, tolerance, scale)
-        if block.converged.all():
+    done, sweeps = 0, int(sampler.most) if tolerance == 0 else sampler.first
+    if sampler.by_seconds and (tolerance > 0 or sampler.most < 2):
+        excess = _first_and_second(games, large, sampler, tolerance, generator, block, exact, mean, scale)
+        if excess is None:
             return
-        pending = ~block.converged
-        rest = _round(games, others, sampler, 1, generator, block)
-        mean[pending] = (drawn.values + rest.values)[pending]
-        block.values[pending] = (exact + mean)[pending]
-        block.variances[pending] = (drawn.variances + rest.variances)[pending]
-        done, sweeps = 1, _further(_judge(block, tolerance, scale), block, 1, sampler)
+        done, sweeps = 2, _further(excess, block, 2, sampler)
     while sweeps >= sampler.least and not block.converged.all():
         sweeps = min(sweeps, sampler.per_round)
         pending = ~block.converged
@@ -226,6 +213,61 @@ def _sample(
         block.values[pending] = exact[pending] + mean[pending]
         done += sweeps
         sweeps = _further(_judge(block, tolerance, scale), block, done, sampler)
+
+
+def _first_and_second(
+    games: Games,
+    large: list[Pairs],
+    sampler: Sampler,
+    tolerance: float,
+    generator: torch.Generator,
+    block: _Block,
+    exact: Tensor,
+    mean: Tensor,
+    scale: Tensor,
+) -> Tensor | None:
+    """One order of every game, and of as many games as are needed a second, which `mean` has then.
+
+    Returns:
+        How far rows are from the tolerance, if that was not enough though every game had two; else None.
+    """
+    seen: list[tuple[Pairs, Tensor]] = []
+    if sampler.glance:
+        some, others = part(large, sampler.glance, generator)
+        glanced = _round(games, some, sampler, 1, generator, block, seen)
+        values, variances = extrapolated(games, large, some, glanced.values, glanced.variances, block.first)
+        block.values[:], block.variances[:] = exact + values, variances
+        _judge(block, tolerance, scale)
+        if block.converged.all():
+            return None
+        rest = _round(games, others, sampler, 1, generator, block, seen)
+        values, variances = glanced.values + rest.values, glanced.variances + rest.variances
+    else:
+        drawn = _round(games, large, sampler, 1, generator, block, seen)
+        values, variances = drawn.values, drawn.variances
+    pending = ~block.converged
+    mean[pending], block.variances[pending] = values[pending], variances[pending]
+    block.values[pending] = (exact + mean)[pending]
+    excess = _judge(block, tolerance, scale)
+
+    b = len(games.background)
+    second = SecondOrders(seen, rows=len(exact), first=block.first, generator=generator)
+    given, limit = 0.0, min(1.0, sampler.most - 1)
+    pilot = max(_PILOT, LEAST / b)
+    share = limit if tolerance == 0 else min(limit, pilot)
+    while share > given and share * b > LEAST - 1e-6 and not block.converged.all():
+        pending = ~block.converged
+        variances = second.draw(
+            share, pending, lambda pairs: sampler.draw(games, pairs, 1, generator)[0] / b, games, mean
+        )
+        known = pending[:, None, None] & variances.isfinite()
+        block.variances[known] = variances[known]
+        block.values[pending] = (exact + mean)[pending]
+        excess, given = _judge(block, tolerance, scale), share
+        # With a share s of second orders a game's variance is 1 - s / 2 of that of one.
+        allowed = (1 - given / 2) / float(excess[~block.converged].max()) if not block.converged.all() else 1.0
+        share = min(limit, max(2 - 2 * allowed / 1.1, given + pilot))
+    return None if block.converged.all() or given < 1 else excess
 
 
 def _judge(block: _Block, tolerance: float, scale: Tensor) -> Tensor:
@@ -241,13 +283,20 @@ def _further(excess: Tensor, block: _Block, done: int, sampler: Sampler) -> int:
     if block.converged.all():
         return 0
     needed = math.ceil(min(float(excess[~block.converged].max()) * 1.1, 2.0) * done) - done
-    return min(max(needed, sampler.least, 2), sampler.most - done)
+    return min(max(needed, sampler.least, 2), int(sampler.most) - done)
 
 
 def _round(
-    games: Games, large: list[Pairs], sampler: Sampler, sweeps: int, generator: torch.Generator, block: _Block
+    games: Games,
+    large: list[Pairs],
+    sampler: Sampler,
+    sweeps: int,
+    generator: torch.Generator,
+    block: _Block,
+    seen: list[tuple[Pairs, Tensor]] | None = None,
 ) -> _Block:
-    """Means over the background of the sampled games' values, and the variances of these means."""
+    """Means over the background of the sampled games' values, and the variances of these means; `seen` gets the games
+    and what each adds to the mean."""
     b = len(games.background)
     pending = ~block.converged
     drawn = _Block(block.first, torch.zeros_like(block.values), torch.zeros_like(block.values), block.converged)
@@ -256,9 +305,12 @@ def _round(
         active = pairs[pending[pairs.row.to(pending.device) - block.first].to(pairs.row.device)]
         if len(active):
             values, variances = sampler.draw(games, active, sweeps, generator)
-            drawn.add(active, values / b, games, to=drawn.values)
-            drawn.add(active, variances / b**2, games, to=drawn.variances)
-            drawn.add(active, (values / b).square(), games, to=squares)
+            values = values / b
+            games.add_up(active, values, to=drawn.values, first=block.first)
+            games.add_up(active, variances / b**2, to=drawn.variances, first=block.first)
+            games.add_up(active, values.square(), to=squares, first=block.first)
+            if seen is not None:
+                seen.append((active, values))
             count += torch.bincount(active.row.to(pending.device) - block.first, minlength=len(pending))
     if sampler.name == "permutation" and sweeps == 1:
         # The spread over background rows holds the orders' variance and that between background rows: an upper bound.
