@@ -159,8 +159,10 @@ class BinTable:
     def occupied(self) -> Bins:
         """The bins that have rows."""
         rows = self.rows.reshape(self.targets, -1)
-        slot = self._in_order(np.flatnonzero((rows[0] if self.targets == 1 else rows[0] | rows[1]) > 0))
-        group = slot // self.width
+        slot = np.flatnonzero((rows[0] if self.targets == 1 else rows[0] | rows[1]) > 0)
+        ends = np.searchsorted(slot, np.arange(self.groups + 1) * self.width)
+        group = np.repeat(np.arange(self.groups), np.diff(ends))
+        slot = self._in_order(slot, group)
 
         def taken(values: NDArray[Any] | None) -> Any:
             return None if values is None else np.take(values.reshape(self.targets, -1), slot, axis=1)
@@ -178,9 +180,8 @@ class BinTable:
             squares=taken(self.squares),
         )
 
-    def _in_order(self, slot: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _in_order(self, slot: NDArray[np.intp], group: NDArray[np.intp]) -> NDArray[np.intp]:
         """Slots, given in ascending order, in that of their bins: what lies above an edge comes right after its bin."""
-        group = slot // self.width
         place = slot - group * self.width
         bins = place < self.bins
         if bins.all():

@@ -80,7 +80,7 @@ def _checked(
         given = np.asarray(targets)
         target = given.astype(np.int64, copy=False)
         whole = given.dtype.kind in "biu" or bool(np.all(target == given))
-        if given.ndim != 1 or not whole or (given.size and (target.min() < 0 or target.max() > 1)):
+        if given.ndim != 1 or not whole or np.bitwise_or.reduce(target) not in (0, 1):
             raise ValueError("targets of a score histogram are 0 and 1")
         lengths["targets"] = len(target)
     weight = None if weights is None else np.asarray(weights, dtype=np.float64)
