@@ -193,13 +193,14 @@ def same_rows_every_time(subject: DataSubject) -> None:
 
 def same_rows_in_a_fresh_process(subject: DataSubject) -> None:
     """Another process finds the same rows in every split."""
+    expected = digest(subject.ready)
     try:
         found = in_fresh_process(
             answer_digest, module=subject.target.__module__, name=subject.target.__qualname__, options=subject.options
         )
     except FreshProcessError as error:
         raise CheckFailed(f"expected to be set up in another process, received {error}") from error
-    expect(found == digest(subject.ready), "expected the same rows as here, received others; is a `hash()` in the way?")
+    expect(found == expected, "expected the same rows as here, received others; is a `hash()` in the way?")
 
 
 def answer_digest(module: str, name: str, options: dict[str, Any]) -> str:

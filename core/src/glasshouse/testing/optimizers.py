@@ -186,6 +186,9 @@ def moves_to_another_precision(subject: OptimizerSubject) -> None:
     other.load_state_dict(deepcopy(optimizer.state_dict()))
     _step(other, lambda: bowl(wide))
     _step(optimizer, lambda: bowl(w))
+    for name, value in other.state[wide].items():
+        beside = isinstance(value, Tensor) and value.shape == wide.shape
+        expect(not beside or value.dtype == torch.float64, f"expected the state '{name}' in float64: {value}")
     away = float((wide.detach() - w.detach().double()).abs().max())
     expect(away < 1e-4, f"expected the same step but for rounding, received a difference of {away:.3g}")
 
