@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from glasshouse import ReportFormatPlugin, hookimpl
+from glasshouse import SPEC_VERSION, ReportFormatPlugin, hookimpl
 
 if TYPE_CHECKING:
     from glasshouse import AuditResult
     from glasshouse.run_state import Run
+
+glasshouse_spec = SPEC_VERSION  # core's own is always of its own version
 
 
 @hookimpl

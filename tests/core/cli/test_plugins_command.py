@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import sys
+from textwrap import dedent
 
 import pytest
+from glasshouse import SPEC_VERSION
 
 HEAVY = {"torch", "pytorch_lightning", "pandas", "sklearn", "pyarrow", "scipy"}
 TIMED = ("-X", "importtime")
@@ -75,7 +78,7 @@ def test_list_names_what_is_broken_with_the_reason(glasshouse, lab, site):
         {"plugin": "broken-lab:plugin", "distribution": "broken-lab", "version": "0.1", "hook": None, "reason": reason}
     ]
     graph = next(entry for entry in listed["components"] if entry["name"] == "graph")
-    assert graph == {
+    told = {
         "kind": "model",
         "name": "graph",
         "use": "graph",
@@ -92,9 +95,10 @@ def test_list_names_what_is_broken_with_the_reason(glasshouse, lab, site):
         "provides": [],
         "missing": ["no_such_lib"],
     }
+    assert {key: graph[key] for key in told} == told  # declarations may grow
 
 
-def test_show_reads_options_without_importing_torch(glasshouse, lab):
+def test_show_reads_options_without_importing_torch(glasshouse, lab, site):
     done = glasshouse("plugins", "show", "perceptron", python=TIMED)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
@@ -102,8 +106,11 @@ def test_show_reads_options_without_importing_torch(glasshouse, lab):
         "",
         "A net.",
         "",
-        "  from             our-lab 2.5 (our-lab:plugin)",
+        "  from             our-lab 2.5 (our-lab:plugin), index",
+        f"  specification    not stated (here: {SPEC_VERSION})",
         "  target           lab.nets:Net",
+        f"  source           {site.folder}/lab/nets.py:4",
+        "  conformance      glasshouse plugins check our-lab/mlp",
         "  aliases          perceptron",
         "  modalities       tabular",
         "  targets          binary, multiclass, multilabel, regression",
@@ -123,6 +130,22 @@ def test_show_tells_capabilities_and_what_is_missing(glasshouse, lab):
     assert "  needs            no_such_lib (missing: no_such_lib; run pip install lab[graph])" in done.out.splitlines()
     [energy] = glasshouse("plugins", "show", "energy", "--json").json
     assert (energy["family"], energy["requires"], energy["options"]) == ("efficiency", ["model"], [])
+
+
+def test_show_tells_where_a_plugin_came_from_and_what_it_was_written_for(glasshouse, site, tmp_path):
+    code = LAB["lab/__init__.py"] + f"\n        glasshouse_spec = '{SPEC_VERSION}'\n"
+    edited = {"url": tmp_path.as_uri(), "dir_info": {"editable": True}}
+    site.install("our-lab", {**LAB, "lab/__init__.py": code}, direct_url=edited)
+    file = site.folder / "our_lab-1.0.dist-info/METADATA"
+    file.write_text(file.read_text() + "Project-URL: Homepage, https://a.example\n")
+    [page] = glasshouse("plugins", "show", "energy", "--json").json
+    assert (page["origin"], page["editable"], page["place"]) == ("editable", True, tmp_path.as_uri())
+    assert (page["specification"], page["documentation"]) == (SPEC_VERSION, "https://a.example")
+    assert page["source"] == f"{site.folder}/lab/energy.py:1"
+    own = tmp_path / "own.py"
+    own.write_text(dedent(LAB["lab/__init__.py"]).replace("lab.energy:", "own:").replace("energy", "joules"))
+    [page] = glasshouse("plugins", "show", "joules", "--plugin", str(own), "--json").json
+    assert (page["origin"], page["editable"], page["place"]) == ("file", False, str(own))
 
 
 def test_show_lists_every_component_that_a_name_may_mean(glasshouse, lab):
@@ -153,11 +176,16 @@ def test_list_on_a_terminal_is_drawn_and_shows_what_plugins_wrote_as_it_is(site)
 
     with open(os.devnull, "wb") as nowhere, pytest.MonkeyPatch.context() as patch:
         patch.setattr(pty, "STDOUT_FILENO", nowhere.fileno())
-        patch.setenv("COLUMNS", "120")
+        patch.setenv("COLUMNS", "60")
         patch.setenv("TERM", "xterm")
         patch.setenv("GLASSHOUSE_LOAD_PLUGINS", "red-lab")
         status = pty.spawn([sys.executable, "-m", "glasshouse", "plugins", "list", "--kind", "model"], keep)
     text = b"".join(seen).decode()
     assert status == 0
-    assert "─────" in text
     assert "[red]our own[/red]" in text
+    assert "model (2)" in text
+    assert "red-lab 1.0" in text
+    assert "needs no_such_lib" in text
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert plain != text  # colours
+    assert max(map(len, plain.splitlines())) <= 60

@@ -9,7 +9,10 @@ from typing import Any
 from glasshouse.commands.list_plugins import component_facts
 from glasshouse.commands.output import print_json
 from glasshouse.errors import UserError, did_you_mean
+from glasshouse.hookspecs import SPEC_VERSION
 from glasshouse.plugins import KINDS, Component, Registry, registry
+from glasshouse.plugins.origin import EDITABLE, documentation_of, origin_of
+from glasshouse.redaction import redact
 
 
 def show_plugin(name: str, *, as_json: bool) -> int:
@@ -38,6 +41,7 @@ def _page(plugins: Registry, component: Component) -> dict[str, Any]:
         "missing": component.missing_imports,
         "remedy": component.install_hint,
     }
+    page |= _about(plugins, component)
     try:
         try:
             signature = read_signature(component)
@@ -45,15 +49,43 @@ def _page(plugins: Registry, component: Component) -> dict[str, Any]:
             signature = inspect_signature(component, plugins.load(component))
     except (UserError, ValueError, TypeError) as error:  # the last two: no signature to inspect
         return {**page, "description": "", "options": None, "options_unknown": str(error)}
-    return {**page, "description": signature.description, "options": [asdict(option) for option in signature.options]}
+    return {
+        **page,
+        "source": signature.place,
+        "description": signature.description,
+        "options": [asdict(option) for option in signature.options],
+    }
+
+
+def _about(plugins: Registry, component: Component) -> dict[str, Any]:
+    """Where the component's plugin came from, what it was written for, and where to read and check more."""
+    plugin = next(plugin for plugin in plugins.loaded if plugin.entry_point == component.entry_point)
+    origin = origin_of(component.distribution)
+    return {
+        "origin": "file" if plugin.file else origin.how,
+        "place": str(plugin.file) if plugin.file else redact(origin.requirement),
+        "editable": origin.how == EDITABLE,
+        "specification": plugin.spec,
+        "documentation": documentation_of(component.distribution),
+        "conformance": f"glasshouse plugins check {plugins.shortest_name(component)}",
+    }
 
 
 def _as_text(page: dict[str, Any]) -> str:
     lines = [f"{page['kind'].replace('_', ' ')} {page['use']}: {page['summary']}"]
     if page["description"]:
         lines += ["", *_wrapped(page["description"], "")]
-    lines += ["", f"  {'from':<16} {page['distribution']} {page['version']} ({page['plugin']})"]
+    place = f", {page['place']}" if page["place"] else ""
+    lines += [
+        "",
+        f"  {'from':<16} {page['distribution']} {page['version']} ({page['plugin']}), {page['origin']}{place}",
+    ]
+    stated = page["specification"] or "not stated"
+    lines.append(f"  {'specification':<16} {stated} (here: {SPEC_VERSION})")
     lines.append(f"  {'target':<16} {page['target']}")
+    for key in ("source", "documentation", "conformance"):
+        if page.get(key):
+            lines.append(f"  {key:<16} {page[key]}")
     for key in ("aliases", "family", "modalities", "targets", "provides", "requires", "interval", "suffix"):
         value = page.get(key)
         if value:

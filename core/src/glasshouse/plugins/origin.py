@@ -84,6 +84,19 @@ def how_to_update(*distributions: str) -> str:
     return " && ".join(ways)
 
 
+def documentation_of(distribution: str) -> str:
+    """The URL under which a distribution is documented, or else its home page; empty where it names none."""
+    from importlib import metadata
+
+    try:
+        pairs = [pair.partition(",") for pair in metadata.metadata(distribution).get_all("Project-URL") or ()]
+    except metadata.PackageNotFoundError:
+        return ""
+    urls = {label.strip().lower(): url.strip() for label, _, url in pairs}
+    known = ("documentation", "docs", "homepage", "home", "repository", "source")
+    return next((urls[label] for label in known if label in urls), "")
+
+
 def content_of_modules(modules: Iterable[str]) -> str | None:
     """``sha256:...`` over all files of the packages that modules belong to; None if one of them cannot be found.
 

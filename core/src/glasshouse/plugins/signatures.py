@@ -43,6 +43,8 @@ class Signature:
     description: str
     """The first paragraph of the docstring."""
     options: tuple[Option, ...]
+    place: str = ""
+    """``file:line`` where it is defined; empty where that is out of sight."""
 
 
 class SourceNotFoundError(LookupError):
@@ -58,10 +60,11 @@ def read_signature(component: Component) -> Signature:
     module, _, name = component.plugin.target.partition(":")
     definition = _locate(module, name, 0)
     description = _first_paragraph(ast.get_docstring(definition.node) or "")
+    place = f"{_source(definition.module)}:{definition.node.lineno}"
     if component.kind in _FUNCTIONS or not isinstance(definition.node, ast.ClassDef):
-        return Signature(description=description, options=())
+        return Signature(description=description, options=(), place=place)
     options = list(_options_of_class(definition, 0).values())
-    return Signature(description=description, options=tuple(options[_FILLED.get(component.kind, 0) :]))
+    return Signature(description=description, options=tuple(options[_FILLED.get(component.kind, 0) :]), place=place)
 
 
 def inspect_signature(component: Component, target: Any) -> Signature:
