@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import struct
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def write(folder: Path, name: str, rows: int, *, gz: bool = True, seed: int = 0)
 
 
 def ready(folder: Path, **options: Any) -> MNIST:
-    data = MNIST(path=str(folder), **options)
+    data = MNIST(path=str(folder), **{"check_files": False, **options})
     data.setup()
     return data
 
@@ -102,16 +103,23 @@ def test_images_and_labels_that_do_not_match_are_refused(tmp_path: Path) -> None
     with pytest.raises(UserError, match="has 100 images and 99 labels of 't10k'"):
         ready(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(idx(np.full(100, 10, np.uint8)))
-    with pytest.raises(UserError, match="a label is 10; expected digits from 0 to 9"):
+    with pytest.raises(UserError, match="a label is 10; expected codes from 0 to 9"):
         ready(tmp_path)
     with pytest.raises(UserError, match=r"validate is 1\.5"):
         MNIST(validate=1.5)
 
 
+def test_other_files_of_that_name_are_refused_with_both_hashes(tmp_path: Path) -> None:
+    images, _ = write(tmp_path, "t10k", 100)
+    found = hashlib.sha256(idx(images)).hexdigest()  # of what was packed: gzip files differ with who made them
+    with pytest.raises(UserError, match=f"not the published file: its SHA256 is {found}; expected 0fa7898d50"):
+        ready(tmp_path, check_files=True)
+
+
 @pytest.mark.real_data
 def test_the_real_files(real_data: Path) -> None:
     """8,000 and 2,000 of 10,000; each digit's number as published with the test set (LeCun et al. 1998)."""
-    data = ready(real_data / "mnist")
+    data = ready(real_data / "mnist", check_files=True)
     rows = data.info.rows
     assert rows["train"] + rows["validate"] == 8000
     assert rows["test"] == 2000

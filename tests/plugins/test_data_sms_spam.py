@@ -9,7 +9,7 @@ from glasshouse_plugins.data.sms_spam import SMSSpam
 
 
 def ready(path: Path, **options: object) -> SMSSpam:
-    data = SMSSpam(path=str(path), **options)  # type: ignore[arg-type]
+    data = SMSSpam(path=str(path), **{"check_files": False, **options})  # type: ignore[arg-type]
     data.setup()
     return data
 
@@ -27,6 +27,8 @@ def test_a_file_with_other_messages_is_refused(tmp_path: Path) -> None:
     (tmp_path / "SMSSpamCollection").write_text("ham\tone\nspam\ttwo\n", encoding="utf-8")
     with pytest.raises(UserError, match="has 2 messages; expected 5,574 as published"):
         ready(tmp_path)
+    with pytest.raises(UserError, match=r"not the published file: its SHA256 is \w+; expected 7d039a24"):
+        ready(tmp_path, check_files=True)
     (tmp_path / "SMSSpamCollection").write_text("no label\n" + "ham\tone\n" * 5574, encoding="utf-8")
     with pytest.raises(UserError, match="has 5,574 messages"):
         ready(tmp_path)
@@ -42,7 +44,7 @@ def real(real_data: Path) -> Path:
 @pytest.mark.real_data
 def test_all_messages_as_published(real: Path) -> None:
     """5,574 messages, 747 of them spam (Almeida et al. 2011, table 1)."""
-    data = ready(real, repeats="keep")
+    data = ready(real, repeats="keep", check_files=True)
     rows = data.info.rows
     assert sum(rows.values()) == 5574
     assert sum(int(data._split(split).y.sum()) for split in rows) == 747

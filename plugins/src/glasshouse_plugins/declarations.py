@@ -108,6 +108,30 @@ def glasshouse_data() -> Iterator[DataPlugin]:
         targets=("binary",),
     )
     yield DataPlugin(
+        name="breast_cancer",
+        target="glasshouse_plugins.data.breast_cancer:BreastCancer",
+        summary="569 tumours, malignant or benign (inside scikit-learn)",
+        targets=("binary",),
+    )
+    yield DataPlugin(
+        name="german_credit",
+        target="glasshouse_plugins.data.german_credit:GermanCredit",
+        summary="Statlog German Credit: 1,000 borrowers, good or bad risks",
+        targets=("binary",),
+    )
+    yield DataPlugin(
+        name="compas",
+        target="glasshouse_plugins.data.compas:Compas",
+        summary="ProPublica's COMPAS file: 6,172 defendants, arrested again within two years",
+        targets=("binary",),
+    )
+    yield DataPlugin(
+        name="acs",
+        target="glasshouse_plugins.data.acs:ACS",
+        summary="American Community Survey with the tasks of folktables: income, employment and others",
+        targets=("binary",),
+    )
+    yield DataPlugin(
         name="table",
         target="glasshouse_plugins.data.table:Table",
         summary="any CSV or Parquet file with a target column",
@@ -117,6 +141,27 @@ def glasshouse_data() -> Iterator[DataPlugin]:
         name="mnist",
         target="glasshouse_plugins.data.mnist:MNIST",
         summary="handwritten digits, 28 x 28: the official files, or 8,000 and 2,000 of the test file",
+        modalities=("image",),
+        targets=("multiclass",),
+    )
+    yield DataPlugin(
+        name="digits",
+        target="glasshouse_plugins.data.digits:Digits",
+        summary="1,797 handwritten digits, 8 x 8 (inside scikit-learn)",
+        modalities=("image",),
+        targets=("multiclass",),
+    )
+    yield DataPlugin(
+        name="fashion_mnist",
+        target="glasshouse_plugins.data.fashion_mnist:FashionMNIST",
+        summary="articles of clothing, 28 x 28: the official files",
+        modalities=("image",),
+        targets=("multiclass",),
+    )
+    yield DataPlugin(
+        name="cifar10",
+        target="glasshouse_plugins.data.cifar10:CIFAR10",
+        summary="60,000 small pictures in colour: the published binary or Python batches",
         modalities=("image",),
         targets=("multiclass",),
     )

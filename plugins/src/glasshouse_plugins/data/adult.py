@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,9 @@ import pyarrow.compute as pc
 from glasshouse import TabularDataModule, UserError
 from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
 from pyarrow import csv
+
+from glasshouse_plugins.data.folders import data_folder
+from glasshouse_plugins.data.published import check_published
 
 COLUMNS = (
     "age",
@@ -35,6 +37,12 @@ _LEFT_OUT = ("fnlwgt", "education", "income")
 _ROWS = {"adult.data": 32_561, "adult.test": 16_281}
 """Rows of the two files as published."""
 
+_SIZES = {"adult.data": 3_974_305, "adult.test": 2_003_153}
+_DIGESTS = {
+    "adult.data": "sha256:5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
+    "adult.test": "sha256:a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
+}
+
 
 class Adult(TabularDataModule):
     """UCI Adult: 48,842 people, income above 50K (favourable), with the publishers' split into train and test.
@@ -49,6 +57,7 @@ class Adult(TabularDataModule):
             set, else ``../shared/data/adult``.
         features: columns the model sees; default: all but `fnlwgt` and `education`.
         validate: share of the training file that becomes the validation split.
+        check_files: whether to refuse files that are not the published ones, by size and SHA-256.
         batch_size: rows per batch.
         split_seed: where the validation split comes from.
         seed: order of training batches; default: the seed of `seed_everything`.
@@ -62,6 +71,7 @@ class Adult(TabularDataModule):
         path: str | None = None,
         features: Sequence[str] | None = None,
         validate: float = 0.1,
+        check_files: bool = True,
         batch_size: int = 256,
         split_seed: int = 0,
         seed: int | None = None,
@@ -77,6 +87,7 @@ class Adult(TabularDataModule):
             split=split,
         )
         self.path = path
+        self.check_files = check_files
         self.features = (
             tuple(name for name in COLUMNS if name not in _LEFT_OUT) if features is None else tuple(features)
         )
@@ -84,10 +95,7 @@ class Adult(TabularDataModule):
     @property
     def folder(self) -> Path:
         """Where the files are looked for."""
-        if self.path is not None:
-            return Path(self.path).expanduser()
-        root = os.environ.get("GLASSHOUSE_DATA")
-        return Path(root, "adult") if root else Path("..", "shared", "data", "adult")
+        return data_folder(self.path, "adult")
 
     def load(self) -> RawTable:
         """Both files as one table."""
@@ -118,6 +126,8 @@ class Adult(TabularDataModule):
                 "Unpack https://archive.ics.uci.edu/static/public/2/adult.zip there, or name its folder with `path:` "
                 "or the folder above `adult` with GLASSHOUSE_DATA.",
             )
+        if self.check_files:
+            check_published(path, path.read_bytes(), _DIGESTS[name], size=_SIZES[name], who=self.who)
         return path
 
 

@@ -10,15 +10,24 @@ import numpy as np
 from glasshouse import UserError
 from numpy.typing import NDArray
 
+from glasshouse_plugins.data.published import check_published
+
 _UNSIGNED_BYTE = 8
 _GZIP = b"\x1f\x8b"
 
 
-def read_idx(path: Path, *, dimensions: int, who: str) -> NDArray[np.uint8]:
+def read_idx(path: Path, *, dimensions: int, who: str, digest: str | None = None) -> NDArray[np.uint8]:
     """The array of unsigned bytes in an IDX file, whatever its name says about compression.
 
+    Args:
+        path: the file.
+        dimensions: what its sizes must number.
+        who: how error messages call the data.
+        digest: hash of the unpacked file as published (`check_published`); None: not compared.
+
     Raises:
-        UserError: for a file that is damaged, cut off, longer than its sizes say, or of another type or dimension.
+        UserError: for a file that is damaged, cut off, longer than its sizes say, of another type or dimension, or of
+            another hash.
     """
     content = path.read_bytes()
     if content.startswith(_GZIP):
@@ -42,4 +51,6 @@ def read_idx(path: Path, *, dimensions: int, who: str) -> NDArray[np.uint8]:
             f"{path} holds {len(content) - start:,} values; its sizes {shape} ask for {expected:,}.",
             "The file is cut off or changed: fetch it again.",
         )
+    if digest is not None:
+        check_published(path, content, digest, who=who)
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

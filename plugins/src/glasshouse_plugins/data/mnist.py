@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import ClassVar
 
-import numpy as np
-from glasshouse import ImageDataModule, UserError
-from glasshouse.images import RawImages
-from glasshouse.tabular import Coded, RawTable, SplitOption
-from numpy.typing import NDArray
-
-from glasshouse_plugins.data.folders import data_folder
-from glasshouse_plugins.data.idx import read_idx
-
-_DIGITS = tuple("0123456789")
-_HELD_OUT = 0.2
+from glasshouse_plugins.data.idx_images import IDXImages
 
 
-class MNIST(ImageDataModule):
+class MNIST(IDXImages):
     """Handwritten digits, 28 x 28 grey pixels, ten classes.
 
     Where the folder holds the official training files, their 60,000 images are for training and the 10,000 of the test
@@ -29,6 +19,7 @@ class MNIST(ImageDataModule):
             ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, each gzipped (``.gz``) or not; default:
             ``$GLASSHOUSE_DATA/mnist`` where that variable is set, else ``../shared/data/mnist``.
         validate: share of the images for training that becomes the validation split.
+        check_files: whether to refuse files that, unpacked, are not the published ones, by SHA-256.
         batch_size: images per batch.
         split_seed: where the splits come from.
         seed: order of training batches; default: the seed of `seed_everything`.
@@ -36,76 +27,18 @@ class MNIST(ImageDataModule):
     """
 
     name = "mnist"
-
-    def __init__(
-        self,
-        path: str | None = None,
-        validate: float = 0.1,
-        batch_size: int = 64,
-        split_seed: int = 0,
-        seed: int | None = None,
-        split: SplitOption = None,
-    ) -> None:
-        if not 0 < validate < 1:
-            raise UserError("data 'mnist'", f"validate is {validate}; expected a share between 0 and 1.")
-        super().__init__(
-            batch_size=batch_size,
-            fractions=(1 - validate, validate, 0.0),
-            split_seed=split_seed,
-            seed=seed,
-            split=split,
-        )
-        self.path = path
-
-    def load(self) -> RawImages:
-        """Images and labels of all files there are."""
-        folder = data_folder(self.path, "mnist")
-        official = any(_file(folder, f"train-{part}") for part in ("images-idx3-ubyte", "labels-idx1-ubyte"))
-        parts = [self._part(folder, name) for name in (("train", "t10k") if official else ("t10k",))]
-        pixels = np.concatenate([images for images, _ in parts])
-        labels = np.concatenate([digits for _, digits in parts])
-        if labels.max(initial=0) >= len(_DIGITS):
-            raise UserError(self.who, f"a label is {labels.max()}; expected digits from 0 to 9.")
-        if official:
-            split = np.repeat(["train", "test"], [len(images) for images, _ in parts])
-            note = "the official training and test files"
-        else:
-            split = np.full(len(labels), "train", dtype="<U5")
-            order = np.random.default_rng(self.split_seed).permutation(len(labels))
-            split[order[: round(_HELD_OUT * len(labels))]] = "test"
-            note = "the official test file alone, split by a seeded permutation"
-        return RawImages(
-            pixels=pixels[:, None],
-            table=RawTable(
-                columns={"digit": Coded(labels.astype(np.int32), _DIGITS)},
-                target="digit",
-                task="multiclass",
-                classes=_DIGITS,
-                split=split,
-                source="LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document "
-                f"recognition, Proceedings of the IEEE 86(11); {note}",
-                licence="CC BY-SA 3.0",
-            ),
-        )
-
-    def _part(self, folder: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        images = read_idx(self._required(folder, f"{name}-images-idx3-ubyte"), dimensions=3, who=self.who)
-        labels = read_idx(self._required(folder, f"{name}-labels-idx1-ubyte"), dimensions=1, who=self.who)
-        if len(images) != len(labels):
-            raise UserError(self.who, f"{folder} has {len(images):,} images and {len(labels):,} labels of '{name}'.")
-        return images, labels
-
-    def _required(self, folder: Path, name: str) -> Path:
-        found = _file(folder, name)
-        if found is None:
-            raise UserError(
-                self.who,
-                f"there is no file {(folder / name).absolute()} (nor {name}.gz).",
-                f"Put https://storage.googleapis.com/cvdf-datasets/mnist/{name}.gz there, or name its folder with "
-                "`path:` or the folder above `mnist` with GLASSHOUSE_DATA.",
-            )
-        return found
-
-
-def _file(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+    folder = "mnist"
+    url = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+    digests: ClassVar = {
+        "train-images-idx3-ubyte": "sha256:ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train-labels-idx1-ubyte": "sha256:65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "t10k-images-idx3-ubyte": "sha256:0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "t10k-labels-idx1-ubyte": "sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    }
+    label = "digit"
+    classes = tuple("0123456789")
+    source = (
+        "LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document recognition, "
+        "Proceedings of the IEEE 86(11)"
+    )
+    licence = "CC BY-SA 3.0"

@@ -12,9 +12,15 @@ from glasshouse.tabular import Coded, RawTable, SplitOption
 from glasshouse.texts import RawTexts
 
 from glasshouse_plugins.data.folders import data_folder
+from glasshouse_plugins.data.published import check_published
 
 _FILE = "SMSSpamCollection"
 _ROWS = 5_574
+_DIGESTS = (
+    "sha256:7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d",
+    "sha256:4a4eecbda9581d0a459e538cb1e61280846b4e729e5d0960a0d987ead033cfe7",
+)
+"""As published, and with one message broken across two lines."""
 _CLASSES = ("ham", "spam")
 _LABEL = re.compile(r"^(ham|spam)\t", re.MULTILINE)
 
@@ -29,6 +35,7 @@ class SMSSpam(TextDataModule):
         path: folder with the file ``SMSSpamCollection``; default: ``$GLASSHOUSE_DATA/sms_spam`` where that variable is
             set, else ``../shared/data/sms_spam``.
         repeats: ``drop`` all but the first of equal messages, or ``keep`` them.
+        check_files: whether to refuse a file that is not the published one, by SHA-256.
         batch_size: messages per batch.
         fractions: shares of train, validate and test.
         split_seed: where the split comes from.
@@ -46,6 +53,7 @@ class SMSSpam(TextDataModule):
         self,
         path: str | None = None,
         repeats: Literal["drop", "keep"] = "drop",
+        check_files: bool = True,
         batch_size: int = 64,
         fractions: Sequence[float] = (0.7, 0.1, 0.2),
         split_seed: int = 0,
@@ -69,6 +77,7 @@ class SMSSpam(TextDataModule):
             raise UserError(self.who, f"repeats is {repeats!r}; expected drop or keep.")
         self.path = path
         self.repeats = repeats
+        self.check_files = check_files
 
     def load(self) -> RawTexts:
         """The file as published: a label, a tab, a message."""
@@ -80,6 +89,8 @@ class SMSSpam(TextDataModule):
                 "Unpack https://archive.ics.uci.edu/static/public/228/sms+spam+collection.zip there, or name its "
                 "folder with `path:` or the folder above `sms_spam` with GLASSHOUSE_DATA.",
             )
+        if self.check_files:
+            check_published(path, path.read_bytes(), *_DIGESTS, who=self.who)
         # Read by labels, not by lines: a message may hold a line break.
         before, *parts = _LABEL.split(path.read_text(encoding="utf-8"))
         labels, texts = parts[::2], [text.rstrip("\n") for text in parts[1::2]]

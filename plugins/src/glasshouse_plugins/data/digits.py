@@ -1,0 +1,58 @@
+"""Optical recognition of handwritten digits: 1,797 images of 8 x 8 pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from glasshouse import ImageDataModule
+from glasshouse.images import RawImages
+from glasshouse.tabular import Coded, RawTable, SplitOption
+
+_DIGITS = tuple("0123456789")
+_LEVELS = 16
+
+
+class Digits(ImageDataModule):
+    """1,797 handwritten digits by 13 people, 8 x 8 grey pixels, ten classes (inside scikit-learn).
+
+    Each pixel counts the black ones, 0 to 16, in a block of 4 x 4 of the scan; here 16 is white (255). Nothing is said
+    of the writers, so that there is no sensitive attribute.
+
+    Args:
+        batch_size: images per batch.
+        fractions: shares of train, validate and test.
+        split_seed: where the split comes from.
+        seed: order of training batches; default: the seed of `seed_everything`.
+        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+    """
+
+    name = "digits"
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        fractions: Sequence[float] = (0.6, 0.2, 0.2),
+        split_seed: int = 0,
+        seed: int | None = None,
+        split: SplitOption = None,
+    ) -> None:
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
+
+    def load(self) -> RawImages:
+        """The images as scikit-learn holds them, as bytes."""
+        from sklearn.datasets import load_digits
+
+        data = load_digits()
+        return RawImages(
+            pixels=np.rint(data.images * (255 / _LEVELS)).astype(np.uint8)[:, None],
+            table=RawTable(
+                columns={"digit": Coded(data.target.astype(np.int32), _DIGITS)},
+                target="digit",
+                task="multiclass",
+                classes=_DIGITS,
+                source="Alpaydin and Kaynak (1998), Optical recognition of handwritten digits, "
+                "https://doi.org/10.24432/C50P49, test part, through sklearn.datasets.load_digits",
+                licence="CC BY 4.0",
+            ),
+        )
