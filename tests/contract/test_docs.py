@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -112,12 +113,19 @@ def test_a_documented_command_exists(page, line):
 
 @pytest.mark.parametrize("word", [*COMMANDS])
 def test_a_documented_option_of_a_light_command_exists(word):
-    actions = {"plugins": ["list", "show", "doctor"]}.get(word, [""])
+    actions = actions_of_plugins() if word == "plugins" else [""]
     known = "".join(help_of(word, action) for action in actions) + " ".join(OPTIONS)
     for page, line in commands_shown():
         if line.split()[1] == word:
             for option in re.findall(r"(?<=[\s\[])(--[\w-]+)", line):
                 assert re.search(rf"{option}\b", known), f"{page}: {line}"
+
+
+def test_a_documented_action_of_plugins_exists():
+    actions = actions_of_plugins()
+    assert {"list", "show", "new", "doctor"} <= set(actions)
+    shown = {line.split()[2] for _, line in commands_shown() if line.split()[1] == "plugins"}
+    assert shown - {"ACTION"} <= set(actions)
 
 
 def test_documented_options_of_runs_exist():
@@ -156,6 +164,13 @@ def test_every_component_of_ours_is_documented():
     for kind in ("model", "data", "optimizer", "lr_scheduler", "technique", "audit", "report_format"):
         for component in plugins.components(kind):
             assert f"`{component.name}`" in pages, component
+
+
+@cache
+def actions_of_plugins() -> list[str]:
+    """``list``, ``show``, ...: the words that the usage line of ``glasshouse plugins`` offers."""
+    usage = help_of("plugins", "").splitlines()[0]
+    return [each.split()[0] for each in usage.partition("[-h] ")[2].removesuffix(" ...").split(" | ")]
 
 
 def help_of(word: str, action: str) -> str:
