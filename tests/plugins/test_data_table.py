@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from glasshouse import UserError
 from glasshouse_plugins.data.table import Table
+from pyarrow import feather
 
 
 def people(rows: int = 60) -> pd.DataFrame:
@@ -84,7 +86,14 @@ def test_all_formats_say_the_same(tmp_path: Path, csv: str) -> None:
     table.to_csv(tmp_path / "semicolon.csv", sep=";", index=False)
     with gzip.open(tmp_path / "people.csv.gz", "wt") as file:
         table.to_csv(file, index=False)
-    for name in ("people.parquet", "coded.parquet", "people.tsv", "semicolon.csv", "people.csv.gz"):
+    feather.write_feather(table, str(tmp_path / "people.feather"), compression="zstd")
+    arrow = pa.Table.from_pandas(table.assign(sex=table["sex"].astype("category")), preserve_index=False)
+    with pa.OSFile(str(tmp_path / "people.arrow"), "wb") as file, pa.ipc.new_file(file, arrow.schema) as writer:
+        writer.write_table(arrow, max_chunksize=7)
+    for name in (
+        *("people.parquet", "coded.parquet", "people.tsv", "semicolon.csv", "people.csv.gz", "people.feather"),
+        "people.arrow",
+    ):
         data = ready(str(tmp_path / name), delimiter=";" if name == "semicolon.csv" else None, **options)
         assert data.table_fingerprint == expected.table_fingerprint, name
         assert torch.equal(data.inputs("train"), expected.inputs("train")), name
@@ -162,6 +171,7 @@ def test_columns_that_do_not_fit(csv: str, options: dict[str, Any], message: str
         ("t.csv", "a,a,loan\n1,2,3\n", "has several columns called 'a'"),
         ("t.csv", "a,loan\n", "column 'a' holds null|the table has no rows"),
         ("t.parquet", "not parquet", "t.parquet cannot be read: "),
+        ("t.arrow", "not arrow", "t.arrow cannot be read: "),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | None, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Any CSV or Parquet file with a target column."""
+"""Any CSV, Parquet or Arrow file, or the answer of a database, with a target column."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from glasshouse import TabularDataModule, UserError
 from glasshouse.errors import did_you_mean
 from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
 
+from glasshouse_plugins.data.sql_tables import SqlTable
 from glasshouse_plugins.data.tables import TYPES, TableFile
 
 
 class Table(TabularDataModule):
-    """A CSV file (with a header) or a Parquet file: one row an example, one column the target.
+    """A CSV file (with a header), a Parquet or an Arrow file, or a query: one row an example, one column the target.
 
     Numbers are numeric features, text and true/false categorical ones; `types` overrides that. In CSV files an empty
     cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing. A missing category is a level of its own, a missing
     number an error unless `missing` says otherwise.
 
     Args:
-        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet or .pq.
+        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather. Or the URL of
+            a database, as SQLAlchemy has it (``sqlite:///people.db``), in which ``$NAME`` is an environment variable.
         target: the column to predict.
         features: columns the model sees; default: all but the target and the split column.
         drop: columns the model does not see, e.g. identifiers; they may still be sensitive attributes.
@@ -42,6 +44,7 @@ class Table(TabularDataModule):
         missing: ``error``, ``impute`` (training median and a marker column) or ``drop`` (rows where a feature or the
             target is missing).
         delimiter: between the cells of a CSV file; default: a tab for .tsv, else a comma.
+        query: what a database is asked: one SELECT.
         batch_size: rows per batch.
         split_seed: where the split comes from.
         seed: order of training batches; default: the seed of `seed_everything`.
@@ -67,6 +70,7 @@ class Table(TabularDataModule):
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         missing: Literal["error", "impute", "drop"] = "error",
         delimiter: str | None = None,
+        query: str | None = None,
         batch_size: int = 256,
         split_seed: int = 0,
         seed: int | None = None,
@@ -87,6 +91,11 @@ class Table(TabularDataModule):
         self.weights = weights
         self.clusters = clusters
         self.delimiter = delimiter
+        self.query = query
+        if ("://" in path) != (query is not None):
+            raise UserError(
+                self.who, "`path` of a database and `query` go together.", "Give both, or a file's path alone."
+            )
         for column in self.bins:
             if column not in sensitive:
                 raise UserError(
@@ -98,7 +107,7 @@ class Table(TabularDataModule):
 
     def load(self) -> RawTable:
         """The columns in use."""
-        file = TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter)
+        file = self._opened()
         features = self._chosen_features(file)
         extra = [name for name in (self.split_plan.column, self.weights, self.clusters) if name is not None]
         needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
@@ -115,10 +124,15 @@ class Table(TabularDataModule):
             ),
             weights=self.weights,
             clusters=self.clusters,
-            source=file.path.name,
+            source=file.source,
         )
 
-    def _chosen_features(self, file: TableFile) -> tuple[str, ...]:
+    def _opened(self) -> TableFile | SqlTable:
+        if self.query is not None:
+            return SqlTable(self.path, self.query, who=self.who)
+        return TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter)
+
+    def _chosen_features(self, file: TableFile | SqlTable) -> tuple[str, ...]:
         """Feature columns, after checking that every column the user names exists."""
         names = file.names()
         asked: Iterable[tuple[str, str]] = (

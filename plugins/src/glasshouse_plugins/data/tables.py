@@ -1,4 +1,4 @@
-"""Columns of CSV and Parquet files."""
+"""Columns of CSV, Parquet and Arrow files."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Literal
 import pyarrow as pa
 from glasshouse import UserError
 from glasshouse.errors import did_you_mean
-from pyarrow import csv, parquet
+from pyarrow import csv, feather, ipc, parquet
 
 _CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
+_ARROW = (".arrow", ".feather")
 TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableFile:
-    """A CSV file with a header, or a Parquet file.
+    """A CSV file with a header, a Parquet file, or an Arrow IPC file (Feather, version 2).
 
     In CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing, except in columns of texts.
 
@@ -38,12 +39,16 @@ class TableFile:
             raise UserError(
                 self.who, f"there is no file {self.path.absolute()}.", "Relative paths start at the current folder."
             )
-        if not self.path.name.endswith((*_CSV, *_PARQUET)):
+        endings = (*_CSV, *_PARQUET, *_ARROW)
+        if not self.path.name.endswith(endings):
             raise UserError(
-                self.who,
-                f"{self.path.name} is no table we read.",
-                f"Its name must end in {', '.join((*_CSV, *_PARQUET))}.",
+                self.who, f"{self.path.name} is no table we read.", f"Its name must end in {', '.join(endings)}."
             )
+
+    @property
+    def source(self) -> str:
+        """What reports call it."""
+        return self.path.name
 
     def names(self) -> list[str]:
         """Its columns.
@@ -52,7 +57,7 @@ class TableFile:
             UserError: where it cannot be read, or has two columns of one name.
         """
         try:
-            found = list(parquet.read_schema(self.path).names if self._is_parquet else self._header())
+            found = self._names()
         except pa.ArrowInvalid as error:
             raise self._unreadable(error) from error
         repeated = [name for name, count in Counter(found).items() if count > 1]
@@ -82,13 +87,20 @@ class TableFile:
             UserError: where it cannot be read.
         """
         try:
-            return self._read_parquet(needed, types or {}) if self._is_parquet else self._read_csv(needed, types or {})
+            if self.path.name.endswith(_CSV):
+                return self._read_csv(needed, types or {})
+            table = (parquet if self.path.name.endswith(_PARQUET) else feather).read_table(self.path, columns=[*needed])
+            return cast(table, types or {})
         except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
             raise self._unreadable(error) from error
 
-    @property
-    def _is_parquet(self) -> bool:
-        return self.path.name.endswith(_PARQUET)
+    def _names(self) -> list[str]:
+        if self.path.name.endswith(_CSV):
+            return self._header()
+        if self.path.name.endswith(_PARQUET):
+            return list(parquet.read_schema(self.path).names)
+        with pa.memory_map(str(self.path)) as file:
+            return list(ipc.open_file(file).schema.names)
 
     def _unreadable(self, error: Exception) -> UserError:
         return UserError(self.who, f"{self.path} cannot be read: {str(error).splitlines()[0]}")
@@ -117,9 +129,10 @@ class TableFile:
                 table = table.append_column(name, words[name])
         return table
 
-    def _read_parquet(self, needed: Sequence[str], types: Mapping[str, str]) -> pa.Table:
-        table = parquet.read_table(self.path, columns=list(needed))
-        for position, name in enumerate(table.column_names):
-            if name in types:
-                table = table.set_column(position, name, table[name].cast(TYPES[types[name]]))
-        return table
+
+def cast(table: pa.Table, types: Mapping[str, Literal["numeric", "categorical"]]) -> pa.Table:
+    """The same table with some columns taken for numbers or for text."""
+    for position, name in enumerate(table.column_names):
+        if name in types:
+            table = table.set_column(position, name, table[name].cast(TYPES[types[name]]))
+    return table
