@@ -99,6 +99,23 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         family="privacy",
         requires=("losses", "train_predictions"),
     )
+    yield AuditPlugin(
+        name="generated_samples",
+        target="glasshouse_audits.generation.samples_audit:GeneratedSamplesAudit",
+        summary="what a generative model makes, drawn, and how far it is from held-out rows as a sample",
+        family="performance",
+        modalities=("tabular", "image"),
+        requires=("generate", "inputs"),
+        uses=("train_predictions",),
+    )
+    yield AuditPlugin(
+        name="memorisation",
+        target="glasshouse_audits.generation.memorisation_audit:MemorisationAudit",
+        summary="are generated examples copies of training rows?",
+        family="privacy",
+        modalities=("tabular", "image"),
+        requires=("generate", "inputs", "train_predictions"),
+    )
 
 
 @hookimpl

@@ -57,6 +57,26 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
         modalities=("image",),
     )
     yield ModelPlugin(
+        name="autoencoder",
+        target="glasshouse_plugins.models.autoencoder:Autoencoder",
+        summary="squeezes rows through a few numbers; what is lost tells the unusual ones; looks at no labels",
+        modalities=("tabular", "image"),
+    )
+    yield ModelPlugin(
+        name="vae",
+        target="glasshouse_plugins.models.vae:VAE",
+        summary="variational autoencoder: unusual rows, and new ones (Kingma and Welling 2014); looks at no labels",
+        modalities=("tabular", "image"),
+        provides=("generate",),
+    )
+    yield ModelPlugin(
+        name="gan",
+        target="glasshouse_plugins.models.gan:GAN",
+        summary="generates pictures against a discriminator (Goodfellow et al. 2014); looks at no labels",
+        modalities=("image",),
+        provides=("generate",),
+    )
+    yield ModelPlugin(
         name="text_cnn",
         target="glasshouse_plugins.models.text_cnn:TextCNN",
         summary="convolutions over word vectors (Kim 2014)",

@@ -1,0 +1,37 @@
+"""What both audits draw: generated examples, and rows of a split."""
+
+from __future__ import annotations
+
+import numpy as np
+from glasshouse import Evidence, UserError
+from glasshouse.evidence import chosen_inputs
+from numpy.typing import NDArray
+
+from glasshouse_audits.generation.distances import Matrix, as_rows
+
+
+def generated(evidence: Evidence, count: int, *, audit: str) -> NDArray[np.float32]:
+    """`count` generated examples (count, *input_shape), the same for every audit of a run.
+
+    Raises:
+        UserError: if some of their numbers are not finite.
+    """
+    assert evidence.model is not None
+    examples: NDArray[np.float32] = evidence.model.generate(count, seed=evidence.seed).numpy()
+    if not np.isfinite(examples).all():
+        raise UserError(
+            f"audit '{audit}'", "generated examples hold NaN or infinite numbers.", "Has training diverged?"
+        )
+    return examples
+
+
+def rows_of(evidence: Evidence, split: str, most: int, rng: np.random.Generator) -> Matrix:
+    """Inputs of a split as rows of numbers: all of them, or `most` drawn at random."""
+    total = len(evidence.predictions[split])
+    chosen = np.arange(total) if total <= most else np.sort(rng.choice(total, size=most, replace=False))
+    return as_rows(chosen_inputs(evidence, split, chosen))
+
+
+def has_train(evidence: Evidence) -> bool:
+    """Whether training rows are at hand, and are not those that are judged."""
+    return "train" in evidence.predictions and evidence.evaluate_on != "train"

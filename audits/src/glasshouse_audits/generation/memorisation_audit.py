@@ -1,0 +1,149 @@
+"""The `memorisation` audit: are generated examples copies of training rows?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from glasshouse import AuditResult, Evidence, Figure, Measurement, UserError
+from glasshouse.statistics import Estimate, PermutationTest, roc_auc, wilson
+
+from glasshouse_audits.generation.copying import (
+    Distances,
+    close_share,
+    copying_z,
+    nearest_is_training,
+    ratio_of_medians,
+)
+from glasshouse_audits.generation.distances import nearest
+from glasshouse_audits.generation.drawing import generated, has_train, rows_of
+from glasshouse_audits.options import whole_number
+
+_NAME = "memorisation"
+_BINS = 30
+
+
+class MemorisationAudit:
+    """Are generated examples nearer to the training rows than held-out rows of the same kind are?
+
+    Distances are Euclidean, between encoded inputs. No row is shown.
+
+    Args:
+        samples: how many examples to generate, and how many held-out and training rows to measure.
+        references: most training rows, and most held-out ones, to look for the nearest among; drawn from more.
+        permutations: how many times membership is permuted for the p-value.
+    """
+
+    def __init__(self, *, samples: int = 1000, references: int = 20_000, permutations: int = 999) -> None:
+        self.samples = whole_number(_NAME, "samples", samples, least=20)
+        self.references = whole_number(_NAME, "references", references, least=20)
+        self.permutations = whole_number(_NAME, "permutations", permutations, least=99)
+
+    def measure(self, evidence: Evidence) -> AuditResult:
+        """Generate, and look for the nearest.
+
+        Raises:
+            UserError: if the evaluated split is the training split, or generated numbers are not finite.
+        """
+        if not has_train(evidence):
+            raise UserError(
+                f"audit '{_NAME}'", "the evaluated split is the training split.", "Set `evaluate_on: test`."
+            )
+        rng = np.random.default_rng(evidence.seed)
+        split = evidence.evaluate_on
+        made = generated(evidence, self.samples, audit=_NAME).reshape(self.samples, -1)
+        training = rows_of(evidence, "train", self.references, rng)
+        held_out = rows_of(evidence, split, self.references, rng)
+        asked = rng.permutation(len(held_out))[: self.samples]
+        own = rng.permutation(len(training))[: self.samples]
+        distances = Distances(
+            generated=nearest(made, training).distance,
+            held_out=nearest(held_out[asked], training).distance,
+            training=nearest(training[own], training, own=own).distance,
+        )
+        told = nearest_is_training(made, training, held_out, rng=rng, permutations=self.permutations)
+        expected = len(training) / (len(training) + len(held_out))
+        threshold, close = close_share(distances.generated, distances.held_out)
+        return AuditResult(
+            name=_NAME,
+            family="privacy",
+            parameters=vars(self).copy(),
+            measurements=[
+                *_medians(distances, split),
+                Measurement(
+                    name="nearest_distance_ratio",
+                    split=split,
+                    **ratio_of_medians(distances.generated, distances.held_out, rng=rng).fields(),
+                ),
+                Measurement(name="close_to_training_rate", split=split, **close.fields()),
+                _closer_than_held_out(distances, split),
+                Measurement(
+                    name="data_copying_z",
+                    value=copying_z(distances.generated, distances.held_out),
+                    n=self.samples,
+                    split=split,
+                ),
+                *_nearest(told, expected, self.samples, split),
+            ],
+            figures=[_figure(distances, split)],
+            notes=[
+                f"{self.samples:,} generated examples against {len(training):,} of "
+                f"{len(evidence.predictions['train']):,} training rows and {len(held_out):,} rows of the {split} "
+                "split, by Euclidean distance of encoded inputs. Close is nearer to a training row than "
+                f"{threshold:.4g}, the first percentile of the {split} split's distances: of examples that copy "
+                "nothing one in a hundred is, on average.",
+                "Blurred or averaged examples lie near everything, training rows and others alike: then distances are "
+                "small without anything being copied. The share whose nearest real row is one of training is not "
+                "misled by that, since held-out rows are among the candidates.",
+                "Distance between pixels sees copies and near copies. A row that is mirrored, shifted or put together "
+                "from several is not found; that nothing is found proves no privacy.",
+            ],
+        )
+
+
+def _medians(distances: Distances, split: str) -> Iterator[Measurement]:
+    """Median distance to the nearest training row of each kind of example."""
+    for kind, values in (
+        ("generated", distances.generated),
+        ("held out", distances.held_out),
+        ("training", distances.training),
+    ):
+        yield Measurement(
+            name="nearest_training_distance",
+            value=float(np.median(values)),
+            n=len(values),
+            split=split,
+            parameters={"of": kind, "statistic": "median"},
+        )
+
+
+def _closer_than_held_out(distances: Distances, split: str) -> Measurement:
+    """Chance that a generated example is nearer to training than a held-out row, ties half, with DeLong's interval."""
+    is_made = np.repeat([1, 0], [len(distances.generated), len(distances.held_out)])
+    found = roc_auc(is_made, -np.concatenate([distances.generated, distances.held_out]))
+    return Measurement(name="nearer_than_held_out_rate", split=split, **found.fields())
+
+
+def _nearest(told: PermutationTest, expected: float, samples: int, split: str) -> Iterator[Measurement]:
+    assert told.observed is not None
+    share = Estimate(told.observed, samples, wilson(round(told.observed * samples), samples).item())
+    yield Measurement(name="nearest_is_training_rate", split=split, **share.fields())
+    yield Measurement(name="nearest_is_training_expected", value=expected, n=samples, split=split)
+    yield Measurement(name="nearest_is_training_p_value", value=told.p_value, n=samples, split=split)
+
+
+def _figure(distances: Distances, split: str) -> Figure:
+    kinds = [("generated", distances.generated), (f"{split} split", distances.held_out)]
+    kinds.append(("training, to another", distances.training))
+    edges = np.linspace(0.0, max(float(values.max()) for _, values in kinds) or 1.0, _BINS + 1)
+    series: list[dict[str, Any]] = [
+        {"name": name, "counts": np.histogram(values, bins=edges)[0].tolist()} for name, values in kinds
+    ]
+    return Figure(
+        kind="histogram",
+        title="Distance to the nearest training row",
+        description="Of generated examples, of held-out rows, and of training rows to the nearest other one. Copies "
+        "would stand at 0; examples as new as held-out rows have their distances.",
+        data={"edges": edges.tolist(), "series": series, "x_label": "Euclidean distance", "y_label": "examples"},
+    )

@@ -1,0 +1,142 @@
+"""The `generated_samples` audit: what a generative model makes, and how it differs from held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from glasshouse import AuditResult, Evidence, Figure, Measurement
+from glasshouse.statistics import Estimate, wilson
+from numpy.typing import NDArray
+
+from glasshouse_audits.attribution.overlays import as_picture
+from glasshouse_audits.attribution.png import as_base64
+from glasshouse_audits.generation.copying import PERCENTILE
+from glasshouse_audits.generation.distances import Matrix, as_rows, nearest
+from glasshouse_audits.generation.drawing import generated, has_train, rows_of
+from glasshouse_audits.generation.two_samples import NEIGHBOURS, discrepancy, within_reach
+from glasshouse_audits.options import whole_number
+
+_NAME = "generated_samples"
+_REFERENCES = 20_000
+
+
+class GeneratedSamplesAudit:
+    """How far are generated examples from held-out rows, as a sample, and what do they look like?
+
+    The same numbers for training rows in their place say what a perfect generator would come to.
+
+    Args:
+        samples: how many examples to generate, and how many held-out rows to compare them with, at most.
+        pictures: how many generated pictures to draw, for data of pictures.
+        permutations: how many times samples are permuted for the p-value.
+    """
+
+    def __init__(self, *, samples: int = 500, pictures: int = 36, permutations: int = 499) -> None:
+        self.samples = whole_number(_NAME, "samples", samples, least=20)
+        self.pictures = whole_number(_NAME, "pictures", pictures, least=0)
+        self.permutations = whole_number(_NAME, "permutations", permutations, least=99)
+
+    def measure(self, evidence: Evidence) -> AuditResult:
+        """Generate, compare, draw.
+
+        Raises:
+            UserError: if generated numbers are not finite.
+        """
+        rng = np.random.default_rng(evidence.seed)
+        made = generated(evidence, max(self.samples, self.pictures), audit=_NAME)
+        held_out = rows_of(evidence, evidence.evaluate_on, self.samples, rng)
+        measurements = list(self._compared("generated", as_rows(made[: self.samples]), held_out, evidence, rng))
+        notes = [
+            f"{self.samples:,} generated examples against {len(held_out):,} rows of the {evidence.evaluate_on} split, "
+            "on the encoded inputs. A discrepancy of 0 is none; precision is the share of generated examples among the "
+            f"held-out rows, recall the share of held-out rows among the generated ones, by each row's {NEIGHBOURS} "
+            "nearest. Distances between pixels are not distances between what people see.",
+        ]
+        if has_train(evidence):
+            training = rows_of(evidence, "train", self.samples, rng)
+            measurements += self._compared("training", training, held_out, evidence, rng)
+            notes.append("Beside them the same of training rows: what a generator without fault would come to.")
+        figures = []
+        if evidence.info.modality == "image" and self.pictures:
+            drawn = made[: self.pictures][presentable(made[: self.pictures], evidence, rng)]
+            figures = [_grid(drawn)] if len(drawn) else []
+            if hidden := self.pictures - len(drawn):
+                notes.append(
+                    f"{hidden} of {self.pictures} pictures are not drawn: they are nearer to a training picture than "
+                    "held-out pictures are, so that it may be seen in them, or there are no training pictures to "
+                    "compare them with. `show_examples: true` draws all."
+                )
+        return AuditResult(
+            name=_NAME,
+            family="performance",
+            parameters=vars(self).copy(),
+            measurements=measurements,
+            figures=figures,
+            notes=notes,
+        )
+
+    def _compared(
+        self, kind: str, rows: Matrix, held_out: Matrix, evidence: Evidence, rng: np.random.Generator
+    ) -> Iterator[Measurement]:
+        """Discrepancy with its p-value, precision and recall of some rows against held-out ones."""
+        about = {"split": evidence.evaluate_on, "parameters": {"of": kind}}
+        fewest = min(len(rows), len(held_out))
+        if fewest <= NEIGHBOURS:
+            reason = f"{fewest} rows are too few to compare"
+            for name in ("maximum_mean_discrepancy", "sample_precision", "sample_recall"):
+                yield Measurement(name=name, value=None, undefined=reason, n=fewest, **about)  # type: ignore[arg-type]
+            return
+        test = discrepancy(rows, held_out, rng=rng, permutations=self.permutations)
+        both = len(rows) + len(held_out)
+        yield Measurement(name="maximum_mean_discrepancy", value=test.observed, n=both, **about)  # type: ignore[arg-type]
+        yield Measurement(name="maximum_mean_discrepancy_p_value", value=test.p_value, n=both, **about)  # type: ignore[arg-type]
+        for name, inside in (
+            ("sample_precision", within_reach(rows, held_out)),
+            ("sample_recall", within_reach(held_out, rows)),
+        ):
+            hits = int(inside.sum())
+            share = Estimate(hits / len(inside), len(inside), wilson(hits, len(inside)).item())
+            yield Measurement(name=name, **share.fields(), **about)  # type: ignore[arg-type]
+
+
+def presentable(made: NDArray[np.float32], evidence: Evidence, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which generated pictures a report may show: those in which no training picture is to be recognised.
+
+    A picture is held back that is nearer to a training picture than one in a hundred held-out pictures is; all are
+    where there are no training pictures to compare with. With `show_examples` none is held back.
+    """
+    if evidence.show_examples:
+        return np.ones(len(made), dtype=bool)
+    if not has_train(evidence):
+        return np.zeros(len(made), dtype=bool)
+    training = rows_of(evidence, "train", _REFERENCES, rng)
+    usual = nearest(rows_of(evidence, evidence.evaluate_on, 1000, rng), training).distance
+    far_enough: NDArray[np.bool_] = nearest(as_rows(made), training).distance >= np.quantile(usual, PERCENTILE)
+    return far_enough
+
+
+def _grid(made: NDArray[np.float32]) -> Figure:
+    """Pictures in rows and columns with white lines between them, as one."""
+    pictures = [as_picture(one.astype(np.float64)) for one in made]
+    across = int(np.ceil(np.sqrt(len(pictures))))
+    height, width = pictures[0].shape[:2]
+    down = -(-len(pictures) // across)
+    sheet = np.ones((down * (height + 2) - 2, across * (width + 2) - 2, 3))
+    for number, picture in enumerate(pictures):
+        top, left = (height + 2) * (number // across), (width + 2) * (number % across)
+        sheet[top : top + height, left : left + width] = picture
+    return Figure(
+        kind="image",
+        title="Generated pictures",
+        description="The first pictures that the model generates under the run's seed, less those that are held back.",
+        data={
+            "images": [
+                {
+                    "label": f"{len(pictures)} generated pictures",
+                    "png_base64": as_base64(np.rint(255 * sheet).astype(np.uint8)),
+                    "description": f"{down} rows of up to {across} pictures of {width} x {height} pixels",
+                }
+            ]
+        },
+    )
