@@ -23,6 +23,10 @@ def main(argv: list[str]) -> int:
         from glasshouse.commands.new import new
 
         return new(options.name, options.kind, minimal=options.minimal, into=options.into)
+    if options.action == "check":
+        from glasshouse.commands.check_plugins import check_plugins
+
+        return check_plugins(options.given, options=options.options, as_json=options.json)
     if options.action == "lock":
         from glasshouse.commands.lock import write_lock
 
@@ -34,13 +38,20 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="glasshouse plugins", description="What is installed and whether it works.")
-    words = "list | show NAME | new NAME | lock | doctor"
+    words = "list | show NAME | new NAME | check PATH|NAME | lock | doctor"
     actions = parser.add_subparsers(dest="action", required=True, metavar=words, prog=parser.prog)
     listing = actions.add_parser("list", help="every component, a line each")
     listing.add_argument("--kind", choices=KINDS, help="only this kind")
     showing = actions.add_parser("show", help="options, capabilities and origin of one component")
     showing.add_argument("name", metavar="NAME", help="a short name, an alias or distribution/name")
     _add_new(actions.add_parser("new", help="a distribution to begin with, whole and tested"))
+    trying = actions.add_parser(
+        "check", help="does it keep what its kind promises?", description="Exit code 1 if a check failed."
+    )
+    trying.add_argument(
+        "given", metavar="PATH|NAME", help="a Python file, a distribution's folder, a distribution or a component"
+    )
+    trying.add_argument("--options", metavar="YAML", help="options of the one component, e.g. '{path: people.csv}'")
     locking = actions.add_parser(
         "lock", help="the plugins that are here, down to their files, for --only-locked", description="Writes JSON."
     )
@@ -48,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     checking = actions.add_parser(
         "doctor", help="what is wrong and how to mend it", description="Exit code 1 if something does not work."
     )
-    for action in (listing, showing, checking):
+    for action in (listing, showing, trying, checking):
         action.add_argument("--json", action="store_true", help="for machines")
     return parser
 

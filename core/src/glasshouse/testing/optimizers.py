@@ -147,13 +147,14 @@ def takes_a_closure(subject: OptimizerSubject) -> None:
         optimizer.zero_grad()
         loss = bowl(w)
         loss.backward()  # type: ignore[no-untyped-call]
-        asked.append(float(loss))
+        asked.append(float(loss.detach()))
         return loss
 
     returned = optimizer.step(closure)  # type: ignore[arg-type]
     expect(bool(asked), "expected the closure to be called, received no call")
     expect(returned is not None, f"expected the loss, {asked[0]:.3g}, to be returned, received None")
-    expect(float(returned) in asked, f"expected one of the losses {asked}, received {float(returned)}")
+    answer = float(torch.as_tensor(returned).detach())
+    expect(answer in asked, f"expected one of the losses {asked}, received {answer}")
 
 
 def refuses_a_negative_rate(subject: OptimizerSubject) -> None:

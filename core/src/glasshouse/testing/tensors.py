@@ -61,4 +61,4 @@ def _expect_shape(received: Tensor, expected: Tensor, what: str) -> None:
 
 
 def _largest_difference(a: Tensor, b: Tensor) -> float:
-    return float((a.double() - b.double()).abs().max())
+    return float((a.detach().double() - b.detach().double()).abs().max())
