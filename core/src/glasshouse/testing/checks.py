@@ -105,6 +105,8 @@ def expect(condition: bool, reason: str) -> None:
 def expect_user_error(build: Callable[[], Any], *, naming: tuple[str, ...], given: str) -> None:
     """Expect a `UserError` that names the component, by one of its names, in place of silence or of another error.
 
+    Of ``distribution/name`` the name will do, since a component does not know its distribution.
+
     Raises:
         CheckFailed: saying what came instead.
     """
@@ -112,7 +114,7 @@ def expect_user_error(build: Callable[[], Any], *, naming: tuple[str, ...], give
         build()
     except UserError as error:
         expect(
-            any(name in f"{error.who} {error.problem}" for name in naming),
+            any(name.rpartition("/")[2] in f"{error.who} {error.problem}" for name in naming),
             f"given {given}: expected a UserError that names '{naming[0]}', received: {error}",
         )
     except Exception as error:
