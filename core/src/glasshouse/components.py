@@ -73,6 +73,9 @@ class ModelPlugin(Plugin):
     """Which kinds of target it can learn."""
     provides: tuple[str, ...] = ()
     """Capabilities beyond those found by looking, e.g. ``("embed",)``."""
+    members: tuple[str, ...] = ()
+    """Its options that hold further models, one or a list, which see the same data: a name will do for each, and sizes
+    that it leaves out are filled as the model's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

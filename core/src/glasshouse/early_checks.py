@@ -11,6 +11,7 @@ import yaml
 from glasshouse.config import KEYS, LIST_KEYS, parse_choices
 from glasshouse.config_files import named_files, read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError, did_you_mean
+from glasshouse.members import options_with_models
 from glasshouse.plugins import Registry
 from glasshouse.short_names import KINDS, is_short, options, resolve_arguments, resolve_tree
 
@@ -28,12 +29,15 @@ def check(argv: list[str], registry: Registry) -> None:
     def class_path(kind: str, name: str) -> str:
         return registry.class_path(kind, name) if is_short(name) else name
 
-    arguments = options(resolve_arguments(argv, class_path))
+    def members(path: str | None) -> tuple[str, ...]:
+        return options_with_models(registry, path)
+
+    arguments = options(resolve_arguments(argv, class_path, members))
     meant: dict[str, Any] = {}
     for path in named_files(arguments):
         tree = read_yaml(path)
         check_shape(tree, path)
-        resolve_tree(tree, class_path)
+        resolve_tree(tree, class_path, members)
         meant |= tree
     meant |= {option.removeprefix("--"): _loaded(value) for option, value in arguments if value is not None}
     _check_names(meant, registry)

@@ -26,6 +26,7 @@ from glasshouse.config import KEYS, RunOptions, Verbatim
 from glasshouse.config_files import place
 from glasshouse.data import BESIDE, SIZE_NAMES, DataInfo
 from glasshouse.errors import UserError
+from glasshouse.members import options_with_models
 from glasshouse.parse_errors import explain
 from glasshouse.plugins import KINDS as PLUGIN_KINDS
 from glasshouse.plugins import registry
@@ -48,7 +49,11 @@ def _load(text: str, **kwargs: Any) -> Any:
     tree = _load_yaml(str(text), **kwargs)  # libyaml takes no subclass of str
     if not isinstance(text, _WholeConfiguration):
         return tree
-    return resolve_tree({key: tree[key] for key in tree or {} if key not in text.foreign}, class_path)
+    return resolve_tree({key: tree[key] for key in tree or {} if key not in text.foreign}, class_path, _members)
+
+
+def _members(path: str | None) -> tuple[str, ...]:
+    return options_with_models(registry(), path)
 
 
 def _verbatim(value: Any) -> Verbatim:
@@ -159,7 +164,7 @@ class GlasshouseCLI(LightningCLI):
             save_config_callback=None,
             seed_everything_default=42,
             parser_class=GlasshouseParser,
-            args=[*([command] if has_subcommand else []), *resolve_arguments(argv, class_path)],
+            args=[*([command] if has_subcommand else []), *resolve_arguments(argv, class_path, _members)],
             run=has_subcommand,
             auto_configure_optimizers=False,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
@@ -29,6 +29,15 @@ CONFIG_OPTIONS = ("--config", "-c")
 ClassPath = Callable[[str, str], str]
 """(kind, name without a dot) -> class path; raises `UserError` for an unknown name."""
 
+Members = Callable[[str | None], Iterable[str]]
+"""Class path of a model -> its options that hold further models; of any model for None."""
+
+
+def no_members(_: str | None) -> Iterable[str]:
+    """Where no model holds others."""
+    return ()
+
+
 _SHORT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*/)?[a-z][a-z0-9_]*")
 _CLASS_NAME = re.compile(r"[A-Z]\w*")
 
@@ -43,35 +52,45 @@ def is_class_name(value: object) -> bool:
     return isinstance(value, str) and _CLASS_NAME.fullmatch(value) is not None
 
 
-def resolve_value(kind: str, value: Any, class_path: ClassPath) -> Any:
-    """A component as configuration has it (a name, a class path, a mapping, a list of them), its name resolved."""
+def resolve_value(kind: str, value: Any, class_path: ClassPath, members: Members = no_members) -> Any:
+    """A component as configuration has it (a name, a class path, a mapping, a list of them), its name resolved, and
+    those of the models that it holds."""
     if isinstance(value, list):
-        return [resolve_value(kind, item, class_path) for item in value]
+        return [resolve_value(kind, item, class_path, members) for item in value]
     if isinstance(value, dict):
-        return (
-            {**value, "class_path": resolve_value(kind, value["class_path"], class_path)}
-            if "class_path" in value
-            else value
-        )
+        if "class_path" not in value:
+            return value
+        resolved = {**value, "class_path": resolve_value(kind, value["class_path"], class_path)}
+        arguments = value.get("init_args")
+        if kind == "model" and isinstance(arguments, dict):
+            held = [name for name in members(resolved["class_path"]) if name in arguments]
+            inner = {name: resolve_value(kind, arguments[name], class_path, members) for name in held}
+            resolved["init_args"] = {**arguments, **inner}
+        return resolved
     named = is_class_name(value) or (is_short(value) and kind != "logger")
     return class_path(kind, value) if named else value
 
 
-def resolve_tree(tree: Any, class_path: ClassPath) -> Any:
+def resolve_tree(tree: Any, class_path: ClassPath, members: Members = no_members) -> Any:
     """A loaded configuration file with the names of components resolved; other values are returned as they are."""
     if not isinstance(tree, dict):
         return tree
-    resolved = _resolve_keys(tree, KINDS, class_path)
+    resolved = _resolve_keys(tree, KINDS, class_path, members)
     if isinstance(resolved.get("trainer"), dict):
-        resolved["trainer"] = _resolve_keys(resolved["trainer"], TRAINER_KINDS, class_path)
+        resolved["trainer"] = _resolve_keys(resolved["trainer"], TRAINER_KINDS, class_path, members)
     return resolved
 
 
-def _resolve_keys(tree: dict[str, Any], kinds: dict[str, str], class_path: ClassPath) -> dict[str, Any]:
-    return {key: resolve_value(kinds[key], value, class_path) if key in kinds else value for key, value in tree.items()}
+def _resolve_keys(
+    tree: dict[str, Any], kinds: dict[str, str], class_path: ClassPath, members: Members
+) -> dict[str, Any]:
+    return {
+        key: resolve_value(kinds[key], value, class_path, members) if key in kinds else value
+        for key, value in tree.items()
+    }
 
 
-def resolve_arguments(argv: list[str], class_path: ClassPath) -> list[str]:
+def resolve_arguments(argv: list[str], class_path: ClassPath, members: Members = no_members) -> list[str]:
     """The command line with names resolved in every form that takes a class path, and in the order that is meant.
 
     ``--model mlp``, ``--model.class_path mlp``, ``--model.help mlp``, ``--model '{class_path: mlp}'`` and the same with
@@ -86,7 +105,9 @@ def resolve_arguments(argv: list[str], class_path: ClassPath) -> list[str]:
         if value is None:
             resolved.append(option)
         else:
-            resolved += [option, value] if option == "-c" else [f"{option}={_meant(option, value, class_path)}"]
+            resolved += (
+                [option, value] if option == "-c" else [f"{option}={_meant(option, value, class_path, members)}"]
+            )
     return resolved
 
 
@@ -124,17 +145,17 @@ def _choices_first(pairs: list[tuple[str, str | None]]) -> list[tuple[str, str |
     return pairs
 
 
-def _meant(option: str, value: str, class_path: ClassPath) -> str:
+def _meant(option: str, value: str, class_path: ClassPath, members: Members) -> str:
     key = option.removeprefix("--")
     if key in LISTS and not value.startswith(("[", "{")) and value not in ("", "null"):
         return json.dumps([part.strip() for part in value.split(",")])
-    kind = _kind_of(key)
+    kind = "model" if key.removeprefix("model.") in members(None) else _kind_of(key)
     if kind is None:
         return value
     if not value.lstrip().startswith(("{", "[")):
         return str(resolve_value(kind, value, class_path))
     try:
-        return json.dumps(resolve_value(kind, yaml.safe_load(value), class_path))
+        return json.dumps(resolve_value(kind, yaml.safe_load(value), class_path, members))
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or str(error)
         remedy = f"Write e.g. `{option} '{{class_path: NAME, init_args: {{...}}}}'`."

@@ -12,12 +12,15 @@ from torch import nn
 
 from glasshouse.data import SIZE_NAMES, DataInfo
 from glasshouse.errors import UserError
+from glasshouse.members import options_with_models
+from glasshouse.plugins import registry
 
 
 def fill_sizes(model: Any, info: DataInfo | None) -> None:
     """Fill the sizes that a model's signature has and the user left out, in place.
 
-    Only the model's own: those of a network within it (an encoder, a head) are not the data's.
+    The model's own, and those of members that see the same data (`ModelPlugin.members`); those of another network
+    within it (an encoder, a head) are not the data's.
 
     Args:
         model: the configuration of the model, with `class_path` and `init_args`.
@@ -39,8 +42,12 @@ def fill_sizes(model: Any, info: DataInfo | None) -> None:
             raise _lacks(f"model '{cls.__name__}'", f"{name}, which was not given; {reason}.", f"{{{name}: ...}}")
         elif name in arguments:
             arguments[name] = parameter.default
-    for key, value in arguments.items(branches=True, nested=False):
-        _require_sizes(key, value)
+    members = options_with_models(registry(), model["class_path"])
+    for key, value in list(arguments.items(branches=True, nested=False)):
+        if key in members:
+            arguments[key] = _filled(value, info)
+        else:
+            _require_sizes(key, value)
     if arguments:
         model["init_args"] = arguments
 
@@ -49,6 +56,18 @@ def named_class(class_path: str) -> Any:
     """The class of a path that the parser has accepted."""
     module_name, _, class_name = class_path.rpartition(".")
     return getattr(importlib.import_module(module_name), class_name)
+
+
+def _filled(member: Any, info: DataInfo | None) -> Any:
+    """A model within the model, or a list of them, with its own sizes filled."""
+    if isinstance(member, list):
+        return [_filled(each, info) for each in member]
+    if isinstance(member, dict):
+        given = Namespace(**(member.get("init_args") or {}))  # type: ignore[no-untyped-call]
+        member = Namespace(**{**member, "init_args": given})  # type: ignore[no-untyped-call]
+    if isinstance(member, Namespace):
+        fill_sizes(member, info)
+    return member
 
 
 def _require_sizes(where: str, value: Any) -> None:

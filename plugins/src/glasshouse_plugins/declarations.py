@@ -6,9 +6,19 @@ from collections.abc import Iterator
 
 from glasshouse import DataPlugin, ModelPlugin, OptimizerPlugin, SchedulerPlugin, TechniquePlugin, hookimpl
 
+glasshouse_spec = "1.0"
+
 
 @hookimpl
 def glasshouse_models() -> Iterator[ModelPlugin]:
+    yield ModelPlugin(
+        name="recommender",
+        target="glasshouse_plugins.models.recommender:Recommender",
+        summary="users and items: matrix factorisation, or two towers with `hidden` (Koren et al. 2009)",
+        aliases=("matrix_factorization",),
+        modalities=("sequence",),
+        targets=("binary", "regression"),
+    )
     yield ModelPlugin(
         name="linear",
         target="glasshouse_plugins.models.linear:Linear",
@@ -111,10 +121,31 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
         modalities=("text", "sequence"),
         provides=("embed",),
     )
+    yield ModelPlugin(
+        name="causal_lm",
+        target="glasshouse_plugins.models.causal_lm:CausalLM",
+        summary="a transformer's decoder that foretells words and writes texts (as GPT-2)",
+        modalities=("text",),
+        provides=("embed", "token_losses", "continue_text"),
+    )
+    yield ModelPlugin(
+        name="ensemble",
+        target="glasshouse_plugins.models.ensemble:Ensemble",
+        summary="several networks, each trained by its own loss, whose probabilities are averaged",
+        modalities=("tabular", "image", "text", "sequence"),
+        members=("members", "member"),
+    )
 
 
 @hookimpl
 def glasshouse_data() -> Iterator[DataPlugin]:
+    yield DataPlugin(
+        name="interactions",
+        target="glasshouse_plugins.data.interactions:Interactions",
+        summary="any CSV or Parquet file of users and items: ratings, clicks, or what happened alone",
+        modalities=("sequence",),
+        targets=("binary", "regression"),
+    )
     yield DataPlugin(
         name="diabetes",
         target="glasshouse_plugins.data.diabetes:Diabetes",

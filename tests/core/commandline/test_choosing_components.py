@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from glasshouse.plugins import registry
 
 MLP = "glasshouse_plugins.models.mlp.MLP"
 DIABETES = "glasshouse_plugins.data.diabetes.Diabetes"
@@ -186,9 +187,11 @@ def test_help_on_a_component(command, word, spelled):
 def test_help_names_components_and_keys_and_stays_readable(command, word):
     text = " ".join(command(word, "--help").out.split())
     assert text.startswith(f"usage: glasshouse {word} --config run.yaml [--model NAME]")
+    models, data = ([component.name for component in registry().components(kind)] for kind in ("model", "data"))
+    assert {"linear", "mlp", "cnn"} < set(models)
     for part in (
-        "Names: cnn, lenet, linear, lstm, mlp, text_cnn.",
-        "Names: adult, diabetes, image_folder, mnist, sms_spam, table, text_table.",
+        f"Names: {', '.join(models)}.",
+        f"Names: {', '.join(data)}.",
         "--trainer.precision",
         "parent folder; each run",
     ):

@@ -73,3 +73,35 @@ def test_broken_json_is_the_users() -> None:
 @pytest.mark.parametrize("value", ["torch.nn.Linear", "MLP", "", None, 3, "./mlp", "mlp.yaml", "a/b/c.py"])
 def test_what_is_no_short_name(value: object) -> None:
     assert not is_short(value)
+
+
+def members(path: str | None) -> tuple[str, ...]:
+    return ("members", "member") if path in (None, "model:ensemble") else ()
+
+
+def test_models_within_a_model_are_resolved_where_it_says_so() -> None:
+    def named(kind: str, name: str) -> str:
+        return f"{kind}:{name}"
+
+    inner = {"class_path": "ensemble", "init_args": {"member": "cnn", "copies": 2}}
+    tree = {"model": {"class_path": "ensemble", "init_args": {"members": ["mlp", {"class_path": "linear"}, inner]}}}
+    assert resolve_tree(tree, named, members)["model"]["init_args"]["members"] == [
+        "model:mlp",
+        {"class_path": "model:linear"},
+        {"class_path": "model:ensemble", "init_args": {"member": "model:cnn", "copies": 2}},
+    ]
+    other = {"model": {"class_path": "mlp", "init_args": {"members": ["mlp"]}}}
+    assert resolve_tree(other, named, members)["model"]["init_args"]["members"] == ["mlp"]
+
+
+def test_models_within_a_model_on_the_command_line() -> None:
+    def named(kind: str, name: str) -> str:
+        return f"{kind}:{name}"
+
+    assert resolve_arguments(["--model.member", "mlp", "--model.copies", "3"], named, members) == [
+        "--model.member=model:mlp",
+        "--model.copies=3",
+    ]
+    assert resolve_arguments(["--model.members=[mlp, linear]"], named, members) == [
+        '--model.members=["model:mlp", "model:linear"]'
+    ]

@@ -31,7 +31,7 @@ class Mixing(Augmentation):
         """
         if not pl_module.target.observed:  # type: ignore[union-attr]
             raise UserError(self.who, "mixes the targets of rows, and this model learns without them.", "Leave it out.")
-        if pl_module.loss_terms:  # type: ignore[truthy-function]
+        if pl_module.loss_terms:
             raise UserError(
                 self.who,
                 "mixes rows, which another technique compares by the groups they belong to.",
@@ -41,5 +41,5 @@ class Mixing(Augmentation):
     def draw(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """(n,) shares of the rows themselves, and (n,) partners for the rest: a random order of the rows."""
         alpha = torch.full((), self.alpha, device=device)
-        share = Beta(alpha, alpha, validate_args=False).sample((rows,))  # type: ignore[no-untyped-call]
+        share = Beta(alpha, alpha, validate_args=False).sample((rows,))
         return share, torch.randperm(rows, device=device)

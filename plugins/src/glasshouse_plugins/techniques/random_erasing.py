@@ -16,7 +16,7 @@ class RandomErasing(Augmentation):
     """Paints a rectangle of noise over pictures while training, so that no single part is all that is looked at.
 
     Source: Zhong, Zheng, Kang, Li and Yang, "Random Erasing Data Augmentation", AAAI 2020, algorithm 1. Noise is
-    uniform between the smallest and the largest value of the batch. The sides' ratio is drawn on a logarithmic scale, as
+    uniform between the smallest and the largest value of the batch. The ratio is drawn on a logarithmic scale, as
     in torchvision, so that lying and standing rectangles are as likely. A rectangle that does not fit is drawn anew, up
     to ten times; then the picture stays as it is.
 
