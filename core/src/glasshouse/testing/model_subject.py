@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
-from jsonargparse import Namespace
+import yaml
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
@@ -17,6 +17,7 @@ from glasshouse.data import Batch, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.model import ModelHandle
 from glasshouse.own_score import about
+from glasshouse.parser import GlasshouseParser
 from glasshouse.randomness import seeded
 from glasshouse.rebuilding import build_module
 from glasshouse.sizes import fill_sizes
@@ -59,15 +60,22 @@ class ModelSubject(Subject):
         return self.cases[0]
 
     def config(self, info: DataInfo, **sizes: Any) -> dict[str, Any]:
-        """The resolved configuration: sizes filled from the data, but for those that are given here."""
-        chosen = Namespace(  # type: ignore[no-untyped-call]
-            class_path=self.component.class_path,
-            init_args=Namespace(**{**self.options, **sizes}),  # type: ignore[no-untyped-call]
+        """The resolved configuration, as `config.yaml` holds it: sizes filled from the data, but for those given here.
+
+        Raises:
+            UserError: for options that its signature does not take, and sizes that nobody knows.
+        """
+        text = yaml.safe_dump(
+            {"model": {"class_path": self.component.class_path, "init_args": {**self.options, **sizes}}}
         )
-        fill_sizes(chosen, info)
-        arguments = chosen.get("init_args") or {}
-        plain = arguments.as_dict() if isinstance(arguments, Namespace) else arguments
-        return {"model": {"class_path": self.component.class_path, "init_args": plain}}
+        parser = GlasshouseParser()
+        parser.add_subclass_arguments(nn.Module, "model", fail_untyped=False, required=True)
+        try:
+            model = parser.parse_string(text).model
+        except ArgumentError as error:
+            raise UserError(f"model '{self.target.__name__}'", str(error)) from error
+        fill_sizes(model, info)
+        return {"model": model.as_dict()}
 
     def build(self, case: Case, *, seed: int = 0, lr: float | None = None, **sizes: Any) -> LightningModule:
         """The model as a run builds it, with weights drawn under `seed`.
@@ -81,12 +89,9 @@ class ModelSubject(Subject):
         Raises:
             UserError: if its constructor refuses what it is given.
         """
-        who = f"model '{self.target.__name__}'"
-        try:
-            with refusals.of_constructor(who), seeded(seed, "weights"):
-                module: Any = build_module(self.config(case.info, **sizes), case.info)
-        except ArgumentError as error:  # a value that its annotation does not take
-            raise UserError(who, str(error)) from error
+        config = self.config(case.info, **sizes)
+        with refusals.of_constructor(f"model '{self.target.__name__}'"), seeded(seed, "weights"):
+            module: Any = build_module(config, case.info)
         if lr is not None and hasattr(module, "optimizer_factory"):
             module.optimizer_factory = lambda parameters: torch.optim.Adam(parameters, lr=lr)
         return module  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,6 +98,8 @@ class TinyData(InMemoryDataModule):
         }
         if self.modality == "tabular":
             sizes |= {"in_features": self.shape[0], "cardinalities": list(BLOCKS)}
+        if self.modality == "image":
+            sizes |= {"in_features": math.prod(self.shape)}
         if self.modality == "text":
             sizes |= {"vocab_size": WORDS, "sequence_length": self.shape[0]}
         if self.modality == "sequence":
