@@ -144,9 +144,10 @@ def _source(module: str) -> Path:
 
 
 def _imports(tree: ast.Module, module: str, is_package: bool) -> dict[str, str]:
-    """Local name -> dotted path, for the imports at the top of a module."""
+    """Local name -> dotted path, for the imports at the top of a module, those for types alone among them."""
     found: dict[str, str] = {}
-    for node in tree.body:
+    for_types = [node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    for node in [*tree.body, *(inner for each in for_types for inner in each.body)]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 top = alias.name.partition(".")[0]

@@ -9,6 +9,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from glasshouse.data import SIZE_NAMES
 from glasshouse.plugins.signatures import SourceNotFoundError, inspect_signature, read_signature
 from glasshouse.testing.checks import Check, CheckFailed, NotApplicable, expect
 from glasshouse.testing.subjects import Subject
@@ -32,14 +33,15 @@ def listing_imports_nothing_heavy(subject: Subject) -> None:
 
 
 def describes_itself(subject: Subject) -> None:
-    """It has a summary, a docstring, and a line of documentation for every option."""
+    """It has a summary, a docstring, and a line of documentation for every option but the sizes filled from data."""
     expect(bool(subject.plugin.summary.strip()), "expected a `summary` of one line, received none")
     try:
         signature = read_signature(subject.component)
     except (SourceNotFoundError, SyntaxError):
         signature = inspect_signature(subject.component, subject.target)
     expect(bool(signature.description), "expected a docstring that says what it is, received none")
-    silent = [option.name for option in signature.options if not option.doc]
+    filled = SIZE_NAMES if subject.kind == "model" else ()
+    silent = [option.name for option in signature.options if not option.doc and option.name not in filled]
     expect(not silent, f"expected a line under `Args:` for every option, received none for {', '.join(silent)}")
 
 
