@@ -78,7 +78,7 @@ def begun(python: Path, folder: Path) -> None:
     small = folder / "test_small.py"
     small.write_text("".join(CONFORMANCE.format(name=f"small_{kind}", kind=kind) for kind in KINDS), encoding="utf-8")
     others = [f"my_{kind}/tests" for kind in KINDS if kind != "model"]
-    tests = (str(python), "-m", "pytest", "-q", "--import-mode=importlib", "--rootdir=.", *others, small.name)
+    tests = (str(python), "-m", "pytest", "-q", "--rootdir=.", *others, small.name)
     print(run(*tests, cwd=folder, OMP_NUM_THREADS="1").splitlines()[-1])
     listed = json.loads(run(glasshouse, "plugins", "list", "--json", cwd=folder))
     assert listed["broken"] == [], listed["broken"]

@@ -41,8 +41,8 @@ def test_a_unit_worked_by_hand() -> None:
     [
         ({"directions": [1]}, r"directions is \[1\]; expected -1, 0 or 1 for each of the 2 encoded columns"),
         ({"directions": [2, 0]}, "expected -1, 0 or 1"),
-        ({"hidden": 0}, "hidden is 0; expected at least 1"),
-        ({"num_classes": 3}, "has one output, and the data have 3 classes"),
+        ({"hidden": 0}, "hidden 0; expected at least 1"),
+        ({"num_classes": 3}, "num_classes is 3; expected 2, or 1 for regression"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:

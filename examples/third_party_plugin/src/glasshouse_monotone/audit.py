@@ -35,8 +35,13 @@ class MonotonicityAudit:
     """How many rows are moved at most; they are drawn by the run's seed."""
 
     def __post_init__(self) -> None:
-        if not self.step > 0 or self.rows < 1:
-            raise UserError(_WHO, f"step is {self.step} and rows {self.rows}; expected more than 0, and at least 1.")
+        for name, names in (("rising", self.rising), ("falling", self.falling)):
+            if isinstance(names, str) or not all(isinstance(each, str) for each in names):
+                raise UserError(_WHO, f"{name} is {names!r}; expected a list of features.")
+        if not isinstance(self.step, int | float) or not self.step > 0:
+            raise UserError(_WHO, f"step is {self.step!r}; expected a number above 0.")
+        if not isinstance(self.rows, int) or self.rows < 1:
+            raise UserError(_WHO, f"rows is {self.rows!r}; expected a whole number of at least 1.")
         both = sorted(set(self.rising) & set(self.falling))
         if both:
             raise UserError(_WHO, f"{', '.join(both)} cannot both rise and fall.", "Take it out of one of the lists.")
@@ -80,7 +85,11 @@ class MonotonicityAudit:
 
 
 def against(change: NDArray[np.float64], direction: int, *, tolerance: float = 1e-6) -> Estimate:
-    """The share of changes that go against a direction by more than rounding; undefined without rows."""
+    """The share of changes that go against a direction by more than rounding; those that are no numbers do not count.
+
+    Undefined without changes.
+    """
+    change = change[~np.isnan(change)]
     total, hits = len(change), int((change * direction < -tolerance).sum())
     if total == 0:
         return Estimate(None, 0, undefined="no rows")

@@ -34,10 +34,10 @@ class MonotoneNetwork(nn.Module):
         self, in_features: int, num_classes: int, directions: Sequence[int] | None = None, hidden: int = 16
     ) -> None:
         super().__init__()
-        if num_classes > 2:
-            raise UserError(_WHO, f"has one output, and the data have {num_classes} classes.")
-        if hidden < 1:
-            raise UserError(_WHO, f"hidden is {hidden}; expected at least 1.")
+        if num_classes not in (1, 2):
+            raise UserError(_WHO, f"has one output: num_classes is {num_classes}; expected 2, or 1 for regression.")
+        if in_features < 1 or hidden < 1:
+            raise UserError(_WHO, f"in_features is {in_features} and hidden {hidden}; expected at least 1.")
         signs = [0] * in_features if directions is None else list(directions)
         if len(signs) != in_features or not set(signs) <= {-1, 0, 1}:
             raise UserError(
