@@ -10,6 +10,8 @@ from glasshouse import AuditPlugin, ExplainerPlugin, hookimpl
 if TYPE_CHECKING:
     from glasshouse import Section
 
+glasshouse_spec = "1.0"
+
 
 @hookimpl
 def glasshouse_audits() -> Iterator[AuditPlugin]:
@@ -27,6 +29,15 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         summary="rates, scores and errors by group and intersection, and the gaps between groups",
         family="fairness",
         requires=("tables", "sensitive"),
+    )
+    yield AuditPlugin(
+        name="exposure",
+        target="glasshouse_audits.fairness.exposure_audit:ExposureAudit",
+        summary="who is seen in rankings by score, and for whom the rankings are good",
+        family="fairness",
+        targets=("binary", "regression"),
+        requires=("clusters", "sensitive"),
+        uses=("targets",),
     )
     yield AuditPlugin(
         name="fairness_what_if",
@@ -91,6 +102,15 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         modalities=("text",),
         targets=("binary", "multiclass", "regression"),
         requires=("model", "inputs", "embed"),
+    )
+    yield AuditPlugin(
+        name="language_model",
+        target="glasshouse_audits.language.audit:LanguageModelAudit",
+        summary="how well words are foretold and for whom, and whether training texts come out again",
+        family="performance",
+        modalities=("text",),
+        targets=("regression",),
+        requires=("model", "inputs", "token_losses"),
     )
     yield AuditPlugin(
         name="membership_inference",

@@ -21,6 +21,7 @@ REQUIREMENTS: Mapping[str, str] = {
     "sensitive": "at least one sensitive attribute",
     "train_predictions": "predictions on the training split as well",
     "validate_predictions": "predictions on the validation split as well",
+    "clusters": "rows in clusters, such as the candidates of each query",
     "losses": "a loss for every row",
     "features": "the columns that encode each feature",
     "inputs": "the encoded inputs of the rows",
@@ -30,6 +31,8 @@ REQUIREMENTS: Mapping[str, str] = {
     "embed": "a model with an embedding layer",
     "rebuild": "a model that can be rebuilt untrained",
     "generate": "a model that generates examples",
+    "token_losses": "a language model, which gives the loss of every word",
+    "continue_text": "a language model that continues texts",
 }
 """What an audit may ask for, and how its absence is said."""
 
@@ -47,7 +50,8 @@ class Evidence:
     `small_group_limit` is the number of people below which the run wants nothing told of a group: an audit whose
     figures have points that stand for few rows without carrying their count leaves such points out.
 
-    `words(split, rows)` gives, for texts, the words of some rows of a split as they enter the model, by position.
+    `words(split, rows)` gives, for texts, the words of some rows of a split as they enter the model, by position;
+    `spelled(numbers)` the words that stand behind numbers (n, k), such as those of generated texts.
 
     `tables` are given instead of predictions by row where these are too many to hold, or were never at hand: then
     `predictions` is empty, and only audits that require ``tables`` are asked.
@@ -65,6 +69,7 @@ class Evidence:
     tables: PredictionTables | None = None
     words: Callable[[str, Any], list[list[str]]] | None = None
     inputs_at: Callable[[str, Any], Any] | None = None
+    spelled: Callable[[Any], list[list[str]]] | None = None
 
     @property
     def evaluated(self) -> Predictions:
@@ -84,6 +89,7 @@ class Evidence:
             "sensitive": bool(evaluated.groups),
             "train_predictions": "train" in self.predictions,
             "validate_predictions": "validate" in self.predictions,
+            "clusters": evaluated.clusters is not None,
             "losses": evaluated.losses is not None,
             "features": bool(self.info.features),
             "inputs": self.inputs is not None,

@@ -51,6 +51,7 @@ def collect_evidence(run: Run) -> None:
         small_group_limit=run.options.small_group_limit,
         words=getattr(run.datamodule, "words", None),
         inputs_at=getattr(run.datamodule, "inputs_at", None),
+        spelled=getattr(run.datamodule, "spelled", None),
     )
     run.announce("evidence")
 

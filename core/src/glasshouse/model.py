@@ -71,7 +71,8 @@ class ModelHandle:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Which of ``gradients``, ``module``, ``embed``, ``loss``, ``rebuild``, ``generate`` this model has."""
+        """Which of ``gradients``, ``module``, ``embed``, ``loss``, ``rebuild``, ``generate``, ``token_losses`` and
+        ``continue_text`` this model has."""
         found = {"module", "loss"}
         if self.info.modality in ("tabular", "image"):  # text and token sequences enter as integers
             found.add("gradients")
@@ -79,8 +80,9 @@ class ModelHandle:
             found.add("embed")
         if self._recipe is not None:
             found.add("rebuild")
-        if callable(getattr(self.module, "generate", None)):
-            found.add("generate")
+        for name in ("generate", "token_losses", "continue_text"):
+            if callable(getattr(self.module, name, None)):
+                found.add(name)
         return frozenset(found)
 
     @property
@@ -148,6 +150,28 @@ class ModelHandle:
         if found.shape != expected:
             raise UserError(f"model '{self.name}'", f"generates shape {tuple(found.shape)}; expected {expected}.")
         return found
+
+    def token_losses(self, x: Tensor, *, batch_size: int = 256) -> Tensor:
+        """Negative log-likelihood in nats of every word of n texts and of their ends, float32 on the CPU.
+
+        (n, length + 1), NaN behind a text's end; of a model with that capability, a language model.
+        """
+        method: Callable[..., Tensor] = self.module.token_losses  # type: ignore[assignment]
+
+        def batch_losses(rows: Tensor, _: slice) -> Tensor:
+            with self._evaluating():
+                return method(rows.to(self.device))
+
+        return self._batched(x, batch_size, batch_losses)
+
+    def continue_text(self, tokens: Tensor, *, words: int, temperature: float = 1.0, seed: int) -> Tensor:
+        """Texts (n, k) with up to `words` more drawn behind each, (n, k + words) on the CPU.
+
+        Of a model with that capability. Texts are padded behind with 0, as all are; those without words are begun.
+        """
+        method: Callable[..., Tensor] = self.module.continue_text  # type: ignore[assignment]
+        with self._evaluating(), torch.no_grad():
+            return method(tokens.to(self.device), words=words, temperature=temperature, seed=seed).cpu()
 
     def rebuild(self, *, seed: int | None = None) -> ModelHandle:
         """An untrained copy of the recipe, with fresh weights drawn under `seed`.

@@ -103,6 +103,10 @@ class TextDataModule(CompactDataModule):
         length = self._learned[1]
         return [self._texts.of(row)[:length] for row in self._labelled.rows[split][rows].tolist()]
 
+    def spelled(self, numbers: NDArray[np.int64]) -> list[list[str]]:
+        """The words behind numbers (n, k), a list a text, up to its padding."""
+        return [self.vocabulary.spelled(row) for row in numbers.tolist()]
+
     def encode(self, x: Tensor) -> Tensor:
         """Stored int32 numbers as int64, which every layer takes."""
         return x.long()

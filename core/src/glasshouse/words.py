@@ -93,6 +93,10 @@ class Vocabulary:
         often.sort(key=lambda code: (-counts[code], texts.words[code]))
         return cls(tuple(texts.words[code] for code in often[:most]))
 
+    def spelled(self, numbers: list[int]) -> list[str]:
+        """The words that numbers stand for, without padding; … for one that is unknown."""
+        return ["…" if number == UNKNOWN else self.words[number - _FIRST_WORD] for number in numbers if number]
+
     def encode(self, texts: SplitTexts, rows: NDArray[np.int64], length: int) -> NDArray[np.int32]:
         """The first `length` words of the given rows as numbers, (len(rows), length), padded behind."""
         numbers = {word: number for number, word in enumerate(self.words, start=_FIRST_WORD)}

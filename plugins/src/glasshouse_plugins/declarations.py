@@ -185,7 +185,20 @@ def glasshouse_data() -> Iterator[DataPlugin]:
     yield DataPlugin(
         name="table",
         target="glasshouse_plugins.data.table:Table",
-        summary="any CSV or Parquet file with a target column",
+        summary="any CSV, Parquet or Arrow file, or a query to a database, with a target column",
+        targets=("binary", "multiclass", "regression"),
+    )
+    yield DataPlugin(
+        name="synthetic_bias",
+        target="glasshouse_plugins.data.synthetic_bias:SyntheticBias",
+        summary="made-up people whose bias is known: what audits ought to find",
+        targets=("binary", "regression"),
+    )
+    yield DataPlugin(
+        name="time_series_table",
+        target="glasshouse_plugins.data.time_series_table:TimeSeriesTable",
+        summary="windows over any CSV, Parquet or Arrow file of time series",
+        modalities=("sequence",),
         targets=("binary", "multiclass", "regression"),
     )
     yield DataPlugin(

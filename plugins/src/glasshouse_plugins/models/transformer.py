@@ -10,11 +10,8 @@ from glasshouse import UserError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glasshouse_plugins.models.attention import Block, require_heads, sinusoids
+from glasshouse_plugins.models.attention import SMALL, Block, require_heads, sinusoids
 from glasshouse_plugins.models.sequences import entrance, lengths, require_positive, require_shares, within
-
-_SMALL = 0.02
-"""Standard deviation at which learned vectors of places begin, as in BERT and GPT."""
 
 
 class Transformer(nn.Module):
@@ -38,8 +35,8 @@ class Transformer(nn.Module):
         positions: ``learned`` vectors of places, or fixed ``sinusoidal`` ones.
         pooling: the ``mean`` of the vectors behind the last block, or ``cls``, that of a place of its own before the
             first.
-        dropout: share that is silenced while training of what comes in, of what attention looks at, of what each block
-            adds, and of the pooled vector; in [0, 1).
+        dropout: share that is silenced while training of what comes in, of what each block adds, and of the pooled
+            vector; in [0, 1).
 
     Raises:
         UserError: for sizes below one, heads that do not divide the width, an unknown choice, a share outside [0, 1),
@@ -73,10 +70,10 @@ class Transformer(nn.Module):
         self.embed, self.words = entrance(who, vocab_size, input_shape, width)
         places = sinusoids(input_shape[0], width)
         if positions == "learned":
-            self.places = nn.Parameter(torch.randn_like(places) * _SMALL)
+            self.places = nn.Parameter(torch.randn_like(places) * SMALL)
         else:
             self.register_buffer("places", places, persistent=False)
-        self.whole = nn.Parameter(torch.randn(width) * _SMALL) if pooling == "cls" else None
+        self.whole = nn.Parameter(torch.randn(width) * SMALL) if pooling == "cls" else None
         self.dropout = dropout
         self.blocks = nn.ModuleList(Block(width, heads, feedforward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)

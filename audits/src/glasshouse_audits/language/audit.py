@@ -1,0 +1,283 @@
+"""The `language_model` audit: how well words are foretold, for whom, and whether training texts come out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from glasshouse import AuditResult, Column, Evidence, Figure, Measurement, Table, UserError
+from glasshouse.evidence import chosen_inputs
+from glasshouse.statistics import wilson
+from glasshouse.words import UNKNOWN
+from numpy.typing import NDArray
+
+from glasshouse_audits.language import likelihood
+from glasshouse_audits.language.copying import longest_copied
+from glasshouse_audits.options import whole_number
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_NAME = "language_model"
+_RUN = 8
+"""So many words in a row are no turn of phrase any more: they are told of as copied."""
+_SHOWN = 10
+
+
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """Texts of one split: `words` (n, length), the model's `losses` (n, length + 1), and what they add up to."""
+
+    name: str
+    rows: NDArray[np.int64]
+    words: NDArray[np.int64]
+    losses: NDArray[np.float64]
+    sums: likelihood.Sums
+
+
+class LanguageModelAudit:
+    """Perplexity on the judged and on the training texts, by group, beside that of words by their frequency alone; and
+    what the model writes, with the words in a row that it has from training texts.
+
+    Args:
+        rows: how many texts of each split to measure, drawn under the run's seed where there are more.
+        references: how many training texts to look for copied words in.
+        texts: how many texts to generate.
+        words: how long they may become.
+        temperature: what divides the logits when words are drawn; below 1 the likely ones become likelier.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: int = 5_000,
+        references: int = 50_000,
+        texts: int = 100,
+        words: int = 40,
+        temperature: float = 1.0,
+    ) -> None:
+        self.rows = whole_number(_NAME, "rows", rows, least=1)
+        self.references = whole_number(_NAME, "references", references, least=1)
+        self.texts = whole_number(_NAME, "texts", texts, least=1)
+        self.words = whole_number(_NAME, "words", words, least=1)
+        if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not temperature > 0:
+            raise UserError(f"audit '{_NAME}'", f"temperature is {temperature!r}; expected a number above 0.")
+        self.temperature = float(temperature)
+        self._options = vars(self).copy()
+
+    def measure(self, evidence: Evidence) -> AuditResult:
+        """Measure, and let the model write.
+
+        Raises:
+            UserError: for losses that are not finite.
+        """
+        judged = self._split(evidence, evidence.evaluate_on)
+        train = None
+        if evidence.evaluate_on != "train" and evidence.info.rows.get("train"):
+            train = self._split(evidence, "train")
+        measurements = [
+            *_of_split(judged),
+            *([] if train is None else _of_split(train)),
+            *_beside_train(judged, train, evidence),
+            *_by_group(judged, evidence),
+        ]
+        notes = [
+            "A token is a word or the end of a text. Words that the vocabulary lacks count as one word, which is easy "
+            "to foretell: perplexities of different vocabularies cannot be compared.",
+        ]
+        tables = []
+        if evidence.has("continue_text") and train is not None:
+            written = self._written(evidence)
+            copied, found = self._copied(evidence, written, judged)
+            measurements += copied
+            tables = [_counts(found, judged.name), *_texts(written, found["generated"], evidence)]
+            notes.append(
+                f"{self.texts} texts were written from the start, at temperature {self.temperature:g}. The "
+                f"{judged.name} texts, which the model has not seen, share words in a row with training texts as well: "
+                "what the model writes copies where it shares more."
+            )
+        return AuditResult(
+            name=_NAME,
+            family="performance",
+            parameters=self._options,
+            measurements=measurements,
+            tables=tables,
+            figures=[_places(judged, train, evidence.small_group_limit)],
+            notes=notes,
+        )
+
+    def _split(self, evidence: Evidence, split: str) -> _Split:
+        assert evidence.model is not None
+        rows = _drawn(evidence, split, self.rows)
+        x: Tensor = chosen_inputs(evidence, split, rows)
+        losses = evidence.model.token_losses(x).double().numpy()
+        if np.isinf(losses).any() or np.isnan(losses).all(axis=1).any():
+            raise UserError(
+                f"audit '{_NAME}'",
+                f"expected finite losses of words; some texts of the {split} split have none.",
+                "Look at the training: has its loss diverged?",
+            )
+        words = x.numpy()
+        return _Split(split, rows, words, losses, likelihood.sums(losses, words, unknown=UNKNOWN))
+
+    def _written(self, evidence: Evidence) -> NDArray[np.int64]:
+        import torch
+
+        assert evidence.model is not None
+        nothing = torch.zeros(self.texts, 0, dtype=torch.long)
+        return evidence.model.continue_text(
+            nothing, words=self.words, temperature=self.temperature, seed=evidence.seed
+        ).numpy()
+
+    def _copied(
+        self, evidence: Evidence, written: NDArray[np.int64], judged: _Split
+    ) -> tuple[list[Measurement], dict[str, NDArray[np.int64]]]:
+        training = chosen_inputs(evidence, "train", _drawn(evidence, "train", self.references)).numpy()
+        found = {
+            "generated": longest_copied(written, training),
+            "held out": longest_copied(judged.words[: 10 * self.texts], training),
+        }
+        told = []
+        for kind, longest in found.items():
+            hits, n = int((longest >= _RUN).sum()), len(longest)
+            share = wilson(hits, n).item()
+            told += [
+                Measurement(
+                    name="copied_text_rate",
+                    value=hits / n,
+                    low=share.low,
+                    high=share.high,
+                    level=share.level,
+                    interval_method=share.method,
+                    n=n,
+                    split=judged.name,
+                    parameters={"of": kind, "words_in_a_row": _RUN},
+                ),
+                Measurement(
+                    name="longest_copied_words",
+                    value=float(longest.max()),
+                    n=n,
+                    split=judged.name,
+                    parameters={"of": kind},
+                ),
+            ]
+        return told, found
+
+
+def _drawn(evidence: Evidence, split: str, most: int) -> NDArray[np.int64]:
+    """Positions of at most so many rows of a split, drawn under the run's seed."""
+    known = evidence.predictions.get(split)
+    total = evidence.info.rows[split] if known is None else len(known)
+    if total <= most:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(evidence.seed).choice(total, size=most, replace=False))
+
+
+def _of_split(split: _Split) -> Iterator[Measurement]:
+    """Loss of a token, perplexity, bits of a word and the share of unknown words."""
+    sums = split.sums
+    per_token = likelihood.ratio_of_sums(sums.nats, sums.tokens)
+    for name, estimate in (
+        ("nats_per_token", per_token),
+        ("perplexity", likelihood.perplexity(per_token)),
+        ("bits_per_word", likelihood.ratio_of_sums(sums.nats / np.log(2), sums.words)),
+        ("unknown_word_rate", likelihood.ratio_of_sums(sums.unknown, sums.words)),
+    ):
+        yield Measurement(name=name, split=split.name, **estimate.fields())
+
+
+def _beside_train(judged: _Split, train: _Split | None, evidence: Evidence) -> Iterator[Measurement]:
+    """What the judged texts cost more than the training texts, and what they would cost by frequency alone."""
+    size = evidence.info.sizes.get("vocab_size")
+    if train is None:
+        yield Measurement(
+            name="nats_per_token_gap",
+            value=None,
+            undefined="no training texts beside the judged ones",
+            n=len(judged.words),
+            split=judged.name,
+        )
+        return
+    gap = likelihood.difference(judged.sums, train.sums)
+    yield Measurement(name="nats_per_token_gap", split=judged.name, **gap.fields())
+    if size is not None:
+        counts = likelihood.token_counts(train.words, np.isfinite(train.losses), size)
+        nats = likelihood.unigram_nats(judged.words, np.isfinite(judged.losses), counts)
+        found = likelihood.ratio_of_sums(np.nansum(nats, axis=1), judged.sums.tokens)
+        yield Measurement(
+            name="baseline_perplexity",
+            split=judged.name,
+            parameters={"prediction": "word frequency", "counted_on": train.name},
+            **likelihood.perplexity(found).fields(),
+        )
+
+
+def _by_group(judged: _Split, evidence: Evidence) -> Iterator[Measurement]:
+    """Perplexity of the texts of each group; a group without texts stays, undefined."""
+    for name, groups in evidence.evaluated.groups.items():
+        codes = groups.codes[judged.rows]
+        for code, level in enumerate(groups.levels):
+            sums = judged.sums.of(codes == code)
+            estimate = likelihood.perplexity(likelihood.ratio_of_sums(sums.nats, sums.tokens))
+            yield Measurement(name="perplexity", group={name: level}, split=judged.name, **estimate.fields())
+
+
+def _counts(found: dict[str, NDArray[np.int64]], split: str) -> Table:
+    longest = max(int(lengths.max()) for lengths in found.values())
+    rows = tuple(
+        (run, *(int((lengths >= run).sum()) for lengths in found.values()))
+        for run in sorted({*range(1, min(longest, _RUN) + 1), longest})
+        if run
+    )
+    return Table(
+        title="Words in a row that stand so in a training text",
+        columns=(
+            Column(name="at least", unit="words in a row", format="d"),
+            Column(name=f"of {len(found['generated'])} generated texts", format="d"),
+            Column(name=f"of {len(found['held out'])} texts of the {split} split", format="d"),
+        ),
+        rows=rows,
+        description="How many texts share so many words in a row with one training text or more. Texts shorter than "
+        "that cannot.",
+    )
+
+
+def _texts(written: NDArray[np.int64], copied: NDArray[np.int64], evidence: Evidence) -> Iterator[Table]:
+    """Some of what the model has written; a text that copies a training text is told of and not shown."""
+    if evidence.spelled is None:
+        return
+    shown = written[:_SHOWN]
+    lengths = (shown != 0).sum(axis=1)
+    rows: list[tuple[Any, ...]] = []
+    for text, run, length in zip(evidence.spelled(shown), copied, lengths, strict=False):
+        hidden = not evidence.show_examples and length and run >= min(_RUN, length)
+        told = "(not shown: it copies a training text)" if hidden else " ".join(text) or "(ends at once)"
+        rows.append((told, int(length), int(run)))
+    yield Table(
+        title="Generated texts",
+        columns=(
+            Column(name="text"),
+            Column(name="words", format="d"),
+            Column(name="in a row from training", format="d"),
+        ),
+        rows=tuple(rows),
+        description=f"The first of those written from the start. A text of which {_RUN} words in a row, or all, stand "
+        "in a training text is shown with `show_examples: true` alone.",
+    )
+
+
+def _places(judged: _Split, train: _Split | None, least: int) -> Figure:
+    series = []
+    for split in (judged, train):
+        if split is not None:
+            x, y = likelihood.by_place(split.losses, least=least)
+            series.append({"name": split.name, "x": x, "y": y})
+    return Figure(
+        kind="line",
+        title="Where in a text words are hard to foretell",
+        description="Mean loss of the token at each place in nats, over the texts that reach it; places that fewer "
+        f"than {least} texts reach are left out. A model that uses what came before gets better along a text.",
+        data={"series": series, "x_label": "place in the text", "y_label": "loss of a token in nats"},
+    )
