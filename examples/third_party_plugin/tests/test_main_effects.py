@@ -43,5 +43,5 @@ def test_what_is_no_table_is_left_to_other_methods() -> None:
 
 
 def test_no_row_to_lend_from_is_refused() -> None:
-    with pytest.raises(UserError, match="others is 0; expected at least 1"):
+    with pytest.raises(UserError, match="others is 0; expected a whole number"):
         MainEffects(others=0)

@@ -22,8 +22,10 @@ class MainEffects:
     """How many background rows lend the other features."""
 
     def __post_init__(self) -> None:
-        if self.others < 1:
-            raise UserError("explainer 'main_effects'", f"others is {self.others}; expected at least 1.")
+        if not isinstance(self.others, int) or self.others < 1:
+            raise UserError(
+                "explainer 'main_effects'", f"others is {self.others!r}; expected a whole number of at least 1."
+            )
 
     def explain(self, question: Question) -> Explanation:
         """Of every row of a table."""
