@@ -68,6 +68,8 @@ class GradCam:
                 )
             chosen: nn.Module = named[self.layer]
             return chosen
+        if len(getattr(module, "members", ())) > 1:
+            raise NotExplainableError("the model averages several networks, each with a last convolution of its own")
         convolutions: list[nn.Module] = [each for each in module.modules() if isinstance(each, nn.Conv2d)]
         if not convolutions:
             raise NotExplainableError("the model has no two-dimensional convolution")
