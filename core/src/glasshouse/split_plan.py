@@ -117,18 +117,18 @@ class SplitPlan:
             return self._given(strata, given if self.column is None else _as_texts(values), who=who)
         fractions = self._with_a_test_share(given)
         if by == "time":
-            times = _times(values, str(self.column), who=who)
+            times = time_codes(values, str(self.column), who=who)
             if len(np.unique(times)) < len(SPLITS):
                 raise UserError(
                     who, f"column '{self.column}' has fewer than three different times.", "Split by something else."
                 )
             return split_times(times, fractions)
         if by == "group":
-            return self._drawn(_groups(values, str(self.column), who=who), fractions, split_groups)
+            return self._drawn(group_codes(values, str(self.column), who=who), fractions, split_groups)
         if by == "random":
             strata = np.zeros(len(strata), dtype=np.int64)
         elif self.column is not None:
-            within = _groups(values, self.column, who=who)
+            within = group_codes(values, self.column, who=who)
             strata = strata * (within.max(initial=0) + 1) + within
         return self._drawn(strata, fractions, draw_split)
 
@@ -191,7 +191,7 @@ def _as_texts(values: Any) -> NDArray[Any]:
     return np.asarray(_arrow(values).to_pylist(), dtype=object)
 
 
-def _groups(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
+def group_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
     """(n,) codes of any values, in the order of these, so that the order of the rows does not matter."""
     import pyarrow.compute as pc
 
@@ -207,7 +207,7 @@ def _groups(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
     return codes
 
 
-def _times(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
+def time_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
     """(n,) ranks of numbers, dates, or texts that are dates after ISO 8601.
 
     Raises:
@@ -222,7 +222,7 @@ def _times(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
         array = _dates(array, name, who=who)
     if not (pa.types.is_temporal(array.type) or pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
         raise UserError(who, f"column '{name}' holds {array.type}; a split by time needs numbers or dates.")
-    return _groups(array, name, who=who)
+    return group_codes(array, name, who=who)
 
 
 def _dates(texts: Any, name: str, *, who: str) -> Any:

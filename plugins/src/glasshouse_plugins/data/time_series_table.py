@@ -1,0 +1,268 @@
+"""Any long table of time series: an entity, a time, numbers, and what is to be predicted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from glasshouse import DataInfo, UserError
+from glasshouse.compact import CompactDataModule
+from glasshouse.data import SPLITS
+from glasshouse.errors import did_you_mean
+from glasshouse.labelled import Labelled
+from glasshouse.split_plan import SplitPlan, group_codes, time_codes
+from glasshouse.tables import as_column, fingerprint
+from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from numpy.typing import NDArray
+from torch import Tensor
+
+from glasshouse_plugins.data.tables import TableFile
+from glasshouse_plugins.data.windows import filled_forward, standardised, window_starts
+
+
+class TimeSeriesTable(CompactDataModule):
+    """Windows over a CSV, Parquet or Arrow file in which each row is one entity at one time.
+
+    The model is given (n, length, features) float32: `length` rows of one entity that follow each other in time, each
+    feature standardised by the rows of the training split. Rows are taken as they come: whether they are equally far
+    apart is for you to see to. The target is that of the row `ahead` rows behind the window's last.
+
+    Rows are split before windows are cut, by time (the default: the earliest train, the latest test) or by entity
+    (``{by: group, column: ENTITY}``), and a window lies in one split with all its rows, its target's included: those
+    that would cross are left out. Windows share rows, so that they cannot be drawn at random. Rows are held once and
+    windows cut as they are asked for.
+
+    Args:
+        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather.
+        entity: the column that says whose series a row belongs to; none: the file is one series.
+        time: the column of times: numbers, or dates after ISO 8601.
+        target: the column to predict.
+        length: rows of a window.
+        features: numeric columns the model sees; default: all numbers but entity, time and, where it is of the
+            window's own last row (`ahead` 0), the target.
+        ahead: how many rows behind the window's last the target lies; 0: it is the last one's own.
+        stride: rows from the start of one window to the next.
+        sensitive: columns by whose values people must not be treated worse, as they are in the target's row.
+        bins: edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
+        task: ``binary``, ``multiclass`` or ``regression``; default: classes for text and up to ten distinct whole
+            numbers, else regression.
+        favourable: the class that is good for the person concerned.
+        missing: what a missing number among the features means: ``error``, or ``forward``: the entity's last known one
+            (before the first: the mean of the training rows).
+        split: how rows are split: ``{by: time, column: TIME}``, ``{by: group, column: ..., folds: 5, fold: 0}``, or a
+            column that says ``train``, ``validate`` or ``test``; default: by time.
+        fractions: shares of rows in train, validate and test.
+        batch_size: windows per batch.
+        split_seed: where a split by group comes from.
+        seed: order of training batches; default: the seed of `seed_everything`.
+    """
+
+    name = "time_series_table"
+
+    def __init__(
+        self,
+        path: str,
+        time: str,
+        target: str,
+        entity: str | None = None,
+        length: int = 24,
+        features: Sequence[str] | None = None,
+        ahead: int = 1,
+        stride: int = 1,
+        sensitive: Sequence[str] = (),
+        bins: Mapping[str, Sequence[float]] | None = None,
+        task: Literal["binary", "multiclass", "regression"] | None = None,
+        favourable: str | None = None,
+        missing: Literal["error", "forward"] = "error",
+        split: SplitOption = None,
+        fractions: Sequence[float] = (0.6, 0.2, 0.2),
+        batch_size: int = 64,
+        split_seed: int = 0,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
+        for option, value, least in (("length", length, 1), ("ahead", ahead, 0), ("stride", stride, 1)):
+            if value < least:
+                raise UserError(self.who, f"{option} is {value}; expected at least {least}.")
+        if missing not in ("error", "forward"):
+            raise UserError(self.who, f"missing is {missing!r}; expected error or forward.")
+        if split is None:
+            by_time = {"by": "time", "column": time}
+            self.split_plan = SplitPlan.read(by_time, fractions, seed=split_seed, who=self.who)
+        if self.split_plan.by not in ("time", "group", "given"):
+            raise UserError(
+                self.who,
+                f"`split` is by {self.split_plan.by}; windows share rows, so that one split would know another's.",
+                "Split by time, group or given.",
+            )
+        self.bins = dict(bins or {})
+        for column in self.bins:
+            if column not in sensitive:
+                raise UserError(
+                    self.who, f"`bins` names '{column}', which is not in `sensitive`.", did_you_mean(column, sensitive)
+                )
+        self.path = path
+        self.entity = entity
+        self.time = time
+        self.target = target
+        self.length = length
+        self.features = features
+        self.ahead = ahead
+        self.stride = stride
+        self.sensitive = sensitive
+        self.task = task
+        self.favourable = favourable
+        self.missing = missing
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read, sort, split and cut; the second call and every later one does nothing."""
+        if self._rows:
+            return
+        table = self._sorted(self._read())
+        n = len(table)
+        entity = self._entities(table)
+        part = self._parts(table)
+        values = self._values(table, entity, part == 0)
+        starts = window_starts(entity, part, span=self.length + self.ahead, stride=self.stride)
+        said = starts + self.length - 1 + self.ahead
+        columns = {name: table[name].take(said) for name in dict.fromkeys((self.target, *self.sensitive))}
+        labelled, digest = self._labelled(columns, part[starts])
+        self._series = {torch.device("cpu"): torch.from_numpy(values)}
+        rows = {s: labelled.batch(s, torch.from_numpy(starts[labelled.rows[s]].astype(np.int64))) for s in SPLITS}
+        shape, outputs = (self.length, values.shape[1]), labelled.target.num_outputs
+        info = DataInfo(
+            name=self._name,
+            modality="sequence",
+            target=labelled.target,
+            input_shape=shape,
+            sensitive=labelled.sensitive,
+            sizes={
+                "in_features": shape[1],
+                "sequence_length": shape[0],
+                "input_shape": list(shape),
+                "num_classes": outputs,
+                "out_features": outputs,
+            },
+            rows=labelled.counts(),
+            source=f"{Path(self.path).name}; {len(starts):,} windows of {n:,} rows",
+        )
+        whole = hashlib.sha256(digest.encode())
+        whole.update(values.data)
+        whole.update(starts.data)
+        self._keep(rows, info, whole.hexdigest())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Numbers of first rows (m,) as windows (m, length, features), on the device that the numbers are on."""
+        if x.device not in self._series:
+            self._series[x.device] = self._series[torch.device("cpu")].to(x.device)
+        steps = torch.arange(self.length, device=x.device)
+        return self._series[x.device][x[:, None] + steps]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns that the model sees, in the order of its inputs; valid after `setup`."""
+        self._require_setup()
+        return self._names
+
+    def _read(self) -> pa.Table:
+        file = TableFile(path=Path(self.path).expanduser(), who=self.who)
+        names = file.names()
+        column = self.split_plan.column
+        asked = [("time", self.time), ("target", self.target), *(("features", f) for f in self.features or ())]
+        asked += [("sensitive", name) for name in self.sensitive]
+        asked += [(role, name) for role, name in (("entity", self.entity), ("split", column)) if name is not None]
+        file.require(asked, names)
+        known = [name for _, name in asked]
+        table = file.read(list(dict.fromkeys(known)) if self.features is not None else names)
+        if not len(table):
+            raise UserError(self.who, f"{file.path} has no rows.")
+        if self.features is None:
+            beside = {self.entity, self.time, column, *self.sensitive, *([self.target] if self.ahead == 0 else [])}
+            self._names = tuple(name for name in names if name not in beside and _is_number(table[name].type))
+        else:
+            self._names = tuple(self.features)
+        if not self._names:
+            raise UserError(self.who, f"{file.path} has no column of numbers to see.", "Name some with `features:`.")
+        return table
+
+    def _sorted(self, table: pa.Table) -> pa.Table:
+        """By entity, then by time.
+
+        Raises:
+            UserError: where an entity has two rows of one time.
+        """
+        times = time_codes(table[self.time], self.time, who=self.who)
+        entity = self._entities(table)
+        order = np.lexsort((times, entity))
+        twice = (np.diff(times[order]) == 0) & (np.diff(entity[order]) == 0)
+        if twice.any():
+            whose = f" of '{table[self.entity][int(order[np.argmax(twice)])].as_py()}'" if self.entity else ""
+            raise UserError(
+                self.who,
+                f"{int(twice.sum()):,} rows{whose} have the time of the row before.",
+                "Name the column that tells series apart with `entity:`, or keep one row of each.",
+            )
+        return table.take(pa.array(order))
+
+    def _entities(self, table: pa.Table) -> NDArray[np.int64]:
+        if self.entity is None:
+            return np.zeros(len(table), dtype=np.int64)
+        return group_codes(table[self.entity], self.entity, who=self.who)
+
+    def _parts(self, table: pa.Table) -> NDArray[np.int64]:
+        """(n,) the split that each row is in."""
+        by = None if self.split_plan.column is None else table[self.split_plan.column]
+        rows = self.split_plan.rows(strata=np.zeros(len(table), dtype=np.int64), values=by, who=self.who)
+        part = np.empty(len(table), dtype=np.int64)
+        for code, split in enumerate(SPLITS):
+            part[rows[split]] = code
+        return part
+
+    def _values(self, table: pa.Table, entity: NDArray[np.int64], train: NDArray[np.bool_]) -> NDArray[np.float32]:
+        columns = []
+        for name in self._names:
+            column = as_column(table[name], name, who=self.who)
+            if isinstance(column, Coded):
+                raise UserError(self.who, f"column '{name}' holds text; features are numbers.", "Leave it out.")
+            absent = int((~np.isfinite(column)).sum())
+            if absent and self.missing == "error":
+                raise UserError(
+                    self.who,
+                    f"column '{name}' is missing or infinite in {absent:,} of {len(column):,} rows.",
+                    "Set `missing: forward` for the last known value, or leave the column out.",
+                )
+            columns.append(filled_forward(column, entity) if absent else column)
+        return standardised(np.stack(columns, axis=1), train)
+
+    def _labelled(self, columns: Mapping[str, Any], part: NDArray[np.int64]) -> tuple[Labelled, str]:
+        counts = np.bincount(part, minlength=len(SPLITS))
+        if not counts.all():
+            said = ", ".join(f"{split} {count}" for split, count in zip(SPLITS, counts, strict=True))
+            raise UserError(
+                self.who,
+                f"split '{SPLITS[int(np.argmin(counts))]}' holds no window of {self.length} rows ({said} windows).",
+                "Take a smaller `length` or `ahead`, or other `fractions`.",
+            )
+        table = RawTable(
+            columns=columns,
+            target=self.target,
+            task=self.task,
+            favourable=self.favourable,
+            sensitive=tuple(
+                SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
+            ),
+            split=np.asarray(SPLITS)[part],
+        )
+        given = SplitPlan.read({"by": "given"}, self.fractions, seed=self.split_seed, who=self.who)
+        labelled, _ = Labelled.beside(table, len(part), given, who=self.who)
+        coded = {name: as_column(values, name, who=self.who) for name, values in columns.items()}
+        return labelled, fingerprint({**coded, "": labelled.parts()})
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
