@@ -14,7 +14,10 @@ from glasshouse.record import read_record, schema
 from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted(path.parent.name for path in REPOSITORY.glob("examples/*/run.yaml"))
+# an example with a distribution of its own has tests of its own, since it has to be installed first
+EXAMPLES = sorted(
+    path.parent.name for path in REPOSITORY.glob("examples/*/run.yaml") if not path.with_name("pyproject.toml").exists()
+)
 
 pytestmark = pytest.mark.examples
 

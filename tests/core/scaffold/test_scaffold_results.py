@@ -85,11 +85,14 @@ def assert_clean(*projects: Path, rules: Path | None = None) -> None:
 
 
 def test_they_are_typed_strictly_tests_included(begun):
-    sources = [*sorted(begun.glob("my_*/src")), *sorted(begun.glob("small_*"))]
-    checked = [*sources, *sorted(begun.glob("my_*/tests"))]
+    """The example of a stranger as well: in one process of mypy, which shares what it knows of torch."""
+    example = REPOSITORY / "examples" / "third_party_plugin"
+    sources = [*sorted(begun.glob("my_*/src")), *sorted(begun.glob("small_*")), example / "src"]
+    checked = [*sources, *sorted(begun.glob("my_*/tests")), example / "tests"]
     said = run("mypy", "--strict", *checked, MYPYPATH=os.pathsep.join(map(str, sources)))
-    # declarations, component, package and tests of the whole ones; two modules of the minimal ones
-    assert f"no issues found in {len(KINDS) * (4 + 2)} source files" in said
+    # package, declarations, component and tests of the whole ones; two modules of the minimal ones
+    count = len(KINDS) * (4 + 2) + len([*example.glob("src/**/*.py"), *example.glob("tests/*.py")])
+    assert f"no issues found in {count} source files" in said
 
 
 def test_they_are_listed_and_the_doctor_has_nothing_to_say_of_them(begun, installed):
