@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from glasshouse.measurements import AuditResult, Measurement
 from glasshouse.testing.audit_evidence import (
@@ -17,7 +15,7 @@ from glasshouse.testing.audit_evidence import (
     with_sentinel,
     without,
 )
-from glasshouse.testing.audit_subject import AuditSubject, listed, plain, values_of
+from glasshouse.testing.audit_subject import AuditSubject, listed, parts_of, values_of
 from glasshouse.testing.checks import CheckFailed, NotApplicable, expect
 
 EXACT, ROUNDED = 1e-9, 1e-4
@@ -28,9 +26,11 @@ rounding of its single precision."""
 def same_seed_same_result(subject: AuditSubject) -> None:
     """The same evidence and seed give the same result to the last bit, whatever mode the model was left in."""
     for case in subject.by_target:
-        first, second = plain(subject.measured(case)), plain(subject.again(case).result)
-        if first != second:
-            raise CheckFailed(f"{case}: expected the same again, received a difference in {_where(first, second)}")
+        first, second = subject.measured(case), subject.again(case).result
+        moved = [measurement.id for measurement in _moved(first, second, 0.0)]
+        before, after = parts_of(first), parts_of(second)
+        moved += [name for name in before if before[name] != after[name]]
+        expect(not moved, f"{case}: expected the same again, received a difference in {listed(moved)}")
 
 
 def row_order_does_not_matter(subject: AuditSubject) -> None:
@@ -115,7 +115,7 @@ def no_rows_are_told(subject: AuditSubject) -> None:
         result = subject.tried(with_sentinel(evidence), f"{case}, with one outlier")
         if result is None:
             continue
-        told = json.dumps(plain(result))
+        told = " ".join(parts_of(result).values())
         for secret in (str(SENTINEL), f"{SENTINEL:.2f}", f"{SENTINEL:.1f}", "0.7654321", SECRET_WORD):
             expect(secret not in told, f"{case}: expected no row's own values in the result, received '{secret}'")
 
@@ -132,11 +132,3 @@ def _same(first: Mapping[str, float | None], second: Mapping[str, float | None],
         return False
     a, b = first[name], second[name]
     return a == b or (a is not None and b is not None and abs(a - b) <= tolerance * max(1.0, abs(a)))
-
-
-def _where(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
-    part = next(key for key in first if first[key] != second[key])
-    if part == "measurements":
-        ids = [m["id"] for m, other in zip(first[part], second[part], strict=False) if m != other]
-        return listed(ids) if ids else "the number of measurements"
-    return f"`{part}`"

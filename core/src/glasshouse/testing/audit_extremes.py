@@ -13,7 +13,7 @@ import torch
 from glasshouse.evidence import Evidence
 from glasshouse.testing.audit_evidence import judged, with_scores
 from glasshouse.testing.audit_results import result_problem
-from glasshouse.testing.audit_subject import AuditSubject, Case, listed, plain, values_of
+from glasshouse.testing.audit_subject import AuditSubject, Case, listed, refuse_unstorable, values_of
 from glasshouse.testing.checks import CheckFailed, NotApplicable, expect
 
 HUGE = 1e30
@@ -58,7 +58,7 @@ def nan_scores(subject: AuditSubject) -> None:
         result = None
         with suppress(Exception):  # an error is an entry in the record, never a number
             result = subject.measure(_rescored(case.fresh(), lambda values: values * np.nan))
-            plain(result)
+            refuse_unstorable(result)
         if result is None:
             continue
         # what is the same under quite other scores does not rest on them

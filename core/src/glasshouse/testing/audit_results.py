@@ -5,18 +5,15 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator
-from functools import partial
 
 from glasshouse.evidence import REQUIREMENTS, Evidence
 from glasshouse.measurements import AuditResult, Measurement
 from glasshouse.plugins.loading import said
 from glasshouse.record import result_from_dict, result_to_dict
 from glasshouse.testing.audit_subject import AuditSubject, Case, listed
-from glasshouse.testing.checks import CheckFailed, expect, expect_user_error
+from glasshouse.testing.checks import CheckFailed, expect
 
 CLOSE = 1e-9
-WRONG = {"a bool": "perhaps", "a number": "many", "a text": {"no": "text"}}
-"""What no option of that type can be."""
 
 
 def measures_all_that_it_declares(subject: AuditSubject) -> None:
@@ -127,15 +124,6 @@ def requires_are_known(subject: AuditSubject) -> None:
         expect(name in REQUIREMENTS, f"expected one of {', '.join(REQUIREMENTS)}, received '{name}'")
 
 
-def refuses_bad_options(subject: AuditSubject) -> None:
-    """An option of the wrong type is refused when the audit is set up, before anything is trained."""
-    for name, parameter in inspect.signature(subject.target).parameters.items():
-        wrong = _wrong_for(parameter.default)
-        if wrong is not None:
-            build = partial(subject.build, **{name: wrong})
-            expect_user_error(build, naming=(name,), given=f"{name}={wrong!r}")
-
-
 def takes_little_time(subject: AuditSubject) -> None:
     """Sixty rows take no more than 20 seconds of one processor."""
     for case in subject.cases:
@@ -187,14 +175,6 @@ def _unknown_name(measurement: Measurement, evidence: Evidence) -> str | None:
     if measurement.split is not None and measurement.split not in evidence.predictions:
         return f"expected a split among {listed(evidence.predictions)}, received '{measurement.split}'"
     return None
-
-
-def _wrong_for(default: object) -> object:
-    if isinstance(default, bool):
-        return WRONG["a bool"]
-    if isinstance(default, (int, float)):
-        return WRONG["a number"]
-    return WRONG["a text"] if isinstance(default, str) else None
 
 
 def result_problem(result: AuditResult) -> str | None:

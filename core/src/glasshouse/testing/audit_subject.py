@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -135,7 +136,7 @@ class AuditSubject(Subject):
         """
         try:
             result = self.measure(evidence)
-            result_to_dict(result)
+            refuse_unstorable(result)
         except UserError:
             return None
         except CheckFailed:
@@ -174,12 +175,34 @@ def values_of(result: AuditResult) -> dict[str, float | None]:
     return {measurement.id: measurement.value for measurement in result.measurements}
 
 
-def plain(result: AuditResult) -> dict[str, Any]:
-    """A result as it is stored, without the time that it took."""
-    return result_to_dict(replace(result, seconds=0.0))
+def parts_of(result: AuditResult) -> dict[str, str]:
+    """Every part of a result as text, but for the time that it took."""
+    values = {field.name: getattr(result, field.name) for field in fields(result) if field.name != "seconds"}
+    return {name: json.dumps(_plain(value), sort_keys=True) for name, value in values.items()}
+
+
+def refuse_unstorable(result: AuditResult) -> None:
+    """Look whether a result can be stored; of its measurements, which check themselves, at the first alone.
+
+    Raises:
+        ValueError: if two measurements share an identifier, or a part departs from the schema.
+    """
+    if len(values_of(result)) != len(result.measurements):
+        raise ValueError("two measurements share an identifier")
+    result_to_dict(replace(result, measurements=result.measurements[:10]))
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:
     """Some names, and how many more there are."""
     known = list(names)
     return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value.tolist() if hasattr(value, "tolist") else value

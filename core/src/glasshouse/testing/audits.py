@@ -9,6 +9,7 @@ from glasshouse.testing import audit_results as results
 from glasshouse.testing.audit_subject import AuditSubject
 from glasshouse.testing.checks import Check
 from glasshouse.testing.common import COMMON_CHECKS
+from glasshouse.testing.option_checks import refuses_bad_options
 
 SUBJECT = AuditSubject
 
@@ -18,7 +19,7 @@ AUDIT_CHECKS = (
         Check.of,
         (
             results.requires_are_known,
-            results.refuses_bad_options,
+            refuses_bad_options,
             results.measures_all_that_it_declares,
             results.says_who_it_is,
             results.result_fits_the_schema,
