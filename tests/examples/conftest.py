@@ -16,7 +16,7 @@ if sys.platform != "win32":
     from resource import RUSAGE_CHILDREN, getrusage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NEEDS_FILES = {"adult", "adult_mitigated", "mnist", "sms_spam"}
+NEEDS_FILES = {"adult", "adult_mitigated", "mnist", "mnist_generated", "sms_spam"}
 """Examples on data that somebody has to fetch first."""
 
 NO_NETWORK = """
