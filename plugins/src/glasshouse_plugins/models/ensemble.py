@@ -81,7 +81,7 @@ class Ensemble(nn.Module):
             raise UserError(_WHO, "does not know yet what is predicted.", "Wrap it in a `glasshouse.task.Task`.")
         if self._target is not None and self._target.classes:
             outputs = [to_scores(output, self._target, self._member_kind) for output in outputs]
-        return torch.stack([output.reshape(len(output), -1) for output in outputs]).mean(dim=0)
+        return torch.stack([output.unsqueeze(1) if output.ndim == 1 else output for output in outputs]).mean(dim=0)
 
     def loss_per_row(self, x: Tensor) -> Tensor:
         """(n,) what members with a score of their own minimise, summed."""
