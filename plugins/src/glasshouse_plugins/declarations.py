@@ -189,6 +189,14 @@ def glasshouse_data() -> Iterator[DataPlugin]:
         targets=("binary", "multiclass", "regression"),
     )
     yield DataPlugin(
+        name="openml",
+        target="glasshouse_plugins.data.openml:OpenML",
+        summary="any table of openml.org, kept in a folder",
+        targets=("binary", "multiclass", "regression"),
+        requires_import=("pandas",),
+        install_hint="pip install glasshouse-plugins[openml]",
+    )
+    yield DataPlugin(
         name="synthetic_bias",
         target="glasshouse_plugins.data.synthetic_bias:SyntheticBias",
         summary="made-up people whose bias is known: what audits ought to find",
