@@ -6,6 +6,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from glasshouse.compact import CompactDataModule
 from glasshouse.data import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.labelled import Labelled
+from glasshouse.pretrained import FolderTokenizer
 from glasshouse.split_plan import SplitOption
 from glasshouse.tables import RawTable
 from glasshouse.words import SplitTexts, Vocabulary, longest_of_most, split_words
@@ -52,6 +54,8 @@ class TextDataModule(CompactDataModule):
             whole, at most 512.
         seed: order of training batches; default: the seed of `seed_everything`.
         split: what the texts are split by (`glasshouse.split_plan.SplitOption`).
+        tokenizer: folder of a tokenizer that cuts and numbers the texts instead, as a model from elsewhere needs it;
+            `max_words` and `min_count` then say nothing.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class TextDataModule(CompactDataModule):
         sequence_length: int | None = None,
         seed: int | None = None,
         split: SplitOption = None,
+        tokenizer: str | None = None,
     ) -> None:
         super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
         for option, value in (("max_words", max_words), ("min_count", min_count), ("sequence_length", sequence_length)):
@@ -72,7 +77,8 @@ class TextDataModule(CompactDataModule):
         self.max_words = max_words
         self.min_count = min_count
         self.sequence_length = sequence_length
-        self._learned: tuple[Vocabulary, int] | None = None
+        self.tokenizer = tokenizer
+        self._learned: tuple[Vocabulary | FolderTokenizer, int] | None = None
 
     @abstractmethod
     def load(self) -> RawTexts:
@@ -84,14 +90,18 @@ class TextDataModule(CompactDataModule):
             return
         raw = self.load()
         self._table = raw.table
-        self._texts = split_words(raw.texts)
+        self._texts = split_words(raw.texts) if self._given is None else self._given.split(raw.texts)
         self._labelled, columns = Labelled.beside(raw.table, len(self._texts), self.split_plan, who=self.who)
         self._digest = _fingerprint(self._texts, columns)
         self._number()
 
+    @cached_property
+    def _given(self) -> FolderTokenizer | None:
+        return None if self.tokenizer is None else FolderTokenizer(self.tokenizer, who=self.who)
+
     @property
-    def vocabulary(self) -> Vocabulary:
-        """The words that have numbers; valid after `setup`."""
+    def vocabulary(self) -> Vocabulary | FolderTokenizer:
+        """The words that have numbers, learned or those of the tokenizer; valid after `setup`."""
         self._require_setup()
         assert self._learned is not None
         return self._learned[0]
@@ -101,9 +111,11 @@ class TextDataModule(CompactDataModule):
         self._split(split)
         assert self._learned is not None
         length = self._learned[1]
+        if self._given is not None:  # which keeps the special words at the end of a text that it cuts
+            return self.spelled(self._given.encode(self._texts, self._labelled.rows[split][rows], length))
         return [self._texts.of(row)[:length] for row in self._labelled.rows[split][rows].tolist()]
 
-    def spelled(self, numbers: NDArray[np.int64]) -> list[list[str]]:
+    def spelled(self, numbers: NDArray[np.integer]) -> list[list[str]]:
         """The words behind numbers (n, k), a list a text, up to its padding."""
         return [self.vocabulary.spelled(row) for row in numbers.tolist()]
 
@@ -112,15 +124,27 @@ class TextDataModule(CompactDataModule):
         return x.long()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps: the vocabulary and the length of a text."""
+        """What a checkpoint keeps: the vocabulary, or which tokenizer was in use, and the length of a text."""
         if self._learned is None:
             return {}
         vocabulary, length = self._learned
+        if isinstance(vocabulary, FolderTokenizer):
+            return {"tokenizer": vocabulary.digest, "sequence_length": length}
         return {"vocabulary": list(vocabulary.words), "sequence_length": length}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Number the words as the checkpoint's model knows them, not as this file's training split would."""
-        known = Vocabulary(tuple(state_dict["vocabulary"])), int(state_dict["sequence_length"])
+        """Number the words as the checkpoint's model knows them, not as this file's training split would.
+
+        Raises:
+            UserError: if it knows them by another tokenizer than the data's.
+        """
+        if state_dict.get("tokenizer") != (self._given and self._given.digest):
+            raise UserError(
+                self.who,
+                "the checkpoint's model knows words by another tokenizer.",
+                "Name the one that it was trained with by `tokenizer:`, or none where there was none.",
+            )
+        known = self._given or Vocabulary(tuple(state_dict["vocabulary"])), int(state_dict["sequence_length"])
         if known != self._learned:
             self._learned = known
             if self._rows:
@@ -130,9 +154,10 @@ class TextDataModule(CompactDataModule):
         texts, labelled, table = self._texts, self._labelled, self._table
         if self._learned is None:
             train = labelled.rows["train"]
+            most = _LONGEST if self._given is None else min(_LONGEST, self._given.longest)
             self._learned = (
-                Vocabulary.learn(texts, train, most=self.max_words, min_count=self.min_count),
-                self.sequence_length or longest_of_most(texts.lengths[train], most=_LONGEST),
+                self._given or Vocabulary.learn(texts, train, most=self.max_words, min_count=self.min_count),
+                self.sequence_length or longest_of_most(texts.lengths[train], most=most),
             )
         vocabulary, length = self._learned
         outputs = labelled.target.num_outputs

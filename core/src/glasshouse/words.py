@@ -101,11 +101,16 @@ class Vocabulary:
         """The first `length` words of the given rows as numbers, (len(rows), length), padded behind."""
         numbers = {word: number for number, word in enumerate(self.words, start=_FIRST_WORD)}
         number_of = np.array([numbers.get(word, UNKNOWN) for word in texts.words] or [UNKNOWN], dtype=np.int32)
-        within = np.arange(length) < texts.lengths[rows][:, None]
-        positions = (texts.offsets[rows][:, None] + np.arange(length))[within]
-        encoded = np.full((len(rows), length), PADDING, dtype=np.int32)
-        encoded[within] = number_of[texts.codes[positions]]
-        return encoded
+        return padded(texts, rows, length, number_of[texts.codes])
+
+
+def padded(texts: SplitTexts, rows: NDArray[np.int64], length: int, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The first `length` of each row's `numbers` (m,), which stand beside the texts' codes, padded behind."""
+    within = np.arange(length) < texts.lengths[rows][:, None]
+    positions = (texts.offsets[rows][:, None] + np.arange(length))[within]
+    encoded = np.full((len(rows), length), PADDING, dtype=np.int32)
+    encoded[within] = numbers[positions]
+    return encoded
 
 
 def longest_of_most(lengths: NDArray[np.int64], *, most: int, share: float = 0.99) -> int:

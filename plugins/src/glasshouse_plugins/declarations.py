@@ -129,6 +129,15 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
         provides=("embed", "token_losses", "continue_text"),
     )
     yield ModelPlugin(
+        name="huggingface",
+        target="glasshouse_plugins.models.huggingface:HuggingFace",
+        summary="a sequence classifier of the transformers library: a local folder, or built from its config",
+        modalities=("text",),
+        provides=("embed",),
+        requires_import=("transformers",),
+        install_hint="pip install glasshouse-plugins[transformers]",
+    )
+    yield ModelPlugin(
         name="ensemble",
         target="glasshouse_plugins.models.ensemble:Ensemble",
         summary="several networks, each trained by its own loss, whose probabilities are averaged",

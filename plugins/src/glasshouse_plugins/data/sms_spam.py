@@ -45,6 +45,8 @@ class SMSSpam(TextDataModule):
             be whole.
         seed: order of training batches; default: the seed of `seed_everything`.
         split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+        tokenizer: folder of a tokenizer that cuts and numbers the texts instead, as a model from elsewhere needs it;
+            `max_words` and `min_count` then say nothing.
     """
 
     name = "sms_spam"
@@ -62,6 +64,7 @@ class SMSSpam(TextDataModule):
         sequence_length: int | None = None,
         seed: int | None = None,
         split: SplitOption = None,
+        tokenizer: str | None = None,
     ) -> None:
         super().__init__(
             batch_size=batch_size,
@@ -72,6 +75,7 @@ class SMSSpam(TextDataModule):
             sequence_length=sequence_length,
             seed=seed,
             split=split,
+            tokenizer=tokenizer,
         )
         if repeats not in ("drop", "keep"):
             raise UserError(self.who, f"repeats is {repeats!r}; expected drop or keep.")

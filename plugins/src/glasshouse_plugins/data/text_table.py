@@ -42,6 +42,8 @@ class TextTable(TextDataModule):
         sequence_length: words of a text that the model is given; default: enough for 99 of 100 training texts to be
             whole, at most 512.
         seed: order of training batches; default: the seed of `seed_everything`.
+        tokenizer: folder of a tokenizer that cuts and numbers the texts instead, as a model from elsewhere needs it;
+            `max_words` and `min_count` then say nothing.
     """
 
     name = "text_table"
@@ -64,6 +66,7 @@ class TextTable(TextDataModule):
         min_count: int = 2,
         sequence_length: int | None = None,
         seed: int | None = None,
+        tokenizer: str | None = None,
     ) -> None:
         super().__init__(
             batch_size=batch_size,
@@ -74,6 +77,7 @@ class TextTable(TextDataModule):
             sequence_length=sequence_length,
             seed=seed,
             split=split,
+            tokenizer=tokenizer,
         )
         self.path = path
         self.text = text
