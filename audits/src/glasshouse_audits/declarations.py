@@ -55,7 +55,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         family="fairness",
         targets=("binary", "multiclass", "regression"),
         requires=("targets",),
-        uses=("validate_predictions",),
+        uses=("validate_predictions", "inputs", "features"),
     )
     yield AuditPlugin(
         name="counterfactual_flip",
