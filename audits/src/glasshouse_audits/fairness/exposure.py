@@ -2,7 +2,8 @@
 
 A query (a user, a search) has candidates, ranked by score. Position j is seen with weight 1 / log2(1 + j) up to the
 k-th and not at all behind it: the discount of DCG (Järvelin and Kekäläinen 2002, ACM TOIS 20:422), as position bias in
-Singh and Joachims 2018 (KDD, section 3.1). Candidates of one score share what their positions are worth, as in scikit-learn.
+Singh and Joachims 2018 (KDD, section 3.1). Candidates of one score share what their positions are worth, as in
+scikit-learn.
 """
 
 from __future__ import annotations
