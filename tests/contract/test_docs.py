@@ -169,7 +169,7 @@ def test_every_component_of_ours_is_documented():
 @cache
 def actions_of_plugins() -> list[str]:
     """``list``, ``show``, ...: the words that the usage line of ``glasshouse plugins`` offers."""
-    usage = help_of("plugins", "").splitlines()[0]
+    usage = " ".join(help_of("plugins", "").partition("\n\n")[0].split())
     return [each.split()[0] for each in usage.partition("[-h] ")[2].removesuffix(" ...").split(" | ")]
 
 

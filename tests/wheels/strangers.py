@@ -45,7 +45,7 @@ def install(wheels: list[Path], target: Path) -> Path:
     python = target / ("Scripts" if os.name == "nt" else "bin") / "python"
     constraints = str(REPOSITORY / "constraints.txt")
     pip = (str(python), "-m", "pip", "install", "--quiet", "--no-compile", "-c", constraints)
-    run(*pip, *map(str, wheels), "pytest", "hatchling")
+    run(*pip, *map(str, wheels), "pytest", "hatchling", "editables")
     return python
 
 
