@@ -35,7 +35,7 @@ COMMANDS = {
     "check": "judge a finished run by a policy: the gate",
     "verify": "are the files those that the run wrote?",
     "runs": "list the runs in a folder",
-    "plugins": "list plugins, show one, or find out what is wrong with them",
+    "plugins": "list plugins, show, begin or check one, or find out what is wrong with them",
 }
 """Words of their own module in `glasshouse.commands`."""
 
