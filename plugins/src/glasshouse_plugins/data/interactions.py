@@ -33,9 +33,9 @@ class Interactions(InMemoryDataModule):
     `exposure`.
 
     Without a `target`, every row is something that happened (a click, a purchase), and for each of them `negatives`
-    items are drawn, seeded, that the user has not met: the target is whether it happened. They come from all items of
-    the training split alike, so that ranking measures over them are higher than over all items, and may order models
-    otherwise (Krichene and Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020).
+    items are drawn, seeded, that the user has not met, each once: the target is whether it happened. They come from all
+    items of the training split alike, so that ranking measures over them are higher than over all items, and may order
+    models otherwise (Krichene and Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020).
 
     Args:
         path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather.

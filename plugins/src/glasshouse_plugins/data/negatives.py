@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDS = 20
-"""How often what was met after all is drawn again."""
+"""How often what cannot be taken is drawn again."""
 
 
 def draw_negatives(
     users: NDArray[np.int64], items: NDArray[np.int64], choice: NDArray[np.int64], *, each: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each meeting, `each` items of `choice` that its user meets nowhere, uniformly and with repetition.
+    """For each meeting, `each` items of `choice` that its user meets nowhere, uniformly.
 
-    Draws that hit what the user has met are drawn again, twenty times at most: somebody who has met nearly everything
-    gets fewer, and somebody who has met all of it none.
+    No user gets an item twice, be it for different meetings: what is held out to test would be trained on. Draws that
+    hit what was met or drawn already are made again, twenty times at most: somebody who has met nearly everything gets
+    fewer, and somebody who has met all of it none.
 
     Args:
         users: (n,) numbers from 0 on.
@@ -29,17 +30,23 @@ def draw_negatives(
     """
     rng = np.random.default_rng(seed)
     span = int(max(items.max(), choice.max())) + 1
-    met = np.unique(users * span + items)
-    drawn_for = np.repeat(np.arange(len(users)), each)
-    drawn = choice[rng.integers(len(choice), size=len(drawn_for))]
-    again = _among(users[drawn_for] * span + drawn, met)
+    taken = np.unique(users * span + items)
+    places = np.repeat(np.arange(len(users)), each)
+    found_for, found = [], []
     for _ in range(_ROUNDS):
-        open_places = np.flatnonzero(again)
-        if not len(open_places):
+        if not len(places):
             break
-        drawn[open_places] = choice[rng.integers(len(choice), size=len(open_places))]
-        again[open_places] = _among(users[drawn_for[open_places]] * span + drawn[open_places], met)
-    return drawn_for[~again], drawn[~again]
+        drawn = choice[rng.integers(len(choice), size=len(places))]
+        keys = users[places] * span + drawn
+        first = np.zeros(len(keys), dtype=bool)
+        first[np.unique(keys, return_index=True)[1]] = True
+        good = first & ~_among(keys, taken)
+        found_for.append(places[good])
+        found.append(drawn[good])
+        taken, places = np.union1d(taken, keys[good]), places[~good]
+    drawn_for = np.concatenate(found_for)
+    order = np.argsort(drawn_for, kind="stable")
+    return drawn_for[order], np.concatenate(found)[order]
 
 
 def _among(keys: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
