@@ -23,7 +23,13 @@ PACKAGES = {"core": "glasshouse", "audits": "glasshouse_audits", "plugins": "gla
 """Folder of each distribution -> the package it ships."""
 
 PROMISED = {
-    "core": ("report/templates/", "report/static/", "scaffold/templates/", "schemas/record-1.json", "policies/default.yaml"),
+    "core": (
+        "report/templates/",
+        "report/static/",
+        "scaffold/templates/",
+        "schemas/record-1.json",
+        "policies/default.yaml",
+    ),
     "audits": (),
     "plugins": (),
 }
