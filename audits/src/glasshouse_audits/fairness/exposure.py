@@ -103,7 +103,8 @@ def ndcg(ranked: Ranked, relevance: Floats, k: int) -> Floats:
     best = rank(ranked.query, relevance, k).exposure
     gained = np.bincount(ranked.query, ranked.exposure * relevance)
     most = np.bincount(ranked.query, best * relevance)
-    return np.divide(gained, most, out=np.full(len(gained), np.nan), where=most > 0)
+    found: Floats = np.divide(gained, most, out=np.full(len(gained), np.nan), where=most > 0)
+    return found
 
 
 def _worth(position: Integers, k: int) -> Floats:
