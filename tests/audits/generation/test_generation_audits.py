@@ -205,6 +205,30 @@ def test_too_few_rows_are_undefined_and_not_zero() -> None:
     assert [(m.value, m.undefined) for m in found] == [(None, "3 rows are too few to compare")] * 3
 
 
+@pytest.mark.parametrize(
+    ("split", "message"), [("test", "600 training and 0 held-out"), ("train", "0 training and 200")]
+)
+def test_empty_splits(split: str, message: str) -> None:
+    whole = evidence(Fresh())
+    empty = replace(
+        whole,
+        inputs=lambda asked: SPLITS[asked][: 0 if asked == split else None],
+        predictions={**whole.predictions, split: part(whole, split, 0)},
+    )
+    with pytest.raises(UserError, match=message):
+        MemorisationAudit().measure(empty)
+    found = GeneratedSamplesAudit(samples=20, permutations=99).measure(empty)
+    assert not found.figures
+    assert "0 rows are too few to compare" in {m.undefined for m in found.measurements}
+
+
+def test_inputs_that_are_no_numbers_are_refused() -> None:
+    broken = {**SPLITS, "test": SPLITS["test"] * float("inf")}
+    for audit in (MemorisationAudit(), GeneratedSamplesAudit()):
+        with pytest.raises(UserError, match="inputs of the test split hold NaN or infinite numbers"):
+            audit.measure(replace(evidence(Fresh()), inputs=lambda split: broken[split]))
+
+
 def part(whole: Evidence, split: str, rows: int) -> Predictions:
     kept = whole.predictions[split]
     return replace(kept, index=kept.index[:rows], scores=kept.scores[:rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class Nearest:
 def as_rows(examples: Any) -> Matrix:
     """Examples (n, ...), a tensor or an array, as contiguous rows of single-precision numbers (n, d)."""
     array = np.asarray(examples, dtype=np.float32)
-    return np.ascontiguousarray(array.reshape(len(array), -1))
+    return np.ascontiguousarray(array.reshape(len(array), math.prod(array.shape[1:])))
 
 
 def nearest(queries: Matrix, references: Matrix, *, own: NDArray[np.int64] | None = None) -> Nearest:

@@ -25,11 +25,18 @@ def generated(evidence: Evidence, count: int, *, audit: str) -> NDArray[np.float
     return examples
 
 
-def rows_of(evidence: Evidence, split: str, most: int, rng: np.random.Generator) -> Matrix:
-    """Inputs of a split as rows of numbers: all of them, or `most` drawn at random."""
+def rows_of(evidence: Evidence, split: str, most: int, rng: np.random.Generator, *, audit: str) -> Matrix:
+    """Inputs of a split as rows of numbers: all of them, or `most` drawn at random.
+
+    Raises:
+        UserError: if some of their numbers are not finite.
+    """
     total = len(evidence.predictions[split])
     chosen = np.arange(total) if total <= most else np.sort(rng.choice(total, size=most, replace=False))
-    return as_rows(chosen_inputs(evidence, split, chosen))
+    rows = as_rows(chosen_inputs(evidence, split, chosen))
+    if not np.isfinite(rows).all():
+        raise UserError(f"audit '{audit}'", f"inputs of the {split} split hold NaN or infinite numbers.")
+    return rows
 
 
 def has_train(evidence: Evidence) -> bool:

@@ -44,7 +44,7 @@ class MemorisationAudit:
         """Generate, and look for the nearest.
 
         Raises:
-            UserError: if the evaluated split is the training split, or generated numbers are not finite.
+            UserError: if the evaluated split is the training split, there are too few rows, or numbers are not finite.
         """
         if not has_train(evidence):
             raise UserError(
@@ -53,8 +53,13 @@ class MemorisationAudit:
         rng = np.random.default_rng(evidence.seed)
         split = evidence.evaluate_on
         made = generated(evidence, self.samples, audit=_NAME).reshape(self.samples, -1)
-        training = rows_of(evidence, "train", self.references, rng)
-        held_out = rows_of(evidence, split, self.references, rng)
+        training = rows_of(evidence, "train", self.references, rng, audit=_NAME)
+        held_out = rows_of(evidence, split, self.references, rng, audit=_NAME)
+        if len(training) < 2 or not len(held_out):
+            raise UserError(
+                f"audit '{_NAME}'",
+                f"there are {len(training)} training and {len(held_out)} held-out rows; expected 2 and 1 at least.",
+            )
         asked = rng.permutation(len(held_out))[: self.samples]
         own = rng.permutation(len(training))[: self.samples]
         distances = Distances(

@@ -41,11 +41,11 @@ class GeneratedSamplesAudit:
         """Generate, compare, draw.
 
         Raises:
-            UserError: if generated numbers are not finite.
+            UserError: if generated or real numbers are not finite.
         """
         rng = np.random.default_rng(evidence.seed)
         made = generated(evidence, max(self.samples, self.pictures), audit=_NAME)
-        held_out = rows_of(evidence, evidence.evaluate_on, self.samples, rng)
+        held_out = rows_of(evidence, evidence.evaluate_on, self.samples, rng, audit=_NAME)
         measurements = list(self._compared("generated", as_rows(made[: self.samples]), held_out, evidence, rng))
         notes = [
             f"{self.samples:,} generated examples against {len(held_out):,} rows of the {evidence.evaluate_on} split, "
@@ -54,7 +54,7 @@ class GeneratedSamplesAudit:
             "nearest. Distances between pixels are not distances between what people see.",
         ]
         if has_train(evidence):
-            training = rows_of(evidence, "train", self.samples, rng)
+            training = rows_of(evidence, "train", self.samples, rng, audit=_NAME)
             measurements += self._compared("training", training, held_out, evidence, rng)
             notes.append("Beside them the same of training rows: what a generator without fault would come to.")
         figures = []
@@ -104,14 +104,17 @@ def presentable(made: NDArray[np.float32], evidence: Evidence, rng: np.random.Ge
     """Which generated pictures a report may show: those in which no training picture is to be recognised.
 
     A picture is held back that is nearer to a training picture than one in a hundred held-out pictures is; all are
-    where there are no training pictures to compare with. With `show_examples` none is held back.
+    where there are no pictures to compare with. With `show_examples` none is held back.
     """
     if evidence.show_examples:
         return np.ones(len(made), dtype=bool)
     if not has_train(evidence):
         return np.zeros(len(made), dtype=bool)
-    training = rows_of(evidence, "train", _REFERENCES, rng)
-    usual = nearest(rows_of(evidence, evidence.evaluate_on, 1000, rng), training).distance
+    training = rows_of(evidence, "train", _REFERENCES, rng, audit=_NAME)
+    held_out = rows_of(evidence, evidence.evaluate_on, 1000, rng, audit=_NAME)
+    if not len(training) or not len(held_out):
+        return np.zeros(len(made), dtype=bool)
+    usual = nearest(held_out, training).distance
     far_enough: NDArray[np.bool_] = nearest(as_rows(made), training).distance >= np.quantile(usual, PERCENTILE)
     return far_enough
 
