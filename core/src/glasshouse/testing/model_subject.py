@@ -36,22 +36,23 @@ class Case:
     @property
     def rows(self) -> Batch:
         """All training rows."""
-        x = self.data.inputs("train")
-        return Batch(x, *self.data._split("train")[1:])
+        batches = list(self.data.loader("train"))
+        return Batch(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
 
     def __str__(self) -> str:
         return f"{self.info.modality} data with a {self.info.target.kind} target"
 
 
 class ModelSubject(Subject):
-    """A model with the tiny data that it is tried on; `data` is a data module to be tried on instead."""
+    """A model with the tiny data that it is tried on; `data` is a data module to be tried on instead, or makes one."""
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
         """One for each modality and kind of target that the model declares, or the data that were given."""
         if self.data is not None:
-            self.data.setup()
-            return (Case(self.data, self.data.info),)
+            data = self.data() if callable(self.data) else self.data
+            data.setup()
+            return (Case(data, data.info),)
         return tuple(_case(m, t) for m in self.plugin.modalities for t in self.plugin.targets)
 
     @property

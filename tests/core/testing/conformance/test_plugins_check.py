@@ -89,8 +89,8 @@ def test_the_folder_of_a_distribution_that_is_not_installed(tmp_path: Path, caps
         "received torch: keep declarations in a module of their own that imports only glasshouse"
     ) in lines
     assert (
-        "  failed   rates_are_usable: expected finite rates of at least 0, received -0.09 at step 1, -0.0729 at step 3, "
-        "-0.059049 at step 5"
+        "  failed   rates_are_usable: expected finite rates of at least 0, received -0.09 at step 1, "
+        "-0.0729 at step 3, -0.059049 at step 5"
     ) in lines
     assert lines[-1] == "7 checks of 1 component: 5 held, 2 failed, 0 do not apply"
 
