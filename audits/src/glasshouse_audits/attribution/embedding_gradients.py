@@ -16,7 +16,7 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.asking import Counted
+from glasshouse_audits.explain.methods.asking import Counted, differentiating, positive, whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,8 +33,8 @@ class EmbeddingIntegratedGradients:
     """
 
     def __init__(self, *, error: float = 0.01, steps: int = 512) -> None:
-        self.error = error
-        self.steps = steps
+        self.error = positive("embedding_integrated_gradients", "error", error)
+        self.steps = whole("embedding_integrated_gradients", "steps", steps, least=2)
 
     def explain(self, question: Question) -> Explanation:
         """Attributions (n, length, k) of the asked scores to the words of every text."""
@@ -69,7 +69,7 @@ class EmbeddingIntegratedGradients:
                     return found.sum(dim=-1)
 
                 # cuDNN differentiates recurrent layers in training mode alone
-                with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+                with differentiating(), torch.backends.cudnn.flags(enabled=False):
                     found = in_batches(attribute, question.rows[pending], most=max(1, question.max_batch // steps))
                 values[pending, :, output] = found.double()
                 error = np.abs(values[pending, :, output].sum(dim=1).numpy() - change[pending, output])

@@ -58,10 +58,14 @@ def sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference:
     """Draw `rows` of the judged split under the run's seed, and add the `errors` most confident errors of all its rows.
 
     Raises:
-        UserError: for inputs or scores that are not finite.
+        UserError: for a split without rows, and for inputs or scores that are not finite.
     """
     assert evidence.model is not None
     predictions = evidence.evaluated
+    if not len(predictions):
+        raise UserError(
+            f"audit '{audit}'", f"the {predictions.split} split has no rows.", "Choose another `evaluate_on:`."
+        )
     rng = np.random.default_rng(evidence.seed)
     drawn = np.sort(rng.choice(len(predictions), size=min(rows, len(predictions)), replace=False))
     wrong = _wrong(predictions)

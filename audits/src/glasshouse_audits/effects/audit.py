@@ -176,6 +176,8 @@ def _rows(evidence: Evidence, split: str, most: int, rng: np.random.Generator) -
     """At most so many rows of a split in random order, where they stand in it, and how many it has."""
     assert evidence.inputs is not None
     inputs = evidence.inputs(split)
+    if not len(inputs):
+        raise UserError(_WHO, f"the {split} split has no rows.", "Choose another `evaluate_on:`.")
     chosen = rng.choice(len(inputs), size=min(most, len(inputs)), replace=False)
     x: Inputs = inputs[chosen].float().cpu().numpy()
     if not np.isfinite(x).all():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from glasshouse import AuditResult, Evidence, UserError
 from glasshouse.evidence import tables_of
 
@@ -21,6 +20,7 @@ from glasshouse_audits.fairness import (
 )
 from glasshouse_audits.fairness.adjusting import adjusted
 from glasshouse_audits.fairness.study import Measured, Options, Study
+from glasshouse_audits.fairness.usable import refuse_non_finite
 from glasshouse_audits.options import switch, whole_number
 
 PARTS: tuple[Callable[[Study], Measured], ...] = (
@@ -103,7 +103,8 @@ class FairnessAudit:
         Raises:
             UserError: if scores are not finite, or an option names an attribute or level that there is not.
         """
-        _refuse_non_finite(evidence)
+        if evidence.predictions:
+            refuse_non_finite(evidence.evaluated, "fairness")
         study = Study(evidence=evidence, tables=tables_of(evidence), options=self.options)
         _refuse_unknown_names(study)
         found = Measured()
@@ -122,20 +123,6 @@ class FairnessAudit:
             tables=found.tables,
             figures=found.figures,
             notes=found.notes,
-        )
-
-
-def _refuse_non_finite(evidence: Evidence) -> None:
-    if not evidence.predictions:
-        return
-    predictions = evidence.evaluated
-    bad = int(np.count_nonzero(~np.isfinite(predictions.scores).all(axis=1)))
-    if bad:
-        raise UserError(
-            "audit 'fairness'",
-            f"expected finite scores; {bad} of {len(predictions)} rows of the {predictions.split} split have NaN "
-            "or infinite ones.",
-            "Look at the training: has its loss diverged?",
         )
 
 

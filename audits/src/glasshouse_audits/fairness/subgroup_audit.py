@@ -69,7 +69,7 @@ class SubgroupsAudit:
         self.width = whole_number("subgroups", "width", width, least=1)
         self.minimum_rows = whole_number("subgroups", "minimum_rows", minimum_rows, least=2)
         self.bins = whole_number("subgroups", "bins", bins, least=2)
-        if confirm not in CONFIRM:
+        if not isinstance(confirm, str) or confirm not in CONFIRM:
             raise UserError("audit 'subgroups'", f"confirm is {confirm!r}; expected {' or '.join(CONFIRM)}.")
         self.confirm = confirm
         self.permutations = whole_number("subgroups", "permutations", permutations, least=19)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from glasshouse_audits.fairness.apart import Part, apart
 from glasshouse_audits.fairness.frontier import group_frontier, single_frontier
 from glasshouse_audits.fairness.thresholds import CONSTRAINTS, Rule, Steps, best_threshold, equal_rates, hull, steps
+from glasshouse_audits.fairness.usable import refuse_empty, refuse_non_finite
 from glasshouse_audits.options import whole_number
 
 Floats = NDArray[np.float64]
@@ -43,8 +44,15 @@ class FairnessWhatIfAudit:
         self.points = whole_number("fairness_what_if", "points", points, least=2)
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Choose on the validation split (or half of the judged one), judge on the rest."""
+        """Choose on the validation split (or half of the judged one), judge on the rest.
+
+        Raises:
+            UserError: if the judged split has no rows, or scores are not finite.
+        """
+        refuse_empty(evidence.evaluated, "fairness_what_if")
         chosen_on, judged = apart(evidence)
+        for part in (chosen_on, judged):
+            refuse_non_finite(part.predictions, "fairness_what_if")
         measurements: list[Measurement] = []
         tables: list[Table] = []
         figures: list[Figure] = []

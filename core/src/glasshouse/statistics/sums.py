@@ -164,6 +164,9 @@ class GroupSums:
             if self._nothing(k) is None and (self.low[k] == self.high[k] or variance[k] == 0):
                 found.append(Estimate(None, rows, undefined="the targets do not vary"))
                 continue
+            if self._nothing(k) is None and not np.isfinite(q[k]):
+                found.append(Estimate(None, rows, undefined="errors and targets are too far apart for a ratio"))
+                continue
             interval = _log_interval(q[k], error[k], level, lambda value: 1 - value)
             found.append(self._nothing(k) or Estimate(float(1 - q[k]), rows, interval))
         return tuple(found)

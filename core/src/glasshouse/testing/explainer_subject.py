@@ -14,7 +14,7 @@ from pytorch_lightning import LightningModule
 from torch import nn
 
 from glasshouse.data import Modality, TargetKind
-from glasshouse.explanations import Explanation, Question
+from glasshouse.explanations import Explanation, NotExplainableError, Question
 from glasshouse.model import ModelHandle
 from glasshouse.outputs import OutputKind
 from glasshouse.plugins.loading import said
@@ -61,7 +61,10 @@ class ExplainerSubject(Subject):
                     found.append(_tiny(modality, target))
         if not found:
             raise NotApplicable(f"no tiny data have {', '.join(self.plugin.requires)}; give a question as `data`")
-        return tuple(found)
+        answered = tuple(case for case in found if not self._refuses(case))
+        if not answered:
+            raise CheckFailed(f"expected an explanation of {found[0]}, received NotExplainableError for all networks")
+        return answered
 
     @property
     def case(self) -> Case:
@@ -106,6 +109,16 @@ class ExplainerSubject(Subject):
             except Exception as error:
                 raise CheckFailed(f"{case}: expected an explanation, received {said(error)}") from error
         return self._known[case.name]
+
+    def _refuses(self, case: Case) -> bool:
+        """Whether it says that it cannot explain the network of a case, as it may of some."""
+        try:
+            self._known[case.name] = self.explain(case.fresh())
+        except NotExplainableError:
+            return True
+        except Exception:  # a check says it
+            return False
+        return False
 
     @cached_property
     def _known(self) -> dict[str, Explanation]:

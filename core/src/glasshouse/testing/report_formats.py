@@ -19,6 +19,7 @@ from glasshouse.testing.common import COMMON_CHECKS
 from glasshouse.testing.report_records import SECRET, empty, hostile, ordinary, small_groups
 from glasshouse.testing.subjects import Subject
 
+HEAVY: tuple[str, ...] = ("torch", "pytorch_lightning")
 MARKUP = (".html", ".htm", ".xhtml", ".svg", ".xml", ".md")
 VERDICTS: tuple[FindingVerdict | None, ...] = ("pass", "fail", "insufficient_evidence", None)
 
@@ -143,7 +144,7 @@ def _render_alone(module: str, attribute: str) -> None:
     for part in attribute.split("."):
         found = getattr(found, part)
     found(ordinary())
-    print("", *[name for name in ("torch", "pytorch_lightning") if name in sys.modules] or ["none"])
+    print("", *([name for name in HEAVY if name in sys.modules] or ["none"]))
 
 
 class _Page(HTMLParser):

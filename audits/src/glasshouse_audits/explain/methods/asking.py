@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Question, UserError, in_batches
+from glasshouse import NotExplainableError, Question, UserError, in_batches
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -31,6 +32,35 @@ def whole(explainer: str, option: str, value: object, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise UserError(f"explainer '{explainer}'", f"{option} is {value!r}; expected a whole number >= {least}.")
     return value
+
+
+def positive(explainer: str, option: str, value: object) -> float:
+    """An explainer's option, if it is a number above 0.
+
+    Raises:
+        UserError: otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise UserError(f"explainer '{explainer}'", f"{option} is {value!r}; expected a number above 0.")
+    return float(value)
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Gradients for the block.
+
+    Raises:
+        NotExplainableError: where the model's scores have none.
+    """
+    import torch
+
+    try:
+        with torch.enable_grad():
+            yield
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):  # as torch says it
+            raise
+        raise NotExplainableError("the model's scores cannot be differentiated") from error
 
 
 class Counted:
@@ -57,6 +87,9 @@ def by_row(question: Question, attribute: Callable[[Tensor, int], Tensor], *, he
         attribute: from rows (m, ...) on the model's device and the number of an asked output to attributions of the
             rows' shape.
         held: inputs that `attribute` evaluates or differentiates at once for each row.
+
+    Raises:
+        NotExplainableError: where `attribute` needs gradients, and the scores have none.
     """
     import torch
 
@@ -66,7 +99,7 @@ def by_row(question: Question, attribute: Callable[[Tensor, int], Tensor], *, he
     def found(output: int) -> Tensor:
         return in_batches(lambda x: attribute(x.to(device), output), question.rows, most=most).double()
 
-    with torch.enable_grad(), warnings.catch_warnings():
+    with differentiating(), warnings.catch_warnings():
         for known in _KNOWN_WARNINGS:
             warnings.filterwarnings("ignore", known)
         return question.by_feature(torch.stack([found(k) for k in range(len(question.outputs))], dim=-1).numpy())

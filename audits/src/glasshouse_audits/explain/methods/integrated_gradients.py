@@ -15,7 +15,7 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, UserError, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.asking import Counted, reference, score_of_reference, whole
+from glasshouse_audits.explain.methods.asking import Counted, differentiating, reference, score_of_reference, whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,7 +82,8 @@ class _Line:
 
     def attributions(self, rows: Tensor, steps: int) -> Tensor:
         """Of rows (m, ...), of their shape, on the CPU."""
-        return in_batches(lambda x: self._once(x, steps), rows, most=max(1, self._most // steps))
+        with differentiating():
+            return in_batches(lambda x: self._once(x, steps), rows, most=max(1, self._most // steps))
 
     def _once(self, x: Tensor, steps: int) -> Tensor:
         import torch
