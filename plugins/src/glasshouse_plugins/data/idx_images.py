@@ -19,7 +19,19 @@ _HELD_OUT = 0.2
 
 
 class IDXImages(ImageDataModule):
-    """Base of `mnist` and `fashion_mnist`, which say where their files come from and what the labels mean."""
+    """Base of `mnist` and `fashion_mnist`, which say where their files come from and what the labels mean.
+
+    Args:
+        path: folder with ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and perhaps
+            ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, each gzipped (``.gz``) or not; default: the folder
+            of the data's name in ``$GLASSHOUSE_DATA`` where that variable is set, else in ``../shared/data``.
+        validate: share of the images for training that becomes the validation split.
+        check_files: whether to refuse files that, unpacked, are not the published ones, by their hash.
+        batch_size: images per batch.
+        split_seed: where the splits come from.
+        seed: order of training batches; default: the seed of `seed_everything`.
+        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+    """
 
     folder: str
     """Under the folder of all data."""
