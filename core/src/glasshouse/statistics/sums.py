@@ -305,6 +305,9 @@ def _log_interval(value: float, error: float, level: float, back: Any) -> Interv
     if not value > 0 or not np.isfinite(error):
         reason = "a single row, or no error at all, has no spread"
         return Interval(None, None, level, "delta_log", undefined=reason)
-    factor = float(np.exp(normal_quantile(level) * error / value))
+    with np.errstate(over="ignore"):
+        factor = float(np.exp(normal_quantile(level) * error / value))
     low, high = sorted((float(back(value / factor)), float(back(value * factor))))
+    if not np.isfinite(low) or not np.isfinite(high):
+        return Interval(None, None, level, "delta_log", undefined="the error is too large for an interval")
     return Interval(low, high, level, "delta_log")
