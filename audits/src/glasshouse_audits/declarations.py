@@ -109,7 +109,6 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         summary="how well words are foretold and for whom, and whether training texts come out again",
         family="performance",
         modalities=("text",),
-        targets=("regression",),
         requires=("model", "inputs", "token_losses"),
     )
     yield AuditPlugin(
