@@ -13,7 +13,7 @@ from glasshouse.errors import did_you_mean
 from glasshouse.pretrained import FolderTokenizer, swapped
 from torch import Tensor, nn
 
-from glasshouse_plugins.models.sequences import within
+from glasshouse_plugins.models.sequences import require_positive, within
 
 _WHO = "model 'huggingface'"
 _SMALL: Mapping[str, Any] = {
@@ -61,6 +61,7 @@ class HuggingFace(nn.Module):
         config: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        require_positive(_WHO, num_classes=num_classes, vocab_size=vocab_size)
         if folder is not None and config is not None:
             raise UserError(_WHO, "has both a folder and a config; expected one of them.")
         if folder is None:
@@ -92,6 +93,8 @@ class HuggingFace(nn.Module):
                 "be rebuilt from it, and none can be trained.",
                 "Put its .safetensors files there.",
             )
+        if not len(x):  # attention of the library does not take it
+            return self.forward(x.new_zeros(1, x.shape[1]))[:0]
         numbers = swapped(x, self.model.config.pad_token_id or 0)
         return self.model(input_ids=numbers, attention_mask=within(x, words=True).long()).logits  # type: ignore[no-any-return]
 
