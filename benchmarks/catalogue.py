@@ -5,9 +5,9 @@
 Each run is the command that a user types, as a process of its own: ``glasshouse run --config ...``, without the audits
 but for ``performance``. Accuracy is that of the run's record, on the rows held out for testing (2,000 pictures of
 MNIST, the published test file of Adult, a fifth of the text messages); the split is the same under every seed. Seconds
-are those of the whole command. A goal is met if the first seed and the mean of all reach it. The data are looked for as
-the examples say. ``--write`` puts the table into examples/catalogue/README.md, where the lines of configurations that
-were not run stay as they are. Exit code 1 where a goal is missed.
+are the processor's, of the whole command. A goal is met if the first seed and the mean of all reach it. The data are
+looked for as the examples say. ``--write`` puts the table into examples/catalogue/README.md, where the lines of
+configurations that were not run stay as they are. Exit code 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -29,7 +29,7 @@ from machine import facts
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "catalogue"
 PAGE = EXAMPLES / "README.md"
 BEGIN, END = "<!-- benchmarks/catalogue.py writes below -->\n", "<!-- and above -->"
-HEAD = "| configuration | parameters | accuracy, first seed | mean and deviation of all | goal | seconds | met |"
+HEAD = "| configuration | parameters | first seed | mean and deviation of all | goal | processor seconds | met |"
 GOALS = {"mnist_mlp": 0.945, "mnist": 0.98, "adult": 0.85, "sms": 0.97}
 """By configuration, or by the data that its name begins with."""
 
@@ -49,14 +49,20 @@ def run(config: Path, seed: int, threads: int) -> Reached:
         command = [sys.executable, "-m", "glasshouse", "run", "--config", str(config), "--run_dir", folder]
         command += ["--seed_everything", str(seed), "--audits", "[performance]", "--report", "[json]"]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        began = time.perf_counter()
+        began = spent()
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-        seconds = time.perf_counter() - began
+        seconds = spent() - began
         if done.returncode:
             raise SystemExit(f"{config.name}: {done.stderr.strip()}")
         record = json.loads((Path(done.stdout.splitlines()[-1]) / "record.json").read_text(encoding="utf-8"))
     found = [m for m in record["performance"] if m["name"] == "accuracy" and not m["group"] and m["split"] == "test"]
     return Reached(float(found[0]["value"]), int(record["run"]["model"]["parameters"]), seconds)
+
+
+def spent() -> float:
+    """Processor seconds of the processes that have ended, which neighbours on the machine disturb less than a clock."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def line(name: str, reached: list[Reached]) -> tuple[str, bool]:
@@ -81,11 +87,12 @@ def written(lines: dict[str, str], said: str) -> str:
 
 def main() -> int:
     """Run, print a table, and say by the exit code whether every goal is met."""
-    names = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+    # Language models have no accuracy.
+    names = sorted(p.stem for p in EXAMPLES.glob("*.yaml") if "performance" in p.read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description="Accuracy and seconds of the catalogue's models.")
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="configurations (all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44], help="of training (42 43 44)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of torch (all cores)")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (1)")
     parser.add_argument("--write", action="store_true", help="put the table into examples/catalogue/README.md")
     options = parser.parse_args()
     lines, held = {}, []

@@ -91,7 +91,8 @@ def test_an_audit_says_who_it_is_and_with_which_options(name, whole) -> None:
     result = load(name)().measure(whole)
     assert (result.name, result.family, result.status) == (name, DECLARED[name].family, "completed")
     parameters = inspect.signature(load(name)).parameters
-    assert result.parameters == {option: parameter.default for option, parameter in parameters.items()}
+    chosen = {"budget": 500_000} if name == "feature_attribution" else {}  # it depends on the model
+    assert result.parameters == {option: parameter.default for option, parameter in parameters.items()} | chosen
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters.values())
     identifiers = [measurement.id for measurement in result.measurements]
     assert len(identifiers) == len(set(identifiers)) > 0

@@ -11,6 +11,7 @@ from glasshouse import AuditResult, Evidence, Figure, Groups, Measurement, Quest
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain import drawings, summaries
+from glasshouse_audits.explain.affordable import MOST, evaluations
 from glasshouse_audits.explain.choosing import explain
 from glasshouse_audits.explain.columns import feature_of_column
 from glasshouse_audits.explain.explained import Explained
@@ -59,7 +60,8 @@ class FeatureAttributionAudit:
         rows: how many rows to explain, drawn under the run's seed.
         background: how many training rows stand for "the feature is not known"; methods with one baseline start at
             their mean.
-        budget: model evaluations for each explained row at most.
+        budget: model evaluations for each explained row at most; by default 500,000, and fewer where those of all rows
+            would take more than 10^12 floating-point operations.
         tolerance: sampling of Shapley values stops for a row once their standard error is this share of their size.
         completeness: a method that promises values which add up is set aside where the worst row misses by more than
             this share of the change of its output, and the next method is used.
@@ -77,7 +79,7 @@ class FeatureAttributionAudit:
         methods: str | list[Any] = "auto",
         rows: int = 200,
         background: int = 100,
-        budget: int = 500_000,
+        budget: int | None = None,
         tolerance: float = 0.05,
         completeness: float = 0.05,
         max_batch: int | None = None,
@@ -88,7 +90,7 @@ class FeatureAttributionAudit:
         self.methods = methods
         self.rows = whole_number(_NAME, "rows", rows, least=1)
         self.background = whole_number(_NAME, "background", background, least=1)
-        self.budget = whole_number(_NAME, "budget", budget, least=1)
+        self.budget = None if budget is None else whole_number(_NAME, "budget", budget, least=1)
         self.tolerance = share(_NAME, "tolerance", tolerance)
         self.completeness = share(_NAME, "completeness", completeness)
         self.max_batch = None if max_batch is None else whole_number(_NAME, "max_batch", max_batch, least=2)
@@ -114,7 +116,7 @@ class FeatureAttributionAudit:
         result = AuditResult(
             name=_NAME,
             family="explainability",
-            parameters=self._options,
+            parameters={**self._options, "budget": question.budget},
             measurements=[
                 *(m for one in found for m in summaries.completeness(one, split)),
                 *self._limits(explained, sample, split),
@@ -168,10 +170,12 @@ class FeatureAttributionAudit:
             outputs=tuple(position for position, _ in outputs),
             owner=feature_of_column(evidence.info.features, rows.shape[1]),
             seed=evidence.seed,
-            budget=self.budget,
+            budget=self.budget or MOST,
             tolerance=self.tolerance,
             max_batch=self.max_batch or (_CPU_BATCH if evidence.model.device.type == "cpu" else _ACCELERATOR_BATCH),
         )
+        if self.budget is None:
+            question = replace(question, budget=evaluations(question))
         scores = question.scores(rows)
         if not np.isfinite(scores).all():
             raise UserError(

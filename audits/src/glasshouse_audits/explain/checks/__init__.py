@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from glasshouse import Question
 
+from glasshouse_audits.explain.affordable import two_orders
 from glasshouse_audits.explain.checks.agreement import agreement
 from glasshouse_audits.explain.checks.changes import changes
 from glasshouse_audits.explain.checks.checked import Asked, Checked, ask
@@ -30,6 +31,8 @@ _MOST_ROWS = 500
 _ROWS = 20
 _BACKGROUND = 20
 _BUDGET = 10_000
+# What part of the budget of one explanation goes into one of these.
+_PART = 50
 
 
 def checks(
@@ -57,7 +60,9 @@ def checks(
     many, rows = asked.rows(_MOST_ROWS), asked.rows(_ROWS)
     replacing = Replacing.of(asked.about(many))
     every = -(-len(question.background) // _BACKGROUND)
-    small = replace(asked.about(rows), background=question.background[::every], budget=min(question.budget, _BUDGET))
+    small = replace(asked.about(rows), background=question.background[::every])
+    enough = max(question.budget // _PART, two_orders(small))
+    small = replace(small, budget=min(question.budget, enough, _BUDGET))
     based = [(one, ask(one, small)) for one in explained]
     notes = (
         "No threshold is accepted for any of the checks of explanations: they are told and not judged."
