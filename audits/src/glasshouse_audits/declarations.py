@@ -22,6 +22,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
         family="performance",
         targets=("binary", "multiclass", "regression"),
         requires=("tables", "targets"),
+        uses=("train_predictions",),
     )
     yield AuditPlugin(
         name="fairness",

@@ -41,8 +41,8 @@ SPEC_VERSION = "1.0"
 
 A plugin may say which version it was written for, ``glasshouse_spec = "1.0"`` in its module. Another major version than
 ours: the plugin is left out and listed as broken. A later minor version: it is loaded, and the doctor mentions it.
-A text file of each version is kept with the tests (``tests/gold/specification-1.0.json``): a change without a new version
-fails there.
+A text file of each version is kept with the tests (``tests/gold/specification-1.0.json``): a change without a new
+version fails there.
 """
 
 hookspec = HookspecMarker("glasshouse")

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import logging
 from argparse import ArgumentError
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning.callbacks
@@ -316,10 +317,10 @@ def class_and_options(chosen: Any) -> tuple[type, dict[str, Any]]:
     return named_class(chosen["class_path"]), {**options, **(chosen.get("dict_kwargs") or {})}
 
 
-def restrict_imports() -> None:
-    """Let configurations instantiate classes of `allowed_packages`, and no others."""
+def restrict_imports(*, also: Iterable[str] = ()) -> None:
+    """Let configurations instantiate classes of `allowed_packages`, of those that `also` names, and of no others."""
     make_importable()
-    allowed = allowed_packages(registry())
+    allowed = allowed_packages(registry()) | set(also)
     withdrawn = _granted - allowed  # jsonargparse only ever adds; what one command allows, the next does not inherit
     _granted.clear()
     _granted.update(allowed)

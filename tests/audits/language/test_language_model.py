@@ -170,6 +170,11 @@ def test_a_ratio_of_sums_is_between_its_parts_and_has_no_order(rows: list[tuple[
     assert likelihood.perplexity(found).value >= 1
 
 
+def test_texts_that_are_all_alike_tell_no_interval() -> None:
+    found = likelihood.ratio_of_sums(np.zeros(5), np.full(5, 7.0)).fields()
+    assert (found["value"], found["low"], found["high"]) == (0.0, None, None)
+
+
 def test_a_ratio_over_nothing_is_undefined() -> None:
     nothing = np.zeros(0)
     assert likelihood.ratio_of_sums(nothing, nothing).undefined == "no texts"

@@ -132,7 +132,7 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
     yield ModelPlugin(name="their_net", target="stranger:Net", summary="a plain network")
     yield ModelPlugin(name="untyped", target="stranger:Untyped", summary="a network without annotations")
     yield ModelPlugin(name="foreign", target="stranger:ForeignModule", summary="a LightningModule")
-    yield ModelPlugin(name="gan", target="stranger:Gan", summary="two optimizers")
+    yield ModelPlugin(name="two_sided", target="stranger:Gan", summary="two optimizers")
 
 
 @hookimpl

@@ -113,7 +113,7 @@ def test_foreign_lightning_module_keeps_its_own_optimizer_and_survives_a_path_in
 
 
 def test_gan_keeps_both_optimizers(tmp_path: Path) -> None:
-    run = fit(tmp_path, "--model", "gan", "--model.latent", "2")
+    run = fit(tmp_path, "--model", "two_sided", "--model.latent", "2")
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert len(checkpoint["optimizer_states"]) == 2
     assert checkpoint["state_dict"]["generator.weight"].shape == (4, 2)
@@ -125,7 +125,7 @@ def test_gan_keeps_both_optimizers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["optimizer", "lr_scheduler"])
 def test_an_optimizer_that_would_replace_the_models_own_is_refused(tmp_path: Path, key: str) -> None:
     value = {"optimizer": "adamw", "lr_scheduler": "cosine"}[key]
-    done = glasshouse("fit", "--model", "gan", "--data", "blobs", f"--{key}", value, "--run_dir", str(tmp_path))
+    done = glasshouse("fit", "--model", "two_sided", "--data", "blobs", f"--{key}", value, "--run_dir", str(tmp_path))
     assert done.returncode == 2
     assert f"model 'Gan': configures its own optimizers, which `{key}:` would replace." in done.stderr
     assert not list(tmp_path.iterdir())

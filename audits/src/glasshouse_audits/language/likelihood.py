@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from glasshouse.statistics import Estimate, linearized_error, t_interval
+from glasshouse.statistics import Estimate, Interval, linearized_error, t_interval
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -45,8 +45,10 @@ def ratio_of_sums(parts: Floats, wholes: Floats, *, level: float = 0.95) -> Esti
     n, whole = len(parts), float(wholes.sum())
     if not whole:
         return Estimate(None, n, undefined="no words" if n else "no texts")
-    ratio = float(parts.sum()) / whole
-    return Estimate(ratio, n, t_interval(ratio, _error(parts, wholes), n - 1, level=level).item())
+    ratio, error = float(parts.sum()) / whole, _error(parts, wholes)
+    if error == 0:  # no unknown word in any text, say: another sample may well have some
+        return Estimate(ratio, n, Interval(None, None, level, "student_t", undefined="all texts are alike"))
+    return Estimate(ratio, n, t_interval(ratio, error, n - 1, level=level).item())
 
 
 def _error(parts: Floats, wholes: Floats) -> float:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from glasshouse import refusals
 from glasshouse.data import DataInfo
+from glasshouse.parser import restrict_imports
 from glasshouse.plugins.loading import said
 from glasshouse.rebuilding import build_module
 from glasshouse.testing.checks import CheckFailed, NotApplicable, expect, expect_user_error
@@ -106,6 +107,7 @@ def rebuilds_in_a_fresh_process(subject: ModelSubject) -> None:
 def answer_rebuilt(config: dict[str, Any], info: dict[str, Any], weights: str) -> list[Any]:
     """Outputs of a model built from its configuration alone; runs in the other process."""
     known = DataInfo.from_dict(info)
+    restrict_imports(also=[config["model"]["class_path"].partition(".")[0]])
     with refusals.of_constructor("model"):
         module = build_module(config, known)
     given = torch.load(io.BytesIO(bytes.fromhex(weights)), weights_only=True)

@@ -17,7 +17,7 @@ from glasshouse.data import Batch, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.model import ModelHandle
 from glasshouse.own_score import about
-from glasshouse.parser import GlasshouseParser
+from glasshouse.parser import GlasshouseParser, restrict_imports
 from glasshouse.randomness import seeded
 from glasshouse.rebuilding import build_module
 from glasshouse.sizes import fill_sizes
@@ -60,6 +60,11 @@ class ModelSubject(Subject):
         """What one trial is enough on: the first modality and target declared."""
         return self.cases[0]
 
+    @property
+    def package(self) -> str:
+        """Where its class is at home; a declaration that is tried by itself is in no registry that would allow it."""
+        return self.component.class_path.partition(".")[0]
+
     def config(self, info: DataInfo, **sizes: Any) -> dict[str, Any]:
         """The resolved configuration, as `config.yaml` holds it: sizes filled from the data, but for those given here.
 
@@ -69,6 +74,7 @@ class ModelSubject(Subject):
         text = yaml.safe_dump(
             {"model": {"class_path": self.component.class_path, "init_args": {**self.options, **sizes}}}
         )
+        restrict_imports(also=[self.package])
         parser = GlasshouseParser()
         parser.add_subclass_arguments(nn.Module, "model", fail_untyped=False, required=True)
         try:

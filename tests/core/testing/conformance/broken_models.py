@@ -214,7 +214,7 @@ class ForgetsItsOffset(Sound):
 
 class KnowsItsProcess(Sound):
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x) + os.getpid()
+        return self.layer(x) + 1000 * (os.getpid() % 997)
 
 
 class LocalClass(Sound):

@@ -17,7 +17,7 @@ class ShapSampling:
     """SHAP's sampled Shapley values; slow, row by row in Python.
 
     Args:
-        samples: evaluations for each row in one answer; none takes less than two for each feature.
+        samples: pairs of evaluations for each row in one answer; none takes less than two for each feature.
         repeats: independent answers, whose spread tells the standard error.
     """
 
@@ -29,7 +29,9 @@ class ShapSampling:
         import shap
 
         players = Players(question)
-        samples = max(2 * players.features, min(self.samples, question.budget // self.repeats))
+        # The library asks twice for each sample, and for the background.
+        paid = (question.budget // self.repeats - len(question.background)) // 2
+        samples = max(2 * players.features, min(self.samples, paid))
 
         def ask(_: int) -> NDArray[np.float64]:
             with warnings.catch_warnings():

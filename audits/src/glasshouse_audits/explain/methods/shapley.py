@@ -23,6 +23,8 @@ class Shapley:
             raise UserError(
                 "explainer 'shapley'", f"method is {method!r}; expected auto, exact, kernel or permutation."
             )
+        if not isinstance(bfloat16, bool):
+            raise UserError("explainer 'shapley'", f"bfloat16 is {bfloat16!r}; expected true or false.")
         self.method = method
         self.bfloat16 = bfloat16
 
