@@ -36,6 +36,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import pyarrow as pa  # noqa: E402
+from glasshouse.data.raw_table import Coded, as_column  # noqa: E402
 from glasshouse.statistics import (  # noqa: E402
     Bootstrap,
     bootstrap,
@@ -44,7 +45,6 @@ from glasshouse.statistics import (  # noqa: E402
     rate,
     score_histogram,
 )
-from glasshouse.tables import Coded, as_column  # noqa: E402
 from machine import facts  # noqa: E402
 
 RATES = (
@@ -364,7 +364,7 @@ def write_predictions(path: Path, rows: int) -> None:
 
 _MEASURED = """\
 import resource, sys
-from glasshouse.cli import main
+from glasshouse.cli.main import main
 code = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 sys.exit(code)

@@ -33,9 +33,9 @@ from typing import Any
 import glasshouse
 import torch
 import torch.nn.functional as F
-from glasshouse.data import Target
-from glasshouse.task import Task
-from glasshouse.training import make_trainer
+from glasshouse.data.data_info import Target
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
 from machine import facts
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import CSVLogger

@@ -35,10 +35,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from glasshouse.data import Target
-from glasshouse.loaders import InMemoryLoader
-from glasshouse.task import Task
-from glasshouse.training import make_trainer
+from glasshouse.data.data_info import Target
+from glasshouse.datamodules.loader import InMemoryLoader
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
 from glasshouse_plugins.models.mlp import MLP
 from glasshouse_plugins.optimizers.adamw import AdamW
 from machine import facts

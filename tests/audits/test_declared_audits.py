@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse.evidence import why_not
+from glasshouse.measure.selection import unmet_requirement
 from glasshouse_audits.declarations import glasshouse_audits
 
 DECLARED = {plugin.name: plugin for plugin in glasshouse_audits()}
@@ -87,7 +87,7 @@ def test_an_audit_says_who_it_is_and_with_which_options(name, whole) -> None:
     whole = whole("tabular" if "tabular" in modalities else modalities[0])
     if "clusters" in DECLARED[name].requires:
         whole.predictions["test"] = replace(whole.evaluated, clusters=np.arange(60) // 6)
-    assert why_not(DECLARED[name], whole) is None
+    assert unmet_requirement(DECLARED[name], whole) is None
     result = load(name)().measure(whole)
     assert (result.name, result.family, result.status) == (name, DECLARED[name].family, "completed")
     parameters = inspect.signature(load(name)).parameters

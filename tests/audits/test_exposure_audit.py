@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from glasshouse import DataInfo, Evidence, Groups, Predictions, Target, UserError
-from glasshouse.components import AuditPlugin
-from glasshouse.evidence import why_not
+from glasshouse.measure.selection import unmet_requirement
+from glasshouse.plugins.declarations import AuditPlugin
 from glasshouse_audits.fairness.exposure_audit import ExposureAudit
 from sklearn.metrics import ndcg_score
 
@@ -165,11 +165,11 @@ def test_a_missing_level_is_a_group_of_its_own():
 def test_it_asks_for_clusters_and_refuses_what_it_cannot_use():
     plugin = AuditPlugin(name="exposure", target="a:B", summary="", requires=("clusters", "sensitive"))
     given, _ = biased(0.0)
-    assert why_not(plugin, given) is None
+    assert unmet_requirement(plugin, given) is None
     rows = given.evaluated
     groups = {name: (one.levels, one.codes) for name, one in rows.groups.items()}
     without = evidence(rows.scores[:, 1], rows.targets, None, groups)
-    assert why_not(plugin, without) == "needs rows in clusters, such as the candidates of each query"
+    assert unmet_requirement(plugin, without) == "needs rows in clusters, such as the candidates of each query"
     scores = rows.scores[:, 1].copy()
     scores[3] = np.nan
     with pytest.raises(UserError, match=r"expected finite scores; 1 of 1600 rows of the test split have NaN"):

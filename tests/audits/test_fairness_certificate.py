@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from glasshouse import AuditResult, DataInfo, Evidence, Sensitive, Target
+from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.frames import PredictionColumns, tables_from_frame
-from glasshouse.tables import SensitiveColumn
 from glasshouse_audits.fairness.audit import FairnessAudit
 from sklearn.metrics import roc_auc_score
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sklearn
 from glasshouse import Evidence, Target, UserError
-from glasshouse.evidence import tables_of
+from glasshouse.evidence.evidence import tables_of
 from glasshouse.statistics import benjamini_hochberg, holm
 from glasshouse.statistics.tables import tabulate
 from glasshouse_audits.fairness.audit import FairnessAudit

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from glasshouse.testing import checks_of
-from glasshouse.testing.kinds import MODULES
+from glasshouse.testing.kit.kinds import MODULES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## .+\n\nKind `(\w+)`.\n\n((?:\|.*\n)+)", PAGE, flags=re.MULTILINE))

@@ -10,11 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from glasshouse import hookspecs
-from glasshouse.cli import COMMANDS, OPTIONS, TRAINING
-from glasshouse.components import PLUGIN_TYPES
-from glasshouse.config import RunOptions
-from glasshouse.plugins import Registry
+from glasshouse.config.global_options import COMMANDS, OPTIONS, TRAINING
+from glasshouse.config.run_options import RunOptions
+from glasshouse.plugins import Registry, hookspecs
+from glasshouse.plugins.declarations import PLUGIN_TYPES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [

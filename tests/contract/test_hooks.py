@@ -8,8 +8,9 @@ import sys
 from typing import get_args, get_type_hints
 
 import pytest
-from glasshouse import PluginWarning, hookspecs
-from glasshouse.components import PLUGIN_TYPES
+from glasshouse import PluginWarning
+from glasshouse.plugins import hookspecs
+from glasshouse.plugins.declarations import PLUGIN_TYPES
 
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("glasshouse_")}
 REGISTRATION = {plugin_type.hook: plugin_type for plugin_type in PLUGIN_TYPES}

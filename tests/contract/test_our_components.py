@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from glasshouse.plugins import KINDS, Component, Registry
-from glasshouse.plugins.signatures import read_signature
+from glasshouse.plugins.option_signatures import read_signature
 
 OURS = Registry(only=["glasshouse", "glasshouse-audits", "glasshouse-plugins"])
 COMPONENTS = [component for kind in KINDS for component in OURS.components(kind)]

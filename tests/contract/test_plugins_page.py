@@ -14,11 +14,13 @@ from pathlib import Path
 
 import glasshouse.testing
 import pytest
-from glasshouse import hookspecs
-from glasshouse.components import FAMILIES, MODALITIES, PLUGIN_TYPES, Plugin
-from glasshouse.evidence import REQUIREMENTS
-from glasshouse.hookspecs import SPEC_VERSION
-from glasshouse.scaffold import KINDS, read_names, render_files
+from glasshouse.cli.scaffold import KINDS, read_names, render_files
+from glasshouse.data.data_info import MODALITIES
+from glasshouse.evidence.evidence import REQUIREMENTS
+from glasshouse.plugins import hookspecs
+from glasshouse.plugins.declarations import PLUGIN_TYPES, Plugin
+from glasshouse.plugins.hookspecs import SPEC_VERSION
+from glasshouse.record.measurements import FAMILIES
 from glasshouse.testing import pytest_plugin
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -154,7 +156,7 @@ def test_the_smallest_model_is_trained_and_the_smallest_audit_measures_it(instal
         "seed_everything": 1,
         "trainer": {"max_epochs": 4, "enable_progress_bar": False},
         "model": "my_model",
-        "data": "glasshouse.testing.fixtures.TinyTable",
+        "data": "glasshouse.testing.pytest.fixtures.TinyTable",
         "optimizer": {"class_path": "adamw", "init_args": {"lr": 0.02}},
         "audits": ["performance", "my_audit"],
         "report": ["json"],

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from glasshouse import DataInfo, Evidence, Predictions, Target
 from glasshouse.plugins import Registry
-from glasshouse.record import build_record
-from glasshouse.storage import write_json
+from glasshouse.record.record import build_record
+from glasshouse.system.atomic_files import write_json
 from scipy.stats import binomtest
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_plugin"

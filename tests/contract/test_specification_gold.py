@@ -1,7 +1,7 @@
 """The specification of hooks and declarations, frozen by version.
 
-A change without a new `glasshouse.hookspecs.SPEC_VERSION` fails here, and so does a new minor version that breaks what
-was promised before. When a new version is meant: raise SPEC_VERSION by the rule that stands beside it, then
+A change without a new `glasshouse.plugins.hookspecs.SPEC_VERSION` fails here, and so does a new minor version that
+breaks what was promised before. When a new version is meant: raise SPEC_VERSION by the rule that stands beside it, then
 ``GLASSHOUSE_BLESS=1 python -m pytest tests/contract/test_specification_gold.py`` writes the file of the new version.
 That of a version which was released is never written again.
 """
@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from glasshouse import SPEC_VERSION, hookspecs
-from glasshouse.components import FAMILIES, MODALITIES, PLUGIN_TYPES, TARGET_KINDS
-from glasshouse.evidence import REQUIREMENTS
+from glasshouse import SPEC_VERSION
+from glasshouse.data.data_info import MODALITIES, TARGET_KINDS
+from glasshouse.evidence.evidence import REQUIREMENTS
+from glasshouse.plugins import hookspecs
+from glasshouse.plugins.declarations import PLUGIN_TYPES
+from glasshouse.record.measurements import FAMILIES
 
 GOLD = Path(__file__).parents[1] / "gold"
 
@@ -106,8 +109,8 @@ def test_the_specification_is_the_one_of_its_version():
         file.write_text(json.dumps(specification(), indent=1) + "\n", encoding="utf-8")
     frozen = json.loads(file.read_text(encoding="utf-8"))
     assert specification() == frozen, (
-        f"what plugins rely on is no longer specification {SPEC_VERSION}: raise glasshouse.hookspecs.SPEC_VERSION by "
-        "the rule beside it, and write the new version's file (see the head of this test)"
+        f"what plugins rely on is no longer specification {SPEC_VERSION}: raise "
+        "glasshouse.plugins.hookspecs.SPEC_VERSION by the rule beside it, and write the new version's file (see the head of this test)"
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from glasshouse.record import Record, read_record
+from glasshouse.record.record import Record, read_record
 
 if sys.platform != "win32":
     from resource import RUSAGE_CHILDREN, getrusage

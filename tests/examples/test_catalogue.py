@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from glasshouse.cli import main
+from glasshouse.cli.main import main
 from glasshouse.plugins import Registry, set_registry
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "catalogue"

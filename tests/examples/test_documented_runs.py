@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from glasshouse import hookspecs
-from glasshouse.components import PLUGIN_TYPES
-from glasshouse.record import read_record
+from glasshouse.plugins import hookspecs
+from glasshouse.plugins.declarations import PLUGIN_TYPES
+from glasshouse.record.record import read_record
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from glasshouse.record import read_record, schema
+from glasshouse.record.record import read_record, schema
 from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from glasshouse.own_score import own_loss, own_target
-from glasshouse.record import read_record
+from glasshouse.evidence.self_scoring import own_loss, own_target
+from glasshouse.record.record import read_record
 from glasshouse_audits.declarations import glasshouse_audits
 from glasshouse_plugins.declarations import glasshouse_data, glasshouse_models
 

@@ -85,7 +85,7 @@ def test_it_is_linted_and_formatted_by_its_own_rules():
 
 def test_what_it_brings_is_found_and_nothing_heavy_is_imported(installed):
     listing = (
-        "import sys; from glasshouse.commands.plugins import main; main(['list', '--json']); "
+        "import sys; from glasshouse.cli.commands.plugins import main; main(['list', '--json']); "
         "assert not {'torch', 'numpy'} & sys.modules.keys()"
     )
     done = subprocess.run(

@@ -64,8 +64,8 @@ def test_mlflow_keeps_measurements_verdict_and_report() -> None:
 @needs("mlflow")
 def test_mlflow_takes_more_measurements_than_fit_in_one_call(tmp_path: Path) -> None:
     from glasshouse import AuditResult, Measurement
-    from glasshouse.record import build_record
-    from glasshouse.tracking import hand_over
+    from glasshouse.pipeline.loggers import hand_over
+    from glasshouse.record.record import build_record
     from mlflow.tracking import MlflowClient
 
     many = [Measurement(name="rate", value=k / 2000, n=50, parameters={"k": k}) for k in range(2000)]

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from glasshouse import UserError
 from glasshouse.plugins import Component, registry
-from glasshouse.plugins.signatures import read_signature
+from glasshouse.plugins.option_signatures import read_signature
 from glasshouse.testing import Subject, parametrize_with_checks, subject
-from glasshouse.testing.tiny import TinyData
+from glasshouse.testing.kit.tiny import TinyData
 
 FILES = Path(tempfile.gettempdir()) / f"glasshouse-conformance-{os.getpid()}"
 """Written when the first test runs; where they will be is known before."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import DataInfo, ModelHandle, UserError
-from glasshouse.words import UNKNOWN
+from glasshouse.data.vocabulary import UNKNOWN
 from glasshouse_plugins.models.causal_lm import CausalLM
 from torch import Tensor
 from torch.nn import functional as F

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from glasshouse.plugins import registry
-from glasshouse.plugins.signatures import read_signature
+from glasshouse.plugins.option_signatures import read_signature
 
 OURS = [each for each in registry().components("data") if each.distribution == "glasshouse-plugins"]
 

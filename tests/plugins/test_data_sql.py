@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse.redaction import redact
+from glasshouse.system.redaction import redact
 from glasshouse_plugins.data.sql_tables import SqlTable
 from glasshouse_plugins.data.table import Table
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 from glasshouse import ModelPlugin
-from glasshouse.data import SIZE_NAMES
+from glasshouse.data.data_info import SIZE_NAMES
 from glasshouse_plugins import declarations
 
 HOOKS = ("glasshouse_models", "glasshouse_data", "glasshouse_optimizers", "glasshouse_lr_schedulers")

@@ -8,11 +8,11 @@ import pytest
 import torch
 import yaml
 from glasshouse import Target, UserError
-from glasshouse.data import DataInfo
-from glasshouse.outputs import loss_per_row
+from glasshouse.config.model_sizes import fill_sizes
+from glasshouse.data.data_info import DataInfo
+from glasshouse.evidence.model_outputs import loss_per_row
 from glasshouse.plugins import registry
-from glasshouse.sizes import fill_sizes
-from glasshouse.task import Task
+from glasshouse.training.task import Task
 from glasshouse_plugins.models.ensemble import Ensemble
 from jsonargparse import Namespace
 from pytorch_lightning import LightningModule, Trainer
@@ -201,7 +201,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_a_run_is_rebuilt_from_its_files(finished: Any) -> None:
-    from glasshouse.rebuilding import rebuild
+    from glasshouse.training.model_building import rebuild
 
     folder = finished.folder
     handle = rebuild(folder)

@@ -167,8 +167,8 @@ def test_refusals(build: Any, message: str) -> None:
 BLOTS = """
 import numpy as np
 from glasshouse import DataPlugin, ImageDataModule, hookimpl
-from glasshouse.images import RawImages
-from glasshouse.tabular import RawTable, SensitiveColumn
+from glasshouse.datamodules.images import RawImages
+from glasshouse.datamodules.tabular import RawTable, SensitiveColumn
 
 class Blots(ImageDataModule):
     name = "blots"
@@ -218,7 +218,7 @@ def test_a_gan_is_run_kept_rebuilt_and_audited(blots: None, tmp_path: Path) -> N
     assert finished.measurement("mean_prediction", group={"side": "left"}).value is not None
     assert finished.measurement("mean_prediction", group={"camera": "a"}).value is not None
 
-    from glasshouse.rebuilding import rebuild
+    from glasshouse.training.model_building import rebuild
 
     handle = rebuild(finished.folder)
     assert isinstance(handle.lightning_module, GAN)
@@ -229,7 +229,7 @@ def test_a_gan_is_run_kept_rebuilt_and_audited(blots: None, tmp_path: Path) -> N
     assert torch.equal(copies[0], copies[1])
     assert not torch.equal(copies[0], copies[2])
 
-    from glasshouse.commands.audit import main
+    from glasshouse.cli.commands.audit import main
 
     assert main([str(finished.folder), "--audits", "memorisation", "--force"]) == 0
     again = glasshouse.RunRecord.read(finished.folder)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 import torch
 from glasshouse import Target, UserError
-from glasshouse.pretrained import FolderTokenizer, swapped
-from glasshouse.task import Task
+from glasshouse.data.tokenizer import FolderTokenizer, swapped
+from glasshouse.training.task import Task
 from glasshouse_plugins.data.text_table import TextTable
 from glasshouse_plugins.models.huggingface import HuggingFace
 from hypothesis import given

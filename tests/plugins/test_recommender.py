@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse.data import SPLITS
+from glasshouse.data.data_info import SPLITS
 from glasshouse_plugins.data.interactions import Interactions
 from glasshouse_plugins.data.negatives import draw_negatives
 from glasshouse_plugins.models.recommender import Recommender

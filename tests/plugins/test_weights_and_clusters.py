@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from glasshouse import UserError
-from glasshouse.cli import main
-from glasshouse.record import read_record
+from glasshouse.cli.main import main
+from glasshouse.record.record import read_record
 from glasshouse_plugins.data.table import Table
 
 

@@ -17,9 +17,9 @@ torch_xla = pytest.importorskip("torch_xla", reason="its own environment: tox -e
 
 import torch  # noqa: E402
 from glasshouse import DataInfo, InMemoryLoader, ModelHandle, Target  # noqa: E402
-from glasshouse.collecting import collect  # noqa: E402
-from glasshouse.task import Task  # noqa: E402
-from glasshouse.training import load_weights, make_trainer  # noqa: E402
+from glasshouse.evidence.collect import collect  # noqa: E402
+from glasshouse.training.task import Task  # noqa: E402
+from glasshouse.training.trainer import load_weights, make_trainer  # noqa: E402
 from lightning_fabric.accelerators import XLAAccelerator as FabricsAccelerator  # noqa: E402
 from pytorch_lightning.accelerators import XLAAccelerator  # noqa: E402
 

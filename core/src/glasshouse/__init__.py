@@ -5,41 +5,44 @@ Importing this package imports neither torch nor any plugin; every public name i
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from glasshouse._lazy_names import lazy_names
+from glasshouse._moved import alias_moved_modules
+from glasshouse._version import __version__
 
-_HOMES = {
-    "glasshouse.api": ("audit", "audit_predictions", "run"),
-    "glasshouse.callback": ("AuditCallback",),
-    "glasshouse.components": (
-        "AuditPlugin",
-        "CommandPlugin",
-        "DataPlugin",
-        "ExplainerPlugin",
-        "ModelPlugin",
-        "OptimizerPlugin",
-        "ReportFormatPlugin",
-        "SchedulerPlugin",
-        "TechniquePlugin",
-    ),
-    "glasshouse.data": ("Batch", "DataInfo", "Feature", "Sensitive", "Target"),
-    "glasshouse.errors": ("PluginWarning", "UserError"),
-    "glasshouse.evidence": ("Audit", "Evidence"),
-    "glasshouse.explanations": ("Explainer", "Explanation", "NotExplainableError", "Question", "in_batches"),
-    "glasshouse.hookspecs": ("SPEC_VERSION", "hookimpl"),
-    "glasshouse.images": ("ImageDataModule",),
-    "glasshouse.measurements": ("AuditResult", "Column", "Figure", "Measurement", "Section", "Table"),
-    "glasshouse.model": ("ModelHandle",),
-    "glasshouse.predictions": ("Groups", "Predictions"),
-    "glasshouse.records": ("RunRecord",),
-    "glasshouse.tabular": ("InMemoryLoader", "TabularDataModule"),
-    "glasshouse.texts": ("TextDataModule",),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+if TYPE_CHECKING:
+    from glasshouse.api import audit, audit_predictions, run
+    from glasshouse.callback import AuditCallback
+    from glasshouse.data.batch import Batch
+    from glasshouse.data.data_info import DataInfo, Feature, Sensitive, Target
+    from glasshouse.data.raw_table import RawTable, SensitiveColumn
+    from glasshouse.datamodules.images import ImageDataModule, RawImages
+    from glasshouse.datamodules.loader import InMemoryLoader
+    from glasshouse.datamodules.tabular import TabularDataModule
+    from glasshouse.datamodules.texts import RawTexts, TextDataModule
+    from glasshouse.errors import PluginWarning, UserError, did_you_mean
+    from glasshouse.evidence.evidence import Audit, Evidence, chosen_inputs
+    from glasshouse.evidence.explanations import Explainer, Explanation, NotExplainableError, Question, in_batches
+    from glasshouse.evidence.model_handle import ModelHandle
+    from glasshouse.evidence.predictions import Groups, Predictions
+    from glasshouse.pipeline.run import Run
+    from glasshouse.plugins.declarations import (
+        AuditPlugin,
+        CommandPlugin,
+        DataPlugin,
+        ExplainerPlugin,
+        ModelPlugin,
+        OptimizerPlugin,
+        ReportFormatPlugin,
+        SchedulerPlugin,
+        TechniquePlugin,
+    )
+    from glasshouse.plugins.hookspecs import SPEC_VERSION, hookimpl
+    from glasshouse.record.measurements import AuditResult, Cell, Column, Figure, Measurement, Section, Table
+    from glasshouse.record.record import Record, build_record, read_record
+    from glasshouse.report.suppression import suppress_small_groups
+    from glasshouse.run_record import RunRecord
 
 __all__ = [
     "SPEC_VERSION",
@@ -48,6 +51,7 @@ __all__ = [
     "AuditPlugin",
     "AuditResult",
     "Batch",
+    "Cell",
     "Column",
     "CommandPlugin",
     "DataInfo",
@@ -69,11 +73,17 @@ __all__ = [
     "PluginWarning",
     "Predictions",
     "Question",
+    "RawImages",
+    "RawTable",
+    "RawTexts",
+    "Record",
     "ReportFormatPlugin",
+    "Run",
     "RunRecord",
     "SchedulerPlugin",
     "Section",
     "Sensitive",
+    "SensitiveColumn",
     "Table",
     "TabularDataModule",
     "Target",
@@ -83,57 +93,65 @@ __all__ = [
     "__version__",
     "audit",
     "audit_predictions",
+    "build_record",
+    "chosen_inputs",
+    "did_you_mean",
     "hookimpl",
     "in_batches",
+    "read_record",
     "run",
+    "suppress_small_groups",
 ]
 
-if TYPE_CHECKING:
-    from glasshouse.api import audit, audit_predictions, run
-    from glasshouse.callback import AuditCallback
-    from glasshouse.components import (
-        AuditPlugin,
-        CommandPlugin,
-        DataPlugin,
-        ExplainerPlugin,
-        ModelPlugin,
-        OptimizerPlugin,
-        ReportFormatPlugin,
-        SchedulerPlugin,
-        TechniquePlugin,
-    )
-    from glasshouse.data import Batch, DataInfo, Feature, Sensitive, Target
-    from glasshouse.errors import PluginWarning, UserError
-    from glasshouse.evidence import Audit, Evidence
-    from glasshouse.explanations import Explainer, Explanation, NotExplainableError, Question, in_batches
-    from glasshouse.hookspecs import SPEC_VERSION, hookimpl
-    from glasshouse.images import ImageDataModule
-    from glasshouse.measurements import AuditResult, Column, Figure, Measurement, Section, Table
-    from glasshouse.model import ModelHandle
-    from glasshouse.predictions import Groups, Predictions
-    from glasshouse.records import RunRecord
-    from glasshouse.tabular import InMemoryLoader, TabularDataModule
-    from glasshouse.texts import TextDataModule
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "glasshouse.api": ("audit", "audit_predictions", "run"),
+        "glasshouse.callback": ("AuditCallback",),
+        "glasshouse.run_record": ("RunRecord",),
+        "glasshouse.data.batch": ("Batch",),
+        "glasshouse.data.data_info": ("DataInfo", "Feature", "Sensitive", "Target"),
+        "glasshouse.data.raw_table": ("RawTable", "SensitiveColumn"),
+        "glasshouse.datamodules.images": ("ImageDataModule", "RawImages"),
+        "glasshouse.datamodules.loader": ("InMemoryLoader",),
+        "glasshouse.datamodules.tabular": ("TabularDataModule",),
+        "glasshouse.datamodules.texts": ("RawTexts", "TextDataModule"),
+        "glasshouse.errors": ("PluginWarning", "UserError", "did_you_mean"),
+        "glasshouse.evidence.evidence": ("Audit", "Evidence", "chosen_inputs"),
+        "glasshouse.evidence.explanations": (
+            "Explainer",
+            "Explanation",
+            "NotExplainableError",
+            "Question",
+            "in_batches",
+        ),
+        "glasshouse.evidence.model_handle": ("ModelHandle",),
+        "glasshouse.evidence.predictions": ("Groups", "Predictions"),
+        "glasshouse.pipeline.run": ("Run",),
+        "glasshouse.plugins.declarations": (
+            "AuditPlugin",
+            "CommandPlugin",
+            "DataPlugin",
+            "ExplainerPlugin",
+            "ModelPlugin",
+            "OptimizerPlugin",
+            "ReportFormatPlugin",
+            "SchedulerPlugin",
+            "TechniquePlugin",
+        ),
+        "glasshouse.plugins.hookspecs": ("SPEC_VERSION", "hookimpl"),
+        "glasshouse.record.measurements": (
+            "AuditResult",
+            "Cell",
+            "Column",
+            "Figure",
+            "Measurement",
+            "Section",
+            "Table",
+        ),
+        "glasshouse.record.record": ("Record", "build_record", "read_record"),
+        "glasshouse.report.suppression": ("suppress_small_groups",),
+    },
+)
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'glasshouse' has no attribute {name!r}")
-    value = getattr(import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """This package, in which a function keeps its name when a module of the same name is imported."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES["glasshouse.api"] and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+alias_moved_modules()

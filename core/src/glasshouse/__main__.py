@@ -1,5 +1,5 @@
 """`python -m glasshouse`."""
 
-from glasshouse.cli import main
+from glasshouse.cli.main import main
 
 raise SystemExit(main())

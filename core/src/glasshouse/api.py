@@ -15,9 +15,9 @@ from glasshouse.errors import UserError
 if TYPE_CHECKING:
     from torch import nn
 
-    from glasshouse.data import DataInfo
-    from glasshouse.outputs import OutputKind
-    from glasshouse.records import RunRecord
+    from glasshouse.data.data_info import DataInfo
+    from glasshouse.evidence.model_outputs import OutputKind
+    from glasshouse.run_record import RunRecord
 
 Configuration = Mapping[str, Any]
 
@@ -43,9 +43,9 @@ def run(
     Raises:
         UserError: for input that cannot be used. An audit that crashes raises nothing: it is an entry in the record.
     """
-    from glasshouse import ranks
-    from glasshouse.early_checks import check
+    from glasshouse.config.validation import check
     from glasshouse.plugins import registry
+    from glasshouse.system import distributed
 
     with tempfile.TemporaryDirectory() as folder:
         files = []
@@ -60,17 +60,17 @@ def run(
         try:
             check(argv, known)
 
-            from glasshouse.allowed import allow as allow_packages
-            from glasshouse.parser import GlasshouseCLI, restrict_imports
-            from glasshouse.records import RunRecord
-            from glasshouse.running import carry_out
+            from glasshouse.config.allowed_packages import allow as allow_packages
+            from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
+            from glasshouse.pipeline.pipeline import carry_out
+            from glasshouse.run_record import RunRecord
 
             allow_packages(allow)
             restrict_imports()
             finished = carry_out(GlasshouseCLI("run", argv), known)
         except UserError as error:
             raise _without(folder, error) from error.__cause__
-    ranks.from_first("")  # the first of several processes has written the record that the others read
+    distributed.from_first("")  # the first of several processes has written the record that the others read
     if finished.record is None and (finished.folder / "record.json").is_file():
         return RunRecord.read(finished.folder)
     if finished.record is None:  # nothing is known of what is predicted
@@ -140,8 +140,8 @@ def audit(
         UserError: for input that cannot be used; then nothing is left behind. An audit that crashes raises nothing: it
             is an entry in the record.
     """
-    from glasshouse.existing import audit_model
-    from glasshouse.records import RunRecord
+    from glasshouse.pipeline.existing_model import audit_model
+    from glasshouse.run_record import RunRecord
 
     finished = audit_model(
         model,
@@ -208,12 +208,12 @@ def audit_predictions(
     Raises:
         UserError: for columns or values that cannot be used; then nothing is written.
     """
-    from glasshouse.audit_predictions import audit_predictions as audited
-    from glasshouse.config import parse_choices
+    from glasshouse.config.run_options import parse_choices
+    from glasshouse.data.raw_table import SensitiveColumn
     from glasshouse.frames import LabelColumns, PredictionColumns
+    from glasshouse.pipeline.existing_predictions import audit_predictions as audited
     from glasshouse.plugins import registry
-    from glasshouse.records import RunRecord
-    from glasshouse.tables import SensitiveColumn
+    from glasshouse.run_record import RunRecord
 
     names = [sensitive] if isinstance(sensitive, str) else list(sensitive)
     unknown = [name for name in bins or {} if name not in names]

@@ -12,10 +12,10 @@ from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy, ModelP
 from pytorch_lightning.utilities import rank_zero_warn
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
-from glasshouse import ranks
-from glasshouse.config_files import MADE_BY
+from glasshouse.config.yaml_files import MADE_BY
 from glasshouse.errors import UserError
-from glasshouse.existing import (
+from glasshouse.external_data.adapter import ForeignData, loader_from, project_hooks, single
+from glasshouse.pipeline.existing_model import (
     Request,
     audit_existing,
     class_path,
@@ -23,12 +23,12 @@ from glasshouse.existing import (
     make_request,
     weights_digest,
 )
-from glasshouse.foreign_data import ForeignData, loader_from, project_hooks, single
-from glasshouse.records import RunRecord
+from glasshouse.run_record import RunRecord
+from glasshouse.system import distributed
 
 if TYPE_CHECKING:
-    from glasshouse.data import DataInfo
-    from glasshouse.outputs import OutputKind
+    from glasshouse.data.data_info import DataInfo
+    from glasshouse.evidence.model_outputs import OutputKind
 
 Stage = Literal["fit", "test"]
 
@@ -147,7 +147,7 @@ class AuditCallback(Callback):
             if trainer.is_global_zero:
                 self._audit_here(trainer, module, stage)
         finally:
-            ranks.from_first("")  # the other processes wait here, however long it takes and whatever happens
+            distributed.from_first("")  # the other processes wait here, however long it takes and whatever happens
 
     def _audit_here(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         digest = weights_digest(module)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from glasshouse.testing import parametrize_with_checks
-from glasshouse.testing.command import Finished
+from glasshouse.testing import Finished, parametrize_with_checks
 
 
 @parametrize_with_checks(["monotone_network"], kind="model")

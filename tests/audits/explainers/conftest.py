@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, Explainer, ModelHandle, Question, Target
-from glasshouse.config import Choice
+from glasshouse.config.run_options import Choice
 from glasshouse_audits.explain.registered import find_method
 
 OWNER = np.array([0, 1, 1, 1, 2])

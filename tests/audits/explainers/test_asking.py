@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import ExplainerPlugin, Explanation, NotExplainableError, Question, UserError, in_batches
-from glasshouse.config import Choice
+from glasshouse.config.run_options import Choice
 from glasshouse_audits.explain.registered import Method, find_method, is_known, parse_methods
 
 

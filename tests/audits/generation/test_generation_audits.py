@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import AuditPlugin, AuditResult, DataInfo, Evidence, ModelHandle, Predictions, Target, UserError
-from glasshouse.evidence import why_not
+from glasshouse.measure.selection import unmet_requirement
 from glasshouse.plugins import registry
-from glasshouse.record import result_to_dict
-from glasshouse.task import Task
+from glasshouse.record.record import result_to_dict
+from glasshouse.training.task import Task
 from glasshouse_audits.generation.memorisation_audit import MemorisationAudit
 from glasshouse_audits.generation.samples_audit import GeneratedSamplesAudit
 from torch import Tensor, nn
@@ -296,8 +296,8 @@ def test_they_are_for_models_that_generate(name: str) -> None:
     class Silent(nn.Module):
         predicts = SCORE
 
-    assert why_not(plugin(name), evidence(Fresh())) is None
-    assert why_not(plugin(name), evidence(Silent())) == "needs a model that generates examples"
+    assert unmet_requirement(plugin(name), evidence(Fresh())) is None
+    assert unmet_requirement(plugin(name), evidence(Silent())) == "needs a model that generates examples"
 
 
 def test_options_out_of_range() -> None:

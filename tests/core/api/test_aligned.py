@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse.aligned import read_aligned
-from glasshouse.fixed_order import in_fixed_order
+from glasshouse.external_data.ordered_loader import in_fixed_order
+from glasshouse.external_data.side_attributes import read_aligned
 from torch.utils.data import DataLoader, Subset, SubsetRandomSampler, TensorDataset
 
 SEX = ["m", "f", None, "f"]

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import yaml
-from glasshouse.allowed import allow
+from glasshouse.config.allowed_packages import allow
 from glasshouse.plugins import set_registry
 
 SMALL: dict[str, Any] = {
@@ -41,7 +41,9 @@ def test_importing_the_package_imports_itself_and_a_little_of_the_standard_libra
 
 
 def test_the_functions_are_there_without_torch() -> None:
-    loaded = modules_after("import glasshouse; glasshouse.run; glasshouse.audit; glasshouse.audit_predictions")
+    loaded = modules_after(
+        "import glasshouse; glasshouse.run; glasshouse.audit; glasshouse.pipeline.existing_predictions"
+    )
     assert "glasshouse.api" in loaded
     assert not {"torch", "pytorch_lightning", "numpy", "pandas", "pyarrow"} & loaded
 
@@ -54,10 +56,10 @@ def test_importing_takes_less_than_60_ms_of_processor_time() -> None:
 
 
 def test_a_module_of_the_same_name_does_not_hide_a_function() -> None:
-    import glasshouse.audit_predictions
+    import glasshouse.pipeline.existing_predictions
 
-    assert callable(glasshouse.audit_predictions)
-    assert glasshouse.audit_predictions.__module__ == "glasshouse.api"
+    assert callable(glasshouse.pipeline.existing_predictions)
+    assert glasshouse.pipeline.existing_predictions.__module__ == "glasshouse.api"
 
 
 # ------------------------------------------------------------ run

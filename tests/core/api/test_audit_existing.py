@@ -18,10 +18,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 import yaml
-from glasshouse.cli import main
-from glasshouse.data import DataInfo
-from glasshouse.existing import weights_digest
-from glasshouse.foreign_data import ForeignData
+from glasshouse.cli.main import main
+from glasshouse.data.data_info import DataInfo
+from glasshouse.external_data.adapter import ForeignData
+from glasshouse.pipeline.existing_model import weights_digest
 from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, Subset, SubsetRandomSampler, TensorDataset

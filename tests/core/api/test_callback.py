@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from glasshouse.existing import weights_digest
+from glasshouse.pipeline.existing_model import weights_digest
 from pytorch_lightning import LightningDataModule, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
@@ -125,7 +125,7 @@ def test_loaders_without_a_data_module(project: Any, classifier: Any, quiet_trai
 
 
 def test_data_that_describe_themselves_need_nothing_said(quiet_trainer: Any) -> None:
-    from glasshouse.task import Task
+    from glasshouse.training.task import Task
     from glasshouse_plugins.data.diabetes import Diabetes
 
     data = Diabetes()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from glasshouse.fixed_order import in_fixed_order
+from glasshouse.external_data.ordered_loader import in_fixed_order
 from torch.utils.data import (
     BatchSampler,
     DataLoader,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import DataInfo, Target, UserError
-from glasshouse.aligned import read_aligned
-from glasshouse.foreign_info import complete_info, look_at_outputs
+from glasshouse.external_data.infer_info import complete_info, look_at_outputs
+from glasshouse.external_data.side_attributes import read_aligned
 
 X = torch.zeros(4, 3)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 from glasshouse import AuditResult, DataInfo, Measurement, RunRecord, Target, UserError
-from glasshouse.findings import Finding
-from glasshouse.policy import judge, load_policy
-from glasshouse.record import Record, build_record, measurement_id
-from glasshouse.storage import write_json
+from glasshouse.policy.judging import judge, load_policy
+from glasshouse.record.findings import Finding
+from glasshouse.record.record import Record, build_record, measurement_id
+from glasshouse.system.atomic_files import write_json
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from glasshouse.allowed import allow
-from glasshouse.cli import main
-from glasshouse.rebuilding import rebuild
+from glasshouse.cli.main import main
+from glasshouse.config.allowed_packages import allow
+from glasshouse.training.model_building import rebuild
 
 PROJECT = '''
 import torch

@@ -16,9 +16,9 @@ import glasshouse
 import pytest
 import torch
 import torch.nn.functional as F
-from glasshouse.data import Target
-from glasshouse.task import Task
-from glasshouse.training import make_trainer
+from glasshouse.data.data_info import Target
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 from glasshouse import AuditResult, DataInfo, Measurement, Target
-from glasshouse.cli import main
-from glasshouse.manifest import differences, stamps, update_manifest, write_manifest
-from glasshouse.record import build_record
-from glasshouse.storage import write_json
+from glasshouse.cli.main import main
+from glasshouse.record.record import build_record
+from glasshouse.run_folder.manifest import differences, stamps, update_manifest, write_manifest
+from glasshouse.system.atomic_files import write_json
 
 INFO = DataInfo(
     name="toy", modality="tabular", target=Target(name="y", kind="binary", classes=("no", "yes")), input_shape=(3,)
@@ -169,7 +169,7 @@ def test_a_report_made_again_is_the_runs_own(run: Path) -> None:
 def test_neither_imports_torch(run: Path) -> None:
     write_manifest(run)
     code = (
-        "import sys; from glasshouse.cli import main;"
+        "import sys; from glasshouse.cli.main import main;"
         f"main(['check', {str(run)!r}]); main(['verify', {str(run)!r}]);"
         "print([name for name in ('torch', 'pandas', 'pyarrow') if name in sys.modules])"
     )

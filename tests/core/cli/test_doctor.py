@@ -7,8 +7,8 @@ from importlib import metadata
 import pytest
 from glasshouse import SPEC_VERSION
 from glasshouse.plugins import Registry, diagnosis
-from glasshouse.plugins.complaints import BREAKS, COSTS
-from glasshouse.plugins.diagnosis import complaints_about_plugins
+from glasshouse.plugins.doctor.complaints import BREAKS, COSTS
+from glasshouse.plugins.doctor.diagnosis import complaints_about_plugins
 
 HEAVY = {"torch", "pytorch_lightning", "pandas", "sklearn", "pyarrow", "scipy"}
 LINE = """

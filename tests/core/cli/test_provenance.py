@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from glasshouse.plugins import Registry
-from glasshouse.provenance import add_later, git_state, provenance
 from glasshouse.report.facts import run_facts
+from glasshouse.run_folder.provenance import add_later, git_state, provenance
 
 
 def git(*arguments: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from glasshouse.redaction import REDACTED, names_secret, redact
+from glasshouse.system.redaction import REDACTED, names_secret, redact
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from glasshouse import AuditResult, DataInfo, Measurement, Target
-from glasshouse.findings import Finding
 from glasshouse.plugins import Registry, set_registry
-from glasshouse.record import build_record, read_record
+from glasshouse.record.findings import Finding
+from glasshouse.record.record import build_record, read_record
 from glasshouse.report.writing import write_reports
-from glasshouse.storage import write_json
+from glasshouse.system.atomic_files import write_json
 
 HEAVY = {"torch", "pytorch_lightning", "pandas", "sklearn", "pyarrow", "scipy"}
 TIMED = ("-X", "importtime")

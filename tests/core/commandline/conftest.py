@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from glasshouse.allowed import allow
-from glasshouse.cli import main
+from glasshouse.cli.main import main
+from glasshouse.config.allowed_packages import allow
 from glasshouse.plugins import set_registry
 
 RUN = {"model": "mlp", "data": "diabetes", "optimizer": "adamw", "audits": [], "run_dir": "runs"}

@@ -112,7 +112,7 @@ def test_a_package_is_allowed_by_option_or_environment_for_one_command(command, 
     fit = ("fit", "--model", "their_models.Net", "--data", "diabetes", "--optimizer", "sgd", "--print_config")
     assert command(*fit, "--allow", "their_models").config["model"]["class_path"] == "their_models.Net"
     assert command("--allow=their_models", *fit).code == 0
-    from glasshouse.allowed import allow
+    from glasshouse.config.allowed_packages import allow
 
     allow(())
     assert command(*fit).code == 2, "the next command does not inherit it"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from glasshouse.manifest import differences
-from glasshouse.randomness import random_states, seeded, set_random_states
-from glasshouse.time_limit import TimeLimitPassed, time_limit
+from glasshouse.run_folder.manifest import differences
+from glasshouse.system.random_state import random_states, seeded, set_random_states
+from glasshouse.system.time_limit import TimeLimitPassed, time_limit
 
 PLUGIN = '''
 import random

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from glasshouse.config.short_names import is_short, options, resolve_arguments, resolve_tree
 from glasshouse.errors import UserError
-from glasshouse.short_names import is_short, options, resolve_arguments, resolve_tree
 
 
 def class_path(kind: str, name: str) -> str:

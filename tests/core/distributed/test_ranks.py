@@ -7,22 +7,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from glasshouse import ranks
+from glasshouse.system import distributed
 
 Together = Callable[..., list[str]]
 
 
 def test_one_process_is_first_has_everything_and_waits_for_nobody() -> None:
     rows = np.arange(6).reshape(3, 2)
-    assert ranks.is_first()
-    assert ranks.position() == (0, 1)
-    assert ranks.gathered(rows) is rows
-    assert ranks.from_first("here") == "here"
-    assert ranks.shares(5) == [slice(0, 5)]
-    assert not ranks.any_failed(False)
-    assert ranks.any_failed(True)
+    assert distributed.is_first()
+    assert distributed.position() == (0, 1)
+    assert distributed.gathered(rows) is rows
+    assert distributed.from_first("here") == "here"
+    assert distributed.shares(5) == [slice(0, 5)]
+    assert not distributed.any_failed(False)
+    assert distributed.any_failed(True)
     batches = [(1, 2)]
-    assert ranks.share_of(batches) is batches
+    assert distributed.share_of(batches) is batches
 
 
 @pytest.mark.parametrize(
@@ -40,39 +40,40 @@ def test_one_process_is_first_has_everything_and_waits_for_nobody() -> None:
 def test_who_is_first_is_known_from_the_launchers_words(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], first: bool
 ) -> None:
-    for name in (*ranks._RANKS, *ranks._NODES):
+    for name in (*distributed._RANKS, *distributed._NODES):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert ranks.is_first() is first
+    assert distributed.is_first() is first
 
 
 SCRIPT = """
 import numpy as np
 import torch
-from glasshouse import InMemoryLoader, ranks
-rank, size = ranks.position()
+from glasshouse import InMemoryLoader
+from glasshouse.system import distributed
+rank, size = distributed.position()
 x, y = torch.arange(7.0)[:, None], torch.arange(7)
 pairs = [(x[i : i + 2], y[i : i + 2]) for i in range(0, 7, 2)]
-numbers = ranks.gathered(np.arange(rank + 1, dtype=np.int64) + 10 * rank)
-uneven = ranks.gathered(np.full(([1, 0, 3][rank], 2), rank + 0.25, dtype=np.float32))
-with ranks.working_together(True):
-    own_part, too_few = ranks.share(7), ranks.share(2)
+numbers = distributed.gathered(np.arange(rank + 1, dtype=np.int64) + 10 * rank)
+uneven = distributed.gathered(np.full(([1, 0, 3][rank], 2), rank + 0.25, dtype=np.float32))
+with distributed.working_together(True):
+    own_part, too_few = distributed.share(7), distributed.share(2)
 print({
-    "first": ranks.is_first(),
+    "first": distributed.is_first(),
     "numbers": (numbers.tolist(), numbers.dtype.str),
     "uneven": (uneven.tolist(), uneven.dtype.str),
-    "nothing": ranks.gathered(np.zeros((0, 4))).shape,
-    "cubes": ranks.gathered(np.full((1, 2, 2), rank, dtype=np.int16))[:, 1, 0].tolist(),
-    "heard": (ranks.from_first(f"s\u00f6me text {rank}"), ranks.from_first("" if rank == 0 else "x")),
-    "failed": (ranks.any_failed(False), ranks.any_failed(rank == 1)),
-    "shares": [(share.start, share.stop) for share in ranks.shares(5)],
-    "pairs": [(batch.index.tolist(), batch.y.tolist()) for batch in ranks.share_of(pairs)],
-    "own": [batch.index.tolist() for batch in ranks.share_of(InMemoryLoader(x, y, batch_size=2))],
-    "few": [len(batch[0]) for batch in ranks.share_of([(x, y)])],
+    "nothing": distributed.gathered(np.zeros((0, 4))).shape,
+    "cubes": distributed.gathered(np.full((1, 2, 2), rank, dtype=np.int16))[:, 1, 0].tolist(),
+    "heard": (distributed.from_first(f"s\u00f6me text {rank}"), distributed.from_first("" if rank == 0 else "x")),
+    "failed": (distributed.any_failed(False), distributed.any_failed(rank == 1)),
+    "shares": [(share.start, share.stop) for share in distributed.shares(5)],
+    "pairs": [(batch.index.tolist(), batch.y.tolist()) for batch in distributed.share_of(pairs)],
+    "own": [batch.index.tolist() for batch in distributed.share_of(InMemoryLoader(x, y, batch_size=2))],
+    "few": [len(batch[0]) for batch in distributed.share_of([(x, y)])],
     "own part": (own_part.start, own_part.stop),
-    "no part": (too_few, ranks.share(7)),
-    "unknown length": len(list(ranks.share_of(iter(pairs)))),
+    "no part": (too_few, distributed.share(7)),
+    "unknown length": len(list(distributed.share_of(iter(pairs)))),
 })
 """
 

@@ -14,7 +14,7 @@ import resource, sys, tempfile
 from pathlib import Path
 import pyarrow.parquet, torch
 from glasshouse import DataInfo, InMemoryLoader, ModelHandle, Predictions, Target
-from glasshouse.collecting import collect
+from glasshouse.evidence.collect import collect
 
 rows = int(sys.argv[1])
 target = Target(name="t", kind="multiclass", classes=tuple("abcdefghij"))

@@ -12,11 +12,11 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
 from glasshouse import UserError
-from glasshouse.cli import main
+from glasshouse.cli.main import main
+from glasshouse.data.raw_table import SensitiveColumn
+from glasshouse.evidence.predictions import Groups
 from glasshouse.frames import PredictionColumns, tables_from_batches, tables_from_files, tables_from_frame
-from glasshouse.predictions import Groups
 from glasshouse.statistics import count_clusters, effective_counts
-from glasshouse.tables import SensitiveColumn
 
 COLUMNS = PredictionColumns(
     prediction="decision",

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
 from glasshouse.frames import PredictionColumns, tables_from_batches, tables_from_frame
 from glasshouse.statistics import PredictionTables
-from glasshouse.tables import SensitiveColumn
 
 SENSITIVE = (
     SensitiveColumn(name="sex", column="sex"),

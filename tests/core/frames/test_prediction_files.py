@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
+from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
 from glasshouse.frames import PredictionColumns, files, tables_from_batches, tables_from_files
 from glasshouse.statistics import GroupCounts, roc_auc
-from glasshouse.tables import SensitiveColumn
 
 
 def columns(*sensitive: str, **roles: Any) -> PredictionColumns:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from glasshouse.cli import main
+from glasshouse.cli.main import main
+from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
 from glasshouse.frames import LabelColumns, PredictionColumns, tables_from_files, tables_from_frame
-from glasshouse.tables import SensitiveColumn
 from sklearn.metrics import recall_score, roc_auc_score
 
 CLASSES = ("setosa", "versicolor", "virginica")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import Batch, DataInfo, ImageDataModule, TextDataModule, UserError
-from glasshouse.images import RawImages
-from glasshouse.rebuilding import restore_data
-from glasshouse.tabular import RawTable, SensitiveColumn
-from glasshouse.task import Task
-from glasshouse.texts import RawTexts
+from glasshouse.datamodules.images import RawImages
+from glasshouse.datamodules.tabular import RawTable, SensitiveColumn
+from glasshouse.datamodules.texts import RawTexts
+from glasshouse.training.model_building import restore_data
+from glasshouse.training.task import Task
 from pytorch_lightning import Trainer
 from torch import nn
 

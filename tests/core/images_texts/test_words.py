@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from glasshouse.words import PADDING, UNKNOWN, SplitTexts, Vocabulary, longest_of_most, split_words
+from glasshouse.data.vocabulary import PADDING, UNKNOWN, SplitTexts, Vocabulary, longest_of_most, split_words
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -19,8 +19,9 @@ HERE = Path(__file__).parent
 SERVER = """
 import json, os, sys, traceback
 import torch, pytorch_lightning, pyarrow.parquet, scipy.stats, jsonschema
-import glasshouse.running, glasshouse.parser, glasshouse.commands.audit, glasshouse.lightning_cli
-from glasshouse.cli import main
+import glasshouse.pipeline.pipeline, glasshouse.config.lightning_parser
+import glasshouse.cli.commands.audit, glasshouse.cli.training_commands
+from glasshouse.cli.main import main
 
 for line in sys.stdin:
     asked = json.loads(line)

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from glasshouse import DataInfo, ModelHandle, Target, UserError
-from glasshouse.task import Task
+from glasshouse.training.task import Task
 from pytorch_lightning import Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

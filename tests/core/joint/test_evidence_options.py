@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from glasshouse import DataInfo, Predictions, Target, gathering
+from glasshouse import DataInfo, Predictions, Target
+from glasshouse.pipeline import gather_evidence
 
 
 @pytest.mark.parametrize("limit", [0, 25])
@@ -34,8 +35,8 @@ def test_the_limit_for_small_groups_and_the_wish_for_examples(limit: int, tmp_pa
         announce=lambda stage: None,
         options=SimpleNamespace(evaluate_on="test", show_examples=True, small_group_limit=limit),
     )
-    monkeypatch.setattr(gathering, "split_inputs", lambda run: None)
-    gathering.collect_evidence(run)
+    monkeypatch.setattr(gather_evidence, "split_inputs", lambda run: None)
+    gather_evidence.collect_evidence(run)
     assert run._evidence.small_group_limit == limit
     assert run._evidence.show_examples
     assert len(run._evidence.evaluated) == 3

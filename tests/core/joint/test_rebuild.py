@@ -26,7 +26,7 @@ from glasshouse.plugins import Registry, registry, set_registry
 set_registry(Registry(files=[Path(sys.argv[1])]))
 assert registry().packages >= {"stranger"}
 sys.modules["stranger"].Blobs.__init__ = None  # no data at hand: making any would fail
-from glasshouse.rebuilding import rebuild
+from glasshouse.training.model_building import rebuild
 handle = rebuild(Path(sys.argv[2]))
 x = torch.linspace(-3, 3, 20).reshape(5, 4)
 raw = handle.outputs(x)

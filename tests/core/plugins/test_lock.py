@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry
-from glasshouse.plugins.lock import Gate, Lock, LockedPlugin, differences, lock_of, read_lock
-from glasshouse.provenance import moved_on, provenance
+from glasshouse.plugins.lock.lock_file import Lock, LockedPlugin, LockGate, differences, lock_of, read_lock
+from glasshouse.run_folder.provenance import moved_on, provenance
 
 LINE = """
     from glasshouse import ModelPlugin, hookimpl
@@ -34,7 +34,7 @@ def lock_here(*names, files=()):
 
 
 def gated(lock, *names, files=(), blocked=()):
-    plugins = Registry(only=names, files=files, blocked=blocked, gate=Gate(lock=lock, path=Path("lock.json")))
+    plugins = Registry(only=names, files=files, blocked=blocked, gate=LockGate(lock=lock, path=Path("lock.json")))
     return [component.name for component in plugins.components("model")]
 
 
@@ -117,7 +117,7 @@ def test_what_is_as_locked_is_let_in_and_strangers_are_never_imported(site):
     install(site, "our-lab")
     lock = lock_here("our-lab")
     install(site, "strange-lab", further="\n    raise SystemExit('imported')\n")
-    plugins = Registry(only=["our-lab", "strange-lab"], gate=Gate(lock=lock, path=Path("lock.json")))
+    plugins = Registry(only=["our-lab", "strange-lab"], gate=LockGate(lock=lock, path=Path("lock.json")))
     assert [component.name for component in plugins.components("model")] == ["our_lab"]
     assert [entry.distribution for entry in plugins.unlocked] == ["strange-lab"]
     assert plugins.broken == ()

@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 
 import pytest
-from glasshouse.plugins.origin import content_of_file, content_of_modules, origin_of
+from glasshouse.plugins.lock.origin import content_of_file, content_of_modules, origin_of
 
 FILES = {"lab/__init__.py": "a = 1\n", "lab/deep/table.csv": "1,2\n", "lab/net.py": "b = 2\n"}
 

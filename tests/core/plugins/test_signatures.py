@@ -7,9 +7,9 @@ import inspect
 import sys
 
 import pytest
-from glasshouse.components import AuditPlugin, CommandPlugin, ModelPlugin, OptimizerPlugin, Plugin
 from glasshouse.plugins import Component
-from glasshouse.plugins.signatures import SourceNotFoundError, inspect_signature, read_signature
+from glasshouse.plugins.declarations import AuditPlugin, CommandPlugin, ModelPlugin, OptimizerPlugin, Plugin
+from glasshouse.plugins.option_signatures import SourceNotFoundError, inspect_signature, read_signature
 
 
 def component(target: str, plugin_type: type[Plugin] = ModelPlugin) -> Component:
@@ -25,7 +25,7 @@ def component(target: str, plugin_type: type[Plugin] = ModelPlugin) -> Component
         ("torch.optim.lr_scheduler:CosineAnnealingLR", 1),  # nested package, decorated base
         ("torch.nn.modules.linear:Linear", 0),
         ("pytorch_lightning.callbacks:EarlyStopping", 0),
-        ("glasshouse.components:ModelPlugin", 0),  # a dataclass that inherits fields
+        ("glasshouse.plugins.declarations:ModelPlugin", 0),  # a dataclass that inherits fields
         ("logging:StreamHandler", 0),
     ],
 )

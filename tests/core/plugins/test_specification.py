@@ -8,9 +8,9 @@ import warnings
 
 import pluggy
 import pytest
-from glasshouse import SPEC_VERSION, PluginWarning, hookspecs
+from glasshouse import SPEC_VERSION, PluginWarning
 from glasshouse.errors import UserError
-from glasshouse.plugins import Registry
+from glasshouse.plugins import Registry, hookspecs
 
 MAJOR, MINOR = map(int, SPEC_VERSION.split("."))
 LINE = """

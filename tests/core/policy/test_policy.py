@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from glasshouse import AuditResult, Measurement, UserError
-from glasshouse.policy import Policy, Rule, judge, load_policy
+from glasshouse.policy.judging import Policy, Rule, judge, load_policy
 from hypothesis import given
 from hypothesis import strategies as st
 

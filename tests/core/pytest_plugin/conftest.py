@@ -11,9 +11,9 @@ from textwrap import dedent
 
 import pytest
 from glasshouse import AuditResult, DataInfo, Measurement, Target
-from glasshouse.record import build_record
-from glasshouse.records import RunRecord
-from glasshouse.storage import write_json
+from glasshouse.record.record import build_record
+from glasshouse.run_record import RunRecord
+from glasshouse.system.atomic_files import write_json
 
 RUN = {
     "id": "20261122-101500-3fa9c1",

@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 from glasshouse import UserError
-from glasshouse.record import measurement_id
-from glasshouse.testing.audit_record import AuditRecord, Measured, UnprovenError, explain_comparison
+from glasshouse.record.record import measurement_id
+from glasshouse.testing.pytest.audit_record import AuditRecord, Measured, UnprovenError, explain_comparison
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from glasshouse import RunRecord, UserError
 from glasshouse.plugins import Registry, registry, set_registry
-from glasshouse.testing.fixtures import TinyImages, TinyTable, TinyText
+from glasshouse.testing.pytest.fixtures import TinyImages, TinyTable, TinyText
 
 AUDIT = """
 from glasshouse import AuditPlugin, AuditResult, Measurement, hookimpl
@@ -41,20 +41,20 @@ def rows_plugin(tmp_path: Path) -> Path:
 
 def test_it_is_registered_under_its_name() -> None:
     (entry,) = [entry for entry in entry_points(group="pytest11") if entry.name == "glasshouse"]
-    assert entry.value == "glasshouse.testing.pytest_plugin"
+    assert entry.value == "glasshouse.testing.pytest.plugin"
 
 
 def test_loading_it_imports_nothing_heavy_and_takes_milliseconds() -> None:
     code = (
         "import sys, time; t0 = time.process_time(); import pytest; t1 = time.process_time();"
         "before = set(sys.modules);"
-        "import glasshouse.testing.pytest_plugin; t2 = time.process_time();"
+        "import glasshouse.testing.pytest.plugin; t2 = time.process_time();"
         "print((t2 - t1) / (t1 - t0), *sorted(set(sys.modules) - before))"
     )
     ratio, *modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert "glasshouse.testing.pytest_plugin" in modules
+    assert "glasshouse.testing.pytest.plugin" in modules
     ours = [name for name in modules if name.partition(".")[0] == "glasshouse"]
     allowed = {"difflib", "hashlib", "_hashlib", "importlib.util", "warnings", "__future__", "ast", "textwrap"}
     assert set(modules) - set(ours) <= allowed  # the standard library, not even all of it

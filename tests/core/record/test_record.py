@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from glasshouse import AuditResult, Column, Figure, Measurement, Table, UserError
-from glasshouse.findings import Finding
-from glasshouse.record import (
+from glasshouse.record.findings import Finding
+from glasshouse.record.record import (
     Record,
     build_record,
     read_record,
@@ -21,7 +21,7 @@ from glasshouse.record import (
     result_to_dict,
     schema,
 )
-from glasshouse.storage import write_json, write_whole
+from glasshouse.system.atomic_files import write_json, write_whole
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from glasshouse import AuditResult, DataInfo, Measurement, Target, UserError
-from glasshouse.record import Record, build_record
-from glasshouse.repeats import Repeats, Spread, spread_of
+from glasshouse.record.record import Record, build_record
+from glasshouse.record.seed_repeats import Repeats, Spread, spread_of
 from glasshouse.report.json_format import render_json
 from glasshouse.report.markdown import render_markdown
 from hypothesis import given

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from glasshouse.cli import main
+from glasshouse.cli.main import main
 from glasshouse.plugins import set_registry
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler

@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from glasshouse.errors import UserError
-from glasshouse.remote import Mirror, at_hand, is_url, mirror_of, workplace
+from glasshouse.run_folder.mirror import Mirror, at_hand, is_url, mirror_of, workplace
 
 
 def content(folder: Path) -> dict[str, bytes]:

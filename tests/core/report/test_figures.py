@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from glasshouse import Figure, Measurement
-from glasshouse.findings import Threshold
+from glasshouse.record.findings import Threshold
 from glasshouse.report.figure_tables import MOST_ROWS, table_behind
 from glasshouse.report.figures import draw, draw_threshold
 from hypothesis import HealthCheck, given, settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from glasshouse import Measurement
-from glasshouse.findings import Threshold
+from glasshouse.record.findings import Threshold
 from glasshouse.report.formatting import (
     show_about,
     show_cell,

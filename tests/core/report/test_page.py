@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from glasshouse import AuditResult
-from glasshouse.record import Record, build_record
+from glasshouse.record.record import Record, build_record
 from glasshouse.report.html import render_html
 from glasshouse.report.json_format import render_json
 from glasshouse.report.markdown import escape, render_markdown
@@ -74,7 +74,7 @@ def test_what_was_not_covered_is_told(page: Page) -> None:
 
 
 def test_rules_that_were_not_applied_are_told_among_what_is_not_covered() -> None:
-    from glasshouse.policy import judge, load_policy
+    from glasshouse.policy.judging import judge, load_policy
 
     results = [SAMPLE["performance"]()]
     findings, _ = judge(results, load_policy("default"), target_kind="binary")
@@ -152,13 +152,13 @@ def test_every_figure_has_its_table(record: Record) -> None:
 
 
 def test_rendering_is_repeatable_and_needs_no_heavy_import(tmp_path: Path, record: Record) -> None:
-    from glasshouse.storage import write_json
+    from glasshouse.system.atomic_files import write_json
 
     write_json(tmp_path / "record.json", record.to_dict())
     code = (
-        "import sys; from pathlib import Path; from glasshouse.record import read_record;"
+        "import sys; from pathlib import Path; from glasshouse.record.record import read_record;"
         "from glasshouse.report.html import render_html; from glasshouse.report.markdown import render_markdown;"
-        "from glasshouse.report.json_format import render_json; from glasshouse.policy import load_policy;"
+        "from glasshouse.report.json_format import render_json; from glasshouse.policy.judging import load_policy;"
         f"record = read_record(Path({str(tmp_path / 'record.json')!r})); render_markdown(record); render_json(record);"
         "load_policy('default');"
         "Path('page.html').write_text(render_html(record), encoding='utf-8');"

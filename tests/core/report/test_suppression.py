@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from glasshouse import AuditResult, Column, Figure, Measurement, Section, Table
-from glasshouse.record import Record, build_record
+from glasshouse.record.record import Record, build_record
 from glasshouse.report.html import render_html
 from glasshouse.report.json_format import render_json
 from glasshouse.report.markdown import render_markdown

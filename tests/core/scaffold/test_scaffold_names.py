@@ -8,9 +8,9 @@ import re
 
 import pytest
 from glasshouse import UserError
-from glasshouse.components import Plugin
+from glasshouse.cli.scaffold import KINDS, Names, clash, read_names, render_files
 from glasshouse.plugins import Registry
-from glasshouse.scaffold import KINDS, Names, clash, read_names, render_files
+from glasshouse.plugins.declarations import Plugin
 from hypothesis import given
 from hypothesis import strategies as st
 

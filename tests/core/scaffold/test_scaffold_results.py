@@ -16,7 +16,7 @@ from pathlib import Path
 
 import hatchling.build
 import pytest
-from glasshouse.scaffold import KINDS, read_names, render_files, write_distribution
+from glasshouse.cli.scaffold import KINDS, read_names, render_files, write_distribution
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LONGEST = "a" * 31

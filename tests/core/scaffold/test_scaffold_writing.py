@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from glasshouse import UserError, __version__
-from glasshouse.cli import main
+from glasshouse.cli.main import main
+from glasshouse.cli.scaffold import KINDS, read_names, render_files, write_distribution
 from glasshouse.plugins.discovery import normalized
-from glasshouse.scaffold import KINDS, read_names, render_files, write_distribution
 
 FULL = {
     ".github/workflows/tests.yml",

@@ -6,9 +6,9 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from glasshouse.statistics.bin_numbers import EDGES, SHIFT, limits, numbered, odds, places, positions, segment_of
-from glasshouse.statistics.bin_tables import BinTable, slots, span, tabulated_bins
-from glasshouse.statistics.binning import Bins, bins_of_rows
+from glasshouse.statistics.scores.bin_numbers import EDGES, SHIFT, limits, numbered, odds, places, positions, segment_of
+from glasshouse.statistics.scores.bin_tables import BinTable, slots, span, tabulated_bins
+from glasshouse.statistics.scores.binning import Bins, bins_of_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasshouse.predictions import Groups
+from glasshouse.evidence.predictions import Groups
 from glasshouse.statistics import (
     bootstrap,
     bootstrap_pairwise_differences,

@@ -6,7 +6,7 @@ import fairlearn.metrics as fm
 import numpy as np
 import pytest
 import sklearn.metrics as sm
-from glasshouse.predictions import Groups
+from glasshouse.evidence.predictions import Groups
 from glasshouse.statistics import RATES, confusion, count, group_rates, rate
 from hypothesis import given
 from hypothesis import strategies as st

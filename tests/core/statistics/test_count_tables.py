@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from glasshouse.predictions import Groups
+from glasshouse.evidence.predictions import Groups
 from glasshouse.statistics import GroupCounts, count, counts
 from hypothesis import given
 from hypothesis import strategies as st

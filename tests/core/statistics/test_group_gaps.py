@@ -5,7 +5,7 @@ from __future__ import annotations
 import fairlearn.metrics as fm
 import numpy as np
 import pytest
-from glasshouse.predictions import Groups
+from glasshouse.evidence.predictions import Groups
 from glasshouse.statistics import GAPS, count, difference, gap, impact_ratios, ratio
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st

@@ -6,7 +6,7 @@ from itertools import permutations as orders
 
 import numpy as np
 import pytest
-from glasshouse.predictions import Groups
+from glasshouse.evidence.predictions import Groups
 from glasshouse.statistics import count, difference, gap, permutation, permutation_gap_test, permutation_test
 from scipy import stats
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasshouse.data import Target
-from glasshouse.predictions import Groups, Predictions
+from glasshouse.data.data_info import Target
+from glasshouse.evidence.predictions import Groups, Predictions
 from glasshouse.statistics import CERTIFICATE, PredictionTables, count, roc_auc, tabulate
 
 

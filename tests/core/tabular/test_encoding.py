@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from glasshouse import UserError
-from glasshouse.encoding import Numeric, OneHot, TableEncoder
-from glasshouse.tables import Coded, as_column
+from glasshouse.data.raw_table import Coded, as_column
+from glasshouse.data.table_encoder import Numeric, OneHot, TableEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer

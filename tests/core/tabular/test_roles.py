@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from glasshouse import UserError
-from glasshouse.roles import bin_numbers, code_sensitive, code_target, infer_task
-from glasshouse.tables import Coded, RawTable, SensitiveColumn, as_column
+from glasshouse.data.column_coding import bin_numbers, code_sensitive, code_target, infer_task
+from glasshouse.data.raw_table import Coded, RawTable, SensitiveColumn, as_column
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from glasshouse import UserError
-from glasshouse.split_plan import SplitPlan
-from glasshouse.tables import Coded
+from glasshouse.data.raw_table import Coded
+from glasshouse.data.split_option import SplitPlan
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasshouse.splits import draw_split, split_groups, split_times
+from glasshouse.data.split_assignment import draw_split, split_groups, split_times
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, StratifiedKFold, train_test_split
@@ -104,7 +104,7 @@ def test_folds_of_groups_have_the_sizes_of_scikit_learns(groups: np.ndarray, fol
 
 def test_groups_of_one_size_are_dealt_out_at_once_as_one_by_one() -> None:
     """Against the loop that the docstring describes, over random needs."""
-    from glasshouse.splits import _dealt
+    from glasshouse.data.split_assignment import _dealt
 
     rng = np.random.default_rng(0)
     for _ in range(300):

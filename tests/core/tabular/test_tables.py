@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from glasshouse import UserError
-from glasshouse.tables import Coded, RawTable, as_column, fingerprint
+from glasshouse.data.raw_table import Coded, RawTable, as_column, fingerprint
 from hypothesis import given
 from hypothesis import strategies as st
 

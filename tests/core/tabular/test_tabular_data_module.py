@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, TabularDataModule, UserError
-from glasshouse.tabular import RawTable, SensitiveColumn
+from glasshouse.datamodules.tabular import RawTable, SensitiveColumn
 
 
 class People(TabularDataModule):

@@ -10,8 +10,8 @@ import pytest
 import torch
 from glasshouse import AuditPlugin, AuditResult, Evidence, Measurement, Table, UserError
 from glasshouse.testing import check_audit, checks_of, subject
-from glasshouse.testing.audit_evidence import SENTINEL
-from glasshouse.testing.checks import run_check
+from glasshouse.testing.checks.audits.evidence import SENTINEL
+from glasshouse.testing.kit.checks import run_check
 
 CHECKS = {check.name: check for check in checks_of("audit")}
 WILSON = {"level": 0.95, "interval_method": "wilson"}
@@ -271,7 +271,7 @@ def test_a_sound_audit_passes() -> None:
 
 
 def test_evidence_of_ones_own() -> None:
-    from glasshouse.testing.audit_evidence import tiny_evidence
+    from glasshouse.testing.checks.audits.evidence import tiny_evidence
 
     made = []
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from glasshouse import ExplainerPlugin, Explanation, NotExplainableError, Question, UserError
 from glasshouse.testing import check_explainer, checks_of, subject
-from glasshouse.testing.checks import run_check
+from glasshouse.testing.kit.checks import run_check
 
 CHECKS = {check.name: check for check in checks_of("explainer")}
 

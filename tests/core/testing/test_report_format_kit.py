@@ -8,7 +8,7 @@ import pytest
 from glasshouse import ReportFormatPlugin
 from glasshouse.report.suppression import suppress_small_groups
 from glasshouse.testing import check_report_format, checks_of, subject
-from glasshouse.testing.checks import run_check
+from glasshouse.testing.kit.checks import run_check
 
 CHECKS = {check.name: check for check in checks_of("report_format")}
 MODULE = "report_formats_broken_on_purpose"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from glasshouse import AuditResult, Measurement
-from glasshouse.record import Record, build_record, measurement_id
-from glasshouse.tracking import hand_over, metric_name, scalars
+from glasshouse.pipeline.loggers import hand_over, metric_name, scalars
+from glasshouse.record.record import Record, build_record, measurement_id
 from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target
-from glasshouse.task import Task
-from glasshouse.training import make_trainer
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
 from pytorch_lightning import Trainer
 from torch import Tensor, nn
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target, UserError
-from glasshouse.task import Task
-from glasshouse.training import make_trainer
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
 from glasshouse_plugins.optimizers.adagrad import Adagrad
 from glasshouse_plugins.optimizers.adam import Adam
 from glasshouse_plugins.optimizers.gd import GD
@@ -105,7 +105,7 @@ def test_the_logged_loss_is_that_before_the_step(fit: Fit, make_task: Any, make_
 
 
 def test_a_schedule_by_the_step_has_a_step_an_epoch(fit: Fit, make_task: Any, make_loader: Any) -> None:
-    from glasshouse.task import SchedulerChoice
+    from glasshouse.training.task import SchedulerChoice
 
     task: Task = make_task(network(), BINARY)
     task.optimizer_factory = lambda p: GD(p, lr=0.4)
@@ -264,7 +264,7 @@ def test_what_is_refused(fit: Fit, make_task: Any, make_loader: Any) -> None:
         fit(task_with(SAM), make_loader(16, batch_size=4), accumulate_grad_batches=2)
     with pytest.raises(UserError, match=r"^optimizer 'GD': needs data whose number of batches is known"):
         fit(task_with(GD), iter(make_loader(16, batch_size=4)))
-    from glasshouse.task import configure_optimizers
+    from glasshouse.training.task import configure_optimizers
 
     own: Any = Own()
     own.optimizer_factory, own.scheduler = GD, None

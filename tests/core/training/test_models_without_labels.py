@@ -15,12 +15,12 @@ import pytest
 import torch
 import yaml
 from glasshouse import Batch, DataInfo, Evidence, InMemoryLoader, ModelHandle, Sensitive, Target, UserError
-from glasshouse.collecting import collect
-from glasshouse.evidence import why_not
-from glasshouse.own_score import about, own_loss, own_target, said_with
+from glasshouse.evidence.collect import collect
+from glasshouse.evidence.self_scoring import about, own_loss, own_target, said_with
+from glasshouse.measure.selection import unmet_requirement
 from glasshouse.plugins import registry
-from glasshouse.rebuilding import rebuild
-from glasshouse.task import Task
+from glasshouse.training.model_building import rebuild
+from glasshouse.training.task import Task
 from pytorch_lightning import Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -217,7 +217,7 @@ def test_a_target_that_somebody_names_is_kept() -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A table of patients through three numbers and back, with every audit that is installed."""
     folder = tmp_path_factory.mktemp("runs")
-    from glasshouse.allowed import allow
+    from glasshouse.config.allowed_packages import allow
     from glasshouse.plugins import Registry, set_registry
 
     plugin = folder / "narrow_plugin.py"
@@ -305,7 +305,7 @@ def test_config_rebuilt_model_and_another_audit_know_the_same(run: Any, tmp_path
     assert [a.name for a in info.sensitive] == ["sex", "age_group", LABEL]
     handle = rebuild(run.folder)
     assert handle.info == info
-    from glasshouse.commands.audit import main
+    from glasshouse.cli.commands.audit import main
 
     before = (run.folder / "predictions" / "test.parquet").read_bytes()
     measured = run.measurement("mean_prediction", group={LABEL: "yes"})
@@ -342,5 +342,7 @@ def test_why_an_audit_does_not_fit() -> None:
     predictions = collect(handle, [Batch(x, y, cage, torch.arange(10))], split="test", info=info, sensitive=["cage"])
     evidence = Evidence(info=info, predictions={"test": predictions}, model=handle)
     plugin = registry().find("audit", "performance").plugin
-    assert why_not(plugin, evidence) == "no data hold the truth of the model's own score, reconstruction_error"  # type: ignore[arg-type]
+    assert (
+        unmet_requirement(plugin, evidence) == "no data hold the truth of the model's own score, reconstruction_error"
+    )  # type: ignore[arg-type]
     assert not evidence.has("generate")

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from glasshouse import Target, UserError
-from glasshouse.outputs import OutputKind, as_columns, as_targets, loss_per_row, output_kind, to_scores
+from glasshouse.evidence.model_outputs import OutputKind, as_columns, as_targets, loss_per_row, output_kind, to_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target, UserError
-from glasshouse.task import SchedulerChoice, Task
+from glasshouse.training.task import SchedulerChoice, Task
 from glasshouse_plugins.optimizers.schedules import Cosine, OneCycle, Plateau, WarmupCosine
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import nn

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from glasshouse import AuditPlugin
-from glasshouse.auditing import required_splits
-from glasshouse.config import Choice
+from glasshouse.config.run_options import Choice
+from glasshouse.measure.selection import required_splits
 
 
 def audit(name: str, **asked) -> AuditPlugin:

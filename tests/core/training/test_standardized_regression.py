@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, InMemoryLoader, ModelHandle, Target
-from glasshouse.task import Task
+from glasshouse.training.task import Task
 from pytorch_lightning import Trainer
 from sklearn.linear_model import LinearRegression
 from torch import nn

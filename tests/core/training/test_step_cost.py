@@ -21,9 +21,9 @@ import torch
 import torch.nn.functional as F
 import torch.utils.data.dataloader
 from glasshouse import Batch, InMemoryLoader, TabularDataModule, Target
-from glasshouse.tables import RawTable
-from glasshouse.task import Task
-from glasshouse.training import make_trainer
+from glasshouse.data.raw_table import RawTable
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.profilers import PassThroughProfiler, SimpleProfiler
 from torch import nn

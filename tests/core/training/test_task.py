@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import Batch, InMemoryLoader, Target, UserError
-from glasshouse.outputs import to_scores
-from glasshouse.task import Task, unpack
+from glasshouse.data.batch import unpack
+from glasshouse.evidence.model_outputs import to_scores
+from glasshouse.training.task import Task
 from pytorch_lightning import Trainer, seed_everything
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
 from torch import Tensor, nn

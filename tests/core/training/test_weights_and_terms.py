@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from glasshouse import Target
-from glasshouse.data import Batch
-from glasshouse.loaders import InMemoryLoader
-from glasshouse.task import Task
+from glasshouse.data.batch import Batch
+from glasshouse.datamodules.loader import InMemoryLoader
+from glasshouse.training.task import Task
 from pytorch_lightning import Trainer
 from torch import nn
 

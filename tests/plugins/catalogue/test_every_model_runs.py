@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from glasshouse.cli import main
+from glasshouse.cli.main import main
 from glasshouse.plugins import Component, Registry, set_registry
 from PIL import Image
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import TabularDataModule
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn
-from glasshouse.task import Task
+from glasshouse.datamodules.tabular import Coded, RawTable, SensitiveColumn
+from glasshouse.training.task import Task
 from pytorch_lightning import Trainer, seed_everything
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import Feature
-from glasshouse.transforms import Mixed, transformed
+from glasshouse.training.batch_transforms import Mixed, transformed
 from glasshouse_plugins.techniques.cutmix import CutMix
 from glasshouse_plugins.techniques.feature_masking import FeatureMasking, hidden_encoding
 from glasshouse_plugins.techniques.feature_noise import FeatureNoise

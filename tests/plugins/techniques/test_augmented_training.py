@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import Batch, DataInfo, InMemoryLoader, Target, UserError
-from glasshouse.task import Task
-from glasshouse.training import make_trainer
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
 from glasshouse_plugins.models.ensemble import Ensemble
 from glasshouse_plugins.techniques.adversarial_debiasing import AdversarialDebiasing
 from glasshouse_plugins.techniques.cutmix import CutMix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from glasshouse import InMemoryLoader, Target
-from glasshouse.task import Task
+from glasshouse.training.task import Task
 from glasshouse_plugins.models.mlp import MLP
 from glasshouse_plugins.techniques.compile import Compile
 from pytorch_lightning import Callback, LightningModule, Trainer

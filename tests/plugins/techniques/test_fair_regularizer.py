@@ -65,7 +65,7 @@ def test_values_are_compared_in_units_of_their_spread(train, biased) -> None:
 
     def apart(*callbacks) -> float:
         torch.manual_seed(0)
-        from glasshouse.task import Task
+        from glasshouse.training.task import Task
 
         task = Task(torch.nn.Linear(2, 1), data.info.target)
         task.optimizer_factory = lambda parameters: torch.optim.Adam(parameters, lr=0.05)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target, UserError
-from glasshouse.task import SchedulerChoice, Task
+from glasshouse.training.task import SchedulerChoice, Task
 from glasshouse_plugins.models.mlp import MLP
 from glasshouse_plugins.optimizers.adamw import AdamW
 from glasshouse_plugins.optimizers.lbfgs import LBFGS

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, UserError, in_batches
-from glasshouse.outputs import as_columns
+from glasshouse.evidence import as_columns
 
 from glasshouse_audits.explain.methods.asking import differentiating
 

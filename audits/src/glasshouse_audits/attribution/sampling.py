@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Column, Evidence, Predictions, Question, Table, UserError
-from glasshouse.evidence import chosen_inputs
+from glasshouse import Column, Evidence, Predictions, Question, Table, UserError, chosen_inputs
 from numpy.typing import NDArray
 
 from glasshouse_audits.attribution.own_class import own_outputs, own_scores

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from glasshouse import Column, Figure, Table
-from glasshouse.measurements import Cell
+from glasshouse import Cell, Column, Figure, Table
 from glasshouse.statistics import Estimate, Intervals, mean
 
 from glasshouse_audits.effects.accumulated import LocalEffects

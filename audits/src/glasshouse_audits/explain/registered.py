@@ -8,9 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from glasshouse import Evidence, Explainer, ExplainerPlugin, Explanation, NotExplainableError, Question, UserError
+from glasshouse import (
+    Evidence,
+    Explainer,
+    ExplainerPlugin,
+    Explanation,
+    NotExplainableError,
+    Question,
+    UserError,
+    did_you_mean,
+)
 from glasshouse.config import Choice, parse_choices
-from glasshouse.errors import did_you_mean
 from glasshouse.evidence import REQUIREMENTS
 from glasshouse.plugins import registry
 

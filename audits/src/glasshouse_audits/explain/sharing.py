@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from glasshouse import Explanation, NotExplainableError, Question, UserError, ranks
+from glasshouse import Explanation, NotExplainableError, Question, UserError
+from glasshouse.system import distributed
 
 
 def in_shares(explain: Callable[[Question], Explanation], question: Question) -> Explanation:
@@ -18,7 +19,7 @@ def in_shares(explain: Callable[[Question], Explanation], question: Question) ->
     Raises:
         NotExplainableError, UserError: as `explain`; on every process where one of them raises.
     """
-    part = ranks.share(len(question.rows))
+    part = distributed.share(len(question.rows))
     if part is None:
         return explain(question)
     problem: Exception | None = None
@@ -26,14 +27,14 @@ def in_shares(explain: Callable[[Question], Explanation], question: Question) ->
         mine = explain(replace(question, rows=question.rows[part]))
     except (NotExplainableError, UserError) as error:
         problem = error
-    if ranks.any_failed(problem is not None):
+    if distributed.any_failed(problem is not None):
         raise problem or NotExplainableError("another process could not explain its part of the rows")
     return replace(
         mine,
-        values=ranks.gathered(mine.values),
-        base=None if mine.base is None else ranks.gathered(mine.base),
-        standard_error=None if mine.standard_error is None else ranks.gathered(mine.standard_error),
-        design=None if mine.design is None else ranks.gathered(mine.design),
-        evaluations=int(ranks.gathered(np.array([mine.evaluations])).sum()),
-        details=ranks.from_first(mine.details),
+        values=distributed.gathered(mine.values),
+        base=None if mine.base is None else distributed.gathered(mine.base),
+        standard_error=None if mine.standard_error is None else distributed.gathered(mine.standard_error),
+        design=None if mine.design is None else distributed.gathered(mine.design),
+        evaluations=int(distributed.gathered(np.array([mine.evaluations])).sum()),
+        details=distributed.from_first(mine.details),
     )

@@ -14,6 +14,7 @@ from glasshouse.statistics import (
     Interval,
     Recalibration,
     ReliabilityCurve,
+    ScoreHistogram,
     binned_deviations,
     calibration_error_interval,
     effective_counts,
@@ -21,7 +22,6 @@ from glasshouse.statistics import (
     logistic_recalibration,
     resampled_calibration_error,
 )
-from glasshouse.statistics.histograms import ScoreHistogram
 
 from glasshouse_audits.fairness import clustered
 from glasshouse_audits.fairness.study import Measured, Study

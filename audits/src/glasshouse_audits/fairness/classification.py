@@ -9,6 +9,7 @@ import numpy as np
 from glasshouse import Measurement
 from glasshouse.statistics import (
     Estimate,
+    GapKind,
     GroupCounts,
     Pairwise,
     compared_with,
@@ -25,7 +26,6 @@ from glasshouse.statistics import (
     rate,
     weighted_gap_test,
 )
-from glasshouse.statistics.gaps import Kind
 
 from glasshouse_audits.fairness import tables
 from glasshouse_audits.fairness.study import Measured, Question, Study
@@ -71,7 +71,7 @@ UNNAMED = (
 COMPARED = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
 """The rates that are compared pair by pair."""
 
-KINDS: tuple[Kind, ...] = ("difference", "ratio")
+KINDS: tuple[GapKind, ...] = ("difference", "ratio")
 
 # Pairs grow with the square of the levels; beyond these nobody reads them.
 MOST_LEVELS_IN_PAIRS = 12

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 from glasshouse import Groups, Measurement, Predictions
-from glasshouse.statistics import MISSING, count, group_rates
-from glasshouse.statistics.sums import group_sums
+from glasshouse.statistics import MISSING, count, group_rates, group_sums
 
 from glasshouse_audits.fairness.study import Study
 

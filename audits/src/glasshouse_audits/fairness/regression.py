@@ -6,8 +6,7 @@ from functools import partial
 
 import numpy as np
 from glasshouse import Measurement
-from glasshouse.statistics import GroupCounts, group_rates
-from glasshouse.statistics.histograms import ScoreHistogram
+from glasshouse.statistics import GroupCounts, ScoreHistogram, group_rates
 
 from glasshouse_audits.fairness import clustered, spread
 from glasshouse_audits.fairness.spread import Measure

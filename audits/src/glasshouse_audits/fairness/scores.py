@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from glasshouse import Column, Figure, Measurement, Table
-from glasshouse.statistics import CERTIFICATE, MISSING, exposure_at_k
-from glasshouse.statistics.bin_numbers import SHIFT
-from glasshouse.statistics.histograms import ScoreHistogram
+from glasshouse.statistics import BIN_SHIFT, CERTIFICATE, MISSING, ScoreHistogram, exposure_at_k
 
 from glasshouse_audits.fairness import clustered, spread
 from glasshouse_audits.fairness.spread import Measure
@@ -69,7 +67,7 @@ def certificate(worst: float, study: Study) -> str:
         return "ROC AUC by group is exact: every distinct score was kept apart."
     finest = min(histogram.shift for histogram in study.tables.scores.values())
     bins = f"bins of scores, {2 ** (52 - finest):,} for each doubling of the odds,"
-    again = " made finer in a second pass over the rows," if finest < SHIFT else ""
+    again = " made finer in a second pass over the rows," if finest < BIN_SHIFT else ""
     beyond = f" This is more than the {CERTIFICATE:g} aimed at." if worst > CERTIFICATE else ""
     return f"ROC AUC by group is taken from {bins}{again} and off by at most {worst:.1e}.{beyond}"
 

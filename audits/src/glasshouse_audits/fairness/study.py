@@ -16,6 +16,7 @@ from glasshouse.statistics import (
     Bootstrap,
     ClusteredCounts,
     GroupCounts,
+    PredictionTables,
     UnitCounts,
     bootstrap,
     count,
@@ -24,7 +25,6 @@ from glasshouse.statistics import (
     gamma_bootstrap,
     marginal_groups,
 )
-from glasshouse.statistics.tables import PredictionTables
 
 MOST_CLASSES = 20
 """A target of many classes is looked at one class against the rest, for this many at most."""

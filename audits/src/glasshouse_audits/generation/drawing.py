@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from glasshouse import Evidence, UserError
-from glasshouse.evidence import chosen_inputs
+from glasshouse import Evidence, UserError, chosen_inputs
 from numpy.typing import NDArray
 
 from glasshouse_audits.generation.distances import Matrix, as_rows

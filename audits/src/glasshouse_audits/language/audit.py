@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from glasshouse import AuditResult, Column, Evidence, Figure, Measurement, Table, UserError
-from glasshouse.evidence import chosen_inputs
+from glasshouse import AuditResult, Column, Evidence, Figure, Measurement, Table, UserError, chosen_inputs
+from glasshouse.data import UNKNOWN
 from glasshouse.statistics import wilson
-from glasshouse.words import UNKNOWN
 from numpy.typing import NDArray
 
 from glasshouse_audits.language import likelihood

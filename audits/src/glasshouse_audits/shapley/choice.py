@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
-from glasshouse import UserError
-from glasshouse.errors import did_you_mean
+from glasshouse import UserError, did_you_mean
 from torch import Tensor
 
 from glasshouse_audits.shapley import exact, kernel, permutation

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns, level_order
 from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
-from glasshouse.statistics.clusters import ClusteredCounts
-from glasshouse.statistics.counts import Attribute, GroupCounts, listed_groups
-from glasshouse.statistics.histograms import Scale, ScoreHistogram, histogram_of_bins
-from glasshouse.statistics.sums import GroupSums
+from glasshouse.statistics.counts.clusters import ClusteredCounts
+from glasshouse.statistics.counts.table import Attribute, GroupCounts, listed_groups
+from glasshouse.statistics.numbers.sums import GroupSums
+from glasshouse.statistics.scores.histograms import Scale, ScoreHistogram, histogram_of_bins
 from glasshouse.statistics.tables import PredictionTables
 
 SELECTED, REJECTED = "at or above the threshold", "below the threshold"

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
-from glasshouse.tables import SensitiveColumn
 
 MOST_LEVELS = 10_000
 """A column with more values than these holds no classes and no groups."""

@@ -16,9 +16,9 @@ from glasshouse.frames.assembling import assembled
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.reading import careful_tables, is_regression, new_tally
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
-from glasshouse.statistics.bin_numbers import EDGES, FARTHEST, PER_DOUBLING, numbered, places, positions
-from glasshouse.statistics.binning import Bins
-from glasshouse.statistics.histograms import CERTIFICATE
+from glasshouse.statistics.scores.bin_numbers import EDGES, FARTHEST, PER_DOUBLING, numbered, places, positions
+from glasshouse.statistics.scores.binning import Bins
+from glasshouse.statistics.scores.histograms import CERTIFICATE
 from glasshouse.statistics.tables import PredictionTables, uncertainty
 
 _LOOKED_AT = 10_000

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from glasshouse.data.column_coding import bin_numbers
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import REJECTED, SELECTED, assembled, of_labels
 from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MOST_NUMERIC_CLASSES, PredictionColumns
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
-from glasshouse.roles import bin_numbers
-from glasshouse.statistics.bin_tables import MOST_SLOTS
-from glasshouse.statistics.histograms import CERTIFICATE
-from glasshouse.statistics.sums import group_sums
+from glasshouse.statistics.numbers.sums import group_sums
+from glasshouse.statistics.scores.bin_tables import MOST_SLOTS
+from glasshouse.statistics.scores.histograms import CERTIFICATE
 from glasshouse.statistics.tables import PredictionTables, uncertainty
 
 _BLOCK = 65_536

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from glasshouse.errors import UserError
 from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MOST_LEVELS, level_name
-from glasshouse.statistics.bin_numbers import PER_DOUBLING, SHIFT
-from glasshouse.statistics.bin_tables import MOST_SLOTS, BinTable, slots, span
-from glasshouse.statistics.binning import Bins, bins_of_rows
-from glasshouse.statistics.sums import GroupSums
+from glasshouse.statistics.numbers.sums import GroupSums
+from glasshouse.statistics.scores.bin_numbers import PER_DOUBLING, SHIFT
+from glasshouse.statistics.scores.bin_tables import MOST_SLOTS, BinTable, slots, span
+from glasshouse.statistics.scores.binning import Bins, bins_of_rows
 
 MISSING_CODE = 0
 

@@ -5,7 +5,7 @@
 'glasshouse.report.json_format.render_json'
 """
 
+from glasshouse.plugins.component_registry import KINDS, Component, Registry, registry, set_registry
 from glasshouse.plugins.loading import BrokenPlugin, LoadedPlugin
-from glasshouse.plugins.lookup import KINDS, Component, Registry, registry, set_registry
 
 __all__ = ["KINDS", "BrokenPlugin", "Component", "LoadedPlugin", "Registry", "registry", "set_registry"]

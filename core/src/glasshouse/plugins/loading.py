@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from glasshouse import __version__, hookspecs
-from glasshouse.components import Plugin
+from glasshouse._version import __version__
 from glasshouse.errors import PluginWarning, UserError
+from glasshouse.plugins import hookspecs
+from glasshouse.plugins.declarations import Plugin
 from glasshouse.plugins.discovery import EntryPoint, normalized
-from glasshouse.plugins.specification import GivenUp, given_up, is_ahead, misfit, warn, written_for
+from glasshouse.plugins.spec_version import GivenUp, given_up, is_ahead, misfit, warn, written_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CORE = EntryPoint(distribution="glasshouse", version=__version__, name="builtin", value="glasshouse.builtin")
+CORE = EntryPoint(distribution="glasshouse", version=__version__, name="builtin", value="glasshouse.builtin_plugins")
 STRICT = "GLASSHOUSE_STRICT_PLUGINS"
 
 HEAVY = ("torch", "pytorch_lightning", "lightning", "pandas", "sklearn", "tensorflow", "jax", "transformers")

@@ -1,1 +1,19 @@
-"""Reports, from a record alone: page data, figures, and one small renderer per format."""
+"""Reports, rendered from a record alone."""
+
+from typing import TYPE_CHECKING
+
+from glasshouse._lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from glasshouse.report.suppression import suppress_small_groups
+
+__all__ = [
+    "suppress_small_groups",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "glasshouse.report.suppression": ("suppress_small_groups",),
+    },
+)

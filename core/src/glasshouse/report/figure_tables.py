@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from glasshouse.measurements import Cell, Column, Figure, FigureKind, Table
+from glasshouse.record.measurements import Cell, Column, Figure, FigureKind, Table
 from glasshouse.report.figures import NOT_MEASURED
 
 MOST_ROWS = 200

@@ -14,8 +14,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from glasshouse.findings import Threshold
-from glasshouse.measurements import Figure, FigureKind, Measurement
+from glasshouse.record.findings import Threshold
+from glasshouse.record.measurements import Figure, FigureKind, Measurement
 from glasshouse.report.formatting import show_count, show_number
 from glasshouse.report.scale import Scale, spanning
 from glasshouse.report.svg import CHARACTER, element, line, picture, shorten, text

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from glasshouse.findings import Threshold
-from glasshouse.measurements import Cell, Measurement
-from glasshouse.repeats import Spread
+from glasshouse.record.findings import Threshold
+from glasshouse.record.measurements import Cell, Measurement
+from glasshouse.record.seed_repeats import Spread
 
 NOTHING = "–"
 

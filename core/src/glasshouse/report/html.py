@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from glasshouse.record import Record
+from glasshouse.record.record import Record
 from glasshouse.report.figures import draw, draw_threshold
 from glasshouse.report.page import build_page
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from glasshouse.record import Record
+from glasshouse.record.record import Record
 from glasshouse.report.suppression import suppress_small_groups
 
 

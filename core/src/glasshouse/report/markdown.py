@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from glasshouse.record import Record
+from glasshouse.record.record import Record
 from glasshouse.report.page import build_page
 
 if TYPE_CHECKING:

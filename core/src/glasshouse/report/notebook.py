@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glasshouse.record import Record
+from glasshouse.record.record import Record
 from glasshouse.report.page import build_page
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, TypeVar
 
-from glasshouse.measurements import AuditResult, Cell, Figure, Measurement, Table
-from glasshouse.record import Record, measurement_id
-from glasshouse.repeats import restricted
+from glasshouse.record.measurements import AuditResult, Cell, Figure, Measurement, Table
+from glasshouse.record.record import Record, measurement_id
+from glasshouse.record.seed_repeats import restricted
 
 DEFAULT_LIMIT = 10
 WITHHELD = "withheld"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from glasshouse.components import ReportFormatPlugin
 from glasshouse.errors import UserError
 from glasshouse.plugins import Component, Registry
 from glasshouse.plugins import registry as current_registry
-from glasshouse.record import Record
-from glasshouse.storage import write_whole
+from glasshouse.plugins.declarations import ReportFormatPlugin
+from glasshouse.record.record import Record
+from glasshouse.system.atomic_files import write_whole
 
 
 def check_formats(formats: Sequence[str], registry: Registry) -> dict[str, Component]:

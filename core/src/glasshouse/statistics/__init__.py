@@ -4,32 +4,10 @@ Start from a count table (`count`), which merges; rates, gaps, intervals, bootst
 it. Undefined is never zero: arrays hold NaN, and `Estimate` and `Interval` hold None with the reason.
 """
 
-from glasshouse.statistics.calibration import (
-    ReliabilityCurve,
-    brier_score,
-    calibration_error_interval,
-    expected_calibration_error,
-    log_loss,
-    reliability_curve,
-)
-from glasshouse.statistics.calibration_resampling import binned_deviations, resampled_calibration_error
-from glasshouse.statistics.clustered_scores import (
-    clustered_deviations,
-    clustered_mean,
-    clustered_roc_auc,
-    linearized_error,
-)
-from glasshouse.statistics.clusters import ClusteredCounts, count_clusters, only_groups
-from glasshouse.statistics.counts import MISSING, Attribute, GroupColumn, GroupCounts, count, marginal_groups
-from glasshouse.statistics.estimates import Estimate, Interval, Intervals
-from glasshouse.statistics.gaps import GAPS, Gap, difference, gap, impact_ratios, ratio
-from glasshouse.statistics.histogram_rows import score_histogram
-from glasshouse.statistics.histograms import CERTIFICATE, ScoreBins, ScoreHistogram
-from glasshouse.statistics.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
-from glasshouse.statistics.intervals import clopper_pearson, newcombe, normal_interval, t_interval, wilson
-from glasshouse.statistics.means import mean
-from glasshouse.statistics.multiple import benjamini_hochberg, holm
-from glasshouse.statistics.pairwise import (
+from glasshouse.statistics.counts.clusters import ClusteredCounts, count_clusters, only_groups
+from glasshouse.statistics.counts.gaps import GAPS, Gap, GapKind, difference, gap, impact_ratios, ratio
+from glasshouse.statistics.counts.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
+from glasshouse.statistics.counts.pairwise import (
     Pairwise,
     PairwiseDifference,
     bootstrap_pairwise_differences,
@@ -39,22 +17,51 @@ from glasshouse.statistics.pairwise import (
     pairwise_differences,
     pairwise_p_values,
 )
-from glasshouse.statistics.permutation import PermutationTest, permutation_gap_test, permutation_test, weighted_gap_test
-from glasshouse.statistics.power import detectable_gap, rows_needed
-from glasshouse.statistics.ranking import Exposure, exposure_at_k
-from glasshouse.statistics.rates import RATES, Confusion, Rate, confusion, effective_counts, group_rates, rate
-from glasshouse.statistics.recalibration import Recalibration, logistic_recalibration
-from glasshouse.statistics.reference import compared_with
-from glasshouse.statistics.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
-from glasshouse.statistics.resampling import MOST_EXCLUDED, Bootstrap, bootstrap, gamma_bootstrap
-from glasshouse.statistics.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
-from glasshouse.statistics.simultaneous import gap_interval, impact_ratio_intervals
-from glasshouse.statistics.sums import GroupSums, group_sums
+from glasshouse.statistics.counts.permutation import (
+    PermutationTest,
+    permutation_gap_test,
+    permutation_test,
+    weighted_gap_test,
+)
+from glasshouse.statistics.counts.rates import RATES, Confusion, Rate, confusion, effective_counts, group_rates, rate
+from glasshouse.statistics.counts.reference import compared_with
+from glasshouse.statistics.counts.resampling import MOST_EXCLUDED, Bootstrap, bootstrap, gamma_bootstrap
+from glasshouse.statistics.counts.simultaneous import gap_interval, impact_ratio_intervals
+from glasshouse.statistics.counts.table import MISSING, Attribute, GroupColumn, GroupCounts, count, marginal_groups
+from glasshouse.statistics.counts.units import UnitCounts, count_units
+from glasshouse.statistics.intervals.estimates import Estimate, Interval, Intervals
+from glasshouse.statistics.intervals.means import mean
+from glasshouse.statistics.intervals.multiplicity import benjamini_hochberg, holm
+from glasshouse.statistics.intervals.power import detectable_gap, rows_needed
+from glasshouse.statistics.intervals.proportions import clopper_pearson, newcombe, normal_interval, t_interval, wilson
+from glasshouse.statistics.intervals.two_proportions import katz, koopman, miettinen_nurminen, score_test
+from glasshouse.statistics.numbers.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
+from glasshouse.statistics.numbers.sums import GroupSums, group_sums
+from glasshouse.statistics.scores.bin_numbers import SHIFT as BIN_SHIFT
+from glasshouse.statistics.scores.calibration import (
+    ReliabilityCurve,
+    brier_score,
+    calibration_error_interval,
+    expected_calibration_error,
+    log_loss,
+    reliability_curve,
+)
+from glasshouse.statistics.scores.calibration_resampling import binned_deviations, resampled_calibration_error
+from glasshouse.statistics.scores.clustered_scores import (
+    clustered_deviations,
+    clustered_mean,
+    clustered_roc_auc,
+    linearized_error,
+)
+from glasshouse.statistics.scores.histogram_rows import score_histogram
+from glasshouse.statistics.scores.histograms import CERTIFICATE, ScoreBins, ScoreHistogram
+from glasshouse.statistics.scores.ranking import Exposure, exposure_at_k
+from glasshouse.statistics.scores.recalibration import Recalibration, logistic_recalibration
+from glasshouse.statistics.scores.roc import OperatingPoint, RocCurve, operating_point, roc_auc, roc_curve, tpr_at_fpr
 from glasshouse.statistics.tables import PredictionTables, tabulate
-from glasshouse.statistics.two_proportions import katz, koopman, miettinen_nurminen, score_test
-from glasshouse.statistics.units import UnitCounts, count_units
 
 __all__ = [
+    "BIN_SHIFT",
     "CERTIFICATE",
     "GAPS",
     "MISSING",
@@ -68,6 +75,7 @@ __all__ = [
     "Estimate",
     "Exposure",
     "Gap",
+    "GapKind",
     "GroupColumn",
     "GroupCounts",
     "GroupSums",

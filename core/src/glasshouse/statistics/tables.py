@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glasshouse.statistics.clusters import ClusteredCounts, count_clusters
-from glasshouse.statistics.counts import Attribute, GroupColumn, GroupCounts, count
-from glasshouse.statistics.histogram_rows import score_histogram
-from glasshouse.statistics.histograms import CERTIFICATE, ScoreHistogram
-from glasshouse.statistics.sums import GroupSums, group_sums
+from glasshouse.statistics.counts.clusters import ClusteredCounts, count_clusters
+from glasshouse.statistics.counts.table import Attribute, GroupColumn, GroupCounts, count
+from glasshouse.statistics.numbers.sums import GroupSums, group_sums
+from glasshouse.statistics.scores.histogram_rows import score_histogram
+from glasshouse.statistics.scores.histograms import CERTIFICATE, ScoreHistogram
 
 MOST_SCORED = 20
 """Of more classes than these, only the most frequent have score histograms."""

@@ -15,21 +15,29 @@ declaration that need not be installed. Importing this package imports no torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from glasshouse.components import Plugin
-from glasshouse.testing.checks import Check, CheckFailed, CheckResult, NotApplicable, expect, run_checks
-from glasshouse.testing.kinds import checks_of
-from glasshouse.testing.kinds import subject_of as subject
-from glasshouse.testing.parametrizing import parametrize_with_checks
-from glasshouse.testing.subjects import Subject
+from glasshouse._lazy_names import lazy_names
+from glasshouse.plugins.declarations import Plugin
+from glasshouse.testing.kit.checks import Check, CheckResult, expect, run_checks
+from glasshouse.testing.kit.kinds import checks_of
+from glasshouse.testing.kit.kinds import subject_of as subject
+from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
+from glasshouse.testing.kit.parametrizing import parametrize_with_checks
+from glasshouse.testing.kit.subjects import Subject
+
+if TYPE_CHECKING:
+    from glasshouse.testing.pytest.command import Finished
+    from glasshouse.testing.pytest.fixtures import TinyTable
 
 __all__ = [
     "Check",
     "CheckFailed",
     "CheckResult",
+    "Finished",
     "NotApplicable",
     "Subject",
+    "TinyTable",
     "check_audit",
     "check_data",
     "check_explainer",
@@ -43,6 +51,10 @@ __all__ = [
     "parametrize_with_checks",
     "subject",
 ]
+
+__getattr__, _ = lazy_names(
+    __name__, {"glasshouse.testing.pytest.command": ("Finished",), "glasshouse.testing.pytest.fixtures": ("TinyTable",)}
+)
 
 Given = str | Plugin | Subject
 Options = Mapping[str, Any] | None

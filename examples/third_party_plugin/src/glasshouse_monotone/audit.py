@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from glasshouse import AuditResult, Evidence, Feature, Measurement, UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.evidence import chosen_inputs
+from glasshouse import AuditResult, Evidence, Feature, Measurement, UserError, chosen_inputs, did_you_mean
 from glasshouse.statistics import Estimate, wilson
 from numpy.typing import NDArray
 from torch import Tensor

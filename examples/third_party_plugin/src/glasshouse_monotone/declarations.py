@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from glasshouse import AuditPlugin, DataPlugin, ExplainerPlugin, ModelPlugin, hookimpl
 
 if TYPE_CHECKING:
-    from glasshouse import Section
-    from glasshouse.run_state import Run
+    from glasshouse import Run, Section
 
 
 @hookimpl

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from glasshouse import TabularDataModule
-from glasshouse.tabular import RawTable, SensitiveColumn
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule
 from numpy.typing import NDArray
 
 ROWS = 800

@@ -9,9 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from glasshouse import TabularDataModule, UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
+from glasshouse.data import Coded, SplitOption
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.acs_tasks import IMMUTABLE, LATER_NAMES, NUMERIC, RACES, SEXES, TASKS, Bounds

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from glasshouse import TabularDataModule, UserError
-from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError
+from glasshouse.data import SplitOption
 from pyarrow import csv
 
 from glasshouse_plugins.data.folders import data_folder

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from glasshouse import TabularDataModule
-from glasshouse.tabular import Coded, RawTable, SplitOption
+from glasshouse import RawTable, TabularDataModule
+from glasshouse.data import Coded, SplitOption
 
 _CLASSES = ("malignant", "benign")
 

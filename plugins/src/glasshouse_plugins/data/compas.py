@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from glasshouse import TabularDataModule, UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
+from glasshouse.data import Coded, SplitOption
 from pyarrow import csv
 
 from glasshouse_plugins.data.folders import data_folder

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from glasshouse import TabularDataModule
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule
+from glasshouse.data import Coded, SplitOption
 
 _NAMES = {
     "bmi": "body mass index",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from glasshouse import ImageDataModule
-from glasshouse.images import RawImages
-from glasshouse.tabular import Coded, RawTable, SplitOption
+from glasshouse import ImageDataModule, RawImages, RawTable
+from glasshouse.data import Coded, SplitOption
 
 _DIGITS = tuple("0123456789")
 _LEVELS = 16

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from glasshouse import TabularDataModule, UserError
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError
+from glasshouse.data import Coded, SplitOption
 from pyarrow import csv
 
 from glasshouse_plugins.data.folders import data_folder

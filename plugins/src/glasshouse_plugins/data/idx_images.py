@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from glasshouse import ImageDataModule, UserError
-from glasshouse.images import RawImages
-from glasshouse.tabular import Coded, RawTable, SplitOption
+from glasshouse import ImageDataModule, RawImages, RawTable, UserError
+from glasshouse.data import Coded, SplitOption
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.folders import data_folder

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from glasshouse import ImageDataModule, UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.images import RawImages
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import ImageDataModule, RawImages, RawTable, SensitiveColumn, UserError, did_you_mean
+from glasshouse.data import Coded, SplitOption
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.tables import TableFile

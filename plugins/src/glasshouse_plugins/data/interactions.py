@@ -10,12 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from glasshouse import DataInfo, UserError
-from glasshouse.data import SPLITS
-from glasshouse.in_memory import InMemoryDataModule
-from glasshouse.labelled import Labelled
-from glasshouse.split_plan import SplitOption, SplitPlan
-from glasshouse.tables import Coded, Column, RawTable, SensitiveColumn, fingerprint
+from glasshouse import DataInfo, RawTable, SensitiveColumn, UserError
+from glasshouse.data import SPLITS, Coded, Column, Labelled, SplitOption, SplitPlan, fingerprint
+from glasshouse.datamodules import InMemoryDataModule
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.negatives import draw_negatives

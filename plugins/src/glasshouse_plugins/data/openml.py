@@ -10,9 +10,8 @@ from urllib.error import URLError
 from urllib.request import Request
 
 import numpy as np
-from glasshouse import TabularDataModule, UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
+from glasshouse.data import Coded, SplitOption
 
 from glasshouse_plugins.data.folders import data_folder
 

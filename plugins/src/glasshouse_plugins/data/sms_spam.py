@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from glasshouse import TextDataModule, UserError
-from glasshouse.tabular import Coded, RawTable, SplitOption
-from glasshouse.texts import RawTexts
+from glasshouse import RawTable, RawTexts, TextDataModule, UserError
+from glasshouse.data import Coded, SplitOption
 
 from glasshouse_plugins.data.folders import data_folder
 from glasshouse_plugins.data.published import check_published

@@ -10,8 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
-from glasshouse import UserError
-from glasshouse.errors import did_you_mean
+from glasshouse import UserError, did_you_mean
 
 from glasshouse_plugins.data.tables import cast
 

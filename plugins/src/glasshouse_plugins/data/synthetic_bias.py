@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from glasshouse import TabularDataModule, UserError
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError
+from glasshouse.data import Coded, SplitOption
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.bias_truth import GROUPS, NOISE, REGIONS, SHIFTS, SUBGROUP, BiasTruth

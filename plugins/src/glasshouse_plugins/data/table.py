@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from glasshouse import TabularDataModule, UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
+from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
+from glasshouse.data import SplitOption
 
 from glasshouse_plugins.data.sql_tables import SqlTable
 from glasshouse_plugins.data.tables import TYPES, TableFile

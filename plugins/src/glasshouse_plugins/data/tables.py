@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from glasshouse import UserError
-from glasshouse.errors import did_you_mean
+from glasshouse import UserError, did_you_mean
 from pyarrow import csv, feather, ipc, parquet
 
 _CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from glasshouse import TextDataModule, UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.tabular import RawTable, SensitiveColumn, SplitOption
-from glasshouse.texts import RawTexts
+from glasshouse import RawTable, RawTexts, SensitiveColumn, TextDataModule, UserError, did_you_mean
+from glasshouse.data import SplitOption
 
 from glasshouse_plugins.data.tables import TableFile
 

@@ -10,14 +10,19 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import torch
-from glasshouse import DataInfo, UserError
-from glasshouse.compact import CompactDataModule
-from glasshouse.data import SPLITS
-from glasshouse.errors import did_you_mean
-from glasshouse.labelled import Labelled
-from glasshouse.split_plan import SplitPlan, group_codes, time_codes
-from glasshouse.tables import as_column, fingerprint
-from glasshouse.tabular import Coded, RawTable, SensitiveColumn, SplitOption
+from glasshouse import DataInfo, RawTable, SensitiveColumn, UserError, did_you_mean
+from glasshouse.data import (
+    SPLITS,
+    Coded,
+    Labelled,
+    SplitOption,
+    SplitPlan,
+    as_column,
+    fingerprint,
+    group_codes,
+    time_codes,
+)
+from glasshouse.datamodules import CompactDataModule
 from numpy.typing import NDArray
 from torch import Tensor
 

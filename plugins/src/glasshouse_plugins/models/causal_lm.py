@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 from glasshouse import Target, UserError
-from glasshouse.words import PADDING, UNKNOWN
+from glasshouse.data import PADDING, UNKNOWN
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from glasshouse import Target, UserError
-from glasshouse.outputs import to_scores, trained_output_kind
+from glasshouse.evidence import to_scores, trained_output_kind
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
@@ -78,7 +78,9 @@ class Ensemble(nn.Module):
             UserError: before it is known what is predicted.
         """
         if self._target is None and not hasattr(self, "predicts"):
-            raise UserError(_WHO, "does not know yet what is predicted.", "Wrap it in a `glasshouse.task.Task`.")
+            raise UserError(
+                _WHO, "does not know yet what is predicted.", "Wrap it in a `glasshouse.training.task.Task`."
+            )
         if self._target is not None and self._target.classes:
             outputs = [to_scores(output, self._target, self._member_kind) for output in outputs]
         return torch.stack([output.unsqueeze(1) if output.ndim == 1 else output for output in outputs]).mean(dim=0)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from glasshouse import UserError
-from glasshouse.errors import did_you_mean
-from glasshouse.pretrained import FolderTokenizer, swapped
+from glasshouse import UserError, did_you_mean
+from glasshouse.data import FolderTokenizer, swapped
 from torch import Tensor, nn
 
 from glasshouse_plugins.models.sequences import require_positive, within

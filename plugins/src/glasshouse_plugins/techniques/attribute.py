@@ -30,7 +30,7 @@ def chosen(trainer: Trainer, name: str | None, *, who: str) -> tuple[int, Sensit
 
 
 def trained_by_us(module: LightningModule, *, who: str) -> Any:
-    """The module as a `glasshouse.task.Task`, whose training loss can be weighted and added to.
+    """The module as a `glasshouse.training.task.Task`, whose training loss can be weighted and added to.
 
     Raises:
         UserError: for a LightningModule with a training step of its own.

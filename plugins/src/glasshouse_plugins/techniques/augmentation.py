@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 import torch
 from glasshouse import DataInfo, UserError
-from glasshouse.transforms import Mixed
+from glasshouse.training import Mixed
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 

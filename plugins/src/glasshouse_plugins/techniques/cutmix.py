@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from glasshouse.transforms import Mixed
+from glasshouse.training import Mixed
 from torch import Tensor
 
 from glasshouse_plugins.techniques.augmentation import require_pictures

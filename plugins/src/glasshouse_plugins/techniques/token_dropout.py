@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from glasshouse.words import PADDING, UNKNOWN
+from glasshouse.data import PADDING, UNKNOWN
 from torch import Tensor
 
 from glasshouse_plugins.techniques.augmentation import Augmentation, drawn, require_share, require_words

@@ -50,7 +50,7 @@ def require_kinds(who: str, spare: Sequence[Kind]) -> None:
 
 
 def trainable_network(module: nn.Module, *, who: str) -> nn.Module:
-    """The network within a `glasshouse.task.Task`; a LightningModule of one's own is looked at as a whole.
+    """The network within a `glasshouse.training.task.Task`; a LightningModule of one's own is looked at as a whole.
 
     Raises:
         UserError: where nothing is to be trained.

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from glasshouse import Batch, InMemoryLoader, TabularDataModule, TextDataModule, UserError
-from glasshouse.tables import Coded, RawTable, SensitiveColumn
-from glasshouse.texts import RawTexts
+from glasshouse.data.raw_table import Coded, RawTable, SensitiveColumn
+from glasshouse.datamodules.texts import RawTexts
 from pytorch_lightning import LightningDataModule
 
 
@@ -362,7 +362,7 @@ class Pairs(LightningDataModule):
     """Another project's data: pairs of inputs and targets."""
 
     def setup(self, stage: str | None = None) -> None:
-        from glasshouse.testing.tiny import tiny
+        from glasshouse.testing.kit.tiny import tiny
 
         self.tiny = tiny("tabular", "binary")
         self.info = self.tiny.info

@@ -113,7 +113,7 @@ class Reseeds(Callback):
     """Changes what other tasks begin with, for ever."""
 
     def __init__(self) -> None:
-        from glasshouse.testing.techniques import Task
+        from glasshouse.testing.checks.training.techniques import Task
 
         if not hasattr(Task, "_untouched"):
             Task._untouched = Task.configure_optimizers

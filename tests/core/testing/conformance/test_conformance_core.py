@@ -21,9 +21,9 @@ from glasshouse.testing import (
     parametrize_with_checks,
     subject,
 )
-from glasshouse.testing.checks import hold, run_check, run_checks
-from glasshouse.testing.fresh import FreshProcessError, in_fresh_process
-from glasshouse.testing.parametrizing import TestableCheck
+from glasshouse.testing.kit.checks import hold, run_check, run_checks
+from glasshouse.testing.kit.fresh import FreshProcessError, in_fresh_process
+from glasshouse.testing.kit.parametrizing import TestableCheck
 
 SOUND = ModelPlugin(name="sound", target="broken_models:Sound", summary="one linear layer")
 

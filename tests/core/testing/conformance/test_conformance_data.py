@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from glasshouse import DataPlugin
 from glasshouse.testing import CheckResult, check_data, checks_of, subject
-from glasshouse.testing.checks import run_check
+from glasshouse.testing.kit.checks import run_check
 
 CHECKS = {check.name: check for check in checks_of("data")}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from glasshouse import ModelPlugin
 from glasshouse.testing import CheckResult, check_model, checks_of, model_training, subject
-from glasshouse.testing.checks import run_check
+from glasshouse.testing.kit.checks import run_check
 
 CHECKS = {check.name: check for check in checks_of("model")}
 

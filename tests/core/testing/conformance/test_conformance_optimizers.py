@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from glasshouse import OptimizerPlugin, SchedulerPlugin
 from glasshouse.testing import CheckResult, check_optimizer, check_scheduler, checks_of, subject
-from glasshouse.testing.checks import run_check
+from glasshouse.testing.kit.checks import run_check
 
 BROKEN = [
     ("reaches_the_minimum_of_a_quadratic", "Climbs", "after 300 steps, received"),

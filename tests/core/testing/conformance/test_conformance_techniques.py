@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from glasshouse import TechniquePlugin
-from glasshouse.task import Task
 from glasshouse.testing import CheckResult, check_technique, checks_of, subject
-from glasshouse.testing.checks import run_check
+from glasshouse.testing.kit.checks import run_check
+from glasshouse.training.task import Task
 
 CHECKS = {check.name: check for check in checks_of("technique")}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from glasshouse import UserError
-from glasshouse.commands.plugins import main
+from glasshouse.cli.commands.plugins import main
 from glasshouse.plugins import set_registry
 
 SCHEDULES = """

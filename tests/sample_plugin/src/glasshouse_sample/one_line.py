@@ -1,6 +1,6 @@
 """A report of one line."""
 
-from glasshouse.record import Record
+from glasshouse import Record
 
 
 def render(record: Record) -> str:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from glasshouse import UserError
-from glasshouse.record import read_record
+from glasshouse import UserError, read_record
 
 
 def main(argv: list[str]) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from glasshouse import Column, Figure, Measurement, Table
-from glasshouse.measurements import Cell
+from glasshouse import Cell, Column, Figure, Measurement, Table
 
 from glasshouse_audits.explain.checks.alike import STATISTICS, alike
 from glasshouse_audits.explain.checks.checked import Asked, Checked, cells, flat, interval_columns

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from glasshouse import Column, Measurement, Table
-from glasshouse.measurements import Cell
+from glasshouse import Cell, Column, Measurement, Table
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 

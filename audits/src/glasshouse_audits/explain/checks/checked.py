@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from glasshouse import Column, Explanation, Figure, Measurement, NotExplainableError, Question, Table, UserError
-from glasshouse.measurements import Cell
+from glasshouse import Cell, Column, Explanation, Figure, Measurement, NotExplainableError, Question, Table, UserError
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 

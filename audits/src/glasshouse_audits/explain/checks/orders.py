@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from glasshouse import Column, Figure, Measurement, Table
-from glasshouse.measurements import Cell
+from glasshouse import Cell, Column, Figure, Measurement, Table
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Question
-from glasshouse.explanations import in_batches
+from glasshouse import Question, in_batches
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Column, Figure, Question, Table
-from glasshouse.measurements import Cell
+from glasshouse import Cell, Column, Figure, Question, Table
 from glasshouse.statistics import Estimate
 from numpy.typing import NDArray
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 from glasshouse import Question
-from glasshouse.outputs import as_columns
+from glasshouse.evidence import as_columns
 from torch import Tensor, nn
 
 

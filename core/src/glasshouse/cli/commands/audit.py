@@ -1,0 +1,202 @@
+"""`glasshouse audit RUN_DIR`: audit a finished run again; `glasshouse audit --predictions`: predictions from elsewhere.
+
+Finished audits of a run are kept. Predictions need no model, and auditing them never imports torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glasshouse.config.run_options import Choice
+from glasshouse.config.yaml_files import read_yaml, refuse_made_by_python
+from glasshouse.errors import UserError
+from glasshouse.plugins import Registry, registry
+from glasshouse.run_folder.folders import shown
+
+if TYPE_CHECKING:
+    from glasshouse.data.raw_table import SensitiveColumn
+
+_OF_PREDICTIONS = (
+    "prediction",
+    "target",
+    "score",
+    "weights",
+    "clusters",
+    "sensitive",
+    "favourable",
+    "threshold",
+    "out",
+)
+
+
+def main(argv: list[str]) -> int:
+    """Audit, judge and report.
+
+    Returns:
+        The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
+
+    Raises:
+        UserError: if the folder is no run with a trained model, the predictions cannot be used, or an audit is not
+            known.
+    """
+    asked = _parser().parse_args(argv)
+    known = registry()
+    names = [name.strip() for name in (asked.audits or "").split(",") if name.strip()]
+    for name in names:
+        known.find("audit", name)
+    if asked.predictions:
+        return _audit_predictions(asked, names, known)
+    given = [name for name in _OF_PREDICTIONS if getattr(asked, name) not in (None, [])]
+    if given:
+        raise UserError(f"--{given[0]}", "is for predictions from elsewhere.", "Name their files with --predictions.")
+    if asked.run_dir is None:
+        raise UserError("glasshouse audit", "expected the folder of a run, or --predictions FILE.")
+    folder: Path = asked.run_dir
+    if not (folder / "config.yaml").is_file():
+        raise UserError(str(folder), "is not the folder of a run: it has no config.yaml.", "See `glasshouse runs`.")
+    refuse_made_by_python(read_yaml(folder / "config.yaml"), str(folder))
+    return _audit(folder, names, force=asked.force, gate=asked.gate, known=known)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="glasshouse audit", description="Audit a finished run again, or predictions from elsewhere."
+    )
+    parser.add_argument(
+        "run_dir", metavar="RUN_DIR", type=Path, nargs="?", help="the folder of a run that trained a model"
+    )
+    parser.add_argument("--audits", metavar="A,B", help="only these; others that finished earlier stay in the record")
+    parser.add_argument("--force", action="store_true", help="measure again what has been measured before")
+    parser.add_argument("--gate", action="store_true", help="exit with 1 where the policy is violated")
+    of = parser.add_argument_group("predictions from elsewhere")
+    of.add_argument(
+        "--predictions", metavar="FILE", type=Path, nargs="+", help="CSV or Parquet files, or folders of them"
+    )
+    repeated: dict[str, Any] = {"action": "append", "default": []}
+    of.add_argument(
+        "--prediction",
+        metavar="[LABEL=]COL",
+        help="the decision: a class, or a number; repeated for several labels, any of which may apply",
+        **repeated,
+    )
+    of.add_argument(
+        "--target", metavar="[LABEL=]COL", help="the truth; without it only selection rates are measured", **repeated
+    )
+    of.add_argument(
+        "--score",
+        metavar="[CLASS=]COL",
+        help="probability of the favourable class, from 0 to 1; or CLASS=COL for each class or label",
+        **repeated,
+    )
+    of.add_argument(
+        "--sensitive",
+        metavar="COL[=EDGES]",
+        action="append",
+        default=[],
+        help="an attribute to audit by; numbers in bins: age=40,60; may be repeated",
+    )
+    of.add_argument("--favourable", metavar="VALUE", help="the class that is good for the person concerned")
+    of.add_argument("--threshold", metavar="T", type=float, help="favourable is predicted from this score on")
+    of.add_argument("--weights", metavar="COL", help="what each row counts for")
+    of.add_argument("--clusters", metavar="COL", help="names what rows belong together: a household, a patient")
+    of.add_argument("--out", metavar="DIR", type=Path, help="where to make the folder predictions/TIME-ID (runs)")
+    return parser
+
+
+def _audit(folder: Path, names: list[str], *, force: bool, gate: bool, known: Registry) -> int:
+    from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
+    from glasshouse.pipeline.conclude import exit_code
+    from glasshouse.pipeline.pipeline import audit_again
+
+    restrict_imports()
+    cli = GlasshouseCLI("run", ["--config", str(folder / "config.yaml")])
+    run = audit_again(cli, known, folder, only=names or None, force=force)
+    print(shown(folder))
+    return exit_code(run, gate=gate)
+
+
+def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Registry) -> int:
+    if asked.run_dir is not None:
+        raise UserError("glasshouse audit", f"expected RUN_DIR or --predictions, received both ('{asked.run_dir}').")
+    from glasshouse.frames import PredictionColumns
+    from glasshouse.pipeline.existing_predictions import audit_predictions
+
+    columns = PredictionColumns(
+        **(_labels(asked) if len(asked.prediction) > 1 else _single(asked)),
+        weights=asked.weights,
+        clusters=asked.clusters,
+        sensitive=tuple(_sensitive(text) for text in asked.sensitive),
+        favourable=asked.favourable,
+        threshold=asked.threshold,
+    )
+    run = audit_predictions(
+        asked.predictions,
+        columns,
+        registry=known,
+        audits=[Choice(name) for name in names] or None,
+        out=asked.out or Path("runs"),
+    )
+    print(shown(run.folder))
+    if asked.gate and run.record is not None and run.record.verdict == "fail":
+        return 1
+    return 3 if any(result.status == "error" for result in run.results) else 0
+
+
+def _single(asked: argparse.Namespace) -> dict[str, Any]:
+    """One prediction: its target, and the probability of the favourable class or of each."""
+    if len(asked.target) > 1:
+        raise UserError("--target", "names more than one column.", "Of several labels, give each its --prediction too.")
+    roles: dict[str, Any] = {name: next(iter(getattr(asked, name)), None) for name in ("prediction", "target")}
+    roles["prediction"] = roles["prediction"] or ""
+    pairs = [_pair(text) for text in asked.score]
+    if len(pairs) > 1 or (pairs and pairs[0][0]):
+        for name, column in pairs:
+            if not name:
+                raise UserError("--score", f"'{column}' is the probability of which class?", "Give CLASS=COLUMN.")
+        return {**roles, "scores": tuple(pairs)}
+    return {**roles, "score": pairs[0][1] if pairs else None}
+
+
+def _labels(asked: argparse.Namespace) -> dict[str, Any]:
+    """Several labels: a prediction of each, and its target and probability where they are known."""
+    from glasshouse.frames import LabelColumns
+
+    predictions = {name or column: column for name, column in map(_pair, asked.prediction)}
+    of: dict[str, dict[str, str]] = {}
+    for role in ("target", "score"):
+        of[role] = {}
+        for name, column in map(_pair, getattr(asked, role)):
+            if name not in predictions:
+                known = ", ".join(predictions)
+                raise UserError(f"--{role}", f"'{column}' is of which label? There are {known}.", "Give LABEL=COLUMN.")
+            of[role][name] = column
+        if of[role] and len(of[role]) < len(predictions):
+            lacking = next(name for name in predictions if name not in of[role])
+            raise UserError(f"--{role}", f"label '{lacking}' has none.", "Give it for each label, or for none.")
+    return {
+        "labels": tuple(
+            LabelColumns(name=name, prediction=column, target=of["target"].get(name), score=of["score"].get(name))
+            for name, column in predictions.items()
+        )
+    }
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """``NAME=COLUMN``; the name is empty where there is none."""
+    name, _, column = text.rpartition("=")
+    return name, column
+
+
+def _sensitive(text: str) -> SensitiveColumn:
+    """``age=40,60`` is the column age in three bins; anything else a column as it is."""
+    from glasshouse.data.raw_table import SensitiveColumn
+
+    column, equals, edges = text.rpartition("=")
+    if not equals:
+        return SensitiveColumn(name=text, column=text)
+    try:
+        return SensitiveColumn(name=column, column=column, edges=tuple(float(edge) for edge in edges.split(",")))
+    except ValueError:
+        raise UserError("--sensitive", f"expected numbers after '=', received '{edges}'.", "E.g. age=40,60.") from None

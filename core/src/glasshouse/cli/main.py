@@ -1,0 +1,165 @@
+"""The command line's front door: it looks at the first word with the standard library alone.
+
+Only the module that a word names is imported, so that ``--help``, ``plugins list``, ``runs`` and ``report`` never
+wait for torch. Exit codes: 0 done, 1 a policy was violated and the command was asked to gate, 2 unusable input, 3 done
+but an audit ended in error, 70 a defect (never mistaken for a verdict), 130 interrupted, 141 the reader went away.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from glasshouse._version import __version__
+from glasshouse.config.global_options import COMMANDS, OPTIONS, TRAINING, split_options
+from glasshouse.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from glasshouse.plugins.lock.lock_file import LockGate
+
+DEFECT, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    debug = False
+    try:
+        rest, debug, values = split_options(sys.argv[1:] if argv is None else argv)
+        _heed(values)
+        code = _dispatch(rest)
+        sys.stdout.flush()  # a reader that went away is noticed here, not in the interpreter's last breath
+        return code
+    except UserError as error:
+        if debug:
+            _print_traceback()
+        # problems often quote other libraries, whose messages run over many lines
+        print(f"error: {error.who}: {' '.join(error.problem.split())}", file=sys.stderr)
+        if error.remedy:
+            print(f"       {error.remedy}", file=sys.stderr)
+        return error.exit_code
+    except SystemExit as done:  # argparse, after --help or a usage error
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # what is still buffered has nowhere to go; the interpreter must not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception:
+        _print_traceback()
+        print("error: this is a defect of glasshouse or of a plugin, not of your input.", file=sys.stderr)
+        return DEFECT
+
+
+def _heed(values: dict[str, list[str]]) -> None:
+    """Set up plugins and allowed packages; without such options nothing is imported here."""
+    if values["--plugin"] or values["--no-plugin"] or values["--only-locked"]:
+        from pathlib import Path
+
+        from glasshouse.plugins import Registry, set_registry
+
+        files = [Path(file) for file in values["--plugin"]]
+        gate = _gate(values["--only-locked"])
+        set_registry(Registry.from_environment(blocked=values["--no-plugin"], files=files, gate=gate))
+    if values["--allow"]:
+        from glasshouse.config.allowed_packages import allow
+
+        allow(values["--allow"])
+
+
+def _gate(locks: list[str]) -> LockGate | None:
+    if not locks:
+        return None
+    from pathlib import Path
+
+    from glasshouse.plugins.lock.lock_file import LockGate, read_lock
+
+    if len(locks) > 1:
+        raise UserError("--only-locked", f"may be given once, received {', '.join(locks)}.")
+    path = Path(locks[0])
+    return LockGate(lock=read_lock(path), path=path)
+
+
+def _dispatch(argv: list[str]) -> int:
+    word, rest = (argv[0], argv[1:]) if argv else ("--help", [])
+    if word in ("--help", "-h"):
+        print(_help())
+        return 0
+    if word == "--version":
+        print(f"glasshouse {__version__}")
+        return 0
+    if word.startswith("-"):
+        raise UserError("glasshouse", f"expected a command first, received '{word}'.", "See `glasshouse --help`.")
+    if word not in TRAINING and word not in COMMANDS:
+        return _plugin_command(word, rest)
+    if word in TRAINING or word == "audit":
+        _announce_start()
+    if any("://" in argument for argument in rest):
+        from glasshouse.run_folder.mirror import at_hand
+
+        with at_hand(word, rest) as local:
+            return _known_command(word, local)
+    return _known_command(word, rest)
+
+
+def _known_command(word: str, rest: list[str]) -> int:
+    if word in TRAINING:
+        return int(importlib.import_module("glasshouse.cli.training_commands").main(word, rest))
+    return int(importlib.import_module(f"glasshouse.cli.commands.{word}").main(rest))
+
+
+def _plugin_command(word: str, rest: list[str]) -> int:
+    from glasshouse.plugins import registry
+
+    if not registry().candidates("command", word):
+        words = {*TRAINING, *COMMANDS, *(command.name for command in registry().components("command"))}
+        remedy = did_you_mean(word, words, most=len(words)) + registry().broken_notice
+        raise UserError("glasshouse", f"there is no command '{word}'.", remedy)
+    command = registry().load(registry().find("command", word))
+    _announce_start()
+    return int(command(rest) or 0)
+
+
+def _announce_start() -> None:
+    from glasshouse.plugins import registry
+
+    registry().call("glasshouse_startup")
+
+
+def _help() -> str:
+    from glasshouse.plugins import registry
+
+    lines = [
+        "usage: glasshouse COMMAND [OPTIONS]",
+        "",
+        "Train a model, look through it, act on what is seen.",
+        "",
+        "train and audit (these take every option of LightningCLI; see `glasshouse run --help`)",
+        *_entries(TRAINING),
+        "",
+        "look at what there is",
+        *_entries(COMMANDS),
+    ]
+    brought = {command.name: command.plugin.summary for command in registry().components("command")}
+    if brought:
+        lines += ["", "brought by plugins", *_entries(brought)]
+    lines += ["", "options of every command", *_entries(OPTIONS)]
+    lines += _entries({"--version": "show the version", "-h, --help": "show this page, or a command's own"})
+    return "\n".join(lines)
+
+
+def _entries(entries: dict[str, str]) -> list[str]:
+    return [f"  {name:<18} {summary}" for name, summary in entries.items()]
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""`glasshouse run` and Lightning's own commands: names are checked first, then the heavy part is imported."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from glasshouse.config.validation import check
+from glasshouse.errors import UserError
+from glasshouse.plugins import registry
+
+
+def main(command: str, argv: list[str]) -> int:
+    """Parse and carry out `run`, `fit`, `validate`, `test` or `predict`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for input that cannot be used.
+    """
+    known = registry()
+    resume, argv = _resumed(command, argv)
+    check(argv, known)
+
+    from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
+    from glasshouse.pipeline.pipeline import execute
+
+    restrict_imports()
+    usual = warnings.formatwarning
+    warnings.formatwarning = _one_line
+    try:
+        return execute(GlasshouseCLI(command, argv), known, resume)
+    finally:
+        warnings.formatwarning = usual
+
+
+def _resumed(command: str, argv: list[str]) -> tuple[Path | None, list[str]]:
+    """The folder after `--resume`, and the arguments with its configuration in place of that."""
+    given = [at for at, token in enumerate(argv) if token.partition("=")[0] == "--resume"]
+    if command != "run" or not given:
+        return None, argv
+    at = given[0]
+    _, equals, value = argv[at].partition("=")
+    rest = argv[:at] + argv[at + (1 if equals else 2) :]
+    value = value if equals else "".join(argv[at + 1 : at + 2])
+    if len(given) > 1 or not value or value.startswith("-"):
+        raise UserError("--resume", "expected the folder of one run.", "See `glasshouse runs`.")
+    folder = Path(value)
+    if not (folder / "config.yaml").is_file():
+        what = "has no config.yaml: nothing had begun there" if folder.is_dir() else "is no folder"
+        raise UserError(f"--resume {folder}", f"{what}.", "See `glasshouse runs`, or start the run again.")
+    return folder, ["--config", str(folder / "config.yaml"), *rest]
+
+
+def _one_line(message: Warning | str, *_: object, **__: object) -> str:
+    """A warning without the source line that raised it, which is a library's."""
+    return f"warning: {' '.join(str(message).split())}\n"

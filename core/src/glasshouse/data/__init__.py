@@ -1,0 +1,51 @@
+"""What is known of data: descriptions, raw tables, columns, splits, vocabularies. Nothing here imports torch."""
+
+from typing import TYPE_CHECKING
+
+from glasshouse._lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from glasshouse.data.batch import Batch
+    from glasshouse.data.data_info import SPLITS, DataInfo, Feature, Sensitive, Target
+    from glasshouse.data.labels import Labelled
+    from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn, as_column, fingerprint
+    from glasshouse.data.split_option import SplitOption, SplitPlan, group_codes, time_codes
+    from glasshouse.data.tokenizer import FolderTokenizer, swapped
+    from glasshouse.data.vocabulary import PADDING, UNKNOWN
+
+__all__ = [
+    "PADDING",
+    "SPLITS",
+    "UNKNOWN",
+    "Batch",
+    "Coded",
+    "Column",
+    "DataInfo",
+    "Feature",
+    "FolderTokenizer",
+    "Labelled",
+    "RawTable",
+    "Sensitive",
+    "SensitiveColumn",
+    "SplitOption",
+    "SplitPlan",
+    "Target",
+    "as_column",
+    "fingerprint",
+    "group_codes",
+    "swapped",
+    "time_codes",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "glasshouse.data.batch": ("Batch",),
+        "glasshouse.data.data_info": ("SPLITS", "DataInfo", "Feature", "Sensitive", "Target"),
+        "glasshouse.data.labels": ("Labelled",),
+        "glasshouse.data.raw_table": ("Coded", "Column", "RawTable", "SensitiveColumn", "as_column", "fingerprint"),
+        "glasshouse.data.split_option": ("SplitOption", "SplitPlan", "group_codes", "time_codes"),
+        "glasshouse.data.tokenizer": ("FolderTokenizer", "swapped"),
+        "glasshouse.data.vocabulary": ("PADDING", "UNKNOWN"),
+    },
+)

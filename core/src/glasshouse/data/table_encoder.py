@@ -1,0 +1,168 @@
+"""From named columns to one float32 matrix: learned on the training rows, applied to all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.data.data_info import Feature
+from glasshouse.data.raw_table import Coded, Column
+from glasshouse.errors import UserError
+
+MAX_LEVELS = 1000
+"""One-hot columns that one feature may take."""
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """(value - mean) / scale, missing values filled with the training median; then, if asked, a column "is missing"."""
+
+    name: str
+    fill: float
+    mean: float
+    scale: float
+    indicator: bool
+
+    @property
+    def width(self) -> int:
+        return 2 if self.indicator else 1
+
+    @classmethod
+    def fit(cls, name: str, values: NDArray[np.float64]) -> Numeric:
+        """Learn from training values; a constant column keeps scale 1, so that it becomes 0.
+
+        Constant is what varies no more than rounding does: by n machine epsilons of the mean.
+        """
+        missing = np.isnan(values)
+        any_missing = bool(missing.any())
+        fill = float(np.median(values[~missing])) if not missing.all() else 0.0
+        filled = np.where(missing, fill, values) if any_missing else values
+        mean, scale = float(filled.mean()), float(filled.std())
+        constant = scale <= len(filled) * np.finfo(np.float64).eps * abs(mean)
+        return cls(name, fill, mean, 1.0 if constant else scale, any_missing)
+
+    def write(self, values: NDArray[np.float64], out: NDArray[np.float32]) -> None:
+        """Encode `values` (n,) into `out` (n, width)."""
+        missing = np.isnan(values)
+        out[:, 0] = (np.where(missing, self.fill, values) - self.mean) / self.scale
+        if self.indicator:
+            out[:, 1] = missing
+
+
+@dataclass(frozen=True, eq=False)
+class OneHot:
+    """One column a level. Rare levels share the column "other", missing values have "missing".
+
+    A level that training lacks goes to "other"; where there is no such column it leaves the whole block zero, which
+    is better than a column whose weights no training row has touched. So does a missing value that training lacks.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    column_of: NDArray[np.int64]
+    """Block column of each level code, last of a missing value (code -1); -1 where the block stays zero."""
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+    @classmethod
+    def fit(cls, name: str, values: Coded, *, who: str) -> OneHot:
+        """Learn from training values. Rare: fewer than ten training rows and than one in a hundred.
+
+        Raises:
+            UserError: for more than `MAX_LEVELS` columns.
+        """
+        counts = np.bincount(values.codes + 1, minlength=len(values.levels) + 1)
+        missing, counts = counts[0], counts[1:]
+        rare = (counts > 0) & (counts < min(10.0, len(values) / 100))
+        kept = np.flatnonzero((counts > 0) & ~rare)
+        if len(kept) > MAX_LEVELS:
+            raise UserError(
+                who,
+                f"column '{name}' has {len(kept):,} levels; expected at most {MAX_LEVELS:,}.",
+                "Leave it out of the features, or group its levels.",
+            )
+        columns = [values.levels[code] for code in kept]
+        other = len(columns) if rare.any() else -1
+        if rare.any():
+            columns.append(_free("other", columns))
+        column_of = np.full(len(values.levels) + 1, other, dtype=np.int64)
+        column_of[kept] = np.arange(len(kept))
+        if missing:
+            column_of[-1] = len(columns)
+            columns.append(_free("missing", columns))
+        return cls(name, tuple(columns), column_of)
+
+    def write(self, values: Coded, out: NDArray[np.float32]) -> None:
+        """Encode `values` (n,) into `out` (n, width), which holds zeros."""
+        column = self.column_of[values.codes]
+        rows = np.flatnonzero(column >= 0)
+        out[rows, column[rows]] = 1.0
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """`name`, with underscores behind it where the data themselves have a level of that name."""
+    return name if name not in taken else _free(f"{name}_", taken)
+
+
+@dataclass(frozen=True, eq=False)
+class TableEncoder:
+    """Numeric features first, then the one-hot blocks, each in the order of the features."""
+
+    parts: tuple[Numeric | OneHot, ...]
+
+    @classmethod
+    def fit(
+        cls, columns: Mapping[str, Column], features: Sequence[str], rows: NDArray[np.int64], *, who: str
+    ) -> TableEncoder:
+        """Learn from the training `rows` alone."""
+        numeric: list[Numeric | OneHot] = []
+        one_hot: list[Numeric | OneHot] = []
+        for name in features:
+            column = columns[name]
+            if isinstance(column, Coded):
+                one_hot.append(OneHot.fit(name, column[rows], who=who))
+            else:
+                numeric.append(Numeric.fit(name, column[rows]))
+        return cls((*numeric, *one_hot))
+
+    @property
+    def width(self) -> int:
+        """Encoded columns."""
+        return sum(part.width for part in self.parts)
+
+    @property
+    def cardinalities(self) -> list[int]:
+        """Widths of the one-hot blocks, which stand last."""
+        return [part.width for part in self.parts if isinstance(part, OneHot)]
+
+    def features(self, immutable: Sequence[str] = ()) -> tuple[Feature, ...]:
+        """Which encoded columns belong to which feature."""
+        found, start = [], 0
+        for part in self.parts:
+            found.append(
+                Feature(
+                    name=part.name,
+                    kind="categorical" if isinstance(part, OneHot) else "numeric",
+                    columns=tuple(range(start, start + part.width)),
+                    categories=part.columns if isinstance(part, OneHot) else (),
+                    immutable=part.name in immutable,
+                    center=0.0 if isinstance(part, OneHot) else part.mean,
+                    scale=1.0 if isinstance(part, OneHot) else part.scale,
+                )
+            )
+            start += part.width
+        return tuple(found)
+
+    def encode(self, columns: Mapping[str, Column], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The chosen rows as (len(rows), width)."""
+        encoded = np.zeros((len(rows), self.width), dtype=np.float32)
+        start = 0
+        for part in self.parts:
+            part.write(columns[part.name][rows], encoded[:, start : start + part.width])  # type: ignore[arg-type]
+            start += part.width
+        return encoded

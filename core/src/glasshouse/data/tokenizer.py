@@ -1,0 +1,99 @@
+"""Words as a model from elsewhere numbers them: a tokenizer from its folder, by the transformers library."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.data.vocabulary import PADDING, SplitTexts, padded
+from glasshouse.errors import UserError
+
+
+def swapped(numbers: Any, pad: int) -> Any:
+    """The tokenizer's numbers from the data's, or the other way round: padding and the word that has number 0 change
+    places.
+
+    `numbers` (...) is an array or a tensor of whole numbers. Padding is 0 in all data; a tokenizer's may be any number.
+    """
+    if pad == PADDING:
+        return numbers
+    return numbers + (numbers == PADDING) * pad - (numbers == pad) * pad
+
+
+class FolderTokenizer:
+    """Cuts texts into the words of a tokenizer, and numbers them as it does, but for padding, which is 0.
+
+    Words here may be pieces of words, and special ones such as the beginning of a text. A text that is cut keeps the
+    special words at its end.
+
+    Args:
+        folder: where the tokenizer's files are; ``tokenizer.json`` among them.
+        who: whom refusals name.
+
+    Raises:
+        UserError: for a folder without a fast tokenizer, a tokenizer without padding, or without the library.
+    """
+
+    def __init__(self, folder: str, *, who: str) -> None:
+        path = Path(folder).expanduser()
+        if not (path / "tokenizer.json").is_file():
+            raise UserError(
+                who,
+                f"there is no tokenizer.json in the folder {path.absolute()}; nothing is downloaded.",
+                "Name the folder of a model that has one with `tokenizer:`.",
+            )
+        try:
+            from transformers import AutoTokenizer
+        except ImportError:
+            raise UserError(
+                who, "a tokenizer needs transformers.", "pip install glasshouse-plugins[transformers]"
+            ) from None
+        self._tokenizer: Any
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        except (ValueError, OSError, KeyError) as error:
+            raise UserError(who, f"the tokenizer in {path} cannot be read: {str(error).splitlines()[0]}") from error
+        if not self._tokenizer.is_fast:
+            raise UserError(who, f"the tokenizer in {path} is not a fast one.", "Name one with a tokenizer.json.")
+        if self._tokenizer.pad_token_id is None:
+            raise UserError(
+                who, f"the tokenizer in {path} has no padding.", "Name a `pad_token` in its tokenizer_config.json."
+            )
+        self._pad = int(self._tokenizer.pad_token_id)
+        self.digest = hashlib.sha256((path / "tokenizer.json").read_bytes()).hexdigest()
+        self.size: int = len(self._tokenizer)
+        special = self._tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
+        self._behind = next((place for place, mark in enumerate(reversed(special)) if not mark), len(special))
+
+    @property
+    def longest(self) -> int:
+        """Words of a text that the tokenizer's model takes."""
+        return int(min(self._tokenizer.model_max_length, np.iinfo(np.int32).max))
+
+    def split(self, texts: Any) -> SplitTexts:
+        """Texts (a sequence of str, or an Arrow array; None is an empty text) as numbered words."""
+        rows = [text or "" for text in (texts.to_pylist() if hasattr(texts, "to_pylist") else texts)]
+        found = self._tokenizer(rows, verbose=False, return_attention_mask=False)["input_ids"] if rows else []
+        offsets = np.cumsum([0, *map(len, found)], dtype=np.int64)
+        codes = np.fromiter((number for row in found for number in row), dtype=np.int32, count=int(offsets[-1]))
+        names = self._tokenizer.convert_ids_to_tokens(swapped(np.arange(self.size), self._pad).tolist())
+        return SplitTexts(tuple(names), swapped(codes, self._pad), offsets)
+
+    def encode(self, texts: SplitTexts, rows: NDArray[np.int64], length: int) -> NDArray[np.int32]:
+        """The given rows as numbers, (len(rows), length), cut in front of the special words at their end."""
+        encoded = padded(texts, rows, length, texts.codes)
+        behind = min(self._behind, length)
+        cut = np.flatnonzero(texts.lengths[rows] > length)
+        if behind and len(cut):
+            ends = texts.offsets[rows[cut] + 1]
+            encoded[cut, length - behind :] = texts.codes[ends[:, None] + np.arange(-behind, 0)]
+        return encoded
+
+    def spelled(self, numbers: list[int]) -> list[str]:
+        """The words that numbers stand for, without padding."""
+        kept = np.array([number for number in numbers if number != PADDING], dtype=np.int64)
+        return list(self._tokenizer.convert_ids_to_tokens(swapped(kept, self._pad).tolist()))

@@ -1,0 +1,89 @@
+"""The data module that data plugins for images share: one uint8 tensor, split, given out as numbers from 0 to 1."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from glasshouse.data.data_info import SPLITS, DataInfo
+from glasshouse.data.labels import Labelled
+from glasshouse.data.raw_table import RawTable
+from glasshouse.datamodules.base import CompactDataModule
+from glasshouse.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawImages:
+    """What `ImageDataModule.load` returns: `pixels` (n, channels, height, width) uint8, and what is known of each.
+
+    `table` holds no features: its columns are the target and the sensitive attributes, in the order of the images.
+    """
+
+    pixels: NDArray[np.uint8]
+    table: RawTable
+
+
+class ImageDataModule(CompactDataModule):
+    """Base of every data plugin for images that fit in memory: a subclass implements `load` and may set `name`.
+
+    The model is given float32 in [0, 1], channels first: 0 is black, 1 is white, whatever the data, so that nothing
+    has to be known to draw an image, to darken it or to keep a change of it within bounds. A model that wants
+    standardised inputs begins with a normalisation of its own.
+    """
+
+    @abstractmethod
+    def load(self) -> RawImages:
+        """The images, all splits together."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load and split; the second call and every later one does nothing.
+
+        Raises:
+            UserError: for pixels that are not (n, channels, height, width) uint8, and for unusable labels.
+        """
+        if self._rows:
+            return
+        raw = self.load()
+        pixels: NDArray[Any] = raw.pixels
+        if pixels.ndim != 4 or pixels.dtype != np.uint8 or not pixels.size:
+            raise UserError(
+                self.who,
+                f"expected pixels (n, channels, height, width) as uint8, received {pixels.shape} as {pixels.dtype}.",
+            )
+        labelled, columns = Labelled.beside(raw.table, len(pixels), self.split_plan, who=self.who)
+        rows = {split: labelled.batch(split, torch.from_numpy(pixels[labelled.rows[split]])) for split in SPLITS}
+        outputs = labelled.target.num_outputs
+        shape = pixels.shape[1:]
+        info = DataInfo(
+            name=self._name,
+            modality="image",
+            target=labelled.target,
+            input_shape=shape,
+            sensitive=labelled.sensitive,
+            sizes={
+                "input_shape": list(shape),
+                "in_features": math.prod(shape),
+                "num_classes": outputs,
+                "out_features": outputs,
+            },
+            rows=labelled.counts(),
+            source=raw.table.source,
+            licence=raw.table.licence,
+            synthetic=raw.table.synthetic,
+        )
+        digest = hashlib.sha256(columns.encode())
+        digest.update(repr(pixels.shape).encode())
+        digest.update(np.ascontiguousarray(pixels).data)
+        self._keep(rows, info, digest.hexdigest())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """uint8 pixels as float32 in [0, 1]."""
+        return x.to(torch.float32).div_(255)

@@ -1,0 +1,217 @@
+"""The handle by which audits see a trained model, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from glasshouse.data.data_info import DataInfo
+from glasshouse.errors import UserError
+from glasshouse.evidence.model_outputs import OutputKind, loss_per_row, output_kind, to_scores
+from glasshouse.evidence.self_scoring import own_loss
+
+
+class ModelHandle:
+    """A trained model, ready to be asked. Every method leaves the module in the mode and on the device it had.
+
+    Args:
+        lightning_module: a `glasshouse.training.task.Task` around a plain network, or a foreign one, trained.
+        info: what is known of the data it was trained on.
+        recipe: builds an untrained copy of `lightning_module`; None where that cannot be done.
+        name: how reports call it.
+        output_kind: what it returns, where neither the module nor the target says it.
+    """
+
+    def __init__(
+        self,
+        lightning_module: LightningModule,
+        info: DataInfo,
+        *,
+        recipe: Callable[[], LightningModule] | None = None,
+        name: str = "model",
+        output_kind: OutputKind | None = None,
+    ) -> None:
+        self.lightning_module = lightning_module
+        self.info = info
+        self.name = name
+        self._recipe = recipe
+        self._output_kind = output_kind
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself, for methods that look at layers: that of a `Task`, else whatever has a `forward`.
+
+        A stranger's module may well have a part called `network`, with more around it.
+        """
+        network = getattr(self.lightning_module, "network", None)
+        if not isinstance(network, nn.Module):
+            return self.lightning_module
+        only_holds = getattr(type(self.lightning_module), "only_holds_network", False)
+        return network if only_holds or not _has_forward(self.lightning_module) else self.lightning_module
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """What `outputs` returns: logits, probabilities, values or standardized values."""
+        return self._output_kind or output_kind(self.lightning_module, self.info.target)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are; the CPU for a model without any."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        return sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Which of ``gradients``, ``module``, ``embed``, ``loss``, ``rebuild``, ``generate``, ``token_losses`` and
+        ``continue_text`` this model has."""
+        found = {"module", "loss"}
+        if self.info.modality in ("tabular", "image"):  # text and token sequences enter as integers
+            found.add("gradients")
+        if self._find_embedding() is not None:
+            found.add("embed")
+        if self._recipe is not None:
+            found.add("rebuild")
+        for name in ("generate", "token_losses", "continue_text"):
+            if callable(getattr(self.module, name, None)):
+                found.add(name)
+        return frozenset(found)
+
+    @property
+    def embed(self) -> nn.Module:
+        """The layer that turns tokens into vectors: the network's `embed`, or its only `nn.Embedding`.
+
+        Raises:
+            UserError: where there is none, or several and none is named.
+        """
+        found = self._find_embedding()
+        if found is None:
+            raise UserError(
+                f"model '{self.name}'",
+                "has no single embedding layer.",
+                "Give the network an attribute `embed` that names it.",
+            )
+        return found
+
+    def _find_embedding(self) -> nn.Module | None:
+        named = getattr(self.module, "embed", None)
+        if isinstance(named, nn.Module):
+            return named
+        embeddings = [m for m in self.module.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
+        return embeddings[0] if len(embeddings) == 1 else None
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """Raw output for one batch, differentiable with respect to `x` and the parameters; moves `x` to `device`."""
+        with self._evaluating():
+            return self.module(x.to(self.device))  # type: ignore[no-any-return]
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Scores for one batch, differentiable: (n, K) probabilities or (n, 1) values."""
+        return to_scores(self.outputs(x), self.info.target, self.output_kind)
+
+    def scores(self, x: Tensor, *, batch_size: int = 8192) -> Tensor:
+        """Scores of any number of rows, float32 on the CPU, (n, K); computed in batches without gradients."""
+        return self._batched(x, batch_size, lambda rows, _: self.probabilities(rows))
+
+    def loss(self, x: Tensor, y: Tensor, *, batch_size: int = 8192) -> Tensor:
+        """What training minimised, of every row, float32 on the CPU, (n,).
+
+        Cross-entropy in nats, squared error, or the model's own loss where it has a score of its own; then `y` is not
+        looked at.
+        """
+        return self._batched(x, batch_size, lambda rows, chosen: self.losses(rows, y[chosen]))
+
+    def losses(self, x: Tensor, y: Tensor, raw: Tensor | None = None) -> Tensor:
+        """The same for one batch, where it is computed; `raw`, the output for it, spares a pass where it is at hand."""
+        if self.info.target.observed:
+            raw = self.outputs(x) if raw is None else raw
+            return loss_per_row(raw, y.to(raw.device), self.info.target, self.output_kind)
+        with self._evaluating():
+            return own_loss(self.module, x.to(self.device))
+
+    def generate(self, count: int, *, seed: int) -> Tensor:
+        """`count` new examples, float32 on the CPU, (count, *`info.input_shape`); of a model with that capability.
+
+        Raises:
+            UserError: for another shape.
+        """
+        method: Callable[..., Tensor] = self.module.generate  # type: ignore[assignment]
+        with self._evaluating(), torch.no_grad():
+            found = method(count, seed=seed).float().cpu()
+        expected = (count, *self.info.input_shape)
+        if found.shape != expected:
+            raise UserError(f"model '{self.name}'", f"generates shape {tuple(found.shape)}; expected {expected}.")
+        return found
+
+    def token_losses(self, x: Tensor, *, batch_size: int = 256) -> Tensor:
+        """Negative log-likelihood in nats of every word of n texts and of their ends, float32 on the CPU.
+
+        (n, length + 1), NaN behind a text's end; of a model with that capability, a language model.
+        """
+        method: Callable[..., Tensor] = self.module.token_losses  # type: ignore[assignment]
+
+        def batch_losses(rows: Tensor, _: slice) -> Tensor:
+            with self._evaluating():
+                return method(rows.to(self.device))
+
+        return self._batched(x, batch_size, batch_losses)
+
+    def continue_text(self, tokens: Tensor, *, words: int, temperature: float = 1.0, seed: int) -> Tensor:
+        """Texts (n, k) with up to `words` more drawn behind each, (n, k + words) on the CPU.
+
+        Of a model with that capability. Texts are padded behind with 0, as all are; those without words are begun.
+        """
+        method: Callable[..., Tensor] = self.module.continue_text  # type: ignore[assignment]
+        with self._evaluating(), torch.no_grad():
+            return method(tokens.to(self.device), words=words, temperature=temperature, seed=seed).cpu()
+
+    def rebuild(self, *, seed: int | None = None) -> ModelHandle:
+        """An untrained copy of the recipe, with fresh weights drawn under `seed`.
+
+        The copy's `lightning_module` carries the optimizer of the original, so that
+        ``Trainer(...).fit(copy.lightning_module, loader)`` trains a shadow model. The global random state is kept.
+        """
+        if self._recipe is None:
+            raise UserError(f"model '{self.name}'", "cannot be rebuilt: its recipe is not known.")
+        with torch.random.fork_rng(enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            return ModelHandle(
+                self._recipe(), self.info, recipe=self._recipe, name=self.name, output_kind=self._output_kind
+            )
+
+    def _batched(self, x: Tensor, batch_size: int, compute: Callable[[Tensor, slice], Tensor]) -> Tensor:
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(x), batch_size):
+                chosen = slice(start, start + batch_size)
+                parts.append(compute(x[chosen], chosen).float().cpu())
+        if parts:
+            return torch.cat(parts)
+        with torch.no_grad():
+            return compute(x, slice(0, 0)).float().cpu()
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode for the duration; every submodule gets back the mode it had."""
+        if not self.module.training and not any(m.training for m in self.module.modules()):
+            yield
+            return
+        modes = [(m, m.training) for m in self.module.modules()]
+        self.module.eval()
+        try:
+            yield
+        finally:
+            for m, mode in modes:
+                m.training = mode
+
+
+def _has_forward(module: nn.Module) -> bool:
+    return type(module).forward not in (nn.Module.forward, LightningModule.forward)

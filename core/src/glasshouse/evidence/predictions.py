@@ -1,0 +1,144 @@
+"""What a model said about one split: per-row arrays on the CPU, shared by every audit, stored as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.data.data_info import Target
+from glasshouse.system.atomic_files import replacing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Groups:
+    """One sensitive attribute of every row.
+
+    `codes` (n,) integers into `levels`; -1 is a missing value. Levels without rows are kept.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    codes: NDArray[np.int32]
+    seen_by_model: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """Scores, targets, groups and losses of one split, aligned by row.
+
+    Shapes, for n rows and K outputs (`Target.num_outputs`):
+
+    - `index` (n,) int64: positions in the split, ascending, without repetition.
+    - `targets` (n,) int64 class codes, (n, K) int64 multilabel, (n,) float64 regression; None: no labels.
+    - `scores` (n, K) float32: class probabilities in the order of `target.classes` (binary: two columns that sum
+      to 1), independent probabilities for multilabel, or (n, 1) predicted values for regression.
+    - `losses` (n,) float32: cross-entropy in nats, or squared error; None where it is not defined.
+    - `weights` (n,) float64: row weights; None counts each row once.
+    - `clusters` (n,) int64: rows of one number belong together (a household, a patient's visits); None: rows are
+      independent.
+    """
+
+    split: str
+    target: Target
+    index: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    targets: NDArray[Any] | None
+    losses: NDArray[np.float32] | None
+    groups: Mapping[str, Groups] = field(default_factory=dict)
+    weights: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def predicted(self) -> NDArray[Any]:
+        """The decision: (n,) most probable class code, (n, K) labels at 0.5, or (n,) values."""
+        if self.target.kind == "regression":
+            return self.scores[:, 0].astype(np.float64)
+        if self.target.kind == "multilabel":
+            return (self.scores >= 0.5).astype(np.int64)
+        most_probable: NDArray[np.int64] = np.argmax(self.scores, axis=1).astype(np.int64)
+        return most_probable
+
+    def save(self, path: Path) -> None:
+        """Write Parquet: index, target, score_0..., loss, weight, cluster and one dictionary column per attribute."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns: dict[str, Any] = {"index": self.index}
+        if self.targets is not None:
+            if self.targets.ndim == 1:
+                columns["target"] = self.targets
+            else:
+                columns |= {f"target_{k}": self.targets[:, k] for k in range(self.targets.shape[1])}
+        columns |= {f"score_{k}": self.scores[:, k] for k in range(self.scores.shape[1])}
+        if self.losses is not None:
+            columns["loss"] = self.losses
+        if self.weights is not None:
+            columns["weight"] = self.weights
+        if self.clusters is not None:
+            columns["cluster"] = self.clusters
+        for name, groups in self.groups.items():
+            codes = pa.array(groups.codes, mask=groups.codes < 0)
+            columns[f"group_{name}"] = pa.DictionaryArray.from_arrays(codes, pa.array(groups.levels, pa.string()))
+        with replacing(path) as partial:
+            pq.write_table(pa.table(columns), partial)
+
+    @classmethod
+    def load(cls, path: Path, *, split: str, target: Target, sensitive: Mapping[str, Any]) -> Predictions:
+        """Read what `save` wrote. `sensitive` maps each attribute's name to its `Sensitive` declaration."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path)
+        names = table.column_names
+
+        def stacked(prefix: str) -> NDArray[Any] | None:
+            chosen = [name for name in names if name.startswith(prefix)]
+            return np.stack([table[name].to_numpy() for name in chosen], axis=1) if chosen else None
+
+        groups = {}
+        for name in names:
+            if not name.startswith("group_"):
+                continue
+            attribute = name.removeprefix("group_")
+            levels = tuple(sensitive[attribute].levels)
+            encoded = table[name].combine_chunks()
+            stored = encoded.dictionary.to_pylist()
+            lookup = np.array([levels.index(level) for level in stored] or [-1], dtype=np.int32)
+            codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            groups[attribute] = Groups(
+                name=attribute,
+                levels=levels,
+                codes=np.where(codes < 0, np.int32(-1), lookup[codes]).astype(np.int32),
+                seen_by_model=sensitive[attribute].seen_by_model,
+            )
+        scores = stacked("score_")
+        assert scores is not None
+        return cls(
+            split=split,
+            target=target,
+            index=table["index"].to_numpy(),
+            scores=scores,
+            targets=table["target"].to_numpy() if "target" in names else stacked("target_"),
+            losses=table["loss"].to_numpy() if "loss" in names else None,
+            weights=table["weight"].to_numpy() if "weight" in names else None,
+            clusters=table["cluster"].to_numpy() if "cluster" in names else None,
+            groups=groups,
+        )
+
+
+def save_scores(path: Path, outputs: NDArray[Any]) -> None:
+    """Write what `predict` returned, (n, k), as Parquet: index, score_0, ...; for outputs that have no targets."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {f"score_{k}": outputs[:, k] for k in range(outputs.shape[1])}
+    with replacing(path) as partial:
+        pq.write_table(pa.table({"index": np.arange(len(outputs)), **columns}), partial)

@@ -1,0 +1,75 @@
+"""Models that predict a score of their own, such as a reconstruction error, rather than the target of the data.
+
+Such a network has an attribute `predicts`, a `Target` of kind regression with ``observed=False``. Its `forward` returns
+(n, 1): the score of every row. A method `loss_per_row(x) -> (n,)` is what training minimises; without it the score is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from glasshouse.data.data_info import DataInfo, Sensitive, Target
+from glasshouse.errors import UserError
+
+
+def own_target(model: nn.Module) -> Target | None:
+    """What a model, or the network in a task, predicts that no data hold the truth of; None for all others.
+
+    Raises:
+        UserError: for a `predicts` that is something else.
+    """
+    found = getattr(model, "predicts", None)
+    if found is None:
+        found = getattr(getattr(model, "network", None), "predicts", None)
+    if found is None or (isinstance(found, Target) and not found.observed):
+        return found
+    raise UserError(
+        f"model '{type(model).__name__}'",
+        f"predicts is {found!r}; expected a target that no data hold.",
+        "Write `predicts = Target(name=..., kind='regression', observed=False)`.",
+    )
+
+
+def about(info: DataInfo, model: nn.Module) -> DataInfo:
+    """What is known of the data, as `model` looks at them.
+
+    For a model with a score of its own, the score takes the target's place, and the data's classes, where they have
+    any, become one more attribute to look at the score by, the last one. Doing it twice changes nothing.
+
+    Raises:
+        UserError: for a `predicts` that is no such score.
+    """
+    target = own_target(model)
+    if target is None or not info.target.observed:
+        return info
+    labels = info.target
+    taken = {attribute.name for attribute in info.sensitive}
+    if labels.kind not in ("binary", "multiclass") or labels.name in taken:
+        return replace(info, target=target)
+    attribute = Sensitive(name=labels.name, levels=labels.classes)
+    return replace(info, target=target, labels=labels, sensitive=(*info.sensitive, attribute))
+
+
+def said_with(given: DataInfo | Mapping[str, Any] | None, model: nn.Module) -> DataInfo | Mapping[str, Any] | None:
+    """What is said of data, with the model's own score as their target where nobody names one."""
+    target = own_target(model)
+    if target is None or isinstance(given, DataInfo) or (given or {}).get("target"):
+        return given
+    return {**(given or {}), "target": asdict(target)}
+
+
+def own_loss(network: nn.Module, x: Tensor) -> Tensor:
+    """(n,) what training minimises: the network's `loss_per_row`, or its score."""
+    method = getattr(network, "loss_per_row", None)
+    losses: Tensor = network(x)[:, 0] if method is None else method(x)
+    if losses.shape != (len(x),):
+        raise UserError(
+            f"model '{type(network).__name__}'",
+            f"its losses have shape {tuple(losses.shape)}; expected ({len(x)},), one for each row.",
+            "`loss_per_row(x)` returns (n,), `forward(x)` (n, 1).",
+        )
+    return losses

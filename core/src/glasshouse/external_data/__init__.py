@@ -1,0 +1,1 @@
+"""Data of projects that know nothing of glasshouse: loaders, side files with attributes, what batches show."""

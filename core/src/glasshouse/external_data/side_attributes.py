@@ -1,0 +1,196 @@
+"""Sensitive attributes that stand beside the data: columns, frames or files whose rows are those of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasshouse.data.column_coding import code_sensitive
+from glasshouse.data.data_info import SPLITS, DataInfo, Sensitive
+from glasshouse.data.raw_table import Coded, SensitiveColumn, as_column
+from glasshouse.errors import UserError
+from glasshouse.external_data.ordered_loader import FixedOrder
+
+WHO = "`sensitive`"
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Attributes of every row: `codes[split]` or, for all splits together, `codes[None]`, each (n, attributes)."""
+
+    declared: tuple[Sensitive, ...]
+    codes: Mapping[str | None, Codes]
+    source: Any = None
+    """Where they come from, as config.yaml says it: the path of a file, ``values``, or either by split."""
+
+    def beside(self, info: DataInfo) -> DataInfo:
+        """What is known of the data with these attributes; the model sees those that a feature is called after."""
+        seen = {feature.name for feature in info.features}
+        return replace(
+            info, sensitive=tuple(replace(a, seen_by_model=True) if a.name in seen else a for a in self.declared)
+        )
+
+    def of_split(self, split: str, order: FixedOrder, *, judged: bool) -> Codes | None:
+        """The codes of a split's rows in its order, (n, attributes); None where there are none for it.
+
+        Columns of a split are those of its rows in the order of its data set. Columns for all splits follow the data
+        set that the splits are subsets of; beside data without subsets they belong to the judged split.
+
+        Raises:
+            UserError: where the number of rows differs, or the order of the rows is not known.
+        """
+        whole = self.codes.get(None)
+        if whole is None:
+            return None if split not in self.codes else _matched(self.codes[split], split, order.length)
+        dataset, rows = order.origin
+        if rows is not None and (dataset is not order.dataset or len(rows) != len(dataset)):
+            return _matched(whole, split, len(dataset))[rows]
+        return _matched(whole, split, order.length) if judged else None
+
+
+def aligned_in(data_info: Mapping[str, Any] | None) -> Aligned | None:
+    """The attributes that `data_info:` names a file for; None where it names none.
+
+    Raises:
+        UserError: as `read_aligned`; or for bins without a file.
+    """
+    values = data_info or {}
+    bins = values.get("bins") or {}
+    if values.get("aligned") is None:
+        if bins:
+            raise UserError("`data_info.bins`", "is for attributes in a file.", "Name it: `aligned: people.csv`.")
+        return None
+    return read_aligned(values["aligned"], bins)
+
+
+def read_aligned(given: Any, bins: Mapping[str, Sequence[float]]) -> Aligned:
+    """Columns, a frame or a file, for all splits or by split, as codes.
+
+    Args:
+        given: a mapping of an attribute's name to its values; a frame (pandas, Polars, PyArrow); the path of a CSV or
+            Parquet file; or a mapping of ``train``, ``validate``, ``test`` to any of these.
+        bins: edges for columns of numbers: (40, 60) makes "under 40", "40 to under 60" and "60 and over".
+
+    Raises:
+        UserError: for a file that cannot be read, columns that differ between splits or in length, or values that
+            make no groups.
+    """
+    by_split = isinstance(given, Mapping) and bool(given) and set(given) <= set(SPLITS)
+    tables = {split: _columns(values) for split, values in (given if by_split else {None: given}).items()}
+    names = list(next(iter(tables.values())))
+    for split, columns in tables.items():
+        if set(columns) != set(names):
+            raise UserError(WHO, f"split '{split}' has columns {', '.join(columns)}; others have {', '.join(names)}.")
+    for name in bins:
+        if name not in names:
+            raise UserError("`bins`", f"there is no attribute '{name}'.", f"Known: {', '.join(names)}.")
+    lengths = {split: _common_length(columns) for split, columns in tables.items()}
+    coded = [_coded(name, [columns[name] for columns in tables.values()], bins.get(name, ())) for name in names]
+    together = np.stack([each.codes for each in coded], axis=1).astype(np.int64)
+    ends = np.cumsum(list(lengths.values()))[:-1]
+    return Aligned(
+        declared=tuple(
+            Sensitive(name=n, levels=c.levels, seen_by_model=None) for n, c in zip(names, coded, strict=True)
+        ),
+        codes=dict(zip(tables, np.split(together, ends), strict=True)),
+        source={split: _source(values) for split, values in given.items()} if by_split else _source(given),
+    )
+
+
+def _source(values: Any) -> str:
+    return str(values) if isinstance(values, (str, Path)) else "values"
+
+
+def _coded(name: str, parts: Sequence[Any], edges: Sequence[float]) -> Coded:
+    column = as_column(_joined(parts), name, who=WHO)
+    return code_sensitive(SensitiveColumn(name=name, column=name, edges=tuple(edges)), column, who=WHO)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """The values of all splits in one column, so that a level has one code throughout."""
+    if len(parts) == 1:
+        return parts[0]
+    arrays = [np.asarray(part) for part in parts]
+    numeric = all(array.dtype.kind in "iuf" for array in arrays)
+    return np.concatenate(arrays if numeric else [array.astype(object) for array in arrays])
+
+
+def _columns(values: Any) -> dict[str, Any]:
+    """Name -> 1-D values of a mapping, a frame or a file.
+
+    Raises:
+        UserError: for anything else, or without a column.
+    """
+    if isinstance(values, (str, Path)):
+        table = _read(Path(values))
+    elif isinstance(values, Mapping):
+        table = {str(name): _values(str(name), column) for name, column in values.items()}
+    else:
+        table = _from_frame(values)
+    if not table:
+        raise UserError(WHO, "there is no column.", "Give e.g. `sensitive={'sex': values}`.")
+    return table
+
+
+def _values(name: str, column: Any) -> Any:
+    if isinstance(column, (str, bytes, Path)) or not hasattr(column, "__len__"):
+        raise UserError(
+            WHO,
+            f"expected the values of '{name}', one for each row, received {type(column).__name__}.",
+            "Give an array, or a file by itself: `sensitive='people.csv'`.",
+        )
+    return column
+
+
+def _from_frame(frame: Any) -> dict[str, Any]:
+    import narwhals as nw
+
+    try:
+        table = nw.from_native(frame, eager_only=True).to_arrow()
+    except TypeError:
+        raise UserError(
+            WHO,
+            f"expected columns by name, a frame or the path of a file, received {type(frame).__name__}.",
+            "Give e.g. `sensitive={'sex': values}`.",
+        ) from None
+    return {name: table[name] for name in table.column_names}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            table = parquet.read_table(path)
+        elif path.suffix.lower() == ".csv":
+            table = csv.read_csv(path, convert_options=csv.ConvertOptions(strings_can_be_null=True))
+        else:
+            raise UserError(WHO, f"'{path}' is neither .csv nor .parquet.", "Convert it to one of them.")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(WHO, f"'{path}' cannot be read: {str(error).splitlines()[0]}.") from error
+    return {name: table[name] for name in table.column_names}
+
+
+def _common_length(columns: Mapping[str, Any]) -> int:
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise UserError(WHO, "columns differ in length: " + ", ".join(f"{n} {k:,}" for n, k in lengths.items()) + ".")
+    return next(iter(lengths.values()))
+
+
+def _matched(codes: Codes, split: str, expected: int | None) -> Codes:
+    if expected is not None and len(codes) != expected:
+        raise UserError(
+            WHO,
+            f"has {len(codes):,} rows for split '{split}', whose data have {expected:,}.",
+            "Give one value for each row of the data, in their order; by split: `sensitive={'test': ...}`.",
+        )
+    return codes

@@ -1,0 +1,1 @@
+"""Choosing audits, running them, and keeping their results."""

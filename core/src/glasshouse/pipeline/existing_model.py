@@ -1,0 +1,290 @@
+"""A model that was trained elsewhere, audited as a run is: from model and data to a folder with record and report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import nn
+
+from glasshouse.config.run_options import Choice, RunOptions, parse_choices
+from glasshouse.config.yaml_files import MADE_BY
+from glasshouse.data.data_info import SPLITS, DataInfo
+from glasshouse.errors import UserError
+from glasshouse.evidence.model_handle import ModelHandle
+from glasshouse.evidence.model_outputs import OutputKind, as_columns
+from glasshouse.evidence.self_scoring import about, said_with
+from glasshouse.external_data.adapter import ForeignData, loader_from, project_hooks, single
+from glasshouse.external_data.infer_info import answer, complete_info, look_at_outputs
+from glasshouse.external_data.side_attributes import Aligned, read_aligned
+from glasshouse.measure.selection import choose_audits, required_splits
+from glasshouse.pipeline.conclude import audit_and_report
+from glasshouse.pipeline.gather_evidence import chosen_attributes, collect_evidence
+from glasshouse.pipeline.run import Run
+from glasshouse.plugins import Registry, registry
+from glasshouse.policy.judging import load_policy
+from glasshouse.report.writing import check_formats
+from glasshouse.run_folder.folders import fresh_folder
+from glasshouse.run_folder.manifest import write_manifest
+from glasshouse.run_folder.mirror import mirror_of, parent_of_runs
+from glasshouse.run_folder.provenance import command_line, provenance
+from glasshouse.system import distributed
+from glasshouse.system.atomic_files import write_yaml
+from glasshouse.system.redaction import redact
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
+
+@dataclass(kw_only=True)
+class Request:
+    """What is asked of an audit of an existing model; refused here and now where it makes no sense.
+
+    Args:
+        options: the keys that it has in common with a run.
+        info: what is known of the data, or some of it.
+        aligned: sensitive attributes that stand beside the data.
+        output_kind: what the model returns; None: see `look_at_outputs`.
+        seed: of everything random in the audits.
+
+    Raises:
+        UserError: for an unknown audit, report format or policy, or a folder that cannot be written.
+    """
+
+    options: RunOptions
+    info: DataInfo | Mapping[str, Any] | None = None
+    aligned: Aligned | None = None
+    output_kind: OutputKind | None = None
+    seed: int = 42
+    registry: Registry = field(default_factory=registry)
+
+    def __post_init__(self) -> None:
+        load_policy(self.options.policy)
+        self.choices()
+        check_formats(self.options.report, self.registry)
+        parent_of_runs(self.options.run_dir)
+
+    def choices(self) -> list[Choice]:
+        """The audits asked for, or all that are installed."""
+        asked = self.options.audits
+        return choose_audits(self.registry, None if asked is None else parse_choices("audits", asked))
+
+
+def make_request(
+    *,
+    info: DataInfo | Mapping[str, Any] | None,
+    sensitive: Any,
+    bins: Mapping[str, Sequence[float]] | None,
+    output_kind: OutputKind | None,
+    seed: int,
+    **options: Any,
+) -> Request:
+    """The keywords of `glasshouse.audit` and `AuditCallback`; names alone choose among attributes that are declared."""
+    names = list(sensitive) if is_names(sensitive) else None
+    beside = None if sensitive is None or names is not None else read_aligned(sensitive, bins or {})
+    if bins and beside is None:
+        raise UserError("`bins`", "is for attributes that stand beside the data.", "Give their values: `sensitive`.")
+    for key in ("audits", "report"):
+        if isinstance(options.get(key), str):
+            options[key] = [options[key]]
+    options["report"] = list(options["report"])
+    return Request(
+        options=RunOptions(sensitive=names, **options), info=info, aligned=beside, output_kind=output_kind, seed=seed
+    )
+
+
+def is_names(sensitive: Any) -> bool:
+    """Whether attributes are named, rather than their values given."""
+    return isinstance(sensitive, (list, tuple)) and all(isinstance(name, str) for name in sensitive)
+
+
+def audit_existing(
+    model: nn.Module,
+    data: Any,
+    request: Request,
+    *,
+    how: Mapping[str, Any],
+    data_name: str,
+    trainer: Trainer | None = None,
+) -> Run:
+    """Audit a trained model on its data, and write a folder with record and report.
+
+    Weights, buffers, modes and gradients of the model, and every global random state, are afterwards what they were.
+
+    Args:
+        model: as it is; nothing is loaded into it.
+        data: `ForeignData`, or a data module of ours with `info`, `loader` and `inputs`.
+        request: what is asked.
+        how: how it came about, as the head of config.yaml says it.
+        data_name: how the data are called where nobody says it.
+        trainer: the Trainer that trained it, whose loggers are told.
+
+    Raises:
+        UserError: for data or outputs that cannot be used; then nothing is left behind.
+    """
+    with distributed.alone(), isolate_rng(), torch.inference_mode(False), torch.enable_grad(), _gradients_kept(model):
+        run = _prepared(model, data, request, trainer)
+        _describe(run, data, request, data_name)
+        parent = parent_of_runs(request.options.run_dir)
+        assert run.info is not None
+        with fresh_folder(parent, request.options.name or run.info.name) as run._folder:
+            run.mirror = mirror_of(request.options.run_dir, run.folder)
+            run.config = configuration(run, request, how)
+            run.provenance = provenance(
+                request.registry, command=command_line(), seed=request.seed, data_fingerprint=None
+            )
+            write_yaml(run.folder / "config.yaml", redact(run.config))
+            collect_evidence(run)
+        try:
+            audit_and_report(run)
+            write_manifest(run.folder)
+            run.send()
+        except BaseException as error:
+            request.registry.call("glasshouse_run_failed", run=run, error=error)
+            raise
+        request.registry.call("glasshouse_run_finished", run=run)
+    return run
+
+
+def audit_model(model: nn.Module, data: Any, **asked: Any) -> Run:
+    """`glasshouse.audit`: `asked` are its keywords."""
+    if not isinstance(model, nn.Module):
+        raise UserError("glasshouse.audit", f"expected a torch module first, received {type(model).__name__}.")
+    request = make_request(**asked)
+    how: dict[str, Any] = {MADE_BY: "glasshouse.audit"}
+    judged = request.options.evaluate_on
+    if isinstance(data, LightningDataModule):
+        how["data"] = {"class_path": class_path(data)}
+        name = type(data).__name__.lower()
+        if describes_itself(data):
+            data.prepare_data()
+            data.setup("fit")
+            return audit_existing(model, data, request, how=how, data_name=name)
+        foreign = ForeignData(
+            lambda split: loader_from(data, split),
+            judged=judged,
+            aligned=request.aligned,
+            prepared=project_hooks(data, model if isinstance(model, LightningModule) else None),
+            owner=data,
+        )
+        return audit_existing(model, foreign, request, how=how, data_name=name)
+    loaders = dict(data) if isinstance(data, Mapping) else {judged: data}
+    unknown = [split for split in loaders if split not in SPLITS]
+    if unknown or not all(hasattr(loader, "__iter__") for loader in loaders.values()):
+        given = ", ".join(map(str, loaders)) if isinstance(data, Mapping) else type(data).__name__
+        raise UserError(
+            "glasshouse.audit",
+            f"expected a data module, or loaders by split, received {given}.",
+            "Give e.g. `{'train': train_loader, 'test': test_loader}`.",
+        )
+    how["data"] = "loaders"
+    foreign = ForeignData(
+        lambda split: single(loaders.get(split), split),
+        judged=judged,
+        aligned=request.aligned,
+        prepared=project_hooks(model if isinstance(model, LightningModule) else None),
+    )
+    return audit_existing(model, foreign, request, how=how, data_name=type(model).__name__.lower())
+
+
+def describes_itself(datamodule: Any) -> bool:
+    """Whether a data module says what audits need to know, as those of glasshouse do."""
+    return all(hasattr(type(datamodule), name) for name in ("info", "loader", "inputs"))
+
+
+def _prepared(model: nn.Module, data: Any, request: Request, trainer: Trainer | None) -> Run:
+    return Run(
+        registry=request.registry,
+        command="audit",
+        options=request.options,
+        policy=load_policy(request.options.policy),
+        audits=request.choices(),
+        techniques=[],
+        seed=request.seed,
+        datamodule=data,
+        model=model,  # type: ignore[arg-type]  # any module that can be called
+        trainer=trainer,
+    )
+
+
+def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
+    """What is known of the data, and the handle on the model; a look at one batch where the data do not say it."""
+    model: Any = run.model
+    kind = request.output_kind
+    if isinstance(data, ForeignData):
+        x, y = data.first()
+        raw = answer(model, x)
+        needed = required_splits(run.registry, run.audits, run.options.evaluate_on)
+        rows = {split: rows for split in needed if data.has(split) and (rows := data.rows.get(split)) is not None}
+        given = said_with(request.info or data.said, model)
+        known = complete_info(given, name=data_name, x=x, y=y, raw=raw, aligned=data.aligned, rows=rows)
+        data.info = about(known, model)
+        as_columns(raw, data.info.target)
+        if kind is None and getattr(model, "output_kind", None) is None:
+            kind = look_at_outputs(raw, data.info)
+    elif request.info is not None or request.aligned is not None:
+        what = "info" if request.info is not None else "sensitive"
+        raise UserError(f"`{what}`", "is for data that do not describe themselves; these do.", "Leave it out.")
+    run.info = about(data.info, model)
+    chosen_attributes(run)
+    assert run.info is not None
+    run.handle = ModelHandle(model, run.info, name=type(model).__name__, output_kind=kind)
+    run.registry.call("glasshouse_check_run", run=run)
+
+
+def configuration(run: Run, request: Request, how: Mapping[str, Any]) -> dict[str, Any]:
+    """config.yaml of an audit from Python: how it came about, what was looked at, what was asked."""
+    assert run.info is not None
+    options = run.options
+    return {
+        **how,
+        "name": run.folder.parent.name,
+        "seed_everything": run.seed,
+        "model": {"class_path": class_path(run.model), "weights_sha256": weights_digest(run.model)},
+        "evaluate_on": options.evaluate_on,
+        "sensitive": chosen_attributes(run),
+        **({"sensitive_from": request.aligned.source} if request.aligned is not None else {}),
+        "audits": [{"name": c.name, **c.options} if c.options else c.name for c in run.audits],
+        "policy": options.policy,
+        "report": list(options.report),
+        "show_examples": options.show_examples,
+        "small_group_limit": options.small_group_limit,
+        "data_info": run.info.to_dict(),
+    }
+
+
+def class_path(thing: Any) -> str:
+    """Where a thing's class is defined."""
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+def weights_digest(model: nn.Module | None) -> str:
+    """SHA-256 over names, types, shapes and bytes of everything in the model's state."""
+    digest = hashlib.sha256()
+    assert model is not None
+    for name, value in sorted(model.state_dict().items()):
+        if isinstance(value, torch.Tensor):
+            digest.update(repr((name, str(value.dtype), tuple(value.shape))).encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        else:
+            digest.update(repr((name, value)).encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _gradients_kept(model: nn.Module) -> Iterator[None]:
+    """Whatever an audit differentiates, the parameters' own gradients are afterwards what they were."""
+    kept = [(parameter, parameter.grad) for parameter in model.parameters()]
+    for parameter, _ in kept:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, gradient in kept:
+            parameter.grad = gradient

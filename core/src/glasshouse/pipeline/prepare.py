@@ -1,0 +1,223 @@
+"""Everything that can be refused is refused here, before anything is written or trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glasshouse.config.run_options import Choice, RunOptions, parse_choices
+from glasshouse.config.yaml_files import read_yaml
+from glasshouse.data.data_info import DataInfo
+from glasshouse.errors import UserError
+from glasshouse.evidence.self_scoring import about
+from glasshouse.external_data.side_attributes import aligned_in
+from glasshouse.measure.selection import choose_audits
+from glasshouse.pipeline.conclude import run_provenance
+from glasshouse.pipeline.gather_evidence import chosen_attributes, has_loader, look_up
+from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, read_progress
+from glasshouse.pipeline.run import Run
+from glasshouse.policy.judging import load_policy
+from glasshouse.report.writing import check_formats
+from glasshouse.run_folder.folders import fresh_folder
+from glasshouse.run_folder.mirror import mirror_of, parent_of_runs
+from glasshouse.run_folder.provenance import add_later, moved_on
+from glasshouse.system import distributed, library_errors
+from glasshouse.system.atomic_files import read_json, write_json, write_yaml
+from glasshouse.system.redaction import redact
+from glasshouse.training.checkpoint_checks import check_checkpoint
+from glasshouse.training.model_building import assemble, find_checkpoint, rebuild, restore_data
+from glasshouse.training.task import Task
+from glasshouse.training.trainer import make_trainer
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningDataModule, LightningModule
+
+    from glasshouse.config.lightning_parser import GlasshouseCLI
+    from glasshouse.plugins import Registry
+
+
+def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) -> Run:
+    """Everything that can be refused is refused here, before anything is written or trained.
+
+    Args:
+        cli: the parsed command.
+        registry: of plugins.
+        folder: of a killed run that is to go on, or for one of the repeats of another; None makes one.
+    """
+    run = ask(cli, registry, audits=not cli.values.get("no_audits"))
+    callbacks = make_techniques(registry, run.techniques)
+    parent = parent_of_runs(run.options.run_dir)
+    network = cli.build_model(run.info)
+    run.model = assemble(network, cli.values, run.info)
+    if run.info is not None:
+        run.info = about(run.info, run.model)
+    elif cli.command == "run":
+        run.info = look_up(run)
+    chosen_attributes(run)
+    run.config = cli.resolved(run.info)
+    if cli.command in ("run", "fit"):
+        check_optimizer(run.model)
+    adapted = registry.call("glasshouse_adapt_model", run=run)
+    run.model = run.model if adapted is None else adapted
+    if path := cli.method_arguments().get("ckpt_path"):
+        check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
+    name = run.options.name or default_name(run)
+    if folder is None and distributed.is_first():
+        place: AbstractContextManager[Path] = fresh_folder(parent, name)
+    else:  # the first process says later which folder it has made
+        place = nullcontext(folder or parent / name / "unknown")
+    with place as run._folder:
+        if distributed.is_first():
+            run.mirror = mirror_of(run.options.run_dir, run.folder)
+        if (run.folder / "config.yaml").is_file():
+            go_on(run)
+        else:
+            begin(run, name)
+        if run.mirror is not None:
+            run.send()
+            callbacks.append(run.mirror.callback())
+        callbacks += flat(registry.call("glasshouse_callbacks", run=run))
+        loggers = flat(registry.call("glasshouse_loggers", run=run))
+        monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None
+        with library_errors.of_constructor("trainer"):
+            run.trainer = make_trainer(
+                cli.trainer_options(), folder=run.folder, monitor=monitor, callbacks=callbacks, loggers=loggers
+            )
+        if run.options.repeats > 1 and run.trainer.world_size > 1:
+            raise UserError("repeats", "are trained by one process each.", "Set `trainer: {devices: 1}`.")
+        registry.call("glasshouse_trainer_ready", run=run)
+    return run
+
+
+def begin(run: Run, name: str) -> None:
+    """Write what a run can be repeated from; the configuration last, since it makes a folder that of a run."""
+    run.config["name"] = name
+    run.provenance = run_provenance(run)
+    run.progress = Progress(run.command)
+    run.progress.save(run.folder)
+    write_json(run.folder / "provenance.json", run.provenance)
+    write_yaml(run.folder / "config.yaml", redact(run.config))
+
+
+def go_on(run: Run) -> None:
+    """Take up a run where it was killed."""
+    run.progress = read_progress(run.folder)
+    began, now = read_json(run.folder / "provenance.json"), run_provenance(run)
+    check_unchanged(run.folder, run.config, began["data_fingerprint"], now["data_fingerprint"])
+    run.provenance = taken_up(run, began, now, "resumed")
+    run.resume_from = make_ready(run.folder, run.progress)
+    write_json(run.folder / "provenance.json", run.provenance)
+
+
+def taken_up(run: Run, began: dict[str, Any], now: dict[str, Any], action: str) -> dict[str, Any]:
+    """The provenance of a run that is gone on with; says which plugins have moved on meanwhile."""
+    note = moved_on(began, now)
+    if note is not None:
+        run.say(note)
+    return add_later(began, now, action)
+
+
+def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:
+    """What is asked for, and the data it is asked of; nothing is built or written yet."""
+    options = cli.options
+    chosen = _choices("audits", options.audits)
+    run = Run(
+        registry=registry,
+        command=cli.command,
+        options=options,
+        policy=load_policy(options.policy),
+        audits=choose_audits(registry, chosen, seconds=options.audit_seconds) if audits else [],
+        techniques=parse_choices("techniques", options.techniques),
+        seed=cli.values["seed_everything"],
+    )
+    check_formats(options.report, registry)
+    run.datamodule = cli.build_data()
+    run.aligned = None if options.data_info is None else aligned_in(options.data_info.values)
+    run.info = set_up(run.datamodule, options)
+    if run.info is not None and run.aligned is not None:
+        run.info = run.aligned.beside(run.info)
+    registry.call("glasshouse_check_run", run=run)
+    return run
+
+
+def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
+    """A finished run again, from its folder: its data set up, its model rebuilt from config.yaml and weights."""
+    run = ask(cli, registry)
+    run._folder = folder
+    run.config = read_yaml(folder / "config.yaml")
+    run.provenance = taken_up(run, read_json(folder / "provenance.json"), run_provenance(run), "audited")
+    run.handle = rebuild(folder)
+    run.model = run.handle.lightning_module
+    if restore_data(run.datamodule, find_checkpoint(folder)):
+        run.info = set_up(run.datamodule, run.options)
+    run.info = None if run.info is None else about(run.info, run.model)
+    chosen_attributes(run)
+    return run
+
+
+def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataInfo | None:
+    """Set the data up and say what is known of them: by themselves, or under `data_info:`."""
+    if datamodule is not None and hasattr(type(datamodule), "info"):
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+        info: DataInfo = datamodule.info  # type: ignore[attr-defined]
+        return info
+    if options.data_info is None:
+        return None
+    try:
+        return DataInfo.from_dict(options.data_info.values)
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(
+            "`data_info:`", f"cannot be read: {error}.", "It needs name, modality, target, input_shape."
+        ) from error
+
+
+def check_optimizer(model: LightningModule) -> None:
+    """Refuse a missing optimizer, and options that it or its schedule does not take, before anything is written.
+
+    Raises:
+        UserError: if the model neither is given an optimizer nor configures its own, or one of the two refuses.
+    """
+    if not hasattr(model, "optimizer_factory"):
+        return  # it configures its own
+    factory: Any = model.optimizer_factory
+    if factory is None:
+        raise UserError(
+            "optimizer", "none is given, and the model does not configure its own.", "Set `optimizer: adamw`."
+        )
+    optimizer = factory([p for p in model.parameters() if p.requires_grad])
+    schedule: Any = getattr(model, "scheduler", None)
+    if schedule is not None:
+        schedule.try_out(optimizer)
+
+
+def make_techniques(registry: Registry, techniques: Sequence[Choice]) -> list[Any]:
+    """The callbacks under `techniques:`.
+
+    Raises:
+        UserError: for an unknown name or an option that it does not take.
+    """
+    callbacks = []
+    for choice in techniques:
+        cls = registry.load(registry.find("technique", choice.name))
+        try:
+            callbacks.append(cls(**choice.options))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"technique '{choice.name}'", f"cannot be set up: {error}.") from error
+    return callbacks
+
+
+def default_name(run: Run) -> str:
+    """The data's name, or the model's where there is no data."""
+    return run.info.name if run.info else type(run.model).__name__.lower()
+
+
+def flat(answers: list[Any]) -> list[Any]:
+    """What several plugins yielded, in one list."""
+    return [item for answer in answers for item in answer]
+
+
+def _choices(key: str, entries: Any) -> list[Choice] | None:
+    return None if entries is None else parse_choices(key, entries)

@@ -1,0 +1,399 @@
+"""From a short name to the one component that is meant."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.plugins.declarations import PLUGIN_TYPES, Plugin
+from glasshouse.plugins.discovery import EntryPoint, installed, normalized
+from glasshouse.plugins.loading import CORE, STRICT, BrokenPlugin, LoadedPlugin, PluginSet, is_one_of, said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pluggy
+
+
+class Gate(Protocol):
+    """Decides which installed plugins are loaded; `glasshouse.plugins.lock` has one."""
+
+    def admit(self, entries: Sequence[EntryPoint], files: Sequence[Path]) -> list[EntryPoint]:
+        """The entry points that may be loaded."""
+
+    def check_loaded(self, plugins: PluginSet) -> None:
+        """Refuse to continue without a plugin that has to be there."""
+
+
+KINDS = tuple(plugin_type.kind for plugin_type in PLUGIN_TYPES)
+"""``model``, ``data``, ``optimizer``, ..."""
+
+LOAD_ONLY = "GLASSHOUSE_LOAD_PLUGINS"
+
+_TYPE_OF = {plugin_type.kind: plugin_type for plugin_type in PLUGIN_TYPES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A declaration and where it came from."""
+
+    plugin: Plugin
+    distribution: str
+    version: str
+    entry_point: str
+    """``distribution:entry``, the plugin that declares it."""
+
+    @property
+    def kind(self) -> str:
+        """``model``, ``data``, ..."""
+        return self.plugin.kind
+
+    @property
+    def name(self) -> str:
+        """The short name."""
+        return self.plugin.name
+
+    @property
+    def qualified_name(self) -> str:
+        """``distribution/name``, which always works."""
+        return f"{self.distribution}/{self.plugin.name}"
+
+    @property
+    def class_path(self) -> str:
+        """``package.module.Attribute``."""
+        return self.plugin.target.replace(":", ".")
+
+    @property
+    def missing_imports(self) -> tuple[str, ...]:
+        """Those of `requires_import` that are not installed; none of them is imported to find out."""
+        return tuple(module for module in self.plugin.requires_import if not _importable(module))
+
+    @property
+    def install_hint(self) -> str:
+        """The command that installs what is missing; empty where nothing is."""
+        missing = self.missing_imports
+        return (self.plugin.install_hint or f"pip install {' '.join(missing)}") if missing else ""
+
+    def __str__(self) -> str:
+        return f"{self.kind.replace('_', ' ')} '{self.name}' of {self.distribution} {self.version}"
+
+
+class Registry:
+    """All plugins of one process; nothing is searched or imported before the first question.
+
+    Args:
+        only: distributions to load; None for all. Core's own components are always there unless blocked.
+        blocked: distributions, or components as ``distribution/name``, to leave out.
+        files: single-file plugins.
+        gate: loads what a lock holds, and nothing else.
+        strict: raise on the first broken plugin instead of listing it; every hook is then run at once.
+
+    Every question may raise `UserError` for a name in `only` or `blocked` that is not installed, for a file that
+    cannot be imported, for what is not as it was locked, and, when strict, for a broken plugin.
+    """
+
+    def __init__(
+        self,
+        *,
+        only: Iterable[str] | None = None,
+        blocked: Iterable[str] = (),
+        files: Iterable[Path] = (),
+        gate: Gate | None = None,
+        strict: bool = False,
+    ) -> None:
+        self._only = None if only is None else tuple(only)
+        self._blocked = tuple(blocked)
+        self._files = tuple(files)
+        self._gate = gate
+        self._strict = strict
+        self._set: PluginSet | None = None
+        self._components: dict[str, tuple[Component, ...]] = {}
+        self._withheld: list[Component] = []
+        self._unlocked: tuple[EntryPoint, ...] = ()
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        blocked: Iterable[str] = (),
+        files: Iterable[Path] = (),
+        gate: Gate | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> Registry:
+        """A registry that heeds ``GLASSHOUSE_LOAD_PLUGINS=a,b`` and ``GLASSHOUSE_STRICT_PLUGINS=1``.
+
+        ``GLASSHOUSE_LOAD_PLUGINS`` that is set and empty loads none but core's own.
+        """
+        listed = environment.get(LOAD_ONLY)
+        only = None if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
+        strict = environment.get(STRICT, "") not in ("", "0")
+        return cls(only=only, blocked=blocked, files=files, gate=gate, strict=strict)
+
+    @property
+    def hook(self) -> pluggy.HookRelay:
+        """pluggy's own relay, for hooks whose exceptions the caller handles itself."""
+        return self._plugins().manager.hook
+
+    @property
+    def loaded(self) -> tuple[LoadedPlugin, ...]:
+        """The plugins in use, core's own first."""
+        return tuple(self._plugins().loaded.values())
+
+    @property
+    def broken(self) -> tuple[BrokenPlugin, ...]:
+        """What was left out so far; a hook of a kind that nobody asked for has not been run yet (see `check_all`)."""
+        return tuple(self._plugins().broken)
+
+    @property
+    def broken_notice(self) -> str:
+        """A clause for messages about names that are not known: the plugin that brings one may be broken."""
+        plugins = {broken.entry_point for broken in self.broken}
+        count = "1 plugin is" if len(plugins) == 1 else f"{len(plugins)} plugins are"
+        return f" {count} broken: see `glasshouse plugins doctor`." if plugins else ""
+
+    @property
+    def distributions(self) -> dict[str, str]:
+        """Distribution -> version of every plugin in use; a single file counts as one, with its SHA-256 as version."""
+        return {plugin.distribution: plugin.version for plugin in self.loaded}
+
+    @property
+    def unlocked(self) -> tuple[EntryPoint, ...]:
+        """What is installed and was not loaded, since the lock does not hold it."""
+        self._plugins()
+        return self._unlocked
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """Top-level packages of plugins and components: what a configuration may instantiate besides torch's own."""
+        modules = [inspect.getmodule(plugin.plugin) for plugin in self.loaded]
+        names = [module.__name__ for module in modules if module is not None]
+        names += [component.class_path for kind in KINDS for component in self.components(kind)]
+        return frozenset(name.partition(".")[0] for name in names)
+
+    def check_all(self) -> tuple[BrokenPlugin, ...]:
+        """Run the registration hooks of every kind and return all that is broken."""
+        for kind in KINDS:
+            self.components(kind)
+        return self.broken
+
+    def components(self, kind: str) -> tuple[Component, ...]:
+        """All components of a kind, by name and distribution."""
+        if kind not in _TYPE_OF:
+            raise ValueError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}")
+        plugins = self._plugins()
+        if kind not in self._components:
+            found: list[Component] = []
+            for plugin, declaration in plugins.ask(_TYPE_OF[kind]):
+                component = Component(
+                    plugin=declaration,
+                    distribution=plugin.distribution,
+                    version=plugin.version,
+                    entry_point=plugin.entry_point,
+                )
+                withheld = any(_means(component, name) for name in self._blocked if "/" in name)
+                (self._withheld if withheld else found).append(component)
+            self._components[kind] = tuple(sorted(found, key=lambda c: (c.name, c.distribution, c.entry_point)))
+        return self._components[kind]
+
+    def candidates(self, kind: str, name: str) -> tuple[Component, ...]:
+        """Every component that a short name, an alias or ``distribution/name`` may mean."""
+        return tuple(component for component in self.components(kind) if _means(component, name))
+
+    def find(self, kind: str, name: str) -> Component:
+        """The one component that is meant; nothing is imported.
+
+        Raises:
+            UserError: if the name is unknown, blocked, or claimed by several plugins.
+        """
+        found = self.candidates(kind, name)
+        if len(found) == 1:
+            return found[0]
+        who = f"{kind.replace('_', ' ')} '{name}'"
+        if found:
+            raise _ambiguous(who, found)
+        if any(component.kind == kind and _means(component, name) for component in self._withheld):
+            raise UserError(who, "is blocked by --no-plugin.")
+        known = {c.qualified_name if "/" in name else c.name for c in self.components(kind)}
+        raise UserError(who, "is not known.", did_you_mean(name, known) + self.broken_notice)
+
+    def shortest_name(self, component: Component) -> str:
+        """What `find` understands: the short name where it is unique, else ``distribution/name``."""
+        unique = len(self.candidates(component.kind, component.name)) == 1
+        return component.name if unique else component.qualified_name
+
+    def class_path(self, kind: str, name: str) -> str:
+        """``package.module.Attribute`` of a short name, after a look at what it needs; nothing is imported.
+
+        Raises:
+            UserError: as `find` and `require`.
+        """
+        component = self.find(kind, name)
+        self.require(component)
+        return component.class_path
+
+    def require(self, component: Component) -> None:
+        """Check that what a component needs is installed.
+
+        Raises:
+            UserError: with the command that installs it.
+        """
+        missing = component.missing_imports
+        if missing:
+            raise UserError(
+                str(component), f"needs {', '.join(missing)}, not installed here.", f"Run: {component.install_hint}"
+            )
+
+    def load(self, component: Component) -> Any:
+        """Import what a component names.
+
+        Raises:
+            UserError: if something it needs is not installed, its module cannot be imported, or it lacks the attribute.
+        """
+        self.require(component)
+        module_name, _, path = component.plugin.target.partition(":")
+        try:
+            found: Any = importlib.import_module(module_name)
+        except UserError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise UserError(
+                str(component), f"{module_name} cannot be imported: {said(error)}.", "See the place with --debug."
+            ) from error
+        for attribute in path.split("."):
+            if not hasattr(found, attribute):
+                public = [name for name in dir(found) if not name.startswith("_")]
+                raise UserError(
+                    str(component), f"{component.plugin.target} has no '{attribute}'.", did_you_mean(attribute, public)
+                )
+            found = getattr(found, attribute)
+        return found
+
+    def call(self, hook_name: str, **arguments: Any) -> Any:
+        """Call a lifecycle hook on all plugins; what is yielded lazily is collected, so that it fails here.
+
+        Returns:
+            pluggy's answer: a list with one entry for each plugin that did not return None, or the first result.
+
+        Raises:
+            UserError: as raised by a plugin, or naming the plugin whose implementation raised something else.
+        """
+        plugins = self._plugins()
+        try:
+            answer = getattr(plugins.manager.hook, hook_name)(**arguments)
+            if isinstance(answer, list):
+                return [list(part) if isinstance(part, GeneratorType) else part for part in answer]
+            return answer
+        except UserError:
+            raise
+        except Exception as error:
+            culprit = plugins.raiser(hook_name, error)
+            if culprit is None or culprit == CORE.id:
+                raise
+            raise UserError(
+                f"plugin '{culprit}'",
+                f"{hook_name} raised {said(error)}.",
+                f"Leave it out with --no-plugin {plugins.loaded[culprit].distribution}, or see the place with --debug.",
+            ) from error
+
+    def _plugins(self) -> PluginSet:
+        if self._set is None:
+            entries = [CORE, *installed()]
+            self._check_distributions(entries)
+            plugins = PluginSet(strict=self._strict)
+            wanted = [entry for entry in entries if self._is_wanted(entry)]
+            files = [file for file in self._files if not is_one_of(file.name, self._blocked)]
+            if self._gate is not None:
+                admitted = self._gate.admit(wanted, files)  # before a line of any of them runs
+                self._unlocked = tuple(entry for entry in wanted if entry not in admitted)
+                wanted = admitted
+            # pluggy calls the last registered first: files, then distributions, core's own at the end
+            for entry in wanted:
+                plugins.add(entry)
+            for file in files:
+                plugins.add_file(file)
+            if self._gate is not None:
+                self._gate.check_loaded(plugins)
+            self._set = plugins
+            try:
+                if self._strict:
+                    self.check_all()
+                self._check_blocked_components()
+            except UserError:
+                self._set = None  # whoever asks again hears it again
+                raise
+        return self._set
+
+    def _is_wanted(self, entry: EntryPoint) -> bool:
+        if is_one_of(entry.distribution, self._blocked):
+            return False
+        return entry is CORE or self._only is None or is_one_of(entry.distribution, self._only)
+
+    def _check_distributions(self, entries: list[EntryPoint]) -> None:
+        """A misspelt name must not quietly leave in what was to be kept out, nor out what was to be loaded."""
+        known = {entry.distribution for entry in entries} | {file.name for file in self._files}
+        asked = [(LOAD_ONLY, name) for name in self._only or ()]
+        asked += [("--no-plugin", name.partition("/")[0]) for name in self._blocked]
+        for who, name in asked:
+            if not is_one_of(name, known):
+                raise UserError(who, f"no plugin distribution '{name}' is installed.", did_you_mean(name, known))
+
+    def _check_blocked_components(self) -> None:
+        for name in self._blocked:
+            if "/" in name:
+                self.check_all()
+                if not any(_means(component, name) for component in self._withheld):
+                    theirs = f"{name.partition('/')[0]}/"
+                    brought = {c.qualified_name for kind in KINDS for c in self.components(kind)}
+                    near = {other for other in brought if normalized(other).startswith(normalized(theirs))}
+                    raise UserError("--no-plugin", f"nothing is called '{name}'.", did_you_mean(name, near))
+
+
+def _means(component: Component, name: str) -> bool:
+    distribution, slash, short = name.rpartition("/")
+    if slash and normalized(distribution) != normalized(component.distribution):
+        return False
+    return short in (component.name, *component.plugin.aliases)
+
+
+def _ambiguous(who: str, found: tuple[Component, ...]) -> UserError:
+    if len({component.distribution for component in found}) < len(found):
+        entries = " and by ".join(f"{component.entry_point} ({component.version})" for component in found)
+        return UserError(who, f"is brought by {entries}.", "One distribution brings it twice: tell its author.")
+    origins = " and by ".join(f"{component.distribution} {component.version}" for component in found)
+    spelled = " or ".join(component.qualified_name for component in found)
+    return UserError(who, f"is brought by {origins}.", f"Write {spelled}, or block one with --no-plugin.")
+
+
+def _importable(module: str) -> bool:
+    if module in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a missing or broken parent; a module without a spec
+        return False
+
+
+_current: Registry | None = None
+
+
+def registry() -> Registry:
+    """The registry of this process, made from the environment on first use."""
+    global _current
+    if _current is None:
+        _current = Registry.from_environment()
+    return _current
+
+
+def set_registry(new: Registry | None) -> None:
+    """Replace the registry of this process, as the command line does for its options about plugins."""
+    global _current
+    _current = new

@@ -1,0 +1,136 @@
+"""What is wrong with plugins and with the components that they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from glasshouse.errors import UserError
+from glasshouse.plugins.component_registry import KINDS, Component, Registry
+from glasshouse.plugins.doctor.complaints import Complaint
+from glasshouse.plugins.hookspecs import SPEC_VERSION
+from glasshouse.plugins.loading import BrokenPlugin
+from glasshouse.plugins.lock.origin import how_to_update
+from glasshouse.plugins.spec_version import is_ahead
+
+SLOW_SECONDS = 0.25
+"""A plugin whose listing takes longer is mentioned."""
+
+OURS = ("glasshouse", "glasshouse-audits", "glasshouse-plugins")
+
+
+def complaints_about_plugins(plugins: Registry) -> Iterator[Complaint]:
+    """All of them; every registration hook is run, and no component imported whose source can be read."""
+    plugins.check_all()
+    components = list(chain.from_iterable(plugins.components(kind) for kind in KINDS))
+    yield from map(_broken, plugins.broken)
+    for component in components:
+        yield from _target(plugins, component)
+    for component in components:
+        yield from _missing(component)
+    for component in components:
+        yield from _ambiguous(plugins, component)
+    yield from _costly(plugins)
+    yield from _outdated(plugins)
+
+
+def _broken(broken: BrokenPlugin) -> Complaint:
+    return Complaint(
+        check="broken",
+        plugin=broken.entry_point,
+        problem=f"{broken.hook}: {broken.reason}" if broken.hook else broken.reason,
+        remedy=_remedy(broken),
+    )
+
+
+def _remedy(broken: BrokenPlugin) -> str:
+    """What mends it most probably: ours where the plugin expects more of us than there is, else the plugin itself."""
+    name = broken.distribution
+    leave_out = f"or leave it out: --no-plugin {name}"
+    if broken.ahead:
+        return f"{how_to_update(*OURS)}, {leave_out}"
+    if name.endswith(".py"):
+        return f"mend {name}"
+    return f"{how_to_update(name)} (here: {broken.version}), tell its author, {leave_out}"
+
+
+def _target(plugins: Registry, component: Component) -> Iterator[Complaint]:
+    """A declaration of what is not there. A target whose source is out of sight is imported to be sure."""
+    from glasshouse.plugins.option_signatures import SourceNotFoundError, read_signature
+
+    if component.missing_imports:
+        return
+    try:
+        try:
+            read_signature(component)
+        except (SourceNotFoundError, SyntaxError):
+            plugins.load(component)
+    except UserError as error:
+        yield Complaint(
+            check="target",
+            plugin=component.entry_point,
+            problem=f"{component.kind} '{component.name}': {error.problem}",
+            remedy=f"{how_to_update(component.distribution)} (here: {component.version}), tell its author, "
+            f"or leave it out: --no-plugin {component.qualified_name}",
+        )
+
+
+def _missing(component: Component) -> Iterator[Complaint]:
+    if component.missing_imports:
+        yield Complaint(
+            check="missing",
+            plugin=component.entry_point,
+            problem=f"{component.kind} '{component.name}' needs {', '.join(component.missing_imports)}, "
+            "not installed here",
+            remedy=component.install_hint,
+        )
+
+
+def _ambiguous(plugins: Registry, component: Component) -> Iterator[Complaint]:
+    for name in (component.name, *component.plugin.aliases):
+        others = [other for other in plugins.candidates(component.kind, name) if other is not component]
+        if others:
+            origins = ", ".join(f"{other.distribution} {other.version}" for other in others)
+            yield Complaint(
+                check="ambiguous",
+                plugin=component.entry_point,
+                problem=f"{component.kind} '{name}' is also brought by {origins}",
+                remedy=f"write {component.distribution}/{name}, or leave one out: "
+                f"--no-plugin {others[0].distribution}/{others[0].name}",
+            )
+
+
+def _costly(plugins: Registry) -> Iterator[Complaint]:
+    for plugin in plugins.loaded:
+        if plugin.heavy:
+            yield Complaint(
+                check="heavy",
+                plugin=plugin.entry_point,
+                problem=f"imports {', '.join(plugin.heavy)} merely to say what it brings ({plugin.seconds:.2f} s)",
+                remedy="its author: keep declarations in a module of their own that imports only glasshouse",
+            )
+        elif plugin.seconds > SLOW_SECONDS:
+            yield Complaint(
+                check="slow",
+                plugin=plugin.entry_point,
+                problem=f"takes {plugin.seconds:.2f} s to say what it brings",
+                remedy=f"its author: python -X importtime -c 'import {plugin.module}'",
+            )
+
+
+def _outdated(plugins: Registry) -> Iterator[Complaint]:
+    for plugin in plugins.loaded:
+        if is_ahead(plugin.spec):
+            yield Complaint(
+                check="newer",
+                plugin=plugin.entry_point,
+                problem=f"is written for specification {plugin.spec} of the hooks; this glasshouse has {SPEC_VERSION}",
+                remedy=how_to_update(*OURS),
+            )
+        for used in plugin.given_up:
+            yield Complaint(
+                check="given_up",
+                plugin=plugin.entry_point,
+                problem=f"{used.file}:{used.line}: {used}",
+                remedy=f"{how_to_update(plugin.distribution)} (here: {plugin.version}), or tell its author",
+            )

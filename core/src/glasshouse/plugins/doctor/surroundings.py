@@ -1,0 +1,102 @@
+"""What is wrong with the installation that plugins stand in, told from metadata alone as far as that goes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+
+from glasshouse.plugins.component_registry import Registry
+from glasshouse.plugins.discovery import GROUP, normalized
+from glasshouse.plugins.doctor.complaints import Complaint
+from glasshouse.plugins.doctor.diagnosis import OURS
+from glasshouse.plugins.lock.origin import EDITABLE, how_to_update, origin_of
+
+_PATIENCE = 120
+"""Seconds that importing torchvision may take."""
+
+
+def complaints_about_surroundings(plugins: Registry) -> Iterator[Complaint]:
+    """Editable installs without their folder, distributions that are there twice, versions that do not go together."""
+    used = {normalized(name): version for name, version in plugins.distributions.items()}
+    used |= {normalized(broken.distribution): broken.version for broken in plugins.broken}
+    for name in sorted(used):
+        yield from _gone(name)
+    yield from _twice()
+    yield from _versions(used)
+    yield from _torchvision()
+
+
+def _gone(name: str) -> Iterator[Complaint]:
+    origin = origin_of(name)
+    if origin.how == EDITABLE and origin.folder is not None and not origin.folder.is_dir():
+        yield Complaint(
+            check="gone",
+            plugin=name,
+            problem=f"is an editable install of {origin.folder}, which is no longer there",
+            remedy=f"pip uninstall {name}, or bring the folder back and pip install -e {origin.folder}",
+        )
+
+
+def _twice() -> Iterator[Complaint]:
+    """Distributions with metadata of two versions: of an update that failed, or in two places on the path."""
+    found: dict[str, dict[str, str]] = {}
+    for distribution in metadata.distributions():
+        if any(entry.group == GROUP for entry in distribution.entry_points):
+            places = found.setdefault(normalized(distribution.name), {})
+            places.setdefault(distribution.version, str(distribution.locate_file("")))
+    for name, places in sorted(found.items()):
+        if len(places) > 1:
+            copies = " and ".join(f"{version} in {place}" for version, place in places.items())
+            yield Complaint(
+                check="twice",
+                plugin=name,
+                problem=f"is installed {len(places)} times: {copies}",
+                remedy=f"{' && '.join([f'pip uninstall -y {name}'] * len(places))}, then install it once",
+            )
+
+
+def _versions(used: dict[str, str]) -> Iterator[Complaint]:
+    ours = {name: used[name] for name in OURS if name in used}
+    if len(set(ours.values())) > 1:
+        yield Complaint(
+            check="versions",
+            plugin="glasshouse",
+            problem=f"versions are mixed: {', '.join(f'{name} {version}' for name, version in ours.items())}",
+            remedy=how_to_update(*OURS),
+        )
+
+
+def _torchvision() -> Iterator[Complaint]:
+    """A torchvision that was built for another torch. Metadata raise the suspicion; importing it decides."""
+    versions = {name: _version(name) for name in ("torch", "torchvision")}
+    torch, vision = versions["torch"], versions["torchvision"]
+    if torch is None or vision is None or not _suspicious(torch, vision):
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", "import torchvision"], capture_output=True, text=True, timeout=_PATIENCE, check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        yield Complaint(
+            check="torchvision",
+            plugin="torchvision",
+            problem=f"torchvision {vision} does not go with torch {torch}: {said[-1] if said else 'it crashes'}",
+            remedy="pip uninstall -y torchvision, or install the one that was built for this torch",
+        )
+
+
+def _suspicious(torch: str, vision: str) -> bool:
+    """Whether they are of different builds (``+cpu``, ``+cu130``), or torchvision wants another torch."""
+    wanted = [re.fullmatch(r"torch\s*\(?==\s*([\w.]+)\)?", need) for need in metadata.requires("torchvision") or ()]
+    pins = {match[1] for match in wanted if match}
+    return torch.partition("+")[2] != vision.partition("+")[2] or bool(pins - {torch.partition("+")[0]})
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

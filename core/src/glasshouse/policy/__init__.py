@@ -1,0 +1,22 @@
+"""Thresholds and the judgement by them: the only place where a measurement becomes a pass or a fail."""
+
+from typing import TYPE_CHECKING
+
+from glasshouse._lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from glasshouse.policy.judging import Policy, Rule, judge, load_policy
+
+__all__ = [
+    "Policy",
+    "Rule",
+    "judge",
+    "load_policy",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "glasshouse.policy.judging": ("Policy", "Rule", "judge", "load_policy"),
+    },
+)

@@ -1,0 +1,159 @@
+"""What an audit returns: measurements, tables and figures, and nothing that judges them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Cell = str | int | float | bool | None
+Status = Literal["completed", "skipped", "error"]
+FAMILIES = ("performance", "explainability", "fairness", "privacy", "robustness", "data", "efficiency")
+"""The families of audits, in the order of a report."""
+FigureKind = Literal[
+    "bar", "dot_interval", "line", "histogram", "heatmap", "scatter", "beeswarm", "image", "shaded_text"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One number with all that is needed to read it.
+
+    A rate over an empty set has `value=None` and a reason in `undefined`; its count `n` travels with it.
+
+    Raises:
+        ValueError: if value and `undefined` are both given or both missing, if a number is not finite,
+            or if an interval lacks its method or level.
+    """
+
+    name: str
+    """fairlearn's or scikit-learn's name of the metric: ``selection_rate``, ``roc_auc``."""
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    """Confidence level of the interval, e.g. 0.95."""
+    interval_method: str | None = None
+    """How the interval was made: ``wilson``, ``bootstrap_percentile``, ``delong``."""
+    n: int | None = None
+    """The denominator: over how many rows the value was taken."""
+    group: Mapping[str, str] = field(default_factory=dict)
+    """The subgroup measured, attribute -> level; empty for everyone."""
+    over: tuple[str, ...] = ()
+    """The attributes that a gap is taken over."""
+    output: str | None = None
+    """Class or target that the value is about."""
+    split: str | None = None
+    undefined: str | None = None
+    """Why there is no value."""
+    parameters: Mapping[str, Cell] = field(default_factory=dict)
+    """What else fixes the meaning: ``{"false_positive_rate": 0.01}``, the two groups of a pairwise difference."""
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.undefined is None):
+            raise ValueError(f"measurement '{self.name}': give a value or the reason why it is undefined, not both")
+        for number in (self.value, self.low, self.high):
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"measurement '{self.name}': {number} is not finite; undefined is None with a reason")
+        if (self.low is not None or self.high is not None) and (self.interval_method is None or self.level is None):
+            raise ValueError(f"measurement '{self.name}': an interval names its method and level")
+
+    @property
+    def id(self) -> str:
+        """A stable identifier within one audit, made from everything but the numbers.
+
+        >>> Measurement(name="selection_rate", value=0.5, group={"sex": "Female"}, split="test").id
+        'selection_rate[sex=Female]@test'
+        """
+        parts = [f"{key}={value}" for key, value in sorted(self.group.items())]
+        if self.over:
+            parts.append("over=" + "+".join(self.over))
+        if self.output is not None:
+            parts.append(f"output={self.output}")
+        parts += [f"{key}={value}" for key, value in sorted(self.parameters.items())]
+        return self.name + (f"[{','.join(parts)}]" if parts else "") + (f"@{self.split}" if self.split else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A table column; `format` is a Python format spec such as ``.3f``."""
+
+    name: str
+    unit: str = ""
+    format: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of plain cells."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    description: str = ""
+    count_column: str | None = None
+    """The column with each row's denominator: a report suppresses the row when it is under the small-group limit."""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"table '{self.title}': a row has {len(row)} cells for {len(self.columns)} columns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A picture as data. `data` by kind (lists of plain numbers and strings; None is drawn as a gap):
+
+    - bar: ``{"labels": [...], "values": [...], "x_label", "y_label"}`` (horizontal bars, in the given order)
+    - dot_interval: ``{"labels", "values", "low", "high", "n", "under"?, "x_label", "reference": number | None}``
+      (`under` has the heading that each label stands under)
+    - line: ``{"series": [{"name", "x", "y", "low"?, "high"?}], "x_label", "y_label", "diagonal": bool,
+      "x_log": bool}``
+    - histogram: ``{"edges": [...], "series": [{"name", "counts"}], "x_label", "y_label"}``
+    - heatmap: ``{"rows": [...], "columns": [...], "values": [[...]], "x_label", "y_label"}``
+    - scatter: ``{"series": [{"name", "x", "y"}], "x_label", "y_label"}``
+    - beeswarm: ``{"swarms": [{"name", "x": [...], "n": [...], "level": [...]}], "x_label", "level_label"}`` (for each
+      name, `n` points at `x`, low (0), middling (0.5) or high (1) in some other respect, or None)
+    - image: ``{"images": [{"label", "png_base64", "description"?}]}`` (`description` says in words what is to be seen)
+    - shaded_text: ``{"texts": [{"label", "tokens": [...], "weights": [...]}]}``
+    """
+
+    kind: FigureKind
+    title: str
+    description: str
+    """What it shows and how to read it, in one or two sentences; also its text for screen readers."""
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Tables and figures under one title, added to the record by a plugin."""
+
+    title: str
+    text: str = ""
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditResult:
+    """Everything one audit found. `status` is ``completed`` unless it was skipped or crashed."""
+
+    name: str
+    family: str
+    status: Status = "completed"
+    reason: str | None = None
+    """Why it was skipped or how it failed."""
+    seconds: float = 0.0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """The options it ran with, defaults included."""
+    measurements: Sequence[Measurement] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
+    notes: Sequence[str] = ()
+    """Sentences that a reader needs beside the numbers: what was left out, what a method assumes."""
+
+    def timed(self, seconds: float) -> AuditResult:
+        """The same result with its duration."""
+        return replace(self, seconds=seconds)

@@ -1,0 +1,1 @@
+"""A run's folder: where it is, what it holds, where it is mirrored."""

@@ -1,0 +1,217 @@
+"""Run folders on other file systems, by URL (``s3://``, ``gs://``, ``ftp://``): a run works here and is mirrored there.
+
+Training needs a local disk: checkpoints are replaced whole, folders are locked, processes share files. So a run whose
+`run_dir` is a URL works in a folder of this machine, and what changed is sent when a stage or an audit ends, and, at
+most every `EVERY` seconds, when an epoch begins. A run that is gone on with on another machine is fetched first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from glasshouse.errors import UserError
+from glasshouse.run_folder.folders import held, stands_for, writable_parent
+from glasshouse.system.atomic_files import PARTIAL
+from glasshouse.system.redaction import redact
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback
+
+EVERY = 30.0
+"""Seconds between two sendings while epochs go by: what is lost at most when a machine is taken away."""
+_LISTED = ("config.yaml", "record.json")
+_FLAGS = ("--force", "--gate", "--json")
+"""Options without a value: what follows one may be a run's folder."""
+_WRITING = ("audit", "report")
+"""Commands that change a finished run."""
+
+
+def is_url(place: object) -> bool:
+    """Whether a place is on another file system."""
+    return "://" in str(place)
+
+
+def parent_of_runs(run_dir: str) -> Path:
+    """The folder of this machine that `run_dir` stands for, if it can be written.
+
+    Raises:
+        UserError: if it cannot.
+    """
+    if not is_url(run_dir):
+        return writable_parent(Path(run_dir))
+    with _said(run_dir, "written"):
+        system, root = _system(run_dir)
+        system.makedirs(root, exist_ok=True)
+    return workplace(run_dir)
+
+
+def workplace(url: str) -> Path:
+    """The folder of this machine in which runs below a URL work: the same one in every process, and after a restart.
+
+    Checkpoints name files by where they were, so a run goes on in a folder of the same name.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "glasshouse" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
+
+
+def mirror_of(run_dir: str, folder: Path) -> Mirror | None:
+    """The mirror of a run's folder where `run_dir` is a URL; none of folders inside it, which it has already."""
+    if not is_url(run_dir) or folder.parent.parent != workplace(run_dir):
+        return None
+    return Mirror(folder, f"{run_dir.rstrip('/')}/{folder.parent.name}/{folder.name}")
+
+
+class Mirror:
+    """A folder of this machine and its copy at a URL."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url.rstrip("/")
+        self._sent: dict[str, tuple[int, int]] = {}
+        self._last = 0.0
+
+    def send(self, *, at_most_every: float = 0.0) -> None:
+        """Send what is new or changed, and remove there what is gone here; record and manifest go last.
+
+        Raises:
+            UserError: if the URL cannot be written.
+        """
+        if time.monotonic() - self._last < at_most_every:
+            return
+        now = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in _files(self.folder)}
+        with _said(self.url, "written"):
+            system, root = _system(self.url)
+            for name in sorted(now, key=lambda name: (name in ("record.json", "manifest.json"), name)):
+                if self._sent.get(name) != now[name]:
+                    _put(system, self.folder / name, f"{root}/{name}")
+            for name in self._sent.keys() - now.keys():
+                system.rm_file(f"{root}/{name}")
+        self._sent = now
+        self._last = time.monotonic()
+
+    def fetch(self, names: Sequence[str] | None = None) -> None:
+        """Fetch every file, or those with the given names, into the folder.
+
+        Raises:
+            UserError: if there is nothing at the URL, or it cannot be read.
+        """
+        with _said(self.url, "read"):
+            system, root = _system(self.url)
+            found = [path for path in system.find(root) if names is None or PurePosixPath(path).name in names]
+            for path in found:
+                inside = PurePosixPath(path).relative_to(PurePosixPath(root))
+                target = self.folder / inside
+                target.parent.mkdir(parents=True, exist_ok=True)
+                system.get_file(path, str(target))
+                self._sent[str(inside)] = (target.stat().st_size, target.stat().st_mtime_ns)
+        if not found and names is None:
+            raise UserError(redact(self.url), "there is nothing.", "See `glasshouse runs` with the URL of its parent.")
+
+    def callback(self) -> Callback:
+        """Sends checkpoints while training goes on; comes behind the callback that writes them."""
+        from pytorch_lightning import Callback
+
+        mirror = self
+
+        class SendsCheckpoints(Callback):
+            def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+                mirror.send(at_most_every=EVERY)
+
+        return SendsCheckpoints()
+
+
+@contextmanager
+def at_hand(word: str, arguments: Sequence[str]) -> Iterator[list[str]]:
+    """A command's arguments with folders of this machine in place of URLs of runs; what changes there is sent back.
+
+    `run --resume URL` works where the run would have worked, all others in a folder of their own, which goes again.
+    """
+    with ExitStack() as stack:
+        local, mirrors = list(arguments), []
+        for at, argument in enumerate(arguments):
+            option, equals, value = argument.partition("=")
+            before = arguments[at - 1] if at else ""
+            if word == "run":
+                url = value if equals and option == "--resume" else argument if before == "--resume" else ""
+                if is_url(url):
+                    folder = _to_go_on(url)
+                    Mirror(folder, url).fetch()
+                    local[at] = f"--resume={folder}" if equals else str(folder)
+            elif is_url(argument) and not argument.startswith("-") and (before in _FLAGS or not before.startswith("-")):
+                above = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                folder = above / argument.rstrip("/").rsplit("/", 1)[-1]
+                folder.mkdir()
+                stands_for(folder, redact(argument.rstrip("/")))
+                mirror = Mirror(folder, argument)
+                mirror.fetch(_LISTED if word == "runs" else None)
+                mirrors += [mirror] if word in _WRITING else []
+                local[at] = str(folder)
+        yield local
+        for mirror in mirrors:
+            mirror.send()
+
+
+def _to_go_on(url: str) -> Path:
+    """The emptied folder in which the run at a URL worked."""
+    import shutil
+
+    parts = url.rstrip("/").rsplit("/", 2)
+    if len(parts) < 3:
+        raise UserError(redact(url), "is not the folder of a run.", "Expected RUN_DIR/NAME/TIME-ID.")
+    parent, name, run = parts
+    folder = workplace(parent) / name / run
+    if folder.is_dir():
+        with held(folder):
+            shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.endswith(PARTIAL):
+            yield path.relative_to(folder).as_posix(), path.stat()
+
+
+def _put(system: Any, source: Path, target: str) -> None:
+    """Object stores show a file once it is whole; elsewhere it gets its name when it is."""
+    system.makedirs(target.rpartition("/")[0], exist_ok=True)
+    if getattr(system, "protocol", "") in ("ftp", "sftp", "ssh", "smb", "webdav", "file", "local"):
+        partial = f"{target}{PARTIAL}"
+        system.put_file(str(source), partial)
+        if system.exists(target):
+            system.rm_file(target)
+        system.mv(partial, target)
+    else:
+        system.put_file(str(source), target)
+
+
+def _system(url: str) -> tuple[Any, str]:
+    import fsspec  # type: ignore[import-untyped]
+
+    system, root = fsspec.core.url_to_fs(url)
+    system.invalidate_cache()
+    return system, root
+
+
+@contextmanager
+def _said(url: str, what: str) -> Iterator[None]:
+    place = redact(url)
+    try:
+        yield
+    except UserError:
+        raise
+    except ImportError as error:
+        raise UserError(place, f"needs another package: {error}.", "Install what it names.") from None
+    except ValueError as error:  # fsspec's word for a protocol that it does not know
+        raise UserError(place, f"cannot be {what}: {error}.", "See fsspec's list of protocols.") from None
+    except Exception as error:  # each file system raises errors of its own
+        problem = f"cannot be {what}: {redact(str(error)) or type(error).__name__}."
+        raise UserError(place, problem, "Look at the URL, and at what you may do there.") from error

@@ -1,0 +1,1 @@
+"""Group counts and what follows from them: rates, gaps, their intervals and tests."""

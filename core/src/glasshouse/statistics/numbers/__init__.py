@@ -1,0 +1,1 @@
+"""Numeric predictions: errors, and their sums by group."""

@@ -1,0 +1,1 @@
+"""Scores of probability: ROC curves, calibration, ranking, and histograms that merge."""

@@ -1,0 +1,170 @@
+"""Are probabilities frequencies? Reliability curve, expected calibration error, Brier score, log loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval, Intervals
+from glasshouse.statistics.intervals.means import columns, mean
+from glasshouse.statistics.intervals.proportions import wilson
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityCurve:
+    """Per bin of predicted probability, (bins,) each; an empty bin holds NaN and a count of 0."""
+
+    edges: Floats
+    """(bins + 1,) ascending; a bin holds its upper edge, the first also its lower one."""
+    counts: NDArray[np.int64]
+    """Rows."""
+    weights: Floats
+    """Sums of weights; the counts if there are none."""
+    predicted: Floats
+    """Mean predicted probability."""
+    observed: Floats
+    """Share of positives."""
+    intervals: Intervals
+    """Wilson intervals of `observed`; from effective counts with weights."""
+
+
+def reliability_curve(
+    targets: ArrayLike,
+    probabilities: ArrayLike,
+    *,
+    bins: int = 10,
+    strategy: Literal["uniform", "quantile"] = "uniform",
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+) -> ReliabilityCurve:
+    """Share of positives (targets 0 and 1) by predicted probability.
+
+    `strategy`: bins of equal width, or of equal mass (quantiles of the rows; bins that ties would leave without width
+    are joined, so there may be fewer). As scikit-learn's `calibration_curve`, but empty bins stay.
+
+    Raises:
+        ValueError: if targets are not 0 and 1, probabilities not in [0, 1], or there is no bin.
+    """
+    y, p, w = columns(targets, probabilities, weights=weights)
+    _check_binary(y, p)
+    if bins < 1:
+        raise ValueError(f"a reliability curve has at least one bin, got {bins}")
+    edges = np.linspace(0, 1, bins + 1)
+    if strategy == "quantile" and len(p):
+        edges = np.unique(np.quantile(p, edges))
+        if len(edges) == 1:
+            edges = np.repeat(edges, 2)
+    bin_of = np.searchsorted(edges[1:-1], p)
+
+    def summed(values: Floats) -> Floats:
+        return np.asarray(np.bincount(bin_of, weights=values, minlength=len(edges) - 1), dtype=np.float64)
+
+    weight, squares = summed(w), summed(w * w)
+    filled = np.where(weight > 0, weight, np.nan)
+    observed = np.clip(summed(w * y) / filled, 0, 1)
+    effective = np.divide(weight**2, squares, out=np.zeros_like(weight), where=squares > 0)
+    intervals = wilson(np.nan_to_num(observed) * effective, effective, level=level)
+    if weights is not None:
+        intervals = intervals.from_effective_counts()
+    return ReliabilityCurve(
+        edges=edges,
+        counts=np.bincount(bin_of, minlength=len(edges) - 1),
+        weights=weight,
+        predicted=summed(w * p) / filled,
+        observed=observed,
+        intervals=intervals,
+    )
+
+
+def expected_calibration_error(curve: ReliabilityCurve) -> Estimate:
+    """Mean distance between predicted and observed over a curve's bins, weighted by their rows; in [0, 1], 0 is best.
+
+    It grows with the number of bins and is biased upward in small samples (Naeini et al. 2015, AAAI; Roelofs et al.
+    2022, AISTATS), so compare only between curves of the same bins and like size.
+    """
+    n, total = int(curve.counts.sum()), float(curve.weights.sum())
+    if total == 0:
+        return Estimate(None, n, undefined="weights of 0" if n else "no rows")
+    filled = curve.weights > 0
+    distance = np.abs(curve.predicted[filled] - curve.observed[filled])
+    return Estimate(float(np.sum(curve.weights[filled] * distance) / total), n)
+
+
+def calibration_error_interval(
+    curve: ReliabilityCurve, *, rng: np.random.Generator, replicates: int = 1000, level: float = 0.95
+) -> Interval:
+    """Interval of a curve's expected calibration error, from resampling its bins' rows and positives.
+
+    Basic bootstrap intervals (Davison and Hinkley 1997, section 5.2), which take away the upward bias that resampling
+    shows; cut off at 0. Mean predictions of the bins are kept, which vary far less than the observed shares. Undefined
+    without rows, and for weighted curves, whose rows cannot be drawn again from their bins.
+    """
+    estimate, method = expected_calibration_error(curve).value, "bootstrap_basic"
+    if estimate is None or curve.intervals.method != "wilson":
+        return Interval(None, None, level, method, undefined="no rows" if estimate is None else "rows are weighted")
+    filled = np.flatnonzero(curve.counts)
+    n = int(curve.counts.sum())
+    counts = rng.multinomial(n, curve.counts[filled] / n, size=replicates)
+    hits = rng.binomial(counts, np.clip(curve.observed[filled], 0, 1))
+    errors = np.abs(counts * curve.predicted[filled] - hits).sum(axis=1) / n
+    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(max(0.0, 2 * estimate - float(high)), max(0.0, 2 * estimate - float(low)), level, method)
+
+
+def brier_score(
+    targets: ArrayLike, probabilities: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95
+) -> Estimate:
+    """Mean squared distance between probabilities and what happened; smaller is better.
+
+    Probabilities (n,) of class 1 with targets 0 and 1 give a score in [0, 1]; (n, K) with class codes the sum over
+    the classes, in [0, 2] (Brier 1950, Monthly Weather Review 78:1). Student's t interval.
+
+    Raises:
+        ValueError: if targets are not classes of the probabilities, or these are not in [0, 1].
+    """
+    codes, p = _classes(targets, probabilities)
+    if np.ndim(probabilities) == 1:
+        return mean((p[:, 1] - codes) ** 2, weights=weights, level=level)
+    happened = np.arange(p.shape[1]) == codes[:, None]
+    return mean(np.sum((p - happened) ** 2, axis=1), weights=weights, level=level)
+
+
+def log_loss(
+    targets: ArrayLike, probabilities: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95
+) -> Estimate:
+    """Mean negative logarithm of the probability of the true class, in nats; 0 is best. Student's t interval.
+
+    Probabilities (n,) of class 1 with targets 0 and 1, or (n, K) with class codes. They are kept away from 0 and 1 by
+    the resolution of their number type, as in scikit-learn: a certain miss costs 36 in double precision, not infinity.
+
+    Raises:
+        ValueError: if targets are not classes of the probabilities, or these are not in [0, 1].
+    """
+    resolution = np.finfo(np.result_type(np.asarray(probabilities).dtype, np.float32)).eps
+    codes, p = _classes(targets, probabilities)
+    true = np.take_along_axis(p, codes[:, None], axis=1)[:, 0]
+    return mean(-np.log(np.clip(true, resolution, 1 - resolution)), weights=weights, level=level)
+
+
+def _classes(targets: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.intp], Floats]:
+    """Class codes (n,) and probabilities (n, K), those of one column completed to two."""
+    y, p = np.asarray(targets, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+    if p.ndim == 1:
+        p = np.stack([1 - p, p], axis=1)
+    if y.ndim != 1 or p.ndim != 2 or len(y) != len(p):
+        raise ValueError(f"targets (n,) and probabilities (n,) or (n, K), got shapes {y.shape} and {p.shape}")
+    if not np.all((p >= 0) & (p <= 1)):
+        raise ValueError("probabilities lie in [0, 1]")
+    if not np.all(np.isin(y, np.arange(p.shape[1]))):
+        raise ValueError(f"targets are class codes from 0 to {p.shape[1] - 1}")
+    return y.astype(np.intp), p
+
+
+def _check_binary(targets: Floats, probabilities: Floats) -> None:
+    if not np.all((targets == 0) | (targets == 1)):
+        raise ValueError("targets of a reliability curve are 0 and 1")
+    if not np.all((probabilities >= 0) & (probabilities <= 1)):
+        raise ValueError("probabilities lie in [0, 1]")

@@ -1,0 +1,68 @@
+"""Interval of the expected calibration error where rows have weights or come in clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glasshouse.statistics.intervals.estimates import Floats, Interval
+from glasshouse.statistics.scores.histograms import ScoreHistogram
+
+METHOD = "normal_bootstrap_basic"
+
+
+def resampled_calibration_error(
+    deviations: ArrayLike,
+    covariance: ArrayLike,
+    total: float,
+    *,
+    rng: np.random.Generator,
+    replicates: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """Basic bootstrap interval of sum |deviation| / total, the deviations drawn from their normal limit.
+
+    A bin's deviation is the weighted sum of prediction minus target over its rows. Under Poisson resampling of rows or
+    clusters it varies with the sum over these of their squared contributions, and with those products between bins.
+    Basic intervals take away the upward bias that resampling shows; cut off at 0 (Davison and Hinkley 1997, section
+    5.2).
+
+    Args:
+        deviations: (b,) of the bins.
+        covariance: (b, b) of the deviations.
+        total: sum of the weights of all rows, above 0.
+    """
+    centre = np.asarray(deviations, dtype=np.float64)
+    values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
+    spread: Floats = vectors * np.sqrt(np.maximum(values, 0))
+    drawn = centre + rng.normal(size=(replicates, len(centre))) @ spread.T
+    errors = np.abs(drawn).sum(axis=1) / total
+    estimate = float(np.abs(centre).sum() / total)
+    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(max(0.0, 2 * estimate - float(high)), max(0.0, 2 * estimate - float(low)), level, METHOD)
+
+
+def binned_deviations(histogram: ScoreHistogram, group: int, *, bins: int = 10) -> tuple[Floats, Floats, float]:
+    """Deviations (b,), their covariance (b, b) and the total weight of one group of a histogram, for independent rows.
+
+    Rows of one fine bin stand at its mean score, which moves a squared distance by no more than the bin's width.
+
+    Raises:
+        ValueError: if there are no targets.
+    """
+    if not histogram.has_targets:
+        raise ValueError("the targets of these scores are not known")
+    score, _, weights, squares = histogram.bins(group)
+    some = weights.sum(axis=1) > 0  # a bin whose rows all weigh nothing has no mean score
+    score, weights, squares = score[some], weights[some], squares[some]
+    place: NDArray[np.intp] = np.maximum(np.ceil(score * bins).astype(np.intp) - 1, 0)
+    distance = score[:, None] - np.array([0.0, 1.0])
+
+    def summed(values: Floats) -> Floats:
+        return np.asarray(np.bincount(place, weights=values, minlength=bins), dtype=np.float64)
+
+    return (
+        summed((weights * distance).sum(axis=1)),
+        np.diag(summed((squares * distance**2).sum(axis=1))),
+        float(weights.sum()),
+    )

@@ -1,0 +1,186 @@
+"""Several processes that train one model (DDP, FSDP): which of them this is, and what they share.
+
+Lightning, torchrun, SLURM or Kubernetes start the whole command once per process. The first process has the run's
+folder and writes; the others train beside it, take their share of the evidence and of the explanations, and end
+without a word. Without torch.distributed every function here answers for one process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glasshouse.data.batch import Batch
+
+_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+"""Where launchers say which process this is, the surest first, as Lightning reads them."""
+_NODES = ("NODE_RANK", "GROUP_RANK")
+_PATIENCE = timedelta(days=30)
+
+
+def is_first() -> bool:
+    """Whether this process has the run's folder; known before the processes have met."""
+    if _work.alone:
+        return True
+    if _met():
+        import torch
+
+        return torch.distributed.get_rank() == 0
+    if "RANK" in os.environ:
+        return os.environ["RANK"] == "0"
+    rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
+    node = next((os.environ[name] for name in _NODES if name in os.environ), "0")
+    return rank == node == "0"
+
+
+def position() -> tuple[int, int]:
+    """This process's number and how many there are; (0, 1) before they have met."""
+    if not _met():
+        return 0, 1
+    import torch
+
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
+def from_first(text: str) -> str:
+    """What the first process says, on every process."""
+    if position()[1] == 1:
+        return text if is_first() else ""
+    import numpy as np
+
+    sent = gathered(np.frombuffer(text.encode() if is_first() else b"", dtype=np.uint8))
+    return sent.tobytes().decode()
+
+
+def share_of(batches: Iterable[Any]) -> Iterable[Any]:
+    """This process's batches, every `world_size`-th, each of them a `Batch` with the indices that its rows have in all.
+
+    Where there are fewer batches than processes, or nobody knows how many, every process gets all of them.
+    """
+    rank, world_size = position()
+    try:
+        enough = len(batches) >= world_size  # type: ignore[arg-type]
+    except TypeError:
+        enough = False
+    return _every(batches, rank, world_size) if world_size > 1 and enough else batches
+
+
+def _every(batches: Iterable[Any], rank: int, world_size: int) -> Iterator[Batch]:
+    import torch
+
+    from glasshouse.data.batch import Batch, unpack
+
+    seen = 0
+    for number, batch in enumerate(batches):
+        x, y = unpack(batch)
+        if number % world_size == rank:
+            own = isinstance(batch, Batch)
+            index = torch.arange(seen, seen + len(y))
+            yield batch if own else Batch(x, y, torch.empty((len(y), 0), dtype=torch.int64), index)
+        seen += len(y)
+
+
+def gathered(rows: NDArray[Any]) -> NDArray[Any]:
+    """The rows (n, ...) of all processes, one process behind the other, on every process."""
+    _, world_size = position()
+    if world_size == 1:
+        return rows
+    import numpy as np
+    import torch
+
+    group = _on_cpu()
+    counts = [torch.zeros(1, dtype=torch.int64) for _ in range(world_size)]
+    torch.distributed.all_gather(counts, torch.tensor([len(rows)]), group=group)
+    sizes = [int(count) for count in counts]
+    width = rows.dtype.itemsize * int(np.prod(rows.shape[1:]))
+    padded = torch.zeros((max(sizes), width), dtype=torch.uint8)
+    bytes_of_rows = np.frombuffer(np.ascontiguousarray(rows).tobytes(), dtype=np.uint8).copy()
+    padded[: len(rows)] = torch.from_numpy(bytes_of_rows).reshape(len(rows), width)
+    parts = [torch.zeros_like(padded) for _ in range(world_size)]
+    torch.distributed.all_gather(parts, padded, group=group)
+    together = np.concatenate([part.numpy()[:size] for part, size in zip(parts, sizes, strict=True)])
+    return together.reshape(-1).view(rows.dtype).reshape(sum(sizes), *rows.shape[1:])
+
+
+def shares(rows: int) -> list[slice]:
+    """Every process's part of so many rows: contiguous, in the order of the processes, some of them empty."""
+    _, world_size = position()
+    ends = [rows * k // world_size for k in range(world_size + 1)]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
+
+
+def any_failed(failed: bool) -> bool:
+    """Whether some process failed: asked by all of them before they exchange results, so that none waits for ever."""
+    import numpy as np
+
+    return bool(gathered(np.array([failed])).any())
+
+
+@contextmanager
+def working_together(together: bool) -> Iterator[None]:
+    """Says for the block whether all processes do the same work, and so may share it: see `share`."""
+    before = _work.together
+    _work.together = together
+    try:
+        yield
+    finally:
+        _work.together = before
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """For the block this process answers as the only one, whatever the others do meanwhile."""
+    before = _work.alone
+    _work.alone = True
+    try:
+        yield
+    finally:
+        _work.alone = before
+
+
+def share(rows: int) -> slice | None:
+    """This process's part of the rows, where all processes work on them together and each gets one; else None."""
+    rank, world_size = position()
+    return shares(rows)[rank] if _work.together and 1 < world_size <= rows else None
+
+
+@dataclass
+class _Work:
+    together: bool = False
+    alone: bool = False
+
+
+_work = _Work()
+
+
+def _met() -> bool:
+    import sys
+
+    torch = sys.modules.get("torch")
+    return (
+        not _work.alone
+        and torch is not None
+        and torch.distributed.is_available()
+        and torch.distributed.is_initialized()
+    )
+
+
+_cpu_group: dict[int, Any] = {}
+
+
+def _on_cpu() -> Any:
+    """A group that exchanges tensors of the CPU, which NCCL cannot, and waits for as long as an audit takes."""
+    import torch
+
+    world = id(torch.distributed.group.WORLD)
+    if world not in _cpu_group:
+        _cpu_group[world] = torch.distributed.new_group(backend="gloo", timeout=_PATIENCE)
+    return _cpu_group[world]

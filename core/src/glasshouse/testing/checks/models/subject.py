@@ -1,0 +1,132 @@
+"""A model under check: built as a run builds it, on tiny data of what it declares."""
+
+from __future__ import annotations
+
+from argparse import ArgumentError
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import torch
+import yaml
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from glasshouse.config.lightning_parser import GlasshouseParser, restrict_imports
+from glasshouse.config.model_sizes import fill_sizes
+from glasshouse.data.batch import Batch
+from glasshouse.data.data_info import DataInfo
+from glasshouse.errors import UserError
+from glasshouse.evidence.model_handle import ModelHandle
+from glasshouse.evidence.self_scoring import about
+from glasshouse.system import library_errors
+from glasshouse.system.random_state import seeded
+from glasshouse.testing.kit.subjects import Subject
+from glasshouse.testing.kit.tiny import TinyData, tiny
+from glasshouse.training.model_building import build_module
+from glasshouse.training.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Tiny data that a model says it accepts."""
+
+    data: Any
+    info: DataInfo
+
+    @property
+    def rows(self) -> Batch:
+        """All training rows."""
+        batches = list(self.data.loader("train"))
+        return Batch(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
+
+    def __str__(self) -> str:
+        return f"{self.info.modality} data with a {self.info.target.kind} target"
+
+
+class ModelSubject(Subject):
+    """A model with the tiny data that it is tried on; `data` is a data module to be tried on instead, or makes one."""
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        """One for each modality and kind of target that the model declares, or the data that were given."""
+        if self.data is not None:
+            data = self.data() if callable(self.data) else self.data
+            data.setup()
+            return (Case(data, data.info),)
+        return tuple(_case(m, t) for m in self.plugin.modalities for t in self.plugin.targets)
+
+    @property
+    def case(self) -> Case:
+        """What one trial is enough on: the first modality and target declared."""
+        return self.cases[0]
+
+    @property
+    def package(self) -> str:
+        """Where its class is at home; a declaration that is tried by itself is in no registry that would allow it."""
+        return self.component.class_path.partition(".")[0]
+
+    def config(self, info: DataInfo, **sizes: Any) -> dict[str, Any]:
+        """The resolved configuration, as `config.yaml` holds it: sizes filled from the data, but for those given here.
+
+        Raises:
+            UserError: for options that its signature does not take, and sizes that nobody knows.
+        """
+        text = yaml.safe_dump(
+            {"model": {"class_path": self.component.class_path, "init_args": {**self.options, **sizes}}}
+        )
+        restrict_imports(also=[self.package])
+        parser = GlasshouseParser()
+        parser.add_subclass_arguments(nn.Module, "model", fail_untyped=False, required=True)
+        try:
+            model = parser.parse_string(text).model
+        except ArgumentError as error:
+            raise UserError(f"model '{self.target.__name__}'", str(error)) from error
+        fill_sizes(model, info)
+        return {"model": model.as_dict()}
+
+    def build(self, case: Case, *, seed: int = 0, lr: float | None = None, **sizes: Any) -> LightningModule:
+        """The model as a run builds it, with weights drawn under `seed`.
+
+        Args:
+            case: data that fill the sizes.
+            seed: of the weights.
+            lr: rate of Adam, for a model that configures no optimizer itself; None gives none.
+            sizes: in place of those of the data.
+
+        Raises:
+            UserError: if its constructor refuses what it is given.
+        """
+        config = self.config(case.info, **sizes)
+        with library_errors.of_constructor(f"model '{self.target.__name__}'"), seeded(seed, "weights"):
+            module: Any = build_module(config, case.info)
+        if lr is not None and hasattr(module, "optimizer_factory"):
+            module.optimizer_factory = lambda parameters: torch.optim.Adam(parameters, lr=lr)
+        return module  # type: ignore[no-any-return]
+
+    def handle(self, case: Case, *, seed: int = 0) -> ModelHandle:
+        """The untrained model as audits see it, in evaluation mode."""
+        return handle_on(self.build(case, seed=seed), case)
+
+
+def handle_on(module: LightningModule, case: Case) -> ModelHandle:
+    """The handle that audits get, on a module in evaluation mode."""
+    return ModelHandle(module.eval(), about(case.info, module), name=case.info.name)
+
+
+def outputs(module: LightningModule, x: Tensor) -> Tensor:
+    """Raw output in evaluation mode, without gradients."""
+    network = network_of(module).eval()
+    with torch.no_grad():
+        return network(x)  # type: ignore[no-any-return]
+
+
+def network_of(module: LightningModule) -> nn.Module:
+    """The network that a task trains; a LightningModule of its own is itself."""
+    return module.network if isinstance(module, Task) else module
+
+
+@lru_cache(maxsize=32)
+def _case(modality: Any, target: Any) -> Case:
+    data: TinyData = tiny(modality, target)
+    return Case(data, data.info)

@@ -1,0 +1,170 @@
+"""All checks of a report format: that it renders every record, and tells nothing that must not be told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from typing import Any
+
+from glasshouse.plugins.loading import said
+from glasshouse.record.findings import FindingVerdict
+from glasshouse.record.record import Record
+from glasshouse.testing.checks.reports.records import SECRET, empty, hostile, ordinary, small_groups
+from glasshouse.testing.kit.checks import Check, expect
+from glasshouse.testing.kit.common import COMMON_CHECKS
+from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
+from glasshouse.testing.kit.subjects import Subject
+
+HEAVY: tuple[str, ...] = ("torch", "pytorch_lightning")
+MARKUP = (".html", ".htm", ".xhtml", ".svg", ".xml", ".md")
+VERDICTS: tuple[FindingVerdict | None, ...] = ("pass", "fail", "insufficient_evidence", None)
+
+
+def renders_every_verdict(subject: Subject) -> None:
+    """It renders runs that pass, fail, lack evidence or are not judged, with what is undefined, skipped or in error."""
+    for verdict in VERDICTS:
+        record = ordinary(verdict)
+        expect(
+            bool(_rendered(subject, record, record.verdict)),
+            f"verdict {record.verdict}: expected content, received none",
+        )
+
+
+def renders_an_empty_record(subject: Subject) -> None:
+    """It renders a run that no audit looked at."""
+    _rendered(subject, empty(), "no audits")
+
+
+def returns_text_or_bytes(subject: Subject) -> None:
+    """It returns str or bytes; text can be written as UTF-8."""
+    content = subject.target(ordinary())
+    if not isinstance(content, (str, bytes)):
+        raise CheckFailed(f"expected str or bytes, received {type(content).__name__}")
+    if isinstance(content, str):
+        content.encode("utf-8")
+
+
+def hostile_names_stay_text(subject: Subject) -> None:
+    """No name in the record becomes markup, a script or an attribute of the page."""
+    text = _text(_rendered(subject, hostile(), "hostile names"))
+    if subject.plugin.suffix == ".json":
+        json.loads(text)
+        return
+    if subject.plugin.suffix not in MARKUP:
+        raise NotApplicable(f"a {subject.plugin.suffix} file has no markup")
+    page = _Page()
+    page.feed(text)
+    expect(not page.active, f"expected names as text, received {page.active[0] if page.active else ''}")
+    if subject.plugin.suffix == ".md":
+        expect(not re.search(r"(?<!\\)\]\(javascript:", text), "expected names as text, received a link")
+
+
+def small_groups_are_hidden(subject: Subject) -> None:
+    """The rate of a group of four people is not told: start from `glasshouse.report.suppression`."""
+    content = _text(_rendered(subject, small_groups(), "small groups"))
+    for told in (f"{SECRET}", f"{SECRET:.3f}", f"{SECRET * 100:.2f}", f"{SECRET * 100:.1f}"):
+        expect(told not in content, f"expected a small group's rate to be hidden, received {told}")
+
+
+def renders_the_same_again(subject: Subject) -> None:
+    """The same record gives the same content to the last byte."""
+    expect(
+        subject.target(ordinary()) == subject.target(ordinary()), "expected the same content again, received another"
+    )
+
+
+def record_is_left_alone(subject: Subject) -> None:
+    """The record is afterwards as it was."""
+    record = ordinary("fail")
+    before = record.to_dict()
+    subject.target(record)
+    expect(record.to_dict() == before, "expected the record as it was, received another")
+
+
+def needs_no_torch(subject: Subject) -> None:
+    """It renders where torch is never imported, as `glasshouse report` does."""
+    module, _, attribute = subject.plugin.target.partition(":")
+    program = f"from {__name__} import _render_alone; _render_alone({module!r}, {attribute!r})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    if done.returncode:
+        raise CheckFailed(f"a new process cannot render: {done.stderr.strip().splitlines()[-1]}")
+    heavy = done.stdout.split()[-1]
+    expect(heavy == "none", f"expected none of torch and Lightning to be imported, received {heavy}")
+
+
+def takes_little_time(subject: Subject) -> None:
+    """A record takes no more than 5 seconds of one processor."""
+    start = time.process_time()
+    subject.target(ordinary())
+    seconds = time.process_time() - start
+    expect(seconds <= 5, f"expected at most 5 s, received {seconds:.0f} s")
+
+
+REPORT_FORMAT_CHECKS = (
+    *COMMON_CHECKS,
+    *map(
+        Check.of,
+        (
+            returns_text_or_bytes,
+            renders_every_verdict,
+            renders_an_empty_record,
+            hostile_names_stay_text,
+            small_groups_are_hidden,
+            renders_the_same_again,
+            record_is_left_alone,
+            needs_no_torch,
+            takes_little_time,
+        ),
+    ),
+)
+
+
+def _rendered(subject: Subject, record: Record, what: str) -> Any:
+    try:
+        return subject.target(record)
+    except Exception as error:
+        raise CheckFailed(f"{what}: expected a report, received {said(error)}") from error
+
+
+def _text(content: str | bytes) -> str:
+    return content if isinstance(content, str) else content.decode("utf-8", errors="replace")
+
+
+def _render_alone(module: str, attribute: str) -> None:
+    import importlib
+
+    found: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    found(ordinary())
+    print("", *([name for name in HEAVY if name in sys.modules] or ["none"]))
+
+
+class _Page(HTMLParser):
+    """What in a page does something that a name of the hostile record asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.active: list[str] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_script = tag == "script"
+        for name, value in attrs:
+            if name == "onerror" or (value or "").strip().lower().startswith("javascript:"):
+                self.active.append(f"<{tag} {name}={value!r}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script and "alert(1)" in data:
+            self.active.append("<script>alert(1)</script>")

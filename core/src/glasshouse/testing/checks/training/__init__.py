@@ -1,0 +1,1 @@
+"""Checks of optimizers, learning-rate schedules and techniques."""

@@ -1,0 +1,236 @@
+"""What an optimizer promises: that it finds a minimum, that its state is all there is to it, and that it moves what it
+is given and nothing else. Every step is taken with a closure, as Lightning takes it."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from glasshouse.plugins.loading import said
+from glasshouse.system import library_errors
+from glasshouse.testing.checks.training.steps import fit, small_task
+from glasshouse.testing.checks.training.tensors import difference, expect_same, weights_of
+from glasshouse.testing.kit.checks import Check, expect, expect_user_error
+from glasshouse.testing.kit.common import COMMON_CHECKS
+from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
+from glasshouse.testing.kit.subjects import Subject
+from glasshouse.testing.kit.tiny import tiny
+
+STEPS = 300
+RATES = (None, 0.1, 0.01)
+"""Learning rates to try, the optimizer's own first."""
+
+FOUND = 0.01
+"""Share of the first value below which the minimum of a quadratic counts as reached."""
+
+
+class OptimizerSubject(Subject):
+    """An optimizer with the options that it is made with."""
+
+    def accepts(self, option: str) -> bool:
+        """Whether its constructor has such an option."""
+        return option in inspect.signature(self.target).parameters
+
+    def make(self, parameters: Any, **options: Any) -> torch.optim.Optimizer:
+        """The optimizer on some parameters, as a run makes it.
+
+        Raises:
+            UserError: if its constructor refuses what it is given.
+        """
+        with library_errors.of_constructor(self.who):
+            return self.target(parameters, **{**self.options, **options})  # type: ignore[no-any-return]
+
+
+SUBJECT = OptimizerSubject
+
+
+def reaches_the_minimum_of_a_quadratic(subject: OptimizerSubject) -> None:
+    """At its own learning rate, 0.1 or 0.01 it comes within a hundredth of the minimum of a quadratic in 300 steps."""
+    goal = FOUND * float(bowl(_start()).detach())
+    reached = []
+    for rate in RATES:
+        if rate is not None and not subject.accepts("lr"):
+            continue
+        w = _start()
+        optimizer = subject.make([w], **({} if rate is None else {"lr": rate}))
+        for _ in range(STEPS):
+            _step(optimizer, lambda w=w: bowl(w))  # type: ignore[misc]
+        reached.append(float(bowl(w).detach()))
+        if reached[-1] < goal:
+            return
+    shown = ", ".join(f"{value:.3g}" for value in reached)
+    raise CheckFailed(f"expected less than {goal:.3g} after {STEPS} steps, received {shown}")
+
+
+def same_steps_twice(subject: OptimizerSubject) -> None:
+    """From the same weights it takes the same steps, to the last bit."""
+    weights = [_start(), _start()]
+    for w in weights:
+        optimizer = subject.make([w])
+        for _ in range(5):
+            _step(optimizer, lambda w=w: bowl(w))  # type: ignore[misc]
+    expect_same(weights[1].detach(), weights[0].detach(), "the weights after 5 steps, twice")
+
+
+def state_dict_round_trip(subject: OptimizerSubject) -> None:
+    """With its state saved, read with `weights_only=True` and put into another, it goes on to the last bit."""
+    optimizer = subject.make([w := _start()])
+    for _ in range(4):
+        _step(optimizer, lambda: bowl(w))
+    file = io.BytesIO()
+    torch.save(optimizer.state_dict(), file)
+    file.seek(0)
+    other = subject.make([copy := nn.Parameter(w.detach().clone())])
+    other.load_state_dict(torch.load(file, weights_only=True))
+    for _ in range(4):
+        _step(optimizer, lambda: bowl(w))
+        _step(other, lambda: bowl(copy))
+    expect_same(copy.detach(), w.detach(), "the weights 4 steps after the state was read")
+
+
+def parameter_groups_are_honoured(subject: OptimizerSubject) -> None:
+    """A group with a learning rate of 0 stays while another moves, unless groups are refused."""
+    still, moving = _start(), _start()
+    try:
+        optimizer = subject.make([{"params": [still], "lr": 0.0}, {"params": [moving]}])
+    except Exception as error:
+        raise NotApplicable(f"it refuses groups: {said(error)}") from error
+    before = still.detach().clone()
+    for _ in range(3):
+        _step(optimizer, lambda: bowl(still) + bowl(moving))
+    expect_same(still.detach(), before, "the weights of a group whose rate is 0")
+    expect(
+        not torch.equal(moving.detach(), before), "expected the other group to move, received the weights it began with"
+    )
+
+
+def the_rate_can_be_scheduled(subject: OptimizerSubject) -> None:
+    """Its learning rate is `param_groups[...]["lr"]`: with it set to 0, as a schedule may, nothing moves."""
+    optimizer = subject.make([w := _start()])
+    without = [group for group in optimizer.param_groups if "lr" not in group]
+    expect(not without, "expected every group to have an 'lr', received " + ", ".join(map(str, without[:1])))
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    _step(optimizer, lambda: bowl(w))
+    expect_same(w.detach(), _start().detach(), "the weights after a step at rate 0")
+
+
+def parameters_without_gradient_stay(subject: OptimizerSubject) -> None:
+    """A parameter that the loss does not depend on is left as it is."""
+    used, unused = _start(), _start()
+    optimizer = subject.make([used, unused])
+    for _ in range(3):
+        _step(optimizer, lambda: bowl(used))
+    expect_same(unused.detach(), _start().detach(), "the weights that have no gradient")
+
+
+def zero_gradients_move_nothing(subject: OptimizerSubject) -> None:
+    """From rest and without weight decay, gradients of zero move nothing."""
+    rest = {"weight_decay": 0.0} if subject.accepts("weight_decay") else {}
+    optimizer = subject.make([w := _start()], **rest)
+    for _ in range(3):
+        _step(optimizer, lambda: 0.0 * bowl(w))
+    expect_same(w.detach(), _start().detach(), "the weights after steps with gradients of zero")
+
+
+def takes_a_closure(subject: OptimizerSubject) -> None:
+    """`step(closure)` asks the closure for the loss and returns it."""
+    optimizer = subject.make([w := _start()])
+    asked: list[float] = []
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = bowl(w)
+        loss.backward()  # type: ignore[no-untyped-call]
+        asked.append(float(loss.detach()))
+        return loss
+
+    returned = optimizer.step(closure)  # type: ignore[arg-type]
+    expect(bool(asked), "expected the closure to be called, received no call")
+    expect(returned is not None, f"expected the loss, {asked[0]:.3g}, to be returned, received None")
+    answer = float(torch.as_tensor(returned).detach())
+    expect(answer in asked, f"expected one of the losses {asked}, received {answer}")
+
+
+def refuses_a_negative_rate(subject: OptimizerSubject) -> None:
+    """A learning rate below 0 is refused with an error that names the optimizer."""
+    if not subject.accepts("lr"):
+        raise NotApplicable("it has no option `lr`")
+    expect_user_error(
+        lambda: subject.make([_start()], lr=-1.0), naming=(subject.name, subject.target.__name__), given="lr: -1"
+    )
+
+
+def trains_in_a_task(subject: OptimizerSubject) -> None:
+    """It trains a small network as glasshouse's own task for some steps: weights move and stay finite."""
+    data = tiny("tabular", "binary")
+    task = small_task(data.info)
+    before = weights_of(task)
+    task.optimizer_factory = lambda parameters: subject.make(parameters)
+    fit(task, data, epochs=2)
+    after = weights_of(task)
+    bad = [name for name, tensor in after.items() if not torch.isfinite(tensor).all()]
+    expect(not bad, f"expected finite weights, received others in {', '.join(bad)}")
+    expect(difference(before, after) is not None, "expected the weights to move, received those it began with")
+
+
+def moves_to_another_precision(subject: OptimizerSubject) -> None:
+    """Its state, read by an optimizer of float64 weights, goes on in float64."""
+    optimizer = subject.make([w := _start()])
+    _step(optimizer, lambda: bowl(w))
+    other = subject.make([wide := nn.Parameter(w.detach().double())])
+    other.load_state_dict(deepcopy(optimizer.state_dict()))
+    _step(other, lambda: bowl(wide))
+    _step(optimizer, lambda: bowl(w))
+    for name, value in other.state[wide].items():
+        beside = isinstance(value, Tensor) and value.shape == wide.shape
+        expect(not beside or value.dtype == torch.float64, f"expected the state '{name}' in float64: {value}")
+    away = float((wide.detach() - w.detach().double()).abs().max())
+    expect(away < 1e-4, f"expected the same step but for rounding, received a difference of {away:.3g}")
+
+
+OPTIMIZER_CHECKS = (
+    *COMMON_CHECKS,
+    *map(
+        Check.of,
+        (
+            reaches_the_minimum_of_a_quadratic,
+            same_steps_twice,
+            state_dict_round_trip,
+            parameter_groups_are_honoured,
+            the_rate_can_be_scheduled,
+            parameters_without_gradient_stay,
+            zero_gradients_move_nothing,
+            takes_a_closure,
+            refuses_a_negative_rate,
+            trains_in_a_task,
+            moves_to_another_precision,
+        ),
+    ),
+)
+
+
+def bowl(w: Tensor) -> Tensor:
+    """A quadratic with curvatures of 0.5 to 3 and its minimum, 0, at (1, -1, 0.5)."""
+    curvature = torch.tensor([3.0, 0.5, 1.0], dtype=w.dtype)
+    return (curvature * (w - torch.tensor([1.0, -1.0, 0.5], dtype=w.dtype)).square()).sum() / 2
+
+
+def _start() -> nn.Parameter:
+    return nn.Parameter(torch.tensor([2.0, 1.0, -1.0]))
+
+
+def _step(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(closure)  # type: ignore[arg-type]

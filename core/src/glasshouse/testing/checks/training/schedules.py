@@ -1,0 +1,111 @@
+"""What a schedule of the learning rate promises: a usable rate at every step of the training, and nothing hidden."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from glasshouse.system import library_errors
+from glasshouse.testing.checks.training.steps import fit, small_task
+from glasshouse.testing.checks.training.tensors import difference, weights_of
+from glasshouse.testing.kit.checks import Check, expect
+from glasshouse.testing.kit.common import COMMON_CHECKS
+from glasshouse.testing.kit.subjects import Subject
+from glasshouse.testing.kit.tiny import tiny
+from glasshouse.training.task import SchedulerChoice
+
+LENGTH = 20
+"""Steps of the training that a schedule is tried on."""
+
+RATE = 0.1
+
+
+class ScheduleSubject(Subject):
+    """A schedule with the options that it is made with."""
+
+    def choice(self) -> SchedulerChoice:
+        """The schedule as a run chooses it, to be built once the optimizer exists."""
+        return SchedulerChoice(self.target, self.options, interval=self.plugin.interval)
+
+    def build(self) -> tuple[torch.optim.Optimizer, Any]:
+        """An optimizer at rate 0.1 and its schedule, for a training of `LENGTH` steps."""
+        w = nn.Parameter(torch.zeros(2))
+        w.grad = torch.ones(2)
+        optimizer = torch.optim.SGD([w], lr=RATE)
+        with library_errors.of_constructor(self.who):
+            return optimizer, self.choice()._make(optimizer, lambda: LENGTH)
+
+
+SUBJECT = ScheduleSubject
+
+
+def length_is_filled(subject: ScheduleSubject) -> None:
+    """It is built from the optimizer and the length of the training alone, where that is `total_steps` or `T_max`."""
+    subject.build()
+
+
+def rates_are_usable(subject: ScheduleSubject) -> None:
+    """Every rate of the training, from its first step to its last, is finite, not negative, and not always 0."""
+    rates = _rates(*subject.build(), LENGTH)
+    bad = [f"{rate:g} at step {step}" for step, rate in enumerate(rates) if not (math.isfinite(rate) and rate >= 0)]
+    expect(not bad, f"expected finite rates of at least 0, received {', '.join(bad[:3])}")
+    expect(any(rates), "expected a rate above 0 at some step, received none")
+
+
+def same_rates_twice(subject: ScheduleSubject) -> None:
+    """Built twice, it gives the same rates."""
+    first, second = (_rates(*subject.build(), LENGTH) for _ in range(2))
+    expect(first == second, f"expected {first}, received {second}")
+
+
+def state_dict_round_trip(subject: ScheduleSubject) -> None:
+    """With its state and the optimizer's saved and read with `weights_only=True`, it goes on with the same rates."""
+    optimizer, schedule = subject.build()
+    _rates(optimizer, schedule, 7)
+    file = io.BytesIO()
+    torch.save({"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}, file)
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+    other_optimizer, other = subject.build()
+    other_optimizer.load_state_dict(saved["optimizer"])
+    other.load_state_dict(saved["schedule"])
+    expected, received = _rates(optimizer, schedule, LENGTH - 7), _rates(other_optimizer, other, LENGTH - 7)
+    expect(received == expected, f"expected rates {expected} after the state was read, received {received}")
+
+
+def trains_in_a_task(subject: ScheduleSubject) -> None:
+    """Lightning advances it through a training of glasshouse's own task, to its last step."""
+    data = tiny("tabular", "binary")
+    task = small_task(data.info)
+    before = weights_of(task)
+    task.optimizer_factory = lambda parameters: torch.optim.SGD(parameters, lr=RATE)
+    task.scheduler = subject.choice()
+    fit(task, data, epochs=3)
+    after = weights_of(task)
+    bad = [name for name, tensor in after.items() if not torch.isfinite(tensor).all()]
+    expect(not bad, f"expected finite weights, received others in {', '.join(bad)}")
+    expect(difference(before, after) is not None, "expected the weights to move, received those it began with")
+
+
+LR_SCHEDULER_CHECKS = (
+    *COMMON_CHECKS,
+    *map(Check.of, (length_is_filled, rates_are_usable, same_rates_twice, state_dict_round_trip, trains_in_a_task)),
+)
+
+
+def _rates(optimizer: torch.optim.Optimizer, schedule: Any, steps: int) -> list[float]:
+    """The rate of each step; one that follows a metric is shown a loss that does not fall."""
+    follows_a_metric = isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau)
+    rates = []
+    for _ in range(steps):
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        if follows_a_metric:
+            schedule.step(1.0)
+        else:
+            schedule.step()
+    return rates

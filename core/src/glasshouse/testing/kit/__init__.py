@@ -1,0 +1,1 @@
+"""The conformance kit itself: checks, subjects, and how they become tests."""

@@ -1,0 +1,162 @@
+"""Questions that only another process can answer: is a thing the same where nothing of this one is known?
+
+A server is started once. It imports torch and glasshouse, and nothing of any plugin, and answers each request in a fork
+of itself, so that sixty components cost one import of torch. Where there is no fork, each request has a process of
+its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+
+from glasshouse.plugins.loading import said
+
+SECONDS = 120
+"""A request that takes longer has no answer."""
+
+_server: subprocess.Popen[str] | None = None
+_owner = 0
+
+
+class FreshProcessError(RuntimeError):
+    """What was raised in the other process, in one line."""
+
+
+def in_fresh_process(function: Callable[..., Any], **arguments: Any) -> Any:
+    """What a function of an installed module returns in another process.
+
+    Args:
+        function: at the top of a module that the other process can import.
+        arguments: plain values.
+
+    Returns:
+        Plain values, as JSON keeps them.
+
+    Raises:
+        FreshProcessError: for what it raises there, or if the process ends without an answer.
+    """
+    request = {
+        "function": f"{function.__module__}:{function.__qualname__}",
+        "arguments": arguments,
+        "path": [os.path.abspath(entry) for entry in sys.path],
+        "files": _single_files(),
+        "folder": os.getcwd(),
+        "environment": dict(os.environ),
+    }
+    with TemporaryDirectory(prefix="glasshouse-fresh-") as folder:
+        request["answer"] = answer = str(Path(folder, "answer.json"))
+        _ask(json.dumps(request))
+        try:
+            found = json.loads(Path(answer).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise FreshProcessError(f"the process ended without an answer, or took more than {SECONDS} s") from error
+    if "error" in found:
+        raise FreshProcessError(found["error"])
+    return found["value"]
+
+
+def _single_files() -> list[str]:
+    """Plugins of this process that are one file, which no import finds."""
+    from glasshouse.plugins import registry
+
+    modules = (plugin.plugin for plugin in registry().loaded if plugin.version.startswith("sha256:"))
+    return [str(module.__file__) for module in modules]
+
+
+def _ask(line: str) -> None:
+    for _ in range(2):  # a server without fork ends after one answer
+        server = _running()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            server.stdin.write(line + "\n")
+            server.stdin.flush()
+            if server.stdout.readline():
+                return
+        except BrokenPipeError:
+            pass
+        _stop()
+    raise FreshProcessError("no other process can be started")
+
+
+def _running() -> subprocess.Popen[str]:
+    global _server, _owner
+    if _server is None or _server.poll() is not None or _owner != os.getpid():
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+        _server = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        if _owner == 0:
+            atexit.register(_stop)
+        _owner = os.getpid()
+    return _server
+
+
+def _stop() -> None:
+    global _server
+    if _server is not None and _owner == os.getpid():
+        for pipe in (_server.stdin, _server.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        _server.wait()
+    _server = None
+
+
+def _serve(requests: IO[str], done: IO[str]) -> None:
+    import glasshouse.training.model_building  # noqa: F401  (torch, Lightning and jsonargparse: what every answer needs)
+
+    for line in requests:
+        if not hasattr(os, "fork"):
+            _answer(json.loads(line))
+            done.write("done\n")
+            done.flush()
+            return
+        child = os.fork()
+        if child == 0:
+            signal.alarm(SECONDS)
+            _answer(json.loads(line))
+            os._exit(0)
+        os.waitpid(child, 0)
+        done.write("done\n")
+        done.flush()
+
+
+def _answer(request: dict[str, Any]) -> None:
+    try:
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        os.chdir(request["folder"])
+        sys.path[:] = request["path"]
+        importlib.invalidate_caches()
+        from glasshouse.plugins import Registry, set_registry
+
+        if request["files"]:
+            set_registry(Registry.from_environment(files=map(Path, request["files"])))
+        module, _, name = request["function"].partition(":")
+        answer = {"value": getattr(importlib.import_module(module), name)(**request["arguments"])}
+    except (Exception, SystemExit) as error:
+        answer = {"error": said(error)}
+    Path(request["answer"]).write_text(json.dumps(answer), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    # Whatever a plugin prints goes to stderr: stdout carries the answers' receipts.
+    receipts = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _serve(sys.stdin, receipts)

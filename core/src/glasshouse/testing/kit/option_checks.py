@@ -1,0 +1,38 @@
+"""Options of audits and explainers come from a YAML file: what cannot be used is refused at once."""
+
+from __future__ import annotations
+
+import inspect
+
+from glasshouse.errors import UserError
+from glasshouse.plugins.loading import said
+from glasshouse.testing.kit.checks import expect
+from glasshouse.testing.kit.outcomes import CheckFailed
+from glasshouse.testing.kit.subjects import Subject
+
+
+def refuses_bad_options(subject: Subject) -> None:
+    """An option of the wrong type is refused when it is set up, before anything is trained or asked."""
+    for name, parameter in inspect.signature(subject.target).parameters.items():
+        wrong = _wrong_for(parameter.default)
+        if wrong is None:
+            continue
+        try:
+            subject.target(**{**subject.options, name: wrong})
+        except UserError as error:
+            expect(name in error.problem, f"given {name}={wrong!r}: expected an error that names it, received {error}")
+        except (TypeError, ValueError) as error:  # a run makes a UserError of these
+            expect(
+                name in str(error), f"given {name}={wrong!r}: expected an error that names it, received {said(error)}"
+            )
+        else:
+            raise CheckFailed(f"given {name}={wrong!r}: expected a UserError, received no error")
+
+
+def _wrong_for(default: object) -> object:
+    """What no option with this default can be; None where anything may do."""
+    if isinstance(default, bool):
+        return "perhaps"
+    if isinstance(default, (int, float)):
+        return "many"
+    return {"no": "text"} if isinstance(default, str) else None

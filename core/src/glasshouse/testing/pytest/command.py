@@ -1,0 +1,113 @@
+"""The command line in a process of its own, as a test starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glasshouse.run_record import RunRecord
+
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Tests run beside each other: a process that takes every core for a tiny network is slower, and slows the others."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left."""
+
+    command: tuple[str, ...]
+    folder: Path
+    """Where it ran."""
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def run_dir(self) -> Path:
+        """The run's folder: what the command printed last.
+
+        Raises:
+            AssertionError: if there is none.
+        """
+        lines = self.stdout.splitlines()
+        if not lines or not (self.folder / lines[-1]).is_dir():
+            raise AssertionError(f"the command left no run\n{self}")
+        return self.folder / lines[-1]
+
+    @property
+    def record(self) -> RunRecord:
+        """What the run found.
+
+        Raises:
+            AssertionError: if there is no run.
+            UserError: if it has no record.
+        """
+        from glasshouse.run_record import RunRecord
+
+        return RunRecord.read(self.run_dir)
+
+    def __str__(self) -> str:
+        said = f"exit code {self.returncode}\nstdout:\n{self.stdout}\nstderr:\n{self.stderr}"
+        return f"glasshouse {' '.join(self.command)}\n{said}"
+
+
+def run_command(
+    folder: Path,
+    arguments: Sequence[str | Path],
+    *,
+    plugins: Sequence[str | Path] = (),
+    config: Mapping[str, Any] | None = None,
+    exit_code: int | None = 0,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 300,
+) -> Finished:
+    """Run ``glasshouse ARGUMENTS`` in a folder, in a fresh process.
+
+    Args:
+        folder: the working folder; relative paths are looked up there.
+        arguments: the command and its options.
+        plugins: single-file plugins to add, as ``--plugin``.
+        config: a configuration, which is written into the folder and given as ``--config``.
+        exit_code: what the command must end with; None: whatever it ends with.
+        env: environment variables beside those of this process.
+        timeout: seconds after which it is ended.
+
+    Raises:
+        AssertionError: if it ends with another exit code, with all that it said.
+        subprocess.TimeoutExpired: if it does not end in time.
+    """
+    words = [str(argument) for argument in arguments]
+    if config is not None:
+        words += ["--config", str(_written(config, folder))]
+    for plugin in plugins:
+        words += ["--plugin", str(plugin)]
+    threads = {name: "1" for name in ONE_THREAD if name not in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "glasshouse", *words],
+        cwd=folder,
+        env={**os.environ, **threads, **(env or {})},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+    finished = Finished(tuple(words), folder, done.returncode, done.stdout, done.stderr)
+    if exit_code not in (None, done.returncode):
+        raise AssertionError(f"expected exit code {exit_code}\n{finished}")
+    return finished
+
+
+def _written(config: Mapping[str, Any], folder: Path) -> Path:
+    import yaml
+
+    number = sum(1 for _ in folder.glob("config*.yaml"))
+    path = folder / f"config{number or ''}.yaml"
+    path.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path

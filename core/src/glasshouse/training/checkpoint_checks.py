@@ -1,0 +1,119 @@
+"""Whether a checkpoint belongs to a configuration: Lightning lets the checkpoint's values win in silence.
+
+A checkpoint brings weights of certain shapes, hyper-parameters and the state of an optimizer. Where one of them
+contradicts what the configuration says, going on would train or judge something else than what was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+
+from glasshouse.config.yaml_files import read_yaml
+from glasshouse.errors import UserError
+from glasshouse.system.redaction import redact
+from glasshouse.training.resume_checkpoint import plain
+
+KEYWORDS = ("best", "last", "hpc", "registry")
+"""What Lightning takes in place of a path."""
+
+
+def check_checkpoint(path: str | Path, model: LightningModule, config: Mapping[str, Any], *, training: bool) -> None:
+    """Refuse a checkpoint that contradicts the configuration; one that is a folder or a URL is left to Lightning.
+
+    Args:
+        path: the checkpoint.
+        model: built from the configuration.
+        config: the resolved configuration.
+        training: whether the optimizer's state will be used as well.
+
+    Raises:
+        UserError: if there is no such file, it cannot be read without unpickling, or it contradicts, naming where.
+    """
+    if str(path).partition(":")[0] in KEYWORDS or "://" in str(path) or Path(path).is_dir():
+        return
+    who = f"--ckpt_path {path}"
+    checkpoint = _read(Path(path), who)
+    keys = ("model", "optimizer", "lr_scheduler") if training else ("model",)
+    config = redact(config)  # as the run that made the checkpoint wrote its own
+    for where, theirs, ours in (
+        *_of_its_run(Path(path), config, keys),
+        *_hyper_parameters(checkpoint, config),
+        *(_optimizer(checkpoint, config) if training else ()),
+    ):
+        if theirs != ours:
+            raise UserError(
+                who,
+                f"was made with {where}: {theirs!r}, the configuration says {ours!r}.",
+                "Give the checkpoint's value, or leave --ckpt_path out to start afresh.",
+            )
+    if model.strict_loading and (misfit := _misfit(checkpoint.get("state_dict", {}), model.state_dict())):
+        raise UserError(who, f"does not fit the model: {misfit}.", "Use the config.yaml of the run that made it.")
+
+
+def _read(path: Path, who: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(who, "there is no such file.", "Give a checkpoint of this model.")
+    try:
+        checkpoint = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # whatever is wrong with a file from elsewhere
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            who, f"cannot be read as tensors and plain values: {reason}", "Nothing else is read: it could run code."
+        ) from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise UserError(who, "is no checkpoint of Lightning: it has no state_dict.", "Give a checkpoint of this model.")
+    return checkpoint
+
+
+def _of_its_run(path: Path, config: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
+    """(where, theirs, ours) from the config.yaml of the run that made the checkpoint, if that is where it lies."""
+    beside = path.absolute().parent.parent / "config.yaml"
+    if not beside.is_file():
+        return
+    made_with = read_yaml(beside)
+    for key in keys:
+        theirs, ours = made_with.get(key) or {}, config.get(key) or {}
+        yield f"{key}.class_path", theirs.get("class_path"), ours.get("class_path")
+        given, meant = theirs.get("init_args") or {}, ours.get("init_args") or {}
+        for name in {**given, **meant}:
+            yield f"{key}.{name}", given.get(name), meant.get(name)
+
+
+def _hyper_parameters(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """(where, theirs, ours) from the hyper-parameters that a LightningModule saved."""
+    saved = checkpoint.get("hyper_parameters") or {}
+    ours = (config.get("model") or {}).get("init_args") or {}
+    for name in saved:
+        if name in ours:
+            yield f"model.{name}", plain(saved[name]), plain(ours[name])
+
+
+def _optimizer(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """(where, theirs, ours) from the state of the optimizer, whose options come back with it."""
+    states = checkpoint.get("optimizer_states") or []
+    if len(states) != 1 or not states[0].get("param_groups"):
+        return
+    group = dict(states[0]["param_groups"][0])
+    if "initial_lr" in group:
+        group["lr"] = group["initial_lr"]
+    elif checkpoint.get("lr_schedulers"):
+        group.pop("lr", None)  # a schedule has changed it
+    for name, ours in ((config.get("optimizer") or {}).get("init_args") or {}).items():
+        if name in group and ours is not None:
+            yield f"optimizer.{name}", plain(group[name]), plain(ours)
+
+
+def _misfit(theirs: Mapping[str, torch.Tensor], ours: Mapping[str, torch.Tensor]) -> str:
+    """The first difference between two state dictionaries, or nothing."""
+    for name, tensor in ours.items():
+        if name not in theirs:
+            return f"it has no '{name}'"
+        if theirs[name].shape != tensor.shape:
+            return f"'{name}' has shape {tuple(theirs[name].shape)}, the model's has {tuple(tensor.shape)}"
+    unknown = next((name for name in theirs if name not in ours), None)
+    return f"the model has no '{unknown}'" if unknown else ""

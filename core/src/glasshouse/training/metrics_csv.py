@@ -1,0 +1,82 @@
+"""metrics.csv: losses and metrics as they are logged, also of a run that is interrupted and goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric.utilities.rank_zero import rank_zero_only
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+
+from glasshouse.system.atomic_files import write_whole
+
+
+class MetricsFile(CSVLogger):
+    """metrics.csv in the run's folder, and nothing else; rows that are there already stay."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(save_dir=str(folder), name="", version="")
+
+    @property
+    def experiment(self) -> Any:
+        if self._experiment is None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
+            self._experiment = _Rows(self.log_dir)
+        return super().experiment
+
+    @property
+    def rows(self) -> int:
+        """How many rows the file has."""
+        return self._experiment.rows if isinstance(self._experiment, _Rows) else 0
+
+    def save(self) -> None:
+        self.experiment.save()  # without hparams.yaml, whose content config.yaml has
+
+
+class _Rows(ExperimentWriter):
+    """Lightning's writer, but it goes on with a file that it finds, and rewrites it whole or not at all."""
+
+    def __init__(self, log_dir: str) -> None:
+        super().__init__(log_dir)
+        columns, rows = _read(Path(self.metrics_file_path))
+        self.metrics_keys = columns
+        self.rows = len(rows)
+
+    def save(self) -> None:
+        self.rows += len(self.metrics)
+        super().save()
+
+    def _check_log_dir_exists(self) -> None:
+        """Lightning's own warns that the folder is not empty, and deletes what was logged."""
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        path = Path(self.metrics_file_path)
+        _write(path, fieldnames, _read(path)[1])
+
+
+def keep_rows(path: Path, number: int) -> None:
+    """Cut a metrics.csv down to its first rows: those after them are logged again by a training that goes on."""
+    if path.is_file():
+        columns, rows = _read(path)
+        used = [column for column in columns if any(row[column] for row in rows[:number])]
+        _write(path, used, rows[:number]) if number else path.unlink()
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    if not path.is_file():
+        return [], []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+        return list(reader.fieldnames or ()), rows
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue())

@@ -1,0 +1,136 @@
+"""What a killed run goes on from: checkpoints that are whole, and one of them that has everything a training needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from glasshouse.system.atomic_files import replacing
+from glasshouse.system.random_state import random_states, set_random_states
+from glasshouse.system.redaction import redact
+from glasshouse.training.metrics_csv import MetricsFile
+
+STATE_KEY = "glasshouse.resume_point"
+"""Where a checkpoint keeps the state of `ResumePoint`."""
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints on a local disk whole or not at all; what is elsewhere is left to fsspec's transactions.
+
+    Lightning's own goes through the folder for temporary files and, where that is on another disk, copies from there:
+    a killed process leaves half a checkpoint under the final name.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        if "://" in str(path) or storage_options is not None:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        target = Path(path)
+        target.parent.mkdir(exist_ok=True)  # not its parents: a run's folder that is gone stays gone
+        with replacing(target) as partial, partial.open("wb") as file:
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # torch's writer hides what the system said
+                file.flush()
+                raise OSError(f"{target}: {error}") from error
+
+
+class ResumePoint(Callback):
+    """Keeps checkpoints/last.ckpt, from which training goes on as if it had not been interrupted.
+
+    It is written when an epoch begins, before any callback or module has heard of it: then the epoch before is
+    altogether over. Where Lightning saves, at the end of an epoch, schedules that follow a metric have not moved and
+    the epoch's metrics are not logged. When training is over it is written once more, and says so.
+
+    With every checkpoint go the states of the random generators, and hyper-parameters as plain values without secrets:
+    one Path among them would prevent reading with `weights_only=True`.
+
+    It comes first among the callbacks. What it sets of the fit loop is Lightning's own.
+
+    Args:
+        path: of last.ckpt; None writes none.
+        metrics: the run's metrics.csv, where there is one; a checkpoint knows how many of its rows it has behind it.
+    """
+
+    def __init__(self, path: Path | None, metrics: MetricsFile | None = None) -> None:
+        self.path = path
+        self.metrics = metrics
+        self.finished = False
+        self._between_epochs = False
+        self._began = False
+        self._restored: dict[str, Any] | None = None
+
+    state_key = STATE_KEY
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "finished": self.finished,
+            "between_epochs": self._between_epochs,
+            "metrics_rows": self.metrics.rows if self.metrics else 0,
+            "random": random_states(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._restored = state_dict
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Only in the run's own folder: from another run's last checkpoint one trains further.
+        if self._restored is not None and self._restored["finished"] and self._is_own(trainer.ckpt_path):
+            self.finished = True
+            trainer.should_stop = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._restored is not None and not self._restored["between_epochs"]:
+            set_random_states(self._restored["random"])  # of a checkpoint within an epoch: as near as one can come
+            self._restored = None
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        for key in ("hyper_parameters", "datamodule_hyper_parameters"):
+            if key in checkpoint:
+                checkpoint[key] = redact(plain(checkpoint[key]))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._restored is not None:
+            set_random_states(self._restored["random"])
+            self._restored = None
+            # Lightning made this epoch's iterator before the states were back: it is to make it anew, as in an
+            # unbroken run. Where steps limit the training it takes any epoch for a broken one.
+            trainer.fit_loop._resuming_from_checkpoint = False
+            trainer.fit_loop._restarting = trainer.fit_loop.epoch_loop.restarting = False
+        elif self._began and self.path is not None:
+            self._save_as_between_epochs(trainer, self.path)
+        self._began = True
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.path is not None and not self.finished:
+            self.finished = True
+            trainer.save_checkpoint(self.path)
+
+    def _is_own(self, checkpoint: Any) -> bool:
+        return self.path is not None and bool(checkpoint) and self.path.resolve() == Path(checkpoint).resolve()
+
+    def _save_as_between_epochs(self, trainer: Trainer, path: Path) -> None:
+        # Lightning has counted the coming epoch as ready already, and would take it for a broken one.
+        progress = trainer.fit_loop.epoch_progress
+        progress.total.ready -= 1
+        progress.current.ready -= 1
+        self._between_epochs = True
+        try:
+            trainer.save_checkpoint(path)
+        finally:
+            progress.total.ready += 1
+            progress.current.ready += 1
+            self._between_epochs = False
+
+
+def plain(value: Any) -> Any:
+    """Dictionaries, lists and primitives as they are; everything else as its text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None), torch.Tensor)) else str(value)
