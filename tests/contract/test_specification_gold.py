@@ -110,7 +110,8 @@ def test_the_specification_is_the_one_of_its_version():
     frozen = json.loads(file.read_text(encoding="utf-8"))
     assert specification() == frozen, (
         f"what plugins rely on is no longer specification {SPEC_VERSION}: raise "
-        "glasshouse.plugins.hookspecs.SPEC_VERSION by the rule beside it, and write the new version's file (see the head of this test)"
+        "glasshouse.plugins.hookspecs.SPEC_VERSION by the rule below it, and write the new version's file (see this "
+        "test's docstring)"
     )
 
 

@@ -6,9 +6,10 @@ from importlib import metadata
 
 import pytest
 from glasshouse import SPEC_VERSION
-from glasshouse.plugins import Registry, diagnosis
+from glasshouse.plugins import Registry
+from glasshouse.plugins.doctor import diagnosis
 from glasshouse.plugins.doctor.complaints import BREAKS, COSTS
-from glasshouse.plugins.doctor.diagnosis import complaints_about_plugins
+from glasshouse.plugins.doctor.diagnosis import plugin_problems
 
 HEAVY = {"torch", "pytorch_lightning", "pandas", "sklearn", "pyarrow", "scipy"}
 LINE = """
@@ -110,7 +111,7 @@ def test_declarations_that_cost_lack_or_clash(complaints, site):
 def test_a_plugin_that_is_slow_to_list_is_told_with_the_seconds(site, monkeypatch):
     site.install("our-lab", line("our_lab"))
     monkeypatch.setattr(diagnosis, "SLOW_SECONDS", 0.0)
-    slow = [one for one in complaints_about_plugins(Registry(only=["our-lab"])) if one.plugin == "our-lab:plugin"]
+    slow = [one for one in plugin_problems(Registry(only=["our-lab"])) if one.plugin == "our-lab:plugin"]
     assert [one.check for one in slow] == ["slow"]
     assert slow[0].problem.startswith("takes 0.0")
     assert slow[0].remedy == "its author: python -X importtime -c 'import our_lab'"

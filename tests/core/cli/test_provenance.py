@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from glasshouse.plugins import Registry
 from glasshouse.report.facts import run_facts
-from glasshouse.run_folder.provenance import add_later, git_state, provenance
+from glasshouse.run_folder.provenance import git_state, provenance, with_later_action
 
 
 def git(*arguments: str) -> str:
@@ -42,8 +42,8 @@ def test_what_is_done_later_is_added_with_what_was_different() -> None:
     assert began["command"] == ["glasshouse", "run", "--data.token", "[redacted]"]
     assert any(plugin.startswith("glasshouse-audits==") for plugin in began["plugins"])
     now = {**began, "command": ["glasshouse", "audit"], "python": "3.99.0"}
-    once = add_later(began, now, "audited")
-    twice = add_later(once, {**now, "python": began["python"]}, "resumed")
+    once = with_later_action(began, now, "audited")
+    twice = with_later_action(once, {**now, "python": began["python"]}, "resumed")
     assert {key: value for key, value in twice.items() if key != "later"} == began
     first, second = twice["later"]
     assert first.pop("time") <= second.pop("time")

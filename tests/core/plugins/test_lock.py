@@ -10,7 +10,7 @@ import pytest
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry
 from glasshouse.plugins.lock.lock_file import Lock, LockedPlugin, LockGate, differences, lock_of, read_lock
-from glasshouse.run_folder.provenance import moved_on, provenance
+from glasshouse.run_folder.provenance import plugin_changes, provenance
 
 LINE = """
     from glasshouse import ModelPlugin, hookimpl
@@ -93,7 +93,7 @@ def made(**plugins):
     ],
 )
 def test_each_way_to_differ(then, now, said):
-    found = [difference.said for difference in differences(then, now)]
+    found = [difference.text for difference in differences(then, now)]
     assert found == (said.split(";") if isinstance(said, str) else said)
     assert differences(now, now) == []
 
@@ -101,13 +101,13 @@ def test_each_way_to_differ(then, now, said):
 def test_runs_of_earlier_versions_hold_versions_alone():
     then = Lock.from_dict({"plugins": ["lab==1", "own.py==sha256:abc"]})
     assert differences(then, made(**{"lab": ("1", "sha256:a"), "own.py": ("sha256:abc", "sha256:abcd")})) == []
-    assert [d.said for d in differences(then, made(lab="2"))] == ["lab is 2 instead of 1", "own.py is missing"]
+    assert [d.text for d in differences(then, made(lab="2"))] == ["lab is 2 instead of 1", "own.py is missing"]
 
 
 def test_what_moved_on_since_a_run_began_is_one_line():
     began, now = ({"plugins": [f"lab=={version}"], "plugin_contents": {}} for version in ("1", "2"))
-    assert moved_on(began, began) is None
-    assert moved_on(began, now) == "note: not all plugins are those that it began with: lab is 2 instead of 1"
+    assert plugin_changes(began, began) is None
+    assert plugin_changes(began, now) == "note: not all plugins are those that it began with: lab is 2 instead of 1"
 
 
 # ---------------------------------------------------------------- what is let in

@@ -166,7 +166,7 @@ def test_warnings_point_at_the_plugins_own_lines_and_name_it(site, with_old_hook
         assert beneath[0].strip() in ("@hookimpl", "@counted")  # not the decorator's own function, far above
         assert any(f"def {name}(" in line for line in beneath)
     late = {plugin.distribution: plugin for plugin in plugins.loaded}["late-lab"]
-    assert [(used.hook, used.argument) for used in late.given_up] == [
+    assert [(used.hook, used.argument) for used in late.deprecated_uses] == [
         ("glasshouse_grown_hook", "old_name"),
         ("glasshouse_old_hook", None),
     ]
@@ -201,4 +201,4 @@ def test_where_warnings_are_errors_the_plugin_alone_is_broken(site, with_old_hoo
 def test_ours_use_nothing_that_is_given_up():
     plugins = Registry(only=["glasshouse-audits", "glasshouse-plugins"])
     assert len(plugins.loaded) == 3
-    assert [plugin.given_up for plugin in plugins.loaded] == 3 * [()]
+    assert [plugin.deprecated_uses for plugin in plugins.loaded] == 3 * [()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from glasshouse.errors import UserError
-from glasshouse.run_folder.mirror import Mirror, at_hand, is_url, mirror_of, workplace
+from glasshouse.run_folder.mirror import Mirror, downloaded_arguments, is_url, local_parent, mirror_of
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -89,8 +89,8 @@ def test_a_driver_that_is_not_installed_is_named(folder: Path, monkeypatch: pyte
 def test_where_runs_below_a_url_work() -> None:
     assert is_url("s3://bucket/runs")
     assert not is_url("runs/a")
-    there = workplace("s3://bucket/runs")
-    assert there == workplace("s3://bucket/runs/") != workplace("s3://bucket/other")
+    there = local_parent("s3://bucket/runs")
+    assert there == local_parent("s3://bucket/runs/") != local_parent("s3://bucket/other")
     mirror = mirror_of("s3://bucket/runs/", there / "adult" / "1")
     assert mirror is not None
     assert mirror.url == "s3://bucket/runs/adult/1"
@@ -102,7 +102,7 @@ def test_only_folders_of_runs_are_fetched() -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/bucket/a/config.yaml", b"x")
     given = ["--format", "md,html", "memory://bucket/a"]
-    with at_hand("report", given) as local:
+    with downloaded_arguments("report", given) as local:
         assert local[:2] == given[:2]
         assert (Path(local[2]) / "config.yaml").read_bytes() == b"x"
         (Path(local[2]) / "report.md").write_text("made here")
@@ -113,5 +113,5 @@ def test_only_folders_of_runs_are_fetched() -> None:
         ("check", ["runs/a", "--policy", "https://example.org/p.yaml"]),
         ("audit", ["--predictions", "memory://bucket/p.parquet"]),
     ):
-        with at_hand(word, arguments) as local:
+        with downloaded_arguments(word, arguments) as local:
             assert local == arguments

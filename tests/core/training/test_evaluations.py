@@ -105,11 +105,11 @@ def test_the_logged_loss_is_that_before_the_step(fit: Fit, make_task: Any, make_
 
 
 def test_a_schedule_by_the_step_has_a_step_an_epoch(fit: Fit, make_task: Any, make_loader: Any) -> None:
-    from glasshouse.training.task import SchedulerChoice
+    from glasshouse.training.task import SchedulerConfig
 
     task: Task = make_task(network(), BINARY)
     task.optimizer_factory = lambda p: GD(p, lr=0.4)
-    task.scheduler = SchedulerChoice(Cosine, {}, "step")
+    task.scheduler = SchedulerConfig(Cosine, {}, "step")
     trainer = fit(task, make_loader(64, batch_size=8), epochs=3)
     (schedule,) = trainer.lr_scheduler_configs
     assert schedule.scheduler.T_max == 3

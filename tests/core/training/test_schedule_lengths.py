@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target, UserError
-from glasshouse.training.task import SchedulerChoice, Task
+from glasshouse.training.task import SchedulerConfig, Task
 from glasshouse_plugins.optimizers.schedules import Cosine, OneCycle, Plateau, WarmupCosine
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import nn
@@ -30,7 +30,7 @@ class Rates(Callback):
         self.seen.append(optimizer.param_groups[0]["lr"])
 
 
-def rates(fit: Fit, make_task: Any, loader: InMemoryLoader, choice: SchedulerChoice, **options: Any) -> list[float]:
+def rates(fit: Fit, make_task: Any, loader: InMemoryLoader, choice: SchedulerConfig, **options: Any) -> list[float]:
     task: Task = make_task(nn.Linear(4, 2), BINARY, lr=0.2)
     task.scheduler = choice
     seen = Rates()
@@ -63,32 +63,32 @@ def test_steps_are_counted_over_all_epochs(
     fit: Fit, make_task: Any, make_loader: Loader, ours: Any, theirs: Any
 ) -> None:
     """3 epochs of 7 batches, the last of them not full."""
-    found = rates(fit, make_task, make_loader(50, batch_size=8), SchedulerChoice(ours, {}, "step"), epochs=3)
+    found = rates(fit, make_task, make_loader(50, batch_size=8), SchedulerConfig(ours, {}, "step"), epochs=3)
     assert found == pytest.approx(planned(theirs, 21))
 
 
 def test_accumulated_batches_are_one_step(fit: Fit, make_task: Any, make_loader: Loader) -> None:
     """8 batches by fours are 2 steps an epoch."""
-    choice = SchedulerChoice(Cosine, {}, "step")
+    choice = SchedulerConfig(Cosine, {}, "step")
     found = rates(fit, make_task, make_loader(64, batch_size=8), choice, epochs=3, accumulate_grad_batches=4)
     assert found == pytest.approx(planned(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=6), 6))
 
 
 def test_a_schedule_by_the_epoch_counts_epochs(fit: Fit, make_task: Any, make_loader: Loader) -> None:
-    choice = SchedulerChoice(lr_scheduler.CosineAnnealingLR, {}, "epoch")
+    choice = SchedulerConfig(lr_scheduler.CosineAnnealingLR, {}, "epoch")
     found = rates(fit, make_task, make_loader(16, batch_size=8), choice, epochs=3)
     by_epoch = planned(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=3), 3)
     assert found == pytest.approx([rate for rate in by_epoch for _ in range(2)])
 
 
 def test_a_length_that_is_given_is_kept(fit: Fit, make_task: Any, make_loader: Loader) -> None:
-    choice = SchedulerChoice(Cosine, {"T_max": 4}, "step")
+    choice = SchedulerConfig(Cosine, {"T_max": 4}, "step")
     found = rates(fit, make_task, make_loader(16, batch_size=8), choice, epochs=2)
     assert found == pytest.approx(planned(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=4), 4))
 
 
 def test_training_without_an_end_has_no_length(fit: Fit, make_task: Any, make_loader: Loader) -> None:
-    choice = SchedulerChoice(lr_scheduler.CosineAnnealingLR, {}, "epoch")
+    choice = SchedulerConfig(lr_scheduler.CosineAnnealingLR, {}, "epoch")
     with pytest.raises(UserError, match=r"^lr_scheduler: needs to know how long training lasts\. Set `trainer: {max_"):
         rates(fit, make_task, make_loader(16, batch_size=8), choice, epochs=-1, max_steps=3)
 
@@ -96,7 +96,7 @@ def test_training_without_an_end_has_no_length(fit: Fit, make_task: Any, make_lo
 def test_a_plateau_watches_what_the_task_logs(fit: Fit, make_task: Any) -> None:
     """Without bias and over zeros there is no gradient: the loss stays, and the rate is halved epoch by epoch."""
     task: Task = make_task(nn.Linear(4, 2, bias=False), BINARY, lr=0.2)
-    task.scheduler = SchedulerChoice(Plateau, {"patience": 0, "factor": 0.5}, "epoch")
+    task.scheduler = SchedulerConfig(Plateau, {"patience": 0, "factor": 0.5}, "epoch")
     loader, seen = InMemoryLoader(torch.zeros(8, 4), torch.zeros(8, dtype=torch.int64)), Rates()
     assert task.scheduler.build(task, SGD(task.parameters(), lr=0.2))["monitor"] == "validate_loss"
     fit(task, loader, loader, callbacks=[seen], epochs=4)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import Feature
-from glasshouse.training.batch_transforms import Mixed, transformed
+from glasshouse.training.batch_transforms import Mixed, apply_transforms
 from glasshouse_plugins.techniques.cutmix import CutMix
 from glasshouse_plugins.techniques.feature_masking import FeatureMasking, hidden_encoding
 from glasshouse_plugins.techniques.feature_noise import FeatureNoise
@@ -51,7 +51,7 @@ def test_a_batch_is_left_as_it_was_and_the_same_seed_draws_the_same(technique: A
     kept, found = x.clone(), []
     for _ in range(2):
         torch.manual_seed(3)
-        found.append(transformed(x, [technique.transform])[0])
+        found.append(apply_transforms(x, [technique.transform])[0])
     assert torch.equal(x, kept)
     assert torch.equal(found[0], found[1])
     assert found[0].shape == x.shape
@@ -65,7 +65,7 @@ def test_one_row_and_none(technique: Any) -> None:
     for rows in (1, 0):
         x = texts(rows) if technique in TEXTS else pictures(rows)
         if rows or not isinstance(technique, RandomErasing | RandomRotation):
-            assert transformed(x, [technique.transform])[0].shape == x.shape
+            assert apply_transforms(x, [technique.transform])[0].shape == x.shape
 
 
 # ------------------------------------------------------------ pictures
@@ -202,7 +202,7 @@ def test_two_mixings_after_one_another() -> None:
         return Mixed((x + x.flip(0)) / 2, torch.tensor([1, 0]), torch.tensor([0.5, 0.5]))
 
     basis = torch.eye(2)  # what a row is made of can be read off it
-    found, parts = transformed(basis, [first, lambda x: x, second])
+    found, parts = apply_transforms(basis, [first, lambda x: x, second])
     assert parts is not None
     torch.testing.assert_close(found, torch.tensor([[0.625, 0.375], [0.625, 0.375]]))
     torch.testing.assert_close(sum(share[:, None] * basis[rows] for rows, share in parts), found)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target, UserError
-from glasshouse.training.task import SchedulerChoice, Task
+from glasshouse.training.task import SchedulerConfig, Task
 from glasshouse_plugins.models.mlp import MLP
 from glasshouse_plugins.optimizers.adamw import AdamW
 from glasshouse_plugins.optimizers.lbfgs import LBFGS
@@ -128,13 +128,13 @@ def test_norms_and_biases_do_not_decay_and_weights_do() -> None:
 
 def test_a_rate_by_name_and_a_schedule_moves_it_along() -> None:
     technique = ParameterGroups(no_decay=[], groups=[{"match": "0.*", "lr": 0.0}, {"match": "2.*", "lr": 0.5}])
-    schedule = SchedulerChoice(Cosine, {}, "step")
+    schedule = SchedulerConfig(Cosine, {}, "step")
     start, _ = fitted(optimizer=lambda p: SGD(p, lr=0.0))
     task, trainer = fitted(technique, optimizer=lambda p: SGD(p, lr=0.1), schedule=schedule)
     assert torch.equal(task.network[0].weight, start.network[0].weight)
     assert not torch.equal(task.network[2].weight, start.network[2].weight)
     assert [group["initial_lr"] for group in trainer.optimizers[0].param_groups] == [0.0, 0.5, 0.1]
-    cycle = SchedulerChoice(OneCycle, {}, "step")
+    cycle = SchedulerConfig(OneCycle, {}, "step")
     _, trainer = fitted(technique, optimizer=lambda p: SGD(p, lr=0.1), schedule=cycle)
     assert [group["max_lr"] for group in trainer.optimizers[0].param_groups] == [0.0, 0.5, 0.1]
 

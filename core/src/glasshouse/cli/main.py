@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     debug = False
     try:
         rest, debug, values = split_options(sys.argv[1:] if argv is None else argv)
-        _heed(values)
+        apply_global_options(values)
         code = _dispatch(rest)
         sys.stdout.flush()  # a reader that went away is noticed here, not in the interpreter's last breath
         return code
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         return DEFECT
 
 
-def _heed(values: dict[str, list[str]]) -> None:
+def apply_global_options(values: dict[str, list[str]]) -> None:
     """Set up plugins and allowed packages; without such options nothing is imported here."""
     if values["--plugin"] or values["--no-plugin"] or values["--only-locked"]:
         from pathlib import Path
@@ -98,9 +98,9 @@ def _dispatch(argv: list[str]) -> int:
     if word in TRAINING or word == "audit":
         _announce_start()
     if any("://" in argument for argument in rest):
-        from glasshouse.run_folder.mirror import at_hand
+        from glasshouse.run_folder.mirror import downloaded_arguments
 
-        with at_hand(word, rest) as local:
+        with downloaded_arguments(word, rest) as local:
             return _known_command(word, local)
     return _known_command(word, rest)
 

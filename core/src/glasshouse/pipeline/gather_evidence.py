@@ -19,14 +19,14 @@ from glasshouse.external_data.infer_info import answer, complete_info
 from glasshouse.measure.selection import required_splits
 from glasshouse.pipeline.run import Run
 from glasshouse.system import distributed
-from glasshouse.training.model_building import handle_on
+from glasshouse.training.model_building import handle_for
 
 
 def collect_evidence(run: Run) -> None:
     """Predictions of every split that the audits need, kept as Parquet."""
     assert run.model is not None
     assert run.info is not None
-    run.handle = run.handle or handle_on(run.model, run.config, run.info)
+    run.handle = run.handle or handle_for(run.model, run.config, run.info)
     if distributed.is_first():
         (run.folder / "predictions").mkdir(exist_ok=True)
     predictions = {}

@@ -22,7 +22,7 @@ from glasshouse.pipeline.gather_evidence import collect_evidence, has_loader
 from glasshouse.pipeline.prepare import prepare, reopen
 from glasshouse.pipeline.run import Run
 from glasshouse.record.measurements import AuditResult
-from glasshouse.run_folder.folders import held
+from glasshouse.run_folder.folders import lock_folder
 from glasshouse.run_folder.manifest import stamps, update_manifest, write_manifest
 from glasshouse.system import distributed, library_errors
 from glasshouse.training.metrics_csv import MetricsFile
@@ -63,11 +63,11 @@ def carry_out(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None
     with ExitStack() as stack:
         sent = stack.enter_context(ExitStack())  # last of all, with the manifest and however the run ended
         if folder is not None:
-            stack.enter_context(held(folder))
+            stack.enter_context(lock_folder(folder))
         run = prepare(cli, registry, folder)
         sent.callback(run.send)
         if folder is None:
-            stack.enter_context(held(run.folder))
+            stack.enter_context(lock_folder(run.folder))
         with ending(run):
             if cli.command == "run":
                 fit_and_test(run, cli)
@@ -103,7 +103,7 @@ def audit_again(
         only: the audits to run, by name, also such as the run had not; None runs the run's own.
         force: measure again what was measured before.
     """
-    with held(folder):
+    with lock_folder(folder):
         run = reopen(cli, registry, folder)
         new = [name for name in only or () if name not in {choice.name for choice in run.audits}]
         run.audits += [Choice(name, seconds=run.options.audit_seconds) for name in new]

@@ -22,12 +22,12 @@ from glasshouse.policy.judging import load_policy
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
 from glasshouse.run_folder.mirror import mirror_of, parent_of_runs
-from glasshouse.run_folder.provenance import add_later, moved_on
+from glasshouse.run_folder.provenance import plugin_changes, with_later_action
 from glasshouse.system import distributed, library_errors
 from glasshouse.system.atomic_files import read_json, write_json, write_yaml
 from glasshouse.system.redaction import redact
 from glasshouse.training.checkpoint_checks import check_checkpoint
-from glasshouse.training.model_building import assemble, find_checkpoint, rebuild, restore_data
+from glasshouse.training.model_building import find_checkpoint, rebuild, restore_data, wrap_network
 from glasshouse.training.task import Task
 from glasshouse.training.trainer import make_trainer
 
@@ -50,7 +50,7 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     callbacks = make_techniques(registry, run.techniques)
     parent = parent_of_runs(run.options.run_dir)
     network = cli.build_model(run.info)
-    run.model = assemble(network, cli.values, run.info)
+    run.model = wrap_network(network, cli.values, run.info)
     if run.info is not None:
         run.info = about(run.info, run.model)
     elif cli.command == "run":
@@ -113,10 +113,10 @@ def go_on(run: Run) -> None:
 
 def taken_up(run: Run, began: dict[str, Any], now: dict[str, Any], action: str) -> dict[str, Any]:
     """The provenance of a run that is gone on with; says which plugins have moved on meanwhile."""
-    note = moved_on(began, now)
+    note = plugin_changes(began, now)
     if note is not None:
         run.say(note)
-    return add_later(began, now, action)
+    return with_later_action(began, now, action)
 
 
 def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:

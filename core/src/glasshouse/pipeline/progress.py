@@ -13,9 +13,9 @@ from glasshouse.config.yaml_files import read_yaml
 from glasshouse.errors import UserError
 from glasshouse.pipeline.failures import TRACEBACK
 from glasshouse.system import distributed
-from glasshouse.system.atomic_files import read_json, sweep, write_json
+from glasshouse.system.atomic_files import read_json, remove_partial_files, write_json
 from glasshouse.system.redaction import REDACTED, redact
-from glasshouse.training.metrics_csv import keep_rows
+from glasshouse.training.metrics_csv import truncate_rows
 from glasshouse.training.resume_checkpoint import STATE_KEY
 from glasshouse.training.trainer import LAST
 
@@ -63,7 +63,7 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
         UserError: if the folder was moved: its checkpoints name files by where they were.
     """
     if distributed.is_first():
-        sweep(folder)
+        remove_partial_files(folder)
     (folder / TRACEBACK).unlink(missing_ok=True)
     last = folder / "checkpoints" / LAST
     state = _callbacks(last) if last.is_file() else {}
@@ -74,7 +74,7 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
             raise UserError(f"{WHO} {folder}", f"was made as {Path(there).parent}.", "Move it back there to go on.")
     logged = progress.metrics_rows if progress.tested else state.get(STATE_KEY, {}).get("metrics_rows", 0)
     if distributed.is_first():
-        keep_rows(folder / "metrics.csv", logged)
+        truncate_rows(folder / "metrics.csv", logged)
     return last if last.is_file() else None
 
 

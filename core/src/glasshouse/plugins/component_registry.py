@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.plugins.declarations import PLUGIN_TYPES, Plugin
 from glasshouse.plugins.discovery import EntryPoint, installed, normalized
-from glasshouse.plugins.loading import CORE, STRICT, BrokenPlugin, LoadedPlugin, PluginSet, is_one_of, said
+from glasshouse.plugins.loading import CORE, STRICT, BrokenPlugin, LoadedPlugin, PluginSet, is_one_of, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ class Registry:
         self._strict = strict
         self._set: PluginSet | None = None
         self._components: dict[str, tuple[Component, ...]] = {}
-        self._withheld: list[Component] = []
+        self._blocked_components: list[Component] = []
         self._unlocked: tuple[EntryPoint, ...] = ()
 
     @classmethod
@@ -192,15 +192,15 @@ class Registry:
         plugins = self._plugins()
         if kind not in self._components:
             found: list[Component] = []
-            for plugin, declaration in plugins.ask(_TYPE_OF[kind]):
+            for plugin, declaration in plugins.declared(_TYPE_OF[kind]):
                 component = Component(
                     plugin=declaration,
                     distribution=plugin.distribution,
                     version=plugin.version,
                     entry_point=plugin.entry_point,
                 )
-                withheld = any(_means(component, name) for name in self._blocked if "/" in name)
-                (self._withheld if withheld else found).append(component)
+                is_blocked = any(_means(component, name) for name in self._blocked if "/" in name)
+                (self._blocked_components if is_blocked else found).append(component)
             self._components[kind] = tuple(sorted(found, key=lambda c: (c.name, c.distribution, c.entry_point)))
         return self._components[kind]
 
@@ -220,7 +220,7 @@ class Registry:
         who = f"{kind.replace('_', ' ')} '{name}'"
         if found:
             raise _ambiguous(who, found)
-        if any(component.kind == kind and _means(component, name) for component in self._withheld):
+        if any(component.kind == kind and _means(component, name) for component in self._blocked_components):
             raise UserError(who, "is blocked by --no-plugin.")
         known = {c.qualified_name if "/" in name else c.name for c in self.components(kind)}
         raise UserError(who, "is not known.", did_you_mean(name, known) + self.broken_notice)
@@ -266,7 +266,7 @@ class Registry:
             raise
         except (Exception, SystemExit) as error:
             raise UserError(
-                str(component), f"{module_name} cannot be imported: {said(error)}.", "See the place with --debug."
+                str(component), f"{module_name} cannot be imported: {one_line(error)}.", "See the place with --debug."
             ) from error
         for attribute in path.split("."):
             if not hasattr(found, attribute):
@@ -295,12 +295,12 @@ class Registry:
         except UserError:
             raise
         except Exception as error:
-            culprit = plugins.raiser(hook_name, error)
+            culprit = plugins.plugin_that_raised(hook_name, error)
             if culprit is None or culprit == CORE.id:
                 raise
             raise UserError(
                 f"plugin '{culprit}'",
-                f"{hook_name} raised {said(error)}.",
+                f"{hook_name} raised {one_line(error)}.",
                 f"Leave it out with --no-plugin {plugins.loaded[culprit].distribution}, or see the place with --debug.",
             ) from error
 
@@ -350,7 +350,7 @@ class Registry:
         for name in self._blocked:
             if "/" in name:
                 self.check_all()
-                if not any(_means(component, name) for component in self._withheld):
+                if not any(_means(component, name) for component in self._blocked_components):
                     theirs = f"{name.partition('/')[0]}/"
                     brought = {c.qualified_name for kind in KINDS for c in self.components(kind)}
                     near = {other for other in brought if normalized(other).startswith(normalized(theirs))}

@@ -25,7 +25,14 @@ from glasshouse.errors import PluginWarning, UserError
 from glasshouse.plugins import hookspecs
 from glasshouse.plugins.declarations import Plugin
 from glasshouse.plugins.discovery import EntryPoint, normalized
-from glasshouse.plugins.spec_version import GivenUp, given_up, is_ahead, misfit, warn, written_for
+from glasshouse.plugins.spec_version import (
+    DeprecatedUse,
+    deprecated_uses,
+    incompatibility,
+    is_newer,
+    stated_version,
+    warn,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +58,7 @@ class BrokenPlugin:
     hook: str | None
     """The hook that broke; None where the whole plugin did."""
     reason: str
-    ahead: bool = False
+    newer: bool = False
     """Whether it was written for a later glasshouse, by what it says or by what it imports."""
     error: BaseException | None = None
     """What was raised, for a traceback."""
@@ -72,7 +79,7 @@ class LoadedPlugin:
     """The module or object whose hooks are called."""
     spec: str | None = None
     """The version of the specification that it says it was written for."""
-    given_up: tuple[GivenUp, ...] = ()
+    deprecated_uses: tuple[DeprecatedUse, ...] = ()
     """What it uses of hooks that are given up."""
     seconds: float = 0.0
     """Importing it and running its registration hooks so far."""
@@ -101,13 +108,13 @@ class PluginSet:
         """
         plugin = LoadedPlugin(entry_point=entry.id, distribution=entry.distribution, version=entry.version)
         try:
-            with _watched(plugin):
+            with _measure_cost(plugin):
                 plugin.module = entry.module
                 plugin.plugin = importlib.import_module(entry.module)
                 for attribute in entry.attribute.split(".") if entry.attribute else ():
                     plugin.plugin = getattr(plugin.plugin, attribute)
         except (Exception, SystemExit) as error:  # a module that calls sys.exit() must not end the program
-            self._note_broken(plugin, None, f"cannot be imported: {said(error)}", error)
+            self._note_broken(plugin, None, f"cannot be imported: {one_line(error)}", error)
             return
         if self._register(plugin) and not self.manager.get_hookcallers(plugin.plugin):
             self._note_broken(plugin, None, "implements no glasshouse hook; is @hookimpl missing?")
@@ -123,25 +130,25 @@ class PluginSet:
         plugin = LoadedPlugin(
             entry_point=f"{path.name}:{path.stem}", distribution=path.name, version="", module=path.stem, file=path
         )
-        with _watched(plugin):
+        with _measure_cost(plugin):
             plugin.plugin = import_file(path)
         plugin.version = fingerprint(path)
         self._register(plugin)
 
-    def ask(self, plugin_type: type[Plugin]) -> Iterator[tuple[LoadedPlugin, Plugin]]:
+    def declared(self, plugin_type: type[Plugin]) -> Iterator[tuple[LoadedPlugin, Plugin]]:
         """What every plugin declares of one type, each asked alone."""
         caller: pluggy.HookCaller = getattr(self.manager.hook, plugin_type.hook)
         for implementation in caller.get_hookimpls():
             plugin = self.loaded[implementation.plugin_name]
             try:
-                with _watched(plugin):
+                with _measure_cost(plugin):
                     declared = _declarations(implementation, plugin_type)
             except (Exception, SystemExit) as error:
-                self._note_broken(plugin, plugin_type.hook, said(error), error)
+                self._note_broken(plugin, plugin_type.hook, one_line(error), error)
                 continue
             yield from ((plugin, declaration) for declaration in declared)
 
-    def raiser(self, hook_name: str, error: BaseException) -> str | None:
+    def plugin_that_raised(self, hook_name: str, error: BaseException) -> str | None:
         """The plugin whose implementation of a hook is innermost in a traceback."""
         caller: pluggy.HookCaller = getattr(self.manager.hook, hook_name)
         owner = {getattr(i.function, "__code__", None): i.plugin_name for i in caller.get_hookimpls()}
@@ -153,10 +160,10 @@ class PluginSet:
         return found
 
     def _register(self, plugin: LoadedPlugin) -> bool:
-        stated = written_for(plugin.plugin, sys.modules.get(plugin.module))
-        unfit = misfit(stated)
+        stated = stated_version(plugin.plugin, sys.modules.get(plugin.module))
+        unfit = incompatibility(stated)
         if unfit is not None:
-            self._note_broken(plugin, None, unfit, ahead=is_ahead(stated))
+            self._note_broken(plugin, None, unfit, newer=is_newer(stated))
             return False
         plugin.spec = None if stated is None else str(stated)
         other = self.manager.get_name(plugin.plugin)
@@ -169,8 +176,8 @@ class PluginSet:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PluginWarning)  # what is given up is said below, at the right line
                 self.manager.register(plugin.plugin, plugin.entry_point)
-            plugin.given_up = tuple(given_up(self.manager, plugin.plugin))
-            for used in plugin.given_up:
+            plugin.deprecated_uses = tuple(deprecated_uses(self.manager, plugin.plugin))
+            for used in plugin.deprecated_uses:
                 warn(used, f"plugin '{plugin.entry_point}' ({plugin.version})")
         except (pluggy.PluginValidationError, ValueError, PluginWarning) as error:  # the last under `python -W error`
             if self.manager.get_name(plugin.plugin) == plugin.entry_point:  # pluggy < 1.7 keeps half of what it refuses
@@ -178,11 +185,11 @@ class PluginSet:
             self._note_broken(plugin, None, " ".join(str(error).split()), error)
             return False
         self.loaded[plugin.entry_point] = plugin
-        for hook, reason in self._unheard(plugin.plugin):
+        for hook, reason in self._ignored_hooks(plugin.plugin):
             self._note_broken(plugin, hook, reason)
         return True
 
-    def _unheard(self, plugin: Any) -> Iterator[tuple[str, str]]:
+    def _ignored_hooks(self, plugin: Any) -> Iterator[tuple[str, str]]:
         """Hooks that pluggy passes over in silence: misspelt ones, and those without the marker."""
         for caller in self.manager.get_hookcallers(plugin) or ():
             mine = [implementation for implementation in caller.get_hookimpls() if implementation.plugin is plugin]
@@ -201,10 +208,10 @@ class PluginSet:
         reason: str,
         error: BaseException | None = None,
         *,
-        ahead: bool = False,
+        newer: bool = False,
     ) -> None:
-        if is_ahead(plugin.spec):
-            ahead = True
+        if is_newer(plugin.spec):
+            newer = True
             reason += f" (it is written for specification {plugin.spec}; this glasshouse has {hookspecs.SPEC_VERSION})"
         if self.strict:
             what = f"{hook}: {reason}" if hook else reason
@@ -216,13 +223,13 @@ class PluginSet:
                 version=plugin.version,
                 hook=hook,
                 reason=reason,
-                ahead=ahead or _lacks_something_of_ours(error),
+                newer=newer or _needs_newer_glasshouse(error),
                 error=error,
             )
         )
 
 
-def said(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An exception in one line, with its type."""
     text = " ".join(str(error).split()).removesuffix(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -233,7 +240,7 @@ def is_one_of(distribution: str, names: Iterable[str]) -> bool:
     return normalized(distribution) in map(normalized, names)
 
 
-def _lacks_something_of_ours(error: BaseException | None) -> bool:
+def _needs_newer_glasshouse(error: BaseException | None) -> bool:
     """Whether an import failed that names glasshouse: a later one has what it asks for."""
     return isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "glasshouse"
 
@@ -260,7 +267,7 @@ def _declarations(implementation: pluggy.HookImpl, plugin_type: type[Plugin]) ->
 
 
 @contextmanager
-def _watched(plugin: LoadedPlugin) -> Iterator[None]:
+def _measure_cost(plugin: LoadedPlugin) -> Iterator[None]:
     """Add the time taken and the heavy modules imported to what is known of a plugin."""
     before = {name for name in HEAVY if name in sys.modules}
     start = time.perf_counter()

@@ -22,7 +22,7 @@ ATTRIBUTE = "glasshouse_spec"
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenUp:
+class DeprecatedUse:
     """A hook that a plugin implements, or an argument of it that it takes, which will go."""
 
     hook: str
@@ -39,13 +39,13 @@ class GivenUp:
         return f"{what} is given up: {self.advice}"
 
 
-def written_for(plugin: object, home: ModuleType | None) -> object:
+def stated_version(plugin: object, home: ModuleType | None) -> object:
     """What a plugin, or else the module that it stands in, says that it was written for; None where neither does."""
     stated = getattr(plugin, ATTRIBUTE, None)
     return stated if stated is not None or home is None else getattr(home, ATTRIBUTE, None)
 
 
-def misfit(stated: object) -> str | None:
+def incompatibility(stated: object) -> str | None:
     """Why a plugin that states this cannot be used here; None if it can, be it with parts that are not known here."""
     if stated is None:
         return None
@@ -57,13 +57,13 @@ def misfit(stated: object) -> str | None:
     return None
 
 
-def is_ahead(stated: object) -> bool:
+def is_newer(stated: object) -> bool:
     """Whether a plugin was written for a later version than ours: it may use what is not here yet."""
     numbers = _numbers(stated)
     return numbers is not None and numbers > _ours()
 
 
-def given_up(manager: pluggy.PluginManager, plugin: object) -> Iterator[GivenUp]:
+def deprecated_uses(manager: pluggy.PluginManager, plugin: object) -> Iterator[DeprecatedUse]:
     """What a registered plugin uses of hooks whose specifications warn (`warn_on_impl`, `warn_on_impl_args`)."""
     for caller in manager.get_hookcallers(plugin) or ():
         if caller.spec is None:
@@ -75,13 +75,13 @@ def given_up(manager: pluggy.PluginManager, plugin: object) -> Iterator[GivenUp]
             code = inspect.unwrap(implementation.function).__code__
             place = {"hook": caller.name, "file": code.co_filename, "line": code.co_firstlineno}
             if caller.spec.warn_on_impl is not None:
-                yield GivenUp(argument=None, advice=str(caller.spec.warn_on_impl), **place)
+                yield DeprecatedUse(argument=None, advice=str(caller.spec.warn_on_impl), **place)
             for argument in (*implementation.argnames, *implementation.kwargnames):
                 if argument in by_argument:
-                    yield GivenUp(argument=argument, advice=str(by_argument[argument]), **place)
+                    yield DeprecatedUse(argument=argument, advice=str(by_argument[argument]), **place)
 
 
-def warn(used: GivenUp, who: str) -> None:
+def warn(used: DeprecatedUse, who: str) -> None:
     """Say it as a warning that points at the plugin's own line.
 
     pluggy's own warning points at the innermost decorator where a hook is decorated further, and names no plugin.

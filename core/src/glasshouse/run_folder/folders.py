@@ -17,12 +17,12 @@ _STANDS_FOR: dict[Path, str] = {}
 """Folders of this machine that were fetched from elsewhere, and the URLs that users know them by."""
 
 
-def stands_for(folder: Path, url: str) -> None:
+def display_as_url(folder: Path, url: str) -> None:
     """From here on `shown` says the URL in place of the folder."""
     _STANDS_FOR[folder] = url
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """A path as its user knows it: itself, or a URL where the folder was fetched from there."""
     for folder, url in _STANDS_FOR.items():
         if path.is_relative_to(folder):
@@ -72,7 +72,7 @@ def writable_parent(parent: Path) -> Path:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Keep a run's folder for this process while the block runs; the system lets go of it when the process dies.
 
     Raises:

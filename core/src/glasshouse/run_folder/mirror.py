@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from glasshouse.errors import UserError
-from glasshouse.run_folder.folders import held, stands_for, writable_parent
+from glasshouse.run_folder.folders import display_as_url, lock_folder, writable_parent
 from glasshouse.system.atomic_files import PARTIAL
 from glasshouse.system.redaction import redact
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
 
-EVERY = 30.0
+SEND_INTERVAL = 30.0
 """Seconds between two sendings while epochs go by: what is lost at most when a machine is taken away."""
 _LISTED = ("config.yaml", "record.json")
 _FLAGS = ("--force", "--gate", "--json")
@@ -46,13 +46,13 @@ def parent_of_runs(run_dir: str) -> Path:
     """
     if not is_url(run_dir):
         return writable_parent(Path(run_dir))
-    with _said(run_dir, "written"):
+    with _storage_errors(run_dir, "written"):
         system, root = _system(run_dir)
         system.makedirs(root, exist_ok=True)
-    return workplace(run_dir)
+    return local_parent(run_dir)
 
 
-def workplace(url: str) -> Path:
+def local_parent(url: str) -> Path:
     """The folder of this machine in which runs below a URL work: the same one in every process, and after a restart.
 
     Checkpoints name files by where they were, so a run goes on in a folder of the same name.
@@ -63,7 +63,7 @@ def workplace(url: str) -> Path:
 
 def mirror_of(run_dir: str, folder: Path) -> Mirror | None:
     """The mirror of a run's folder where `run_dir` is a URL; none of folders inside it, which it has already."""
-    if not is_url(run_dir) or folder.parent.parent != workplace(run_dir):
+    if not is_url(run_dir) or folder.parent.parent != local_parent(run_dir):
         return None
     return Mirror(folder, f"{run_dir.rstrip('/')}/{folder.parent.name}/{folder.name}")
 
@@ -86,11 +86,11 @@ class Mirror:
         if time.monotonic() - self._last < at_most_every:
             return
         now = {name: (stat.st_size, stat.st_mtime_ns) for name, stat in _files(self.folder)}
-        with _said(self.url, "written"):
+        with _storage_errors(self.url, "written"):
             system, root = _system(self.url)
             for name in sorted(now, key=lambda name: (name in ("record.json", "manifest.json"), name)):
                 if self._sent.get(name) != now[name]:
-                    _put(system, self.folder / name, f"{root}/{name}")
+                    _upload(system, self.folder / name, f"{root}/{name}")
             for name in self._sent.keys() - now.keys():
                 system.rm_file(f"{root}/{name}")
         self._sent = now
@@ -102,7 +102,7 @@ class Mirror:
         Raises:
             UserError: if there is nothing at the URL, or it cannot be read.
         """
-        with _said(self.url, "read"):
+        with _storage_errors(self.url, "read"):
             system, root = _system(self.url)
             found = [path for path in system.find(root) if names is None or PurePosixPath(path).name in names]
             for path in found:
@@ -122,13 +122,13 @@ class Mirror:
 
         class SendsCheckpoints(Callback):
             def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-                mirror.send(at_most_every=EVERY)
+                mirror.send(at_most_every=SEND_INTERVAL)
 
         return SendsCheckpoints()
 
 
 @contextmanager
-def at_hand(word: str, arguments: Sequence[str]) -> Iterator[list[str]]:
+def downloaded_arguments(word: str, arguments: Sequence[str]) -> Iterator[list[str]]:
     """A command's arguments with folders of this machine in place of URLs of runs; what changes there is sent back.
 
     `run --resume URL` works where the run would have worked, all others in a folder of their own, which goes again.
@@ -141,14 +141,14 @@ def at_hand(word: str, arguments: Sequence[str]) -> Iterator[list[str]]:
             if word == "run":
                 url = value if equals and option == "--resume" else argument if before == "--resume" else ""
                 if is_url(url):
-                    folder = _to_go_on(url)
+                    folder = _folder_to_resume(url)
                     Mirror(folder, url).fetch()
                     local[at] = f"--resume={folder}" if equals else str(folder)
             elif is_url(argument) and not argument.startswith("-") and (before in _FLAGS or not before.startswith("-")):
                 above = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 folder = above / argument.rstrip("/").rsplit("/", 1)[-1]
                 folder.mkdir()
-                stands_for(folder, redact(argument.rstrip("/")))
+                display_as_url(folder, redact(argument.rstrip("/")))
                 mirror = Mirror(folder, argument)
                 mirror.fetch(_LISTED if word == "runs" else None)
                 mirrors += [mirror] if word in _WRITING else []
@@ -158,7 +158,7 @@ def at_hand(word: str, arguments: Sequence[str]) -> Iterator[list[str]]:
             mirror.send()
 
 
-def _to_go_on(url: str) -> Path:
+def _folder_to_resume(url: str) -> Path:
     """The emptied folder in which the run at a URL worked."""
     import shutil
 
@@ -166,9 +166,9 @@ def _to_go_on(url: str) -> Path:
     if len(parts) < 3:
         raise UserError(redact(url), "is not the folder of a run.", "Expected RUN_DIR/NAME/TIME-ID.")
     parent, name, run = parts
-    folder = workplace(parent) / name / run
+    folder = local_parent(parent) / name / run
     if folder.is_dir():
-        with held(folder):
+        with lock_folder(folder):
             shutil.rmtree(folder)
     folder.mkdir(parents=True)
     return folder
@@ -180,7 +180,7 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
             yield path.relative_to(folder).as_posix(), path.stat()
 
 
-def _put(system: Any, source: Path, target: str) -> None:
+def _upload(system: Any, source: Path, target: str) -> None:
     """Object stores show a file once it is whole; elsewhere it gets its name when it is."""
     system.makedirs(target.rpartition("/")[0], exist_ok=True)
     if getattr(system, "protocol", "") in ("ftp", "sftp", "ssh", "smb", "webdav", "file", "local"):
@@ -202,7 +202,7 @@ def _system(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _said(url: str, what: str) -> Iterator[None]:
+def _storage_errors(url: str, what: str) -> Iterator[None]:
     place = redact(url)
     try:
         yield

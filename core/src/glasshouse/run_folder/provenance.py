@@ -35,7 +35,7 @@ def provenance(registry: Registry, *, command: list[str], seed: int, data_finger
     }
 
 
-def add_later(began: Mapping[str, Any], now: Mapping[str, Any], action: str) -> dict[str, Any]:
+def with_later_action(began: Mapping[str, Any], now: Mapping[str, Any], action: str) -> dict[str, Any]:
     """What a run rests on where another process went on with it: as it began, and under `later` what was done since.
 
     Args:
@@ -52,7 +52,7 @@ def add_later(began: Mapping[str, Any], now: Mapping[str, Any], action: str) -> 
     return {**began, "later": [*began.get("later", []), entry]}
 
 
-def moved_on(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+def plugin_changes(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """What of a run's plugins is not as it was when it began, in a line; None where all is.
 
     Args:
@@ -62,7 +62,7 @@ def moved_on(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     found = differences(Lock.from_dict(began), Lock.from_dict(now))
     if not found:
         return None
-    return f"note: not all plugins are those that it began with: {'; '.join(one.said for one in found)}"
+    return f"note: not all plugins are those that it began with: {'; '.join(one.text for one in found)}"
 
 
 def hardware() -> dict[str, Any]:

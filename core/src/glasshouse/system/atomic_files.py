@@ -75,7 +75,7 @@ def read_json(path: Path) -> Any:
         raise UserError(str(path), f"is not JSON: {error}.", "Run the audit again.") from None
 
 
-def sweep(folder: Path) -> None:
+def remove_partial_files(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder and those below it."""
     for partial in folder.rglob(f".*{PARTIAL}"):
         partial.unlink(missing_ok=True)

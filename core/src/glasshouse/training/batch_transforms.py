@@ -30,7 +30,7 @@ Parts = list[tuple[Tensor, Tensor]]
 """Of what rows a batch's rows are made: positions (n,) and shares (n,), which sum to 1 over the list."""
 
 
-def transformed(x: Tensor, transforms: Sequence[BatchTransform]) -> tuple[Tensor, Parts | None]:
+def apply_transforms(x: Tensor, transforms: Sequence[BatchTransform]) -> tuple[Tensor, Parts | None]:
     """Inputs after all transforms, and what they are made of where any of them mixed rows."""
     parts: Parts | None = None
     for transform in transforms:

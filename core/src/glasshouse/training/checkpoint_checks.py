@@ -16,7 +16,7 @@ from pytorch_lightning import LightningModule
 from glasshouse.config.yaml_files import read_yaml
 from glasshouse.errors import UserError
 from glasshouse.system.redaction import redact
-from glasshouse.training.resume_checkpoint import plain
+from glasshouse.training.resume_checkpoint import plain_values
 
 KEYWORDS = ("best", "last", "hpc", "registry")
 """What Lightning takes in place of a path."""
@@ -90,7 +90,7 @@ def _hyper_parameters(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) 
     ours = (config.get("model") or {}).get("init_args") or {}
     for name in saved:
         if name in ours:
-            yield f"model.{name}", plain(saved[name]), plain(ours[name])
+            yield f"model.{name}", plain_values(saved[name]), plain_values(ours[name])
 
 
 def _optimizer(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -105,7 +105,7 @@ def _optimizer(checkpoint: Mapping[str, Any], config: Mapping[str, Any]) -> Iter
         group.pop("lr", None)  # a schedule has changed it
     for name, ours in ((config.get("optimizer") or {}).get("init_args") or {}).items():
         if name in group and ours is not None:
-            yield f"optimizer.{name}", plain(group[name]), plain(ours)
+            yield f"optimizer.{name}", plain_values(group[name]), plain_values(ours)
 
 
 def _misfit(theirs: Mapping[str, torch.Tensor], ours: Mapping[str, torch.Tensor]) -> str:

@@ -92,7 +92,7 @@ def begin_full_batch(module: Any, optimizer: torch.optim.Optimizer) -> None:
     module.full_batch = FullBatch()
 
 
-class Evaluations:
+class StepClosure:
     """The closure of one step: the first evaluation is Lightning's own, each further one is ours.
 
     Args:
@@ -112,10 +112,10 @@ class Evaluations:
             loss = self._first()
         elif full is None:
             self._refuse_accumulation()
-            with again(self._task):
+            with repeat_evaluation(self._task):
                 loss = self._first()
         else:
-            with again(self._task):
+            with repeat_evaluation(self._task):
                 self._all_batches()
         return loss if full is None else full.finish(self._task)
 
@@ -143,7 +143,7 @@ class Evaluations:
 
 
 @contextmanager
-def again(task: FullBatchModule) -> Iterator[None]:
+def repeat_evaluation(task: FullBatchModule) -> Iterator[None]:
     """For the block nothing is counted or logged, and batch norm keeps its running statistics."""
     norms = [m for m in task.network.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
     norms = [norm for norm in norms if norm.track_running_stats]

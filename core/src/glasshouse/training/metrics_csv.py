@@ -57,7 +57,7 @@ class _Rows(ExperimentWriter):
         _write(path, fieldnames, _read(path)[1])
 
 
-def keep_rows(path: Path, number: int) -> None:
+def truncate_rows(path: Path, number: int) -> None:
     """Cut a metrics.csv down to its first rows: those after them are logged again by a training that goes on."""
     if path.is_file():
         columns, rows = _read(path)

@@ -22,7 +22,7 @@ from glasshouse.evidence.self_scoring import own_target
 from glasshouse.plugins import registry
 from glasshouse.plugins.declarations import SchedulerPlugin
 from glasshouse.system import library_errors
-from glasshouse.training.task import SchedulerChoice, Task, configure_optimizers
+from glasshouse.training.task import SchedulerConfig, Task, configure_optimizers
 from glasshouse.training.trainer import load_weights
 
 
@@ -41,7 +41,7 @@ def rebuild(folder: Path, checkpoint: Path | None = None) -> ModelHandle:
     if not config.get("data_info"):
         raise UserError(str(folder), "config.yaml does not say what the model predicts (data_info).")
     info = DataInfo.from_dict(config["data_info"])
-    handle = handle_on(build_module(config, info), config, info)
+    handle = handle_for(build_module(config, info), config, info)
     load_weights(handle.lightning_module, checkpoint or find_checkpoint(folder))
     handle.lightning_module.eval()
     return handle
@@ -68,7 +68,7 @@ def restore_data(datamodule: LightningDataModule | None, checkpoint: Path) -> bo
     return bool(learned)
 
 
-def handle_on(module: LightningModule, config: Mapping[str, Any], info: DataInfo) -> ModelHandle:
+def handle_for(module: LightningModule, config: Mapping[str, Any], info: DataInfo) -> ModelHandle:
     """A handle whose `rebuild()` follows the resolved configuration."""
     name = str(config["model"]["class_path"]).rpartition(".")[2]
     return ModelHandle(module, info, recipe=lambda: build_module(config, info), name=name)
@@ -84,10 +84,10 @@ def build_module(config: Mapping[str, Any], info: DataInfo | None) -> LightningM
     chosen = {key: config[key] for key in ("model", "optimizer", "lr_scheduler") if config.get(key)}
     parsed = parser.parse_object(chosen)
     network = parser.instantiate(Namespace(model=parsed.model)).model  # type: ignore[no-untyped-call]
-    return assemble(network, parsed, info)
+    return wrap_network(network, parsed, info)
 
 
-def assemble(model: nn.Module, values: Mapping[str, Any] | Namespace, info: DataInfo | None) -> LightningModule:
+def wrap_network(model: nn.Module, values: Mapping[str, Any] | Namespace, info: DataInfo | None) -> LightningModule:
     """A network, its loss and its optimizer as one LightningModule; a LightningModule stays what it is.
 
     Args:
@@ -121,7 +121,7 @@ def assemble(model: nn.Module, values: Mapping[str, Any] | Namespace, info: Data
     else:
         module = Task(model, target)
     module.optimizer_factory = optimizer_factory(values.get("optimizer"))
-    module.scheduler = scheduler_choice(values.get("lr_scheduler"))
+    module.scheduler = scheduler_config(values.get("lr_scheduler"))
     return module  # type: ignore[no-any-return]
 
 
@@ -138,7 +138,7 @@ def optimizer_factory(chosen: Any) -> Any:
     return make
 
 
-def scheduler_choice(chosen: Any) -> SchedulerChoice | None:
+def scheduler_config(chosen: Any) -> SchedulerConfig | None:
     """`lr_scheduler:` to be built once the optimizer exists; None where it is not given."""
     if chosen is None:
         return None
@@ -148,4 +148,4 @@ def scheduler_choice(chosen: Any) -> SchedulerChoice | None:
         for component in registry().components("lr_scheduler")
         if isinstance(component.plugin, SchedulerPlugin)
     }
-    return SchedulerChoice(cls, options, interval=intervals.get(chosen["class_path"], "epoch"))
+    return SchedulerConfig(cls, options, interval=intervals.get(chosen["class_path"], "epoch"))

@@ -18,7 +18,7 @@ STATE_KEY = "glasshouse.resume_point"
 """Where a checkpoint keeps the state of `ResumePoint`."""
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes checkpoints on a local disk whole or not at all; what is elsewhere is left to fsspec's transactions.
 
     Lightning's own goes through the folder for temporary files and, where that is on another disk, copies from there:
@@ -39,7 +39,7 @@ class WholeCheckpoints(TorchCheckpointIO):
                 raise OSError(f"{target}: {error}") from error
 
 
-class ResumePoint(Callback):
+class ResumeCheckpoint(Callback):
     """Keeps checkpoints/last.ckpt, from which training goes on as if it had not been interrupted.
 
     It is written when an epoch begins, before any callback or module has heard of it: then the epoch before is
@@ -91,7 +91,7 @@ class ResumePoint(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         for key in ("hyper_parameters", "datamodule_hyper_parameters"):
             if key in checkpoint:
-                checkpoint[key] = redact(plain(checkpoint[key]))
+                checkpoint[key] = redact(plain_values(checkpoint[key]))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._restored is not None:
@@ -127,10 +127,10 @@ class ResumePoint(Callback):
             self._between_epochs = False
 
 
-def plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
     """Dictionaries, lists and primitives as they are; everything else as its text."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain_values(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [plain_values(item) for item in value]
     return value if isinstance(value, (str, int, float, bool, type(None), torch.Tensor)) else str(value)

@@ -23,8 +23,8 @@ from glasshouse.evidence.model_outputs import (
 )
 from glasshouse.evidence.self_scoring import own_loss
 from glasshouse.system import library_errors
-from glasshouse.training.batch_transforms import BatchTransform, Parts, transformed
-from glasshouse.training.closures import Evaluations, FullBatch, begin_full_batch
+from glasshouse.training.batch_transforms import BatchTransform, Parts, apply_transforms
+from glasshouse.training.closures import FullBatch, StepClosure, begin_full_batch
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
@@ -71,7 +71,7 @@ class Task(LightningModule):
         # A squared error in the target's own units would scale the gradients with the square of those units.
         self._loss_unit = target.scale**2 if self._trained_kind == "standardized" else 1.0
         self.optimizer_factory: OptimizerFactory | None = None
-        self.scheduler: SchedulerChoice | None = None
+        self.scheduler: SchedulerConfig | None = None
         self.row_weights: RowWeights | None = None
         self.loss_terms: list[LossTerm] = []
         self.penalties: list[Penalty] = []
@@ -164,14 +164,14 @@ class Task(LightningModule):
         return configure_optimizers(self)
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        super().optimizer_step(epoch, batch_idx, optimizer, Evaluations(self, optimizer_closure))
+        super().optimizer_step(epoch, batch_idx, optimizer, StepClosure(self, optimizer_closure))
 
     def _transform(self, x: Tensor) -> tuple[Tensor, Parts | None]:
         """A batch's inputs as training sees them; evaluated again, the same batch is transformed as it was."""
         if not self.batch_transforms:
             return x, None
         if self.counts or self.full_batch is not None or self._transformed is None:
-            self._transformed = transformed(x, self.batch_transforms)
+            self._transformed = apply_transforms(x, self.batch_transforms)
         return self._transformed
 
     def _outputs(self, x: Tensor) -> list[Tensor]:
@@ -245,7 +245,7 @@ class Task(LightningModule):
         self.log_dict(means, prog_bar=True, batch_size=1, sync_dist=self.trainer.world_size > 1)
 
 
-class SchedulerChoice:
+class SchedulerConfig:
     """A schedule to be built once the optimizer exists.
 
     Args:

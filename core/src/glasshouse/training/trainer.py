@@ -18,7 +18,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import FSDPStrategy, ModelParallelStrategy
 
 from glasshouse.training.metrics_csv import MetricsFile
-from glasshouse.training.resume_checkpoint import ResumePoint, WholeCheckpoints
+from glasshouse.training.resume_checkpoint import AtomicCheckpointIO, ResumeCheckpoint
 
 LAST = "last.ckpt"
 """What a killed training goes on from."""
@@ -63,9 +63,9 @@ def make_trainer(
     chosen["callbacks"] = [*(given if isinstance(given, list) else [given]), *callbacks]
     metrics = MetricsFile(folder) if chosen.get("logger") in (None, True) else None
     kept = chosen.get("enable_checkpointing") is not False and not chosen.get("fast_dev_run")
-    chosen["callbacks"].insert(0, ResumePoint(folder / "checkpoints" / LAST if kept else None, metrics))
+    chosen["callbacks"].insert(0, ResumeCheckpoint(folder / "checkpoints" / LAST if kept else None, metrics))
     if kept and not any(isinstance(callback, ModelCheckpoint) for callback in chosen["callbacks"]):
-        chosen["callbacks"] += [lowest(folder, monitor)] if monitor else []
+        chosen["callbacks"] += [best_epoch_checkpoint(folder, monitor)] if monitor else []
         chosen["enable_checkpointing"] = bool(monitor)  # otherwise Lightning adds a checkpoint of its own
     if metrics is not None:
         chosen["logger"] = [metrics, *loggers]
@@ -73,18 +73,18 @@ def make_trainer(
         given_loggers = chosen["logger"]
         chosen["logger"] = [*(given_loggers if isinstance(given_loggers, list) else [given_loggers]), *loggers]
     if chosen.get("profiler") is None:
-        chosen["profiler"] = Unprofiled()
+        chosen["profiler"] = NoProfiler()
     if chosen.get("default_root_dir") is None:
         chosen["default_root_dir"] = str(folder)
     for message in _NOT_NEWS:
         warnings.filterwarnings("ignore", message=message)
     trainer = Trainer(**chosen)
     if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the one that nobody chose
-        trainer.strategy.checkpoint_io = WholeCheckpoints()
+        trainer.strategy.checkpoint_io = AtomicCheckpointIO()
     return trainer
 
 
-def lowest(folder: Path, monitor: str) -> EpochCheckpoint:
+def best_epoch_checkpoint(folder: Path, monitor: str) -> EpochCheckpoint:
     """checkpoints/best.ckpt, of the epoch where `monitor` was lowest."""
     options: dict[str, Any] = {"dirpath": folder / "checkpoints", "mode": "min", "enable_version_counter": False}
     return EpochCheckpoint(filename="best", monitor=monitor, **options)
@@ -126,7 +126,7 @@ def load_weights(model: LightningModule, path: Path) -> None:
     model.load_state_dict(checkpoint["state_dict"])
 
 
-class Unprofiled(PassThroughProfiler):
+class NoProfiler(PassThroughProfiler):
     """Profiles nothing, like Lightning's default, but without making a context some 36 times a step to do so."""
 
     _nothing: AbstractContextManager[None] = nullcontext()

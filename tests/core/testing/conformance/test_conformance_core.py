@@ -21,7 +21,7 @@ from glasshouse.testing import (
     parametrize_with_checks,
     subject,
 )
-from glasshouse.testing.kit.checks import hold, run_check, run_checks
+from glasshouse.testing.kit.checks import assert_check, run_check, run_checks
 from glasshouse.testing.kit.fresh import FreshProcessError, in_fresh_process
 from glasshouse.testing.kit.parametrizing import TestableCheck
 
@@ -73,7 +73,7 @@ def test_one_result_a_check_and_none_stops_the_others() -> None:
 
 def test_the_cause_of_a_crash_is_kept() -> None:
     with pytest.raises(CheckFailed) as caught:
-        hold(CRASHING, subject(SOUND, kind="model"))
+        assert_check(CRASHING, subject(SOUND, kind="model"))
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 

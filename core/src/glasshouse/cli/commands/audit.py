@@ -13,7 +13,7 @@ from glasshouse.config.run_options import Choice
 from glasshouse.config.yaml_files import read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry
-from glasshouse.run_folder.folders import shown
+from glasshouse.run_folder.folders import display_path
 
 if TYPE_CHECKING:
     from glasshouse.data.raw_table import SensitiveColumn
@@ -113,7 +113,7 @@ def _audit(folder: Path, names: list[str], *, force: bool, gate: bool, known: Re
     restrict_imports()
     cli = GlasshouseCLI("run", ["--config", str(folder / "config.yaml")])
     run = audit_again(cli, known, folder, only=names or None, force=force)
-    print(shown(folder))
+    print(display_path(folder))
     return exit_code(run, gate=gate)
 
 
@@ -138,7 +138,7 @@ def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Regis
         audits=[Choice(name) for name in names] or None,
         out=asked.out or Path("runs"),
     )
-    print(shown(run.folder))
+    print(display_path(run.folder))
     if asked.gate and run.record is not None and run.record.verdict == "fail":
         return 1
     return 3 if any(result.status == "error" for result in run.results) else 0

@@ -7,9 +7,9 @@ from itertools import chain
 
 from glasshouse.cli.commands.output import print_json
 from glasshouse.plugins import KINDS, Registry, registry
-from glasshouse.plugins.doctor.complaints import Complaint
-from glasshouse.plugins.doctor.diagnosis import complaints_about_plugins
-from glasshouse.plugins.doctor.surroundings import complaints_about_surroundings
+from glasshouse.plugins.doctor.complaints import Problem
+from glasshouse.plugins.doctor.diagnosis import plugin_problems
+from glasshouse.plugins.doctor.surroundings import installation_problems
 
 
 def doctor(*, as_json: bool) -> int:
@@ -28,16 +28,16 @@ def doctor(*, as_json: bool) -> int:
     return 1 if problems else 0
 
 
-def examine(plugins: Registry) -> tuple[Sequence[Complaint], Sequence[Complaint]]:
+def examine(plugins: Registry) -> tuple[Sequence[Problem], Sequence[Problem]]:
     """(what does not work, what works at a price)."""
-    found = [*complaints_about_plugins(plugins), *complaints_about_surroundings(plugins)]
+    found = [*plugin_problems(plugins), *installation_problems(plugins)]
     gone = {one.plugin for one in found if one.check == "gone"}
     # that such a plugin cannot be imported either is the same complaint, with a remedy that does not help
     found = [one for one in found if not (one.check == "broken" and one.plugin.partition(":")[0].lower() in gone)]
     return [one for one in found if one.breaks], [one for one in found if not one.breaks]
 
 
-def _as_dict(complaint: Complaint) -> dict[str, str]:
+def _as_dict(complaint: Problem) -> dict[str, str]:
     return {
         "check": complaint.check,
         "plugin": complaint.plugin,

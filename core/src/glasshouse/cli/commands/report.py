@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from glasshouse.errors import UserError
-from glasshouse.run_folder.folders import shown
+from glasshouse.run_folder.folders import display_path
 
 
 def main(argv: list[str]) -> int:
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     check_formats(formats, registry())  # a misspelt name is told before a long record is read
     before = stamps(run_dir)
     for path in write_reports(read_record(run_dir / "record.json"), run_dir, formats):
-        print(shown(path))
+        print(display_path(path))
     update_manifest(run_dir, before)
-    print(shown(run_dir))
+    print(display_path(run_dir))
     return 0

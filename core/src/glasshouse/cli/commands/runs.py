@@ -11,7 +11,7 @@ from typing import Any
 
 from glasshouse.cli.commands.output import print_columns, print_json
 from glasshouse.errors import UserError
-from glasshouse.run_folder.folders import shown
+from glasshouse.run_folder.folders import display_path
 
 
 def main(argv: list[str]) -> int:
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     elif runs:
         print_columns(("RUN", "CREATED", "MODEL", "DATA", "VERDICT", "PERFORMANCE"), [_row(run) for run in runs])
     else:
-        print(f"no runs in {shown(folder)}", file=sys.stderr)
+        print(f"no runs in {display_path(folder)}", file=sys.stderr)
     return 0
 
 
@@ -49,7 +49,7 @@ def summary(run_dir: Path) -> dict[str, Any]:
     if not path.is_file():
         begun = datetime.fromtimestamp((run_dir / "config.yaml").stat().st_mtime, UTC)
         known["created"] = begun.isoformat(timespec="seconds")
-        return {"folder": shown(run_dir), "status": "unfinished", **known}
+        return {"folder": display_path(run_dir), "status": "unfinished", **known}
     try:
         record = json.loads(path.read_bytes())
         run = record["run"]
@@ -59,8 +59,8 @@ def summary(run_dir: Path) -> dict[str, Any]:
         known["verdict"] = record["verdict"]
         known["performance"] = main_measurement(record["performance"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {"folder": shown(run_dir), "status": "unreadable", **known}
-    return {"folder": shown(run_dir), "status": "finished", **known}
+        return {"folder": display_path(run_dir), "status": "unreadable", **known}
+    return {"folder": display_path(run_dir), "status": "finished", **known}
 
 
 def main_measurement(performance: list[dict[str, Any]]) -> dict[str, Any] | None:

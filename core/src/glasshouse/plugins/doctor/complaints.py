@@ -26,7 +26,7 @@ COSTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Complaint:
+class Problem:
     """One thing that a user or an author can mend."""
 
     check: str

@@ -7,11 +7,11 @@ from itertools import chain
 
 from glasshouse.errors import UserError
 from glasshouse.plugins.component_registry import KINDS, Component, Registry
-from glasshouse.plugins.doctor.complaints import Complaint
+from glasshouse.plugins.doctor.complaints import Problem
 from glasshouse.plugins.hookspecs import SPEC_VERSION
 from glasshouse.plugins.loading import BrokenPlugin
 from glasshouse.plugins.lock.origin import how_to_update
-from glasshouse.plugins.spec_version import is_ahead
+from glasshouse.plugins.spec_version import is_newer
 
 SLOW_SECONDS = 0.25
 """A plugin whose listing takes longer is mentioned."""
@@ -19,7 +19,7 @@ SLOW_SECONDS = 0.25
 OURS = ("glasshouse", "glasshouse-audits", "glasshouse-plugins")
 
 
-def complaints_about_plugins(plugins: Registry) -> Iterator[Complaint]:
+def plugin_problems(plugins: Registry) -> Iterator[Problem]:
     """All of them; every registration hook is run, and no component imported whose source can be read."""
     plugins.check_all()
     components = list(chain.from_iterable(plugins.components(kind) for kind in KINDS))
@@ -34,8 +34,8 @@ def complaints_about_plugins(plugins: Registry) -> Iterator[Complaint]:
     yield from _outdated(plugins)
 
 
-def _broken(broken: BrokenPlugin) -> Complaint:
-    return Complaint(
+def _broken(broken: BrokenPlugin) -> Problem:
+    return Problem(
         check="broken",
         plugin=broken.entry_point,
         problem=f"{broken.hook}: {broken.reason}" if broken.hook else broken.reason,
@@ -47,14 +47,14 @@ def _remedy(broken: BrokenPlugin) -> str:
     """What mends it most probably: ours where the plugin expects more of us than there is, else the plugin itself."""
     name = broken.distribution
     leave_out = f"or leave it out: --no-plugin {name}"
-    if broken.ahead:
+    if broken.newer:
         return f"{how_to_update(*OURS)}, {leave_out}"
     if name.endswith(".py"):
         return f"mend {name}"
     return f"{how_to_update(name)} (here: {broken.version}), tell its author, {leave_out}"
 
 
-def _target(plugins: Registry, component: Component) -> Iterator[Complaint]:
+def _target(plugins: Registry, component: Component) -> Iterator[Problem]:
     """A declaration of what is not there. A target whose source is out of sight is imported to be sure."""
     from glasshouse.plugins.option_signatures import SourceNotFoundError, read_signature
 
@@ -66,7 +66,7 @@ def _target(plugins: Registry, component: Component) -> Iterator[Complaint]:
         except (SourceNotFoundError, SyntaxError):
             plugins.load(component)
     except UserError as error:
-        yield Complaint(
+        yield Problem(
             check="target",
             plugin=component.entry_point,
             problem=f"{component.kind} '{component.name}': {error.problem}",
@@ -75,9 +75,9 @@ def _target(plugins: Registry, component: Component) -> Iterator[Complaint]:
         )
 
 
-def _missing(component: Component) -> Iterator[Complaint]:
+def _missing(component: Component) -> Iterator[Problem]:
     if component.missing_imports:
-        yield Complaint(
+        yield Problem(
             check="missing",
             plugin=component.entry_point,
             problem=f"{component.kind} '{component.name}' needs {', '.join(component.missing_imports)}, "
@@ -86,12 +86,12 @@ def _missing(component: Component) -> Iterator[Complaint]:
         )
 
 
-def _ambiguous(plugins: Registry, component: Component) -> Iterator[Complaint]:
+def _ambiguous(plugins: Registry, component: Component) -> Iterator[Problem]:
     for name in (component.name, *component.plugin.aliases):
         others = [other for other in plugins.candidates(component.kind, name) if other is not component]
         if others:
             origins = ", ".join(f"{other.distribution} {other.version}" for other in others)
-            yield Complaint(
+            yield Problem(
                 check="ambiguous",
                 plugin=component.entry_point,
                 problem=f"{component.kind} '{name}' is also brought by {origins}",
@@ -100,17 +100,17 @@ def _ambiguous(plugins: Registry, component: Component) -> Iterator[Complaint]:
             )
 
 
-def _costly(plugins: Registry) -> Iterator[Complaint]:
+def _costly(plugins: Registry) -> Iterator[Problem]:
     for plugin in plugins.loaded:
         if plugin.heavy:
-            yield Complaint(
+            yield Problem(
                 check="heavy",
                 plugin=plugin.entry_point,
                 problem=f"imports {', '.join(plugin.heavy)} merely to say what it brings ({plugin.seconds:.2f} s)",
                 remedy="its author: keep declarations in a module of their own that imports only glasshouse",
             )
         elif plugin.seconds > SLOW_SECONDS:
-            yield Complaint(
+            yield Problem(
                 check="slow",
                 plugin=plugin.entry_point,
                 problem=f"takes {plugin.seconds:.2f} s to say what it brings",
@@ -118,17 +118,17 @@ def _costly(plugins: Registry) -> Iterator[Complaint]:
             )
 
 
-def _outdated(plugins: Registry) -> Iterator[Complaint]:
+def _outdated(plugins: Registry) -> Iterator[Problem]:
     for plugin in plugins.loaded:
-        if is_ahead(plugin.spec):
-            yield Complaint(
+        if is_newer(plugin.spec):
+            yield Problem(
                 check="newer",
                 plugin=plugin.entry_point,
                 problem=f"is written for specification {plugin.spec} of the hooks; this glasshouse has {SPEC_VERSION}",
                 remedy=how_to_update(*OURS),
             )
-        for used in plugin.given_up:
-            yield Complaint(
+        for used in plugin.deprecated_uses:
+            yield Problem(
                 check="given_up",
                 plugin=plugin.entry_point,
                 problem=f"{used.file}:{used.line}: {used}",

@@ -10,7 +10,7 @@ from importlib import metadata
 
 from glasshouse.plugins.component_registry import Registry
 from glasshouse.plugins.discovery import GROUP, normalized
-from glasshouse.plugins.doctor.complaints import Complaint
+from glasshouse.plugins.doctor.complaints import Problem
 from glasshouse.plugins.doctor.diagnosis import OURS
 from glasshouse.plugins.lock.origin import EDITABLE, how_to_update, origin_of
 
@@ -18,7 +18,7 @@ _PATIENCE = 120
 """Seconds that importing torchvision may take."""
 
 
-def complaints_about_surroundings(plugins: Registry) -> Iterator[Complaint]:
+def installation_problems(plugins: Registry) -> Iterator[Problem]:
     """Editable installs without their folder, distributions that are there twice, versions that do not go together."""
     used = {normalized(name): version for name, version in plugins.distributions.items()}
     used |= {normalized(broken.distribution): broken.version for broken in plugins.broken}
@@ -29,10 +29,10 @@ def complaints_about_surroundings(plugins: Registry) -> Iterator[Complaint]:
     yield from _torchvision()
 
 
-def _gone(name: str) -> Iterator[Complaint]:
+def _gone(name: str) -> Iterator[Problem]:
     origin = origin_of(name)
     if origin.how == EDITABLE and origin.folder is not None and not origin.folder.is_dir():
-        yield Complaint(
+        yield Problem(
             check="gone",
             plugin=name,
             problem=f"is an editable install of {origin.folder}, which is no longer there",
@@ -40,7 +40,7 @@ def _gone(name: str) -> Iterator[Complaint]:
         )
 
 
-def _twice() -> Iterator[Complaint]:
+def _twice() -> Iterator[Problem]:
     """Distributions with metadata of two versions: of an update that failed, or in two places on the path."""
     found: dict[str, dict[str, str]] = {}
     for distribution in metadata.distributions():
@@ -50,7 +50,7 @@ def _twice() -> Iterator[Complaint]:
     for name, places in sorted(found.items()):
         if len(places) > 1:
             copies = " and ".join(f"{version} in {place}" for version, place in places.items())
-            yield Complaint(
+            yield Problem(
                 check="twice",
                 plugin=name,
                 problem=f"is installed {len(places)} times: {copies}",
@@ -58,10 +58,10 @@ def _twice() -> Iterator[Complaint]:
             )
 
 
-def _versions(used: dict[str, str]) -> Iterator[Complaint]:
+def _versions(used: dict[str, str]) -> Iterator[Problem]:
     ours = {name: used[name] for name in OURS if name in used}
     if len(set(ours.values())) > 1:
-        yield Complaint(
+        yield Problem(
             check="versions",
             plugin="glasshouse",
             problem=f"versions are mixed: {', '.join(f'{name} {version}' for name, version in ours.items())}",
@@ -69,7 +69,7 @@ def _versions(used: dict[str, str]) -> Iterator[Complaint]:
         )
 
 
-def _torchvision() -> Iterator[Complaint]:
+def _torchvision() -> Iterator[Problem]:
     """A torchvision that was built for another torch. Metadata raise the suspicion; importing it decides."""
     versions = {name: _version(name) for name in ("torch", "torchvision")}
     torch, vision = versions["torch"], versions["torchvision"]
@@ -80,7 +80,7 @@ def _torchvision() -> Iterator[Complaint]:
     )
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        yield Complaint(
+        yield Problem(
             check="torchvision",
             plugin="torchvision",
             problem=f"torchvision {vision} does not go with torch {torch}: {said[-1] if said else 'it crashes'}",

@@ -46,7 +46,7 @@ class LockedPlugin:
 class Difference:
     """One plugin that is not as it was."""
 
-    said: str
+    text: str
     """``our-lab is 2.6 instead of 2.5``."""
     requirement: str | None = None
     """What pip can install to mend it, ``our-lab==2.5``; None where no version says it."""
@@ -131,14 +131,14 @@ def differences(then: Lock, now: Lock) -> list[Difference]:
         before, here = then.plugins.get(name), now.plugins.get(name)
         if here is None:
             assert before is not None
-            found.append(Difference(said=f"{_called(before)} is missing", requirement=_requirement(before)))
+            found.append(Difference(text=f"{_called(before)} is missing", requirement=_requirement(before)))
         elif before is None:
-            found.append(Difference(said=f"{_called(here)} is added"))
+            found.append(Difference(text=f"{_called(here)} is added"))
         elif before.version != here.version and not before.is_file:
-            said = f"{before.name} is {here.version} instead of {before.version}"
-            found.append(Difference(said=said, requirement=_requirement(before)))
+            text = f"{before.name} is {here.version} instead of {before.version}"
+            found.append(Difference(text=text, requirement=_requirement(before)))
         elif before.version != here.version or (then.with_contents and before.content != here.content):
-            found.append(Difference(said=f"the files of {_called(before)} differ", requirement=_requirement(before)))
+            found.append(Difference(text=f"the files of {_called(before)} differ", requirement=_requirement(before)))
     return found
 
 
@@ -171,7 +171,7 @@ class LockGate:
         loaded = {normalized(plugin.distribution) for plugin in plugins.loaded.values()}
         self._refuse(
             [
-                Difference(said=f"{broken.distribution} {broken.version} cannot be loaded: {broken.reason}")
+                Difference(text=f"{broken.distribution} {broken.version} cannot be loaded: {broken.reason}")
                 for broken in plugins.broken
                 if broken.hook is None and normalized(broken.distribution) not in loaded
             ]
@@ -184,7 +184,7 @@ class LockGate:
         install = f"Run: pip install {' '.join(requirements)}" if requirements else "Bring back what was locked"
         raise UserError(
             f"{WHO} {self.path}",
-            f"{'; '.join(difference.said for difference in found)}.",
+            f"{'; '.join(difference.text for difference in found)}.",
             f"{install}, or lock what is here with `glasshouse plugins lock --out FILE`.",
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glasshouse.errors import UserError
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 from glasshouse.testing.kit.subjects import Subject
 
@@ -47,7 +47,7 @@ class CheckResult:
     seconds: float
 
 
-def hold(check: Check, subject: Subject) -> None:
+def assert_check(check: Check, subject: Subject) -> None:
     """Run one check.
 
     Raises:
@@ -61,7 +61,7 @@ def hold(check: Check, subject: Subject) -> None:
     except (CheckFailed, NotApplicable):
         raise
     except (Exception, SystemExit) as error:
-        raise CheckFailed(f"raised {said(error)}") from error
+        raise CheckFailed(f"raised {one_line(error)}") from error
 
 
 def run_check(check: Check, subject: Subject) -> CheckResult:
@@ -74,7 +74,7 @@ def run_check(check: Check, subject: Subject) -> CheckResult:
     status: Status = "passed"
     reason = ""
     try:
-        hold(check, subject)
+        assert_check(check, subject)
     except CheckFailed as error:
         status, reason = "failed", str(error)
     except NotApplicable as error:
@@ -109,6 +109,6 @@ def expect_user_error(build: Callable[[], Any], *, naming: tuple[str, ...], give
             f"given {given}: expected a UserError that names '{naming[0]}', received: {error}",
         )
     except Exception as error:
-        raise CheckFailed(f"given {given}: expected a UserError, received {said(error)}") from error
+        raise CheckFailed(f"given {given}: expected a UserError, received {one_line(error)}") from error
     else:
         raise CheckFailed(f"given {given}: expected a UserError, received no error")

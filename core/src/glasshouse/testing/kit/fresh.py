@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 
 SECONDS = 120
 """A request that takes longer has no answer."""
@@ -151,7 +151,7 @@ def _answer(request: dict[str, Any]) -> None:
         module, _, name = request["function"].partition(":")
         answer = {"value": getattr(importlib.import_module(module), name)(**request["arguments"])}
     except (Exception, SystemExit) as error:
-        answer = {"error": said(error)}
+        answer = {"error": one_line(error)}
     Path(request["answer"]).write_text(json.dumps(answer), encoding="utf-8")
 
 

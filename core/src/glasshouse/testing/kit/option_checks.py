@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from glasshouse.errors import UserError
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.testing.kit.checks import expect
 from glasshouse.testing.kit.outcomes import CheckFailed
 from glasshouse.testing.kit.subjects import Subject
@@ -23,7 +23,8 @@ def refuses_bad_options(subject: Subject) -> None:
             expect(name in error.problem, f"given {name}={wrong!r}: expected an error that names it, received {error}")
         except (TypeError, ValueError) as error:  # a run makes a UserError of these
             expect(
-                name in str(error), f"given {name}={wrong!r}: expected an error that names it, received {said(error)}"
+                name in str(error),
+                f"given {name}={wrong!r}: expected an error with its name, got {one_line(error)}",
             )
         else:
             raise CheckFailed(f"given {name}={wrong!r}: expected a UserError, received no error")

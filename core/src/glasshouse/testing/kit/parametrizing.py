@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.plugins.declarations import Plugin
-from glasshouse.testing.kit.checks import Check, hold
+from glasshouse.testing.kit.checks import Check, assert_check
 from glasshouse.testing.kit.kinds import checks_of, subject_of
 from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 from glasshouse.testing.kit.subjects import Subject
@@ -88,7 +88,7 @@ class TestableCheck:
 
         __tracebackhide__ = True
         try:
-            hold(self.check, component)
+            assert_check(self.check, component)
         except NotApplicable as error:
             pytest.skip(str(error))
         except CheckFailed as error:

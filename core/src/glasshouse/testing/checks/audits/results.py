@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 from glasshouse.evidence.evidence import REQUIREMENTS, Evidence
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.record.measurements import AuditResult, Measurement
 from glasshouse.record.record import result_from_dict, result_to_dict
 from glasshouse.testing.checks.audits.subject import AuditSubject, Case, listed
@@ -41,7 +41,7 @@ def result_fits_the_schema(subject: AuditSubject) -> None:
             stored = json.dumps(result_to_dict(result), allow_nan=False)
             again = result_from_dict(json.loads(stored))
         except Exception as error:
-            raise CheckFailed(f"{case}: expected a result that can be stored, received {said(error)}") from error
+            raise CheckFailed(f"{case}: expected a result that can be stored, received {one_line(error)}") from error
         expect(json.dumps(result_to_dict(again)) == stored, f"{case}: what is read back is not what was stored")
 
 

@@ -13,7 +13,7 @@ from glasshouse.data.data_info import Modality, TargetKind
 from glasshouse.errors import UserError
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.measure.selection import unmet_requirement
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.record.measurements import AuditResult
 from glasshouse.record.record import result_to_dict
 from glasshouse.system.random_state import seeded
@@ -143,7 +143,7 @@ class AuditSubject(Subject):
         except CheckFailed:
             raise
         except Exception as error:
-            raise CheckFailed(f"{what}: expected a result or a UserError, received {said(error)}") from error
+            raise CheckFailed(f"{what}: expected a result or a UserError, received {one_line(error)}") from error
         return result
 
     @cached_property
@@ -162,7 +162,7 @@ class AuditSubject(Subject):
             except CheckFailed:
                 raise
             except Exception as error:
-                raise CheckFailed(f"{case}: expected a result, received {said(error)}") from error
+                raise CheckFailed(f"{case}: expected a result, received {one_line(error)}") from error
             self._known[case.name] = result, time.process_time() - start
         return self._known[case.name]
 

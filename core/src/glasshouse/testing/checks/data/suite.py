@@ -15,7 +15,7 @@ from pytorch_lightning import LightningDataModule
 
 from glasshouse.data.data_info import SIZE_NAMES, SPLITS, DataInfo
 from glasshouse.errors import UserError
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.testing.checks.data.subject import (
     DataSubject,
     digest,
@@ -71,7 +71,7 @@ def info_is_plain_values(subject: DataSubject) -> None:
     try:
         written = json.dumps(info.to_dict())
     except (TypeError, ValueError) as error:
-        raise CheckFailed(f"expected plain values, received what JSON cannot hold: {said(error)}") from error
+        raise CheckFailed(f"expected plain values, received what JSON cannot hold: {one_line(error)}") from error
     back = DataInfo.from_dict(json.loads(written)).to_dict()
     changed = [name for name, value in info.to_dict().items() if back[name] != value]
     expect(not changed, f"expected the same after a round trip, received another {', '.join(changed)}")
@@ -269,7 +269,7 @@ def missing_file_is_explained(subject: DataSubject) -> None:
         expect("no-such-f" in error.problem, f"expected the place to be named, received: {error}")
         expect(bool(error.remedy), f"expected a remedy, received: {error}")
     except Exception as error:
-        raise CheckFailed(f"expected a UserError, received {said(error)}") from error
+        raise CheckFailed(f"expected a UserError, received {one_line(error)}") from error
     else:
         raise CheckFailed(f"given {taken[0]}: {place}: expected a UserError, received no error")
 
@@ -332,7 +332,7 @@ def _expect_refused(subject: DataSubject, change: Any, what: str) -> None:
     except UserError:
         pass
     except Exception as error:
-        raise CheckFailed(f"given {what}: expected a UserError, received {said(error)}") from error
+        raise CheckFailed(f"given {what}: expected a UserError, received {one_line(error)}") from error
     else:
         raise CheckFailed(f"given {what}: expected a UserError, received no error")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from glasshouse.evidence.explanations import Explanation, NotExplainableError, Question
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.testing.checks.explainers.subject import OUTSIDE, Case, ExplainerSubject, about, error_of
 from glasshouse.testing.kit.checks import expect
 from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
@@ -178,7 +178,7 @@ def refuses_what_it_cannot_explain(subject: ExplainerSubject) -> None:
         except NotExplainableError:
             continue
         except Exception as error:
-            raise CheckFailed(f"{name}: expected values or NotExplainableError, received {said(error)}") from error
+            raise CheckFailed(f"{name}: expected values or NotExplainableError, received {one_line(error)}") from error
         expect(bool(np.isfinite(found.values).all()), f"{name}: expected finite values, received others")
 
 

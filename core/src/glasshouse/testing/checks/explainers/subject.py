@@ -17,7 +17,7 @@ from glasshouse.data.data_info import Modality, TargetKind
 from glasshouse.evidence.explanations import Explanation, NotExplainableError, Question
 from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.evidence.model_outputs import OutputKind
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.testing.checks.audits.evidence import tiny_evidence
 from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 from glasshouse.testing.kit.subjects import Subject
@@ -107,7 +107,7 @@ class ExplainerSubject(Subject):
             except CheckFailed:
                 raise
             except Exception as error:
-                raise CheckFailed(f"{case}: expected an explanation, received {said(error)}") from error
+                raise CheckFailed(f"{case}: expected an explanation, received {one_line(error)}") from error
         return self._known[case.name]
 
     def _refuses(self, case: Case) -> bool:

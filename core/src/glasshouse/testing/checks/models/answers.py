@@ -11,7 +11,7 @@ from torch import Tensor
 from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.evidence.model_outputs import as_columns
 from glasshouse.evidence.self_scoring import own_target
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.testing.checks.models.subject import Case, ModelSubject, network_of, outputs
 from glasshouse.testing.checks.training.tensors import difference, expect_close, expect_same, weights_of
 from glasshouse.testing.kit.checks import expect
@@ -94,7 +94,7 @@ def empty_batch(subject: ModelSubject) -> None:
     try:
         raw = outputs(module, case.rows.x[:0])
     except Exception as error:
-        raise CheckFailed(f"expected shape {(0, *usual.shape[1:])}, received {said(error)}") from error
+        raise CheckFailed(f"expected shape {(0, *usual.shape[1:])}, received {one_line(error)}") from error
     expect(
         raw.shape == (0, *usual.shape[1:]),
         f"expected shape {(0, *usual.shape[1:])}, received {tuple(raw.shape)}",

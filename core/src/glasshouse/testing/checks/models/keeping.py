@@ -13,7 +13,7 @@ from torch import Tensor
 
 from glasshouse.config.lightning_parser import restrict_imports
 from glasshouse.data.data_info import DataInfo
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.system import library_errors
 from glasshouse.testing.checks.models.subject import ModelSubject, network_of, outputs
 from glasshouse.testing.checks.training.steps import quiet
@@ -32,7 +32,7 @@ def builds_from_sizes(subject: ModelSubject) -> None:
         try:
             subject.build(case)
         except Exception as error:
-            raise CheckFailed(f"expected to be built for {case}, received {said(error)}") from error
+            raise CheckFailed(f"expected to be built for {case}, received {one_line(error)}") from error
 
 
 def refuses_bad_sizes(subject: ModelSubject) -> None:

@@ -11,7 +11,7 @@ import time
 from html.parser import HTMLParser
 from typing import Any
 
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.record.findings import FindingVerdict
 from glasshouse.record.record import Record
 from glasshouse.testing.checks.reports.records import SECRET, empty, hostile, ordinary, small_groups
@@ -131,7 +131,7 @@ def _rendered(subject: Subject, record: Record, what: str) -> Any:
     try:
         return subject.target(record)
     except Exception as error:
-        raise CheckFailed(f"{what}: expected a report, received {said(error)}") from error
+        raise CheckFailed(f"{what}: expected a report, received {one_line(error)}") from error
 
 
 def _text(content: str | bytes) -> str:

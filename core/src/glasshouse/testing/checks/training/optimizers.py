@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glasshouse.plugins.loading import said
+from glasshouse.plugins.loading import one_line
 from glasshouse.system import library_errors
 from glasshouse.testing.checks.training.steps import fit, small_task
 from glasshouse.testing.checks.training.tensors import difference, expect_same, weights_of
@@ -100,7 +100,7 @@ def parameter_groups_are_honoured(subject: OptimizerSubject) -> None:
     try:
         optimizer = subject.make([{"params": [still], "lr": 0.0}, {"params": [moving]}])
     except Exception as error:
-        raise NotApplicable(f"it refuses groups: {said(error)}") from error
+        raise NotApplicable(f"it refuses groups: {one_line(error)}") from error
     before = still.detach().clone()
     for _ in range(3):
         _step(optimizer, lambda: bowl(still) + bowl(moving))

@@ -16,7 +16,7 @@ from glasshouse.testing.kit.checks import Check, expect
 from glasshouse.testing.kit.common import COMMON_CHECKS
 from glasshouse.testing.kit.subjects import Subject
 from glasshouse.testing.kit.tiny import tiny
-from glasshouse.training.task import SchedulerChoice
+from glasshouse.training.task import SchedulerConfig
 
 LENGTH = 20
 """Steps of the training that a schedule is tried on."""
@@ -27,9 +27,9 @@ RATE = 0.1
 class ScheduleSubject(Subject):
     """A schedule with the options that it is made with."""
 
-    def choice(self) -> SchedulerChoice:
+    def choice(self) -> SchedulerConfig:
         """The schedule as a run chooses it, to be built once the optimizer exists."""
-        return SchedulerChoice(self.target, self.options, interval=self.plugin.interval)
+        return SchedulerConfig(self.target, self.options, interval=self.plugin.interval)
 
     def build(self) -> tuple[torch.optim.Optimizer, Any]:
         """An optimizer at rate 0.1 and its schedule, for a training of `LENGTH` steps."""
