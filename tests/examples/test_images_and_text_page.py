@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from glasshouse.evidence.self_scoring import own_loss, own_target
+from glasshouse.evidence.self_scoring import self_score_loss, self_score_target
 from glasshouse.record.record import read_record
 from glasshouse_audits.declarations import glasshouse_audits
 from glasshouse_plugins.declarations import glasshouse_data, glasshouse_models
@@ -34,14 +34,14 @@ def test_its_network_without_labels_learns() -> None:
     exec(NETWORK, names)
     torch.manual_seed(0)
     network = names["Squeeze"]([1, 6, 6])
-    target = own_target(network)
+    target = self_score_target(network)
     assert target is not None
     assert (target.name, target.observed) == ("loss_of_detail", False)
     x = torch.rand(20, 1, 6, 6)
-    before = own_loss(network, x).mean()
+    before = self_score_loss(network, x).mean()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
     for _ in range(50):
-        loss = own_loss(network, x).mean()
+        loss = self_score_loss(network, x).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

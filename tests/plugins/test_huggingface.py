@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 from glasshouse import Target, UserError
-from glasshouse.data.tokenizer import FolderTokenizer, swapped
+from glasshouse.data.tokenizer import FolderTokenizer, swap_padding_id
 from glasshouse.training.task import Task
 from glasshouse_plugins.data.text_table import TextTable
 from glasshouse_plugins.models.huggingface import HuggingFace
@@ -167,9 +167,9 @@ def test_options_that_fit_no_model_are_refused() -> None:
 
 @given(st.lists(st.integers(0, 9)), st.integers(0, 9))
 def test_padding_and_number_0_change_places(numbers: list[int], pad: int) -> None:
-    found = swapped(np.array(numbers, dtype=np.int64), pad)
+    found = swap_padding_id(np.array(numbers, dtype=np.int64), pad)
     assert found.tolist() == [{0: pad, pad: 0}.get(number, number) for number in numbers]
-    assert swapped(found, pad).tolist() == numbers
+    assert swap_padding_id(found, pad).tolist() == numbers
 
 
 def test_texts_are_numbered_as_the_tokenizer_does(tokenizer_folder: Path, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_texts_are_numbered_as_the_tokenizer_does(tokenizer_folder: Path, tmp_pa
     for split, count in data.info.rows.items():
         words = data.words(split, np.arange(count))
         for row, named in zip(data.inputs(split), words, strict=True):
-            ids = swapped(row.numpy(), 1)
+            ids = swap_padding_id(row.numpy(), 1)
             assert theirs.convert_ids_to_tokens(ids[ids != 1].tolist()) == named
             known.add(tuple(ids.tolist()))
     expected = theirs(

@@ -70,7 +70,7 @@ def run(
             finished = carry_out(GlasshouseCLI("run", argv), known)
         except UserError as error:
             raise _without(folder, error) from error.__cause__
-    distributed.from_first("")  # the first of several processes has written the record that the others read
+    distributed.broadcast_from_rank0("")  # the first of several processes has written the record that the others read
     if finished.record is None and (finished.folder / "record.json").is_file():
         return RunRecord.read(finished.folder)
     if finished.record is None:  # nothing is known of what is predicted

@@ -147,7 +147,8 @@ class AuditCallback(Callback):
             if trainer.is_global_zero:
                 self._audit_here(trainer, module, stage)
         finally:
-            distributed.from_first("")  # the other processes wait here, however long it takes and whatever happens
+            # the other ranks wait here until rank 0 has finished, also after an error
+            distributed.broadcast_from_rank0("")
 
     def _audit_here(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         digest = weights_digest(module)

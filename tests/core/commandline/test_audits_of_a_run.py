@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from glasshouse.run_folder.manifest import differences
-from glasshouse.system.random_state import random_states, seeded, set_random_states
+from glasshouse.system.random_state import get_random_states, seeded, set_random_states
 from glasshouse.system.time_limit import TimeLimitPassed, time_limit
 
 PLUGIN = '''
@@ -180,7 +180,7 @@ def test_seeds_depend_on_the_name_and_leave_the_generators_as_they_were() -> Non
     def draw() -> tuple[float, float, float]:
         return random.random(), float(np.random.rand()), float(torch.rand(()))
 
-    before = random_states()
+    before = get_random_states()
     with seeded(1, "a"):
         first = draw()
     with seeded(1, "b"):

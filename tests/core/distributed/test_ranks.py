@@ -14,15 +14,15 @@ Together = Callable[..., list[str]]
 
 def test_one_process_is_first_has_everything_and_waits_for_nobody() -> None:
     rows = np.arange(6).reshape(3, 2)
-    assert distributed.is_first()
-    assert distributed.position() == (0, 1)
-    assert distributed.gathered(rows) is rows
-    assert distributed.from_first("here") == "here"
-    assert distributed.shares(5) == [slice(0, 5)]
-    assert not distributed.any_failed(False)
-    assert distributed.any_failed(True)
+    assert distributed.is_rank_zero()
+    assert distributed.rank_and_world_size() == (0, 1)
+    assert distributed.all_gather_rows(rows) is rows
+    assert distributed.broadcast_from_rank0("here") == "here"
+    assert distributed.row_shards(5) == [slice(0, 5)]
+    assert not distributed.any_rank_failed(False)
+    assert distributed.any_rank_failed(True)
     batches = [(1, 2)]
-    assert distributed.share_of(batches) is batches
+    assert distributed.shard_batches(batches) is batches
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_one_process_is_first_has_everything_and_waits_for_nobody() -> None:
 def test_who_is_first_is_known_from_the_launchers_words(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], first: bool
 ) -> None:
-    for name in (*distributed._RANKS, *distributed._NODES):
+    for name in (*distributed._RANK_VARIABLES, *distributed._NODE_RANK_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert distributed.is_first() is first
+    assert distributed.is_rank_zero() is first
 
 
 SCRIPT = """
@@ -52,28 +52,31 @@ import numpy as np
 import torch
 from glasshouse import InMemoryLoader
 from glasshouse.system import distributed
-rank, size = distributed.position()
+rank, size = distributed.rank_and_world_size()
 x, y = torch.arange(7.0)[:, None], torch.arange(7)
 pairs = [(x[i : i + 2], y[i : i + 2]) for i in range(0, 7, 2)]
-numbers = distributed.gathered(np.arange(rank + 1, dtype=np.int64) + 10 * rank)
-uneven = distributed.gathered(np.full(([1, 0, 3][rank], 2), rank + 0.25, dtype=np.float32))
-with distributed.working_together(True):
-    own_part, too_few = distributed.share(7), distributed.share(2)
+numbers = distributed.all_gather_rows(np.arange(rank + 1, dtype=np.int64) + 10 * rank)
+uneven = distributed.all_gather_rows(np.full(([1, 0, 3][rank], 2), rank + 0.25, dtype=np.float32))
+with distributed.shared_work(True):
+    own_part, too_few = distributed.own_row_shard(7), distributed.own_row_shard(2)
 print({
-    "first": distributed.is_first(),
+    "first": distributed.is_rank_zero(),
     "numbers": (numbers.tolist(), numbers.dtype.str),
     "uneven": (uneven.tolist(), uneven.dtype.str),
-    "nothing": distributed.gathered(np.zeros((0, 4))).shape,
-    "cubes": distributed.gathered(np.full((1, 2, 2), rank, dtype=np.int16))[:, 1, 0].tolist(),
-    "heard": (distributed.from_first(f"s\u00f6me text {rank}"), distributed.from_first("" if rank == 0 else "x")),
-    "failed": (distributed.any_failed(False), distributed.any_failed(rank == 1)),
-    "shares": [(share.start, share.stop) for share in distributed.shares(5)],
-    "pairs": [(batch.index.tolist(), batch.y.tolist()) for batch in distributed.share_of(pairs)],
-    "own": [batch.index.tolist() for batch in distributed.share_of(InMemoryLoader(x, y, batch_size=2))],
-    "few": [len(batch[0]) for batch in distributed.share_of([(x, y)])],
+    "nothing": distributed.all_gather_rows(np.zeros((0, 4))).shape,
+    "cubes": distributed.all_gather_rows(np.full((1, 2, 2), rank, dtype=np.int16))[:, 1, 0].tolist(),
+    "heard": (
+        distributed.broadcast_from_rank0(f"s\u00f6me text {rank}"),
+        distributed.broadcast_from_rank0("" if rank == 0 else "x"),
+    ),
+    "failed": (distributed.any_rank_failed(False), distributed.any_rank_failed(rank == 1)),
+    "shares": [(share.start, share.stop) for share in distributed.row_shards(5)],
+    "pairs": [(batch.index.tolist(), batch.y.tolist()) for batch in distributed.shard_batches(pairs)],
+    "own": [batch.index.tolist() for batch in distributed.shard_batches(InMemoryLoader(x, y, batch_size=2))],
+    "few": [len(batch[0]) for batch in distributed.shard_batches([(x, y)])],
     "own part": (own_part.start, own_part.stop),
-    "no part": (too_few, distributed.share(7)),
-    "unknown length": len(list(distributed.share_of(iter(pairs)))),
+    "no part": (too_few, distributed.own_row_shard(7)),
+    "unknown length": len(list(distributed.shard_batches(iter(pairs)))),
 })
 """
 

@@ -21,7 +21,7 @@ from glasshouse.record.record import (
     result_to_dict,
     schema,
 )
-from glasshouse.system.atomic_files import write_json, write_whole
+from glasshouse.system.atomic_files import write_atomic, write_json
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -192,14 +192,14 @@ def test_an_audit_result_survives_its_file() -> None:
 
 def test_writing_fails_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "record.json"
-    write_whole(path, "old")
+    write_atomic(path, "old")
 
     def no_space(self: Path, target: Path) -> Path:
         raise OSError("no space left")
 
     monkeypatch.setattr(Path, "replace", no_space)
     with pytest.raises(OSError, match="no space left"):
-        write_whole(path, "new")
+        write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["record.json"]
 

@@ -6,7 +6,16 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from glasshouse.statistics.scores.bin_numbers import EDGES, SHIFT, limits, numbered, odds, places, positions, segment_of
+from glasshouse.statistics.scores.bin_numbers import (
+    EDGES,
+    SHIFT,
+    bin_numbers,
+    odds,
+    places_in_bins,
+    positions,
+    scores_at_places,
+    segment_of,
+)
 from glasshouse.statistics.scores.bin_tables import BinTable, slots, span, tabulated_bins
 from glasshouse.statistics.scores.binning import Bins, bins_of_rows
 from hypothesis import given
@@ -84,11 +93,11 @@ def test_a_table_that_would_be_too_large_is_not_made() -> None:
 def test_numbers_grow_with_the_scores_and_stop_at_the_edges(scores: np.ndarray) -> None:
     ordered = np.sort(scores)
     for shift in (0, 20, SHIFT, SHIFT + 3):
-        number = numbered(ordered, shift, probability=True)
+        number = bin_numbers(ordered, shift, probability=True)
         assert np.all(np.diff(number) >= 0)
         segment = segment_of(number, shift)
         np.testing.assert_array_equal(segment, np.searchsorted(EDGES[1:-1], ordered, side="left"))
-    exact = numbered(ordered, 0, probability=True)
+    exact = bin_numbers(ordered, 0, probability=True)
     np.testing.assert_array_equal(np.diff(exact) > 0, np.diff(ordered) > 0)
 
 
@@ -97,16 +106,19 @@ def test_bins_are_spaced_by_the_odds() -> None:
     wanted = 1 + (np.array([0, 1, 1000, 2047]) + 0.5) / 2048
     number = positions(wanted / (1 + wanted), probability=True) >> SHIFT
     assert (number - number[0]).tolist() == [0, 1, 1000, 2047]
-    assert places(positions(np.array([wanted[1] / (1 + wanted[1])]), probability=True), SHIFT)[0] in (32767, 32768)
+    assert places_in_bins(positions(np.array([wanted[1] / (1 + wanted[1])]), probability=True), SHIFT)[0] in (
+        32767,
+        32768,
+    )
     assert odds(np.array([0.0, 1.0])).tolist() == [2.0**-40, 2.0**40]
 
 
 @given(scores=hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(1e-9, 1 - 1e-9)))
 def test_a_place_is_below_its_score_and_the_next_above(scores: np.ndarray) -> None:
     position = positions(scores, probability=True)
-    number, place = (position >> SHIFT) << SHIFT, places(position, SHIFT).astype(np.int64)
-    assert np.all(limits(number, place, SHIFT, probability=True) <= scores * (1 + 1e-15))
-    assert np.all(limits(number, place + 1, SHIFT, probability=True) >= scores * (1 - 1e-15))
+    number, place = (position >> SHIFT) << SHIFT, places_in_bins(position, SHIFT).astype(np.int64)
+    assert np.all(scores_at_places(number, place, SHIFT, probability=True) <= scores * (1 + 1e-15))
+    assert np.all(scores_at_places(number, place + 1, SHIFT, probability=True) >= scores * (1 - 1e-15))
 
 
 @given(

@@ -16,7 +16,12 @@ import torch
 import yaml
 from glasshouse import Batch, DataInfo, Evidence, InMemoryLoader, ModelHandle, Sensitive, Target, UserError
 from glasshouse.evidence.collect import collect
-from glasshouse.evidence.self_scoring import about, own_loss, own_target, said_with
+from glasshouse.evidence.self_scoring import (
+    self_score_loss,
+    self_score_target,
+    with_default_target,
+    with_self_score_target,
+)
 from glasshouse.measure.selection import unmet_requirement
 from glasshouse.plugins import registry
 from glasshouse.training.model_building import rebuild
@@ -124,16 +129,16 @@ def test_row_weights_and_loss_terms_act_on_it(fit: Fit, make_task: Any) -> None:
 
 
 def test_the_score_takes_the_targets_place_and_the_classes_become_an_attribute() -> None:
-    info = about(INFO, Narrow())
+    info = with_self_score_target(INFO, Narrow())
     assert (info.target, info.labels) == (ERROR, ANIMALS)
     assert [(a.name, a.levels, a.seen_by_model) for a in info.sensitive] == [
         ("cage", ("in", "out"), False),
         ("animal", ("cat", "dog", "eel"), False),
     ]
-    assert about(info, Narrow()) is info
-    assert about(info, Task(Narrow(), ERROR)) is info
+    assert with_self_score_target(info, Narrow()) is info
+    assert with_self_score_target(info, Task(Narrow(), ERROR)) is info
     assert DataInfo.from_dict(info.to_dict()) == info
-    assert about(INFO, nn.Linear(4, 3)) is INFO
+    assert with_self_score_target(INFO, nn.Linear(4, 3)) is INFO
 
 
 @pytest.mark.parametrize(
@@ -148,14 +153,14 @@ def test_the_score_takes_the_targets_place_and_the_classes_become_an_attribute()
 def test_targets_that_become_no_attribute(target: Target) -> None:
     from dataclasses import replace
 
-    info = about(replace(INFO, target=target), Narrow())
+    info = with_self_score_target(replace(INFO, target=target), Narrow())
     assert (info.target, info.labels, info.sensitive) == (ERROR, None, INFO.sensitive)
 
 
 def test_predictions_have_the_networks_losses_no_targets_and_the_classes_as_groups() -> None:
     torch.manual_seed(0)
     network = Penalised()
-    info = about(INFO, network)
+    info = with_self_score_target(INFO, network)
     handle = ModelHandle(Task(network, ERROR), info)
     x, y, cage = rows(50)
     order = torch.randperm(50, generator=torch.Generator().manual_seed(3))
@@ -173,7 +178,7 @@ def test_predictions_have_the_networks_losses_no_targets_and_the_classes_as_grou
 
 
 def test_generate_is_a_capability_of_networks_that_have_it() -> None:
-    info = about(INFO, Narrow())
+    info = with_self_score_target(INFO, Narrow())
     handle = ModelHandle(Task(Penalised(), ERROR), info)
     assert "generate" in handle.capabilities
     assert "generate" not in ModelHandle(Task(Narrow(), ERROR), info).capabilities
@@ -195,19 +200,19 @@ def test_refusals() -> None:
     network = nn.Linear(4, 1)
     network.predicts = Target(name="x", kind="regression")  # type: ignore[assignment]
     with pytest.raises(UserError, match="expected a target that no data hold"):
-        own_target(network)
+        self_score_target(network)
     wide = nn.Linear(4, 2)
-    assert own_loss(wide, torch.zeros(3, 4)).shape == (3,)
+    assert self_score_loss(wide, torch.zeros(3, 4)).shape == (3,)
     wide.loss_per_row = lambda x: wide(x)  # type: ignore[assignment]
     with pytest.raises(UserError, match=r"losses have shape \(3, 2\); expected \(3,\)"):
-        own_loss(wide, torch.zeros(3, 4))
+        self_score_loss(wide, torch.zeros(3, 4))
 
 
 def test_a_target_that_somebody_names_is_kept() -> None:
-    assert said_with({"target": {"name": "mine"}}, Narrow()) == {"target": {"name": "mine"}}
-    assert said_with(INFO, Narrow()) is INFO
-    assert said_with(None, nn.Linear(1, 1)) is None
-    assert said_with({"name": "n"}, Narrow())["target"]["observed"] is False  # type: ignore[index]
+    assert with_default_target({"target": {"name": "mine"}}, Narrow()) == {"target": {"name": "mine"}}
+    assert with_default_target(INFO, Narrow()) is INFO
+    assert with_default_target(None, nn.Linear(1, 1)) is None
+    assert with_default_target({"name": "n"}, Narrow())["target"]["observed"] is False  # type: ignore[index]
 
 
 # ------------------------------------------------------------ a run, and what comes after
@@ -336,7 +341,7 @@ def test_a_strangers_loaders_need_no_description(tmp_path: Path) -> None:
 
 
 def test_why_an_audit_does_not_fit() -> None:
-    info = about(INFO, Narrow())
+    info = with_self_score_target(INFO, Narrow())
     x, y, cage = rows(10)
     handle = ModelHandle(Task(Narrow(), ERROR), info)
     predictions = collect(handle, [Batch(x, y, cage, torch.arange(10))], split="test", info=info, sensitive=["cage"])

@@ -19,7 +19,7 @@ def in_shares(explain: Callable[[Question], Explanation], question: Question) ->
     Raises:
         NotExplainableError, UserError: as `explain`; on every process where one of them raises.
     """
-    part = distributed.share(len(question.rows))
+    part = distributed.own_row_shard(len(question.rows))
     if part is None:
         return explain(question)
     problem: Exception | None = None
@@ -27,14 +27,14 @@ def in_shares(explain: Callable[[Question], Explanation], question: Question) ->
         mine = explain(replace(question, rows=question.rows[part]))
     except (NotExplainableError, UserError) as error:
         problem = error
-    if distributed.any_failed(problem is not None):
+    if distributed.any_rank_failed(problem is not None):
         raise problem or NotExplainableError("another process could not explain its part of the rows")
     return replace(
         mine,
-        values=distributed.gathered(mine.values),
-        base=None if mine.base is None else distributed.gathered(mine.base),
-        standard_error=None if mine.standard_error is None else distributed.gathered(mine.standard_error),
-        design=None if mine.design is None else distributed.gathered(mine.design),
-        evaluations=int(distributed.gathered(np.array([mine.evaluations])).sum()),
-        details=distributed.from_first(mine.details),
+        values=distributed.all_gather_rows(mine.values),
+        base=None if mine.base is None else distributed.all_gather_rows(mine.base),
+        standard_error=None if mine.standard_error is None else distributed.all_gather_rows(mine.standard_error),
+        design=None if mine.design is None else distributed.all_gather_rows(mine.design),
+        evaluations=int(distributed.all_gather_rows(np.array([mine.evaluations])).sum()),
+        details=distributed.broadcast_from_rank0(mine.details),
     )

@@ -28,7 +28,7 @@ from glasshouse.config.parser_errors import explain
 from glasshouse.config.run_options import KEYS, RunOptions, Verbatim
 from glasshouse.config.short_names import KINDS, is_short, options, resolve_arguments, resolve_tree
 from glasshouse.config.yaml_files import place
-from glasshouse.data.data_info import BESIDE, SIZE_NAMES, DataInfo
+from glasshouse.data.data_info import SIDE_ATTRIBUTE_KEYS, SIZE_NAMES, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.plugins import KINDS as PLUGIN_KINDS
 from glasshouse.plugins import registry
@@ -272,7 +272,7 @@ class GlasshouseCLI(LightningCLI):
         resolved: dict[str, Any] = {k: v for k, v in self.config_dump.items() if k not in ("config", "resume")}
         if info is not None:
             given = {} if self.options.data_info is None else self.options.data_info.values
-            beside = {key: given[key] for key in BESIDE if key in given}
+            beside = {key: given[key] for key in SIDE_ATTRIBUTE_KEYS if key in given}
             resolved["data_info"] = {**info.to_dict(), **beside}
         return resolved
 
@@ -302,7 +302,7 @@ class GlasshouseCLI(LightningCLI):
     def _instantiate(self, key: str) -> Any:
         chosen = self.values[key]
         name = str(chosen.get("class_path", "")).rpartition(".")[2]
-        with library_errors.of_constructor(f"{key} '{name}'" if name else key):
+        with library_errors.user_errors_from_constructor(f"{key} '{name}'" if name else key):
             return self.own_parser.instantiate(Namespace({key: chosen.clone()}))[key]  # type: ignore[no-untyped-call]
 
     def _forget_dump(self) -> None:

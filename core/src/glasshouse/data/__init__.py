@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from glasshouse.data.labels import Labelled
     from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn, as_column, fingerprint
     from glasshouse.data.split_option import SplitOption, SplitPlan, group_codes, time_codes
-    from glasshouse.data.tokenizer import FolderTokenizer, swapped
+    from glasshouse.data.tokenizer import FolderTokenizer, swap_padding_id
     from glasshouse.data.vocabulary import PADDING, UNKNOWN
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "as_column",
     "fingerprint",
     "group_codes",
-    "swapped",
+    "swap_padding_id",
     "time_codes",
 ]
 
@@ -45,7 +45,7 @@ __getattr__, __dir__ = lazy_names(
         "glasshouse.data.labels": ("Labelled",),
         "glasshouse.data.raw_table": ("Coded", "Column", "RawTable", "SensitiveColumn", "as_column", "fingerprint"),
         "glasshouse.data.split_option": ("SplitOption", "SplitPlan", "group_codes", "time_codes"),
-        "glasshouse.data.tokenizer": ("FolderTokenizer", "swapped"),
+        "glasshouse.data.tokenizer": ("FolderTokenizer", "swap_padding_id"),
         "glasshouse.data.vocabulary": ("PADDING", "UNKNOWN"),
     },
 )

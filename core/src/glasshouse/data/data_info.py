@@ -119,7 +119,7 @@ class DataInfo:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DataInfo:
         """The inverse of `to_dict`; keys of `BESIDE`, which say where attributes are to be had, are left aside."""
-        rest = {key: value for key, value in values.items() if key not in BESIDE}
+        rest = {key: value for key, value in values.items() if key not in SIDE_ATTRIBUTE_KEYS}
         target = Target(**_tupled(rest.pop("target")))
         labels = rest.pop("labels", None)
         features = tuple(Feature(**_tupled(f)) for f in rest.pop("features", ()))
@@ -135,7 +135,7 @@ class DataInfo:
         )
 
 
-BESIDE = ("aligned", "bins")
+SIDE_ATTRIBUTE_KEYS = ("aligned", "bins")
 """Keys of `data_info:` beside those of `DataInfo`: a file of sensitive attributes whose rows are those of the data, or
 one for each split; and edges for those that are numbers."""
 

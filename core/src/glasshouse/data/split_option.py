@@ -28,7 +28,7 @@ A text is the column that says ``train``, ``validate`` or ``test``. A mapping ha
 None: as the data give it, else stratified.
 """
 
-WAYS = ("given", "stratified", "random", "group", "time")
+SPLIT_METHODS = ("given", "stratified", "random", "group", "time")
 _KEYS = ("by", "column", "folds", "fold")
 _EXAMPLE = "e.g. `split: {by: group, column: household}` or `split: {by: stratified, folds: 5, fold: 0}`"
 
@@ -62,8 +62,10 @@ class SplitPlan:
         by, column, folds, fold = (said.get(key) for key in _KEYS)
         if by is None and said:
             by = "stratified"
-        if by is not None and by not in WAYS:
-            raise UserError(who, f"`split` is by {by!r}; expected one of {', '.join(WAYS)}.", f"Write {_EXAMPLE}.")
+        if by is not None and by not in SPLIT_METHODS:
+            raise UserError(
+                who, f"`split` is by {by!r}; expected one of {', '.join(SPLIT_METHODS)}.", f"Write {_EXAMPLE}."
+            )
         if column is not None and not isinstance(column, str):
             raise UserError(who, f"`split` has the column {column!r}; expected the name of a column.")
         if by in ("group", "time") and column is None:

@@ -13,7 +13,7 @@ from glasshouse.data.vocabulary import PADDING, SplitTexts, padded
 from glasshouse.errors import UserError
 
 
-def swapped(numbers: Any, pad: int) -> Any:
+def swap_padding_id(numbers: Any, pad: int) -> Any:
     """The tokenizer's numbers from the data's, or the other way round: padding and the word that has number 0 change
     places.
 
@@ -80,8 +80,8 @@ class FolderTokenizer:
         found = self._tokenizer(rows, verbose=False, return_attention_mask=False)["input_ids"] if rows else []
         offsets = np.cumsum([0, *map(len, found)], dtype=np.int64)
         codes = np.fromiter((number for row in found for number in row), dtype=np.int32, count=int(offsets[-1]))
-        names = self._tokenizer.convert_ids_to_tokens(swapped(np.arange(self.size), self._pad).tolist())
-        return SplitTexts(tuple(names), swapped(codes, self._pad), offsets)
+        names = self._tokenizer.convert_ids_to_tokens(swap_padding_id(np.arange(self.size), self._pad).tolist())
+        return SplitTexts(tuple(names), swap_padding_id(codes, self._pad), offsets)
 
     def encode(self, texts: SplitTexts, rows: NDArray[np.int64], length: int) -> NDArray[np.int32]:
         """The given rows as numbers, (len(rows), length), cut in front of the special words at their end."""
@@ -96,4 +96,4 @@ class FolderTokenizer:
     def spelled(self, numbers: list[int]) -> list[str]:
         """The words that numbers stand for, without padding."""
         kept = np.array([number for number in numbers if number != PADDING], dtype=np.int64)
-        return list(self._tokenizer.convert_ids_to_tokens(swapped(kept, self._pad).tolist()))
+        return list(self._tokenizer.convert_ids_to_tokens(swap_padding_id(kept, self._pad).tolist()))

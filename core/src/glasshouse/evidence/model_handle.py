@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_outputs import OutputKind, loss_per_row, output_kind, to_scores
-from glasshouse.evidence.self_scoring import own_loss
+from glasshouse.evidence.self_scoring import self_score_loss
 
 
 class ModelHandle:
@@ -134,7 +134,7 @@ class ModelHandle:
             raw = self.outputs(x) if raw is None else raw
             return loss_per_row(raw, y.to(raw.device), self.info.target, self.output_kind)
         with self._evaluating():
-            return own_loss(self.module, x.to(self.device))
+            return self_score_loss(self.module, x.to(self.device))
 
     def generate(self, count: int, *, seed: int) -> Tensor:
         """`count` new examples, float32 on the CPU, (count, *`info.input_shape`); of a model with that capability.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse.data.data_info import Target
-from glasshouse.system.atomic_files import replacing
+from glasshouse.system.atomic_files import atomic_replace
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,7 +87,7 @@ class Predictions:
         for name, groups in self.groups.items():
             codes = pa.array(groups.codes, mask=groups.codes < 0)
             columns[f"group_{name}"] = pa.DictionaryArray.from_arrays(codes, pa.array(groups.levels, pa.string()))
-        with replacing(path) as partial:
+        with atomic_replace(path) as partial:
             pq.write_table(pa.table(columns), partial)
 
     @classmethod
@@ -140,5 +140,5 @@ def save_scores(path: Path, outputs: NDArray[Any]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = {f"score_{k}": outputs[:, k] for k in range(outputs.shape[1])}
-    with replacing(path) as partial:
+    with atomic_replace(path) as partial:
         pq.write_table(pa.table({"index": np.arange(len(outputs)), **columns}), partial)

@@ -16,7 +16,7 @@ from glasshouse.data.data_info import DataInfo, Sensitive, Target
 from glasshouse.errors import UserError
 
 
-def own_target(model: nn.Module) -> Target | None:
+def self_score_target(model: nn.Module) -> Target | None:
     """What a model, or the network in a task, predicts that no data hold the truth of; None for all others.
 
     Raises:
@@ -34,7 +34,7 @@ def own_target(model: nn.Module) -> Target | None:
     )
 
 
-def about(info: DataInfo, model: nn.Module) -> DataInfo:
+def with_self_score_target(info: DataInfo, model: nn.Module) -> DataInfo:
     """What is known of the data, as `model` looks at them.
 
     For a model with a score of its own, the score takes the target's place, and the data's classes, where they have
@@ -43,7 +43,7 @@ def about(info: DataInfo, model: nn.Module) -> DataInfo:
     Raises:
         UserError: for a `predicts` that is no such score.
     """
-    target = own_target(model)
+    target = self_score_target(model)
     if target is None or not info.target.observed:
         return info
     labels = info.target
@@ -54,15 +54,17 @@ def about(info: DataInfo, model: nn.Module) -> DataInfo:
     return replace(info, target=target, labels=labels, sensitive=(*info.sensitive, attribute))
 
 
-def said_with(given: DataInfo | Mapping[str, Any] | None, model: nn.Module) -> DataInfo | Mapping[str, Any] | None:
+def with_default_target(
+    given: DataInfo | Mapping[str, Any] | None, model: nn.Module
+) -> DataInfo | Mapping[str, Any] | None:
     """What is said of data, with the model's own score as their target where nobody names one."""
-    target = own_target(model)
+    target = self_score_target(model)
     if target is None or isinstance(given, DataInfo) or (given or {}).get("target"):
         return given
     return {**(given or {}), "target": asdict(target)}
 
 
-def own_loss(network: nn.Module, x: Tensor) -> Tensor:
+def self_score_loss(network: nn.Module, x: Tensor) -> Tensor:
     """(n,) what training minimises: the network's `loss_per_row`, or its score."""
     method = getattr(network, "loss_per_row", None)
     losses: Tensor = network(x)[:, 0] if method is None else method(x)

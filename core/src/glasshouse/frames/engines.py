@@ -16,7 +16,14 @@ from glasshouse.frames.assembling import assembled
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.reading import careful_tables, is_regression, new_tally
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
-from glasshouse.statistics.scores.bin_numbers import EDGES, FARTHEST, PER_DOUBLING, numbered, places, positions
+from glasshouse.statistics.scores.bin_numbers import (
+    EDGES,
+    FARTHEST,
+    PER_DOUBLING,
+    bin_numbers,
+    places_in_bins,
+    positions,
+)
 from glasshouse.statistics.scores.binning import Bins
 from glasshouse.statistics.scores.histograms import CERTIFICATE
 from glasshouse.statistics.tables import PredictionTables, uncertainty
@@ -116,7 +123,7 @@ def _add_scores(
     scores.take(
         Bins(
             group=tally.number(codes),
-            number=numbered(low, shift, probability=True),
+            number=bin_numbers(low, shift, probability=True),
             rows=_numbers(found, "rows").astype(np.int64)[None],
             totals=_numbers(found, "total")[None],
             low=_places(low, shift),
@@ -131,7 +138,7 @@ def _places(scores: NDArray[np.float64], shift: int) -> NDArray[np.uint16]:
     """(1, n) where in their bins scores lie."""
     if not shift:
         return np.zeros((1, len(scores)), dtype=np.uint16)
-    return places(positions(scores, probability=True), shift)[None]
+    return places_in_bins(positions(scores, probability=True), shift)[None]
 
 
 def _segment(score: nw.Expr) -> nw.Expr:

@@ -16,10 +16,10 @@ from glasshouse.measure.stored_results import earlier_results, file_stem, finish
 from glasshouse.record.measurements import AuditResult
 from glasshouse.record.record import result_to_dict
 from glasshouse.system import distributed
-from glasshouse.system.atomic_files import write_json, write_whole
+from glasshouse.system.atomic_files import write_atomic, write_json
 from glasshouse.system.random_state import seeded
 from glasshouse.system.redaction import redact
-from glasshouse.system.time_limit import TimeLimitPassed, can_limit, time_limit
+from glasshouse.system.time_limit import TimeLimitPassed, can_limit_time, time_limit
 
 if TYPE_CHECKING:
     from glasshouse.pipeline.run import Run
@@ -38,7 +38,7 @@ def run_audits(run: Run, *, only: Collection[str] | None = None, force: bool = F
     folder = run.folder / "audits"
     folder.mkdir(exist_ok=True)
     earlier = earlier_results(run.folder) if only is not None else {}
-    if not can_limit() and any(choice.seconds for choice in run.audits):
+    if not can_limit_time() and any(choice.seconds for choice in run.audits):
         run.say("audits run without their time limits: they need a main thread, and an alarm")
     results = []
     for choice in run.audits:
@@ -53,14 +53,14 @@ def run_audits(run: Run, *, only: Collection[str] | None = None, force: bool = F
             run.send()
         run.say(f"audit {choice.name}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
         results.append(result)
-    distributed.from_first("")  # the other processes may go
+    distributed.broadcast_from_rank0("")  # the other processes may go
     named = {choice.name for choice in run.audits}
     return results + [result for name, result in sorted(earlier_results(run.folder).items()) if name not in named]
 
 
 def help_with_audits(run: Run) -> None:
     """What processes other than the first do while it audits: measure with it where it calls on them."""
-    while audit := distributed.from_first(""):
+    while audit := distributed.broadcast_from_rank0(""):
         with suppress(Exception), seeded(run.seed, audit):  # the first process has heard of it, and says it
             measure(run, audit)
 
@@ -73,7 +73,7 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
         return replace(blank, status="skipped", reason=reason)
     failed = folder / f"{file_stem(choice)}.error.txt"
     failed.unlink(missing_ok=True)  # of an earlier time
-    shared = plugin.shares_work and distributed.position()[1] > 1
+    shared = plugin.shares_work and distributed.rank_and_world_size()[1] > 1
     started = time.perf_counter()
     try:
         # one process that stops in the middle would leave the others waiting
@@ -84,7 +84,7 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
         result_to_dict(result)  # what cannot be stored is the audit's failure, not the run's
     except (Exception, TimeLimitPassed) as error:
         (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
-        write_whole(failed, redact(traceback.format_exc()))
+        write_atomic(failed, redact(traceback.format_exc()))
         seconds = time.perf_counter() - started
         reason = str(error) if isinstance(error, TimeLimitPassed) else f"{type(error).__name__}: {error}"
         return replace(blank, status="error", reason=redact(reason), seconds=seconds)
@@ -96,8 +96,8 @@ def measure(run: Run, audit: str) -> AuditResult:
     options: dict[str, Any] = next(dict(choice.options) for choice in run.audits if choice.name == audit)
     cls = run.registry.load(run.registry.find("audit", audit))
     shared = declaration(run.registry, Choice(audit)).shares_work
-    if shared and distributed.is_first():
-        distributed.from_first(audit)  # the other processes measure with this one
-    with distributed.working_together(shared):
+    if shared and distributed.is_rank_zero():
+        distributed.broadcast_from_rank0(audit)  # the other processes measure with this one
+    with distributed.shared_work(shared):
         result: AuditResult = cls(**options).measure(run.evidence)
     return result

@@ -14,7 +14,7 @@ from glasshouse.pipeline.run import Run
 from glasshouse.policy.judging import judge
 from glasshouse.record.measurements import Section
 from glasshouse.record.record import build_record, measurement_id
-from glasshouse.record.seed_repeats import Repeats, restricted, spread_of
+from glasshouse.record.seed_repeats import Repeats, only_measurements, spread_of
 from glasshouse.report.writing import write_reports
 from glasshouse.run_folder.provenance import command_line, provenance
 from glasshouse.system.atomic_files import write_json
@@ -50,7 +50,7 @@ def spread(run: Run) -> Repeats | None:
     if not run.repeats:
         record = earlier_record(run.folder)
         earlier = None if record is None else record.repeats
-        return restricted(earlier, {measurement_id(a.name, m) for a in run.results for m in a.measurements})
+        return only_measurements(earlier, {measurement_id(a.name, m) for a in run.results for m in a.measurements})
     by_seed = {run.seed: run.results, **run.repeats}
     return spread_of(
         {

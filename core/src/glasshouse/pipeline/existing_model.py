@@ -19,7 +19,7 @@ from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.evidence.model_outputs import OutputKind, as_columns
-from glasshouse.evidence.self_scoring import about, said_with
+from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
 from glasshouse.external_data.adapter import ForeignData, loader_from, project_hooks, single
 from glasshouse.external_data.infer_info import answer, complete_info, look_at_outputs
 from glasshouse.external_data.side_attributes import Aligned, read_aligned
@@ -128,7 +128,13 @@ def audit_existing(
     Raises:
         UserError: for data or outputs that cannot be used; then nothing is left behind.
     """
-    with distributed.alone(), isolate_rng(), torch.inference_mode(False), torch.enable_grad(), _gradients_kept(model):
+    with (
+        distributed.as_single_process(),
+        isolate_rng(),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        _gradients_kept(model),
+    ):
         run = _prepared(model, data, request, trainer)
         _describe(run, data, request, data_name)
         parent = parent_of_runs(request.options.run_dir)
@@ -222,16 +228,16 @@ def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
         raw = answer(model, x)
         needed = required_splits(run.registry, run.audits, run.options.evaluate_on)
         rows = {split: rows for split in needed if data.has(split) and (rows := data.rows.get(split)) is not None}
-        given = said_with(request.info or data.said, model)
+        given = with_default_target(request.info or data.said, model)
         known = complete_info(given, name=data_name, x=x, y=y, raw=raw, aligned=data.aligned, rows=rows)
-        data.info = about(known, model)
+        data.info = with_self_score_target(known, model)
         as_columns(raw, data.info.target)
         if kind is None and getattr(model, "output_kind", None) is None:
             kind = look_at_outputs(raw, data.info)
     elif request.info is not None or request.aligned is not None:
         what = "info" if request.info is not None else "sensitive"
         raise UserError(f"`{what}`", "is for data that do not describe themselves; these do.", "Leave it out.")
-    run.info = about(data.info, model)
+    run.info = with_self_score_target(data.info, model)
     chosen_attributes(run)
     assert run.info is not None
     run.handle = ModelHandle(model, run.info, name=type(model).__name__, output_kind=kind)

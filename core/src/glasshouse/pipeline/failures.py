@@ -12,7 +12,7 @@ from types import FrameType
 
 from glasshouse.config.global_options import split_options
 from glasshouse.errors import UserError
-from glasshouse.system.atomic_files import write_whole
+from glasshouse.system.atomic_files import write_atomic
 from glasshouse.system.redaction import redact
 
 TRACEBACK = "error.txt"
@@ -32,7 +32,7 @@ def explained(error: BaseException, folder: Path) -> BaseException:
         return error
     with suppress(OSError):
         if folder.is_dir():
-            write_whole(folder / TRACEBACK, redact("".join(traceback.format_exception(error))))
+            write_atomic(folder / TRACEBACK, redact("".join(traceback.format_exception(error))))
     go_on = f"Make room, then go on with `{resume_command(folder)}`."
     said = " ".join(str(error).split()) or type(error).__name__
     if not folder.is_dir():

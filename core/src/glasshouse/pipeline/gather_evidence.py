@@ -13,7 +13,7 @@ from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence.collect import collect
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.evidence.predictions import Predictions
-from glasshouse.evidence.self_scoring import about, said_with
+from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
 from glasshouse.external_data.adapter import ForeignData, loader_from, project_hooks
 from glasshouse.external_data.infer_info import answer, complete_info
 from glasshouse.measure.selection import required_splits
@@ -27,7 +27,7 @@ def collect_evidence(run: Run) -> None:
     assert run.model is not None
     assert run.info is not None
     run.handle = run.handle or handle_for(run.model, run.config, run.info)
-    if distributed.is_first():
+    if distributed.is_rank_zero():
         (run.folder / "predictions").mkdir(exist_ok=True)
     predictions = {}
     for split in required_splits(run.registry, run.audits, run.options.evaluate_on):
@@ -61,25 +61,25 @@ def predictions_of(run: Run, split: str) -> Predictions:
     assert run.info is not None
     assert run.handle is not None
     path = run.folder / "predictions" / f"{split}.parquet"
-    if distributed.from_first(str(path.is_file())) == "True":
+    if distributed.broadcast_from_rank0(str(path.is_file())) == "True":
         declared = {attribute.name: attribute for attribute in run.info.sensitive}
         return Predictions.load(path, split=split, target=run.info.target, sensitive=declared)
-    batches = distributed.share_of(split_batches(run, split))
+    batches = distributed.shard_batches(split_batches(run, split))
     found = of_all_ranks(collect(run.handle, batches, split=split, info=run.info, sensitive=chosen_attributes(run)))
     found = replace(found, weights=_beside(run, "row_weights", found), clusters=_beside(run, "row_clusters", found))
-    if distributed.is_first():
+    if distributed.is_rank_zero():
         found.save(path)
     return found
 
 
 def of_all_ranks(share: Predictions) -> Predictions:
     """The predictions of which each process has a share, on every process; a row that several have counts once."""
-    if distributed.position()[1] == 1:
+    if distributed.rank_and_world_size()[1] == 1:
         return share
-    index, order = np.unique(distributed.gathered(share.index), return_index=True)
+    index, order = np.unique(distributed.all_gather_rows(share.index), return_index=True)
 
     def together(rows: Any) -> Any:
-        return None if rows is None else distributed.gathered(rows)[order]
+        return None if rows is None else distributed.all_gather_rows(rows)[order]
 
     arrays = {name: together(getattr(share, name)) for name in ("scores", "targets", "losses")}
     groups = {name: replace(one, codes=together(one.codes)) for name, one in share.groups.items()}
@@ -152,8 +152,10 @@ def look_up(run: Run) -> DataInfo:
         with isolate_rng():
             x, y = data.first()
             raw = answer(run.model, x)
-        given = said_with(None, run.model)
-        return about(complete_info(given, name=name, x=x, y=y, raw=raw, aligned=run.aligned), run.model)
+        given = with_default_target(None, run.model)
+        return with_self_score_target(
+            complete_info(given, name=name, x=x, y=y, raw=raw, aligned=run.aligned), run.model
+        )
     except UserError as error:
         of_model = error.who.startswith("model")
         remedy = error.remedy if of_model else "Say what is predicted, and from what, under `data_info:`."

@@ -46,7 +46,7 @@ def execute(cli: GlasshouseCLI, registry: Registry, resume: Path | None = None) 
         The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
     """
     run = carry_out(cli, registry, resume)
-    if not distributed.is_first():
+    if not distributed.is_rank_zero():
         return 0
     print(run.place)
     return exit_code(run, gate=bool(cli.values.get("gate")))
@@ -73,7 +73,7 @@ def carry_out(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None
                 fit_and_test(run, cli)
                 collect_evidence(run)
                 run.repeats = repeat(run, cli)
-                audit_and_report(run) if distributed.is_first() else help_with_audits(run)
+                audit_and_report(run) if distributed.is_rank_zero() else help_with_audits(run)
             else:
                 run_lightning_command(run, cli)
     return run
@@ -116,7 +116,7 @@ def audit_again(
 @contextmanager
 def ending(run: Run) -> Iterator[None]:
     """The manifest is written, plugins hear how the block ended, and the user what failed and how to go on."""
-    if not distributed.is_first():  # the first process keeps the folder, and speaks
+    if not distributed.is_rank_zero():  # the first process keeps the folder, and speaks
         yield
         return
     before = stamps(run.folder)
@@ -153,7 +153,7 @@ def fit_and_test(run: Run, cli: GlasshouseCLI) -> None:
         # Where training is over this takes up its state and returns at once.
         run.say(f"training in {run.place}")
         lightning(run, "fit", ckpt_path=run.resume_from or cli.method_arguments()["ckpt_path"])
-    run._folder = Path(distributed.from_first(str(run.folder)))
+    run._folder = Path(distributed.broadcast_from_rank0(str(run.folder)))
     weights = best_checkpoint(run.trainer, run.folder) if progress.weights is None else run.folder / progress.weights
     if shards_weights(run.trainer) and run.info is not None:
         run.handle = rebuild(run.folder, weights)
@@ -205,7 +205,7 @@ def lightning(run: Run, method: str, **arguments: Any) -> Any:
     if method == "validate" or method == "test":
         arguments.setdefault("verbose", False)
     try:
-        with library_errors.of_lightning():
+        with library_errors.user_errors_from_lightning():
             return getattr(run.trainer, method)(run.model, datamodule=run.datamodule, **arguments)
     except SystemExit as left:
         # Lightning turns Ctrl-C into exit(1), which is a policy's word, and a SIGTERM into an exit without a code.

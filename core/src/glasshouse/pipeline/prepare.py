@@ -11,7 +11,7 @@ from glasshouse.config.run_options import Choice, RunOptions, parse_choices
 from glasshouse.config.yaml_files import read_yaml
 from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import UserError
-from glasshouse.evidence.self_scoring import about
+from glasshouse.evidence.self_scoring import with_self_score_target
 from glasshouse.external_data.side_attributes import aligned_in
 from glasshouse.measure.selection import choose_audits
 from glasshouse.pipeline.conclude import run_provenance
@@ -52,7 +52,7 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     network = cli.build_model(run.info)
     run.model = wrap_network(network, cli.values, run.info)
     if run.info is not None:
-        run.info = about(run.info, run.model)
+        run.info = with_self_score_target(run.info, run.model)
     elif cli.command == "run":
         run.info = look_up(run)
     chosen_attributes(run)
@@ -64,12 +64,12 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     if path := cli.method_arguments().get("ckpt_path"):
         check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
     name = run.options.name or default_name(run)
-    if folder is None and distributed.is_first():
+    if folder is None and distributed.is_rank_zero():
         place: AbstractContextManager[Path] = fresh_folder(parent, name)
     else:  # the first process says later which folder it has made
         place = nullcontext(folder or parent / name / "unknown")
     with place as run._folder:
-        if distributed.is_first():
+        if distributed.is_rank_zero():
             run.mirror = mirror_of(run.options.run_dir, run.folder)
         if (run.folder / "config.yaml").is_file():
             go_on(run)
@@ -81,7 +81,7 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
         callbacks += flat(registry.call("glasshouse_callbacks", run=run))
         loggers = flat(registry.call("glasshouse_loggers", run=run))
         monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None
-        with library_errors.of_constructor("trainer"):
+        with library_errors.user_errors_from_constructor("trainer"):
             run.trainer = make_trainer(
                 cli.trainer_options(), folder=run.folder, monitor=monitor, callbacks=callbacks, loggers=loggers
             )
@@ -152,7 +152,7 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
     run.model = run.handle.lightning_module
     if restore_data(run.datamodule, find_checkpoint(folder)):
         run.info = set_up(run.datamodule, run.options)
-    run.info = None if run.info is None else about(run.info, run.model)
+    run.info = None if run.info is None else with_self_score_target(run.info, run.model)
     chosen_attributes(run)
     return run
 

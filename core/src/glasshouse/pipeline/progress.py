@@ -62,7 +62,7 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
     Raises:
         UserError: if the folder was moved: its checkpoints name files by where they were.
     """
-    if distributed.is_first():
+    if distributed.is_rank_zero():
         remove_partial_files(folder)
     (folder / TRACEBACK).unlink(missing_ok=True)
     last = folder / "checkpoints" / LAST
@@ -73,7 +73,7 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
         if there and str(Path(there).resolve()) != here and Path(there).name == last.parent.name:
             raise UserError(f"{WHO} {folder}", f"was made as {Path(there).parent}.", "Move it back there to go on.")
     logged = progress.metrics_rows if progress.tested else state.get(STATE_KEY, {}).get("metrics_rows", 0)
-    if distributed.is_first():
+    if distributed.is_rank_zero():
         truncate_rows(folder / "metrics.csv", logged)
     return last if last.is_file() else None
 

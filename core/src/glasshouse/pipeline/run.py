@@ -85,7 +85,7 @@ class Run:
 
     def announce(self, stage: str) -> None:
         """Tell plugins that a stage ended well; of several processes the first does."""
-        if distributed.is_first():
+        if distributed.is_rank_zero():
             self.registry.call("glasshouse_stage_finished", run=self, stage=stage)
             self.send()
 
@@ -96,5 +96,5 @@ class Run:
 
     def say(self, line: str) -> None:
         """A line of progress, on stderr: the last line of stdout is the run's folder. The first process speaks."""
-        if distributed.is_first():
+        if distributed.is_rank_zero():
             print(line, file=sys.stderr, flush=True)

@@ -50,7 +50,7 @@ def spread_of(measured: Mapping[int, Mapping[str, float | None]]) -> Repeats:
     )
 
 
-def restricted(repeats: Repeats | None, shown: Collection[str]) -> Repeats | None:
+def only_measurements(repeats: Repeats | None, shown: Collection[str]) -> Repeats | None:
     """Without the spread of measurements that are not shown."""
     if repeats is None:
         return None

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from glasshouse.record.measurements import AuditResult, Cell, Figure, Measurement, Table
 from glasshouse.record.record import Record, measurement_id
-from glasshouse.record.seed_repeats import restricted
+from glasshouse.record.seed_repeats import only_measurements
 
 DEFAULT_LIMIT = 10
 WITHHELD = "withheld"
@@ -72,7 +72,7 @@ def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
             )
             for section in record.sections
         ),
-        repeats=restricted(record.repeats, _defined(audits)),
+        repeats=only_measurements(record.repeats, _defined(audits)),
     )
 
 

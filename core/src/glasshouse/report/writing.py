@@ -10,7 +10,7 @@ from glasshouse.plugins import Component, Registry
 from glasshouse.plugins import registry as current_registry
 from glasshouse.plugins.declarations import ReportFormatPlugin
 from glasshouse.record.record import Record
-from glasshouse.system.atomic_files import write_whole
+from glasshouse.system.atomic_files import write_atomic
 
 
 def check_formats(formats: Sequence[str], registry: Registry) -> dict[str, Component]:
@@ -47,7 +47,7 @@ def write_reports(record: Record, run_dir: Path, formats: Sequence[str]) -> list
     }
     for path, content in rendered.items():
         try:
-            write_whole(path, content)
+            write_atomic(path, content)
         except OSError as error:
             raise UserError(str(path), f"cannot be written: {error.strerror or error}.") from error
     return list(rendered)

@@ -78,7 +78,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
     Raises:
         UserError: if another process is at work there.
     """
-    if not distributed.is_first():  # it is held by the first of the processes that work there together
+    if not distributed.is_rank_zero():  # it is held by the first of the processes that work there together
         yield
         return
     try:

@@ -17,7 +17,7 @@ PARTIAL = ".partial"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_replace(path: Path) -> Iterator[Path]:
     """A file to write into, which takes the place of `path` at the end of the block.
 
     A reader sees the old content or the new, never a part. The content is on the disk before the name is: without
@@ -39,24 +39,24 @@ def replacing(path: Path) -> Iterator[Path]:
             os.close(folder)
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a file: a reader sees the old content or the new, never a part. Of several processes the first writes."""
-    if not distributed.is_first():
+    if not distributed.is_rank_zero():
         return
-    with replacing(path) as partial:
+    with atomic_replace(path) as partial:
         partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole or not at all, keys in the order given; NaN and infinity are refused with a ValueError."""
-    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
     """Write YAML whole or not at all, keys in the order given."""
     import yaml
 
-    write_whole(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+    write_atomic(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
 
 
 def read_json(path: Path) -> Any:

@@ -20,60 +20,60 @@ if TYPE_CHECKING:
 
     from glasshouse.data.batch import Batch
 
-_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+_RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 """Where launchers say which process this is, the surest first, as Lightning reads them."""
-_NODES = ("NODE_RANK", "GROUP_RANK")
-_PATIENCE = timedelta(days=30)
+_NODE_RANK_VARIABLES = ("NODE_RANK", "GROUP_RANK")
+_TIMEOUT = timedelta(days=30)
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process has the run's folder; known before the processes have met."""
-    if _work.alone:
+    if _work.single_process:
         return True
-    if _met():
+    if _is_initialized():
         import torch
 
         return torch.distributed.get_rank() == 0
     if "RANK" in os.environ:
         return os.environ["RANK"] == "0"
-    rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
-    node = next((os.environ[name] for name in _NODES if name in os.environ), "0")
+    rank = next((os.environ[name] for name in _RANK_VARIABLES if name in os.environ), "0")
+    node = next((os.environ[name] for name in _NODE_RANK_VARIABLES if name in os.environ), "0")
     return rank == node == "0"
 
 
-def position() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """This process's number and how many there are; (0, 1) before they have met."""
-    if not _met():
+    if not _is_initialized():
         return 0, 1
     import torch
 
     return torch.distributed.get_rank(), torch.distributed.get_world_size()
 
 
-def from_first(text: str) -> str:
+def broadcast_from_rank0(text: str) -> str:
     """What the first process says, on every process."""
-    if position()[1] == 1:
-        return text if is_first() else ""
+    if rank_and_world_size()[1] == 1:
+        return text if is_rank_zero() else ""
     import numpy as np
 
-    sent = gathered(np.frombuffer(text.encode() if is_first() else b"", dtype=np.uint8))
+    sent = all_gather_rows(np.frombuffer(text.encode() if is_rank_zero() else b"", dtype=np.uint8))
     return sent.tobytes().decode()
 
 
-def share_of(batches: Iterable[Any]) -> Iterable[Any]:
+def shard_batches(batches: Iterable[Any]) -> Iterable[Any]:
     """This process's batches, every `world_size`-th, each of them a `Batch` with the indices that its rows have in all.
 
     Where there are fewer batches than processes, or nobody knows how many, every process gets all of them.
     """
-    rank, world_size = position()
+    rank, world_size = rank_and_world_size()
     try:
         enough = len(batches) >= world_size  # type: ignore[arg-type]
     except TypeError:
         enough = False
-    return _every(batches, rank, world_size) if world_size > 1 and enough else batches
+    return _every_nth(batches, rank, world_size) if world_size > 1 and enough else batches
 
 
-def _every(batches: Iterable[Any], rank: int, world_size: int) -> Iterator[Batch]:
+def _every_nth(batches: Iterable[Any], rank: int, world_size: int) -> Iterator[Batch]:
     import torch
 
     from glasshouse.data.batch import Batch, unpack
@@ -88,15 +88,15 @@ def _every(batches: Iterable[Any], rank: int, world_size: int) -> Iterator[Batch
         seen += len(y)
 
 
-def gathered(rows: NDArray[Any]) -> NDArray[Any]:
+def all_gather_rows(rows: NDArray[Any]) -> NDArray[Any]:
     """The rows (n, ...) of all processes, one process behind the other, on every process."""
-    _, world_size = position()
+    _, world_size = rank_and_world_size()
     if world_size == 1:
         return rows
     import numpy as np
     import torch
 
-    group = _on_cpu()
+    group = _gloo_group()
     counts = [torch.zeros(1, dtype=torch.int64) for _ in range(world_size)]
     torch.distributed.all_gather(counts, torch.tensor([len(rows)]), group=group)
     sizes = [int(count) for count in counts]
@@ -110,22 +110,22 @@ def gathered(rows: NDArray[Any]) -> NDArray[Any]:
     return together.reshape(-1).view(rows.dtype).reshape(sum(sizes), *rows.shape[1:])
 
 
-def shares(rows: int) -> list[slice]:
+def row_shards(rows: int) -> list[slice]:
     """Every process's part of so many rows: contiguous, in the order of the processes, some of them empty."""
-    _, world_size = position()
+    _, world_size = rank_and_world_size()
     ends = [rows * k // world_size for k in range(world_size + 1)]
     return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
-def any_failed(failed: bool) -> bool:
+def any_rank_failed(failed: bool) -> bool:
     """Whether some process failed: asked by all of them before they exchange results, so that none waits for ever."""
     import numpy as np
 
-    return bool(gathered(np.array([failed])).any())
+    return bool(all_gather_rows(np.array([failed])).any())
 
 
 @contextmanager
-def working_together(together: bool) -> Iterator[None]:
+def shared_work(together: bool) -> Iterator[None]:
     """Says for the block whether all processes do the same work, and so may share it: see `share`."""
     before = _work.together
     _work.together = together
@@ -136,37 +136,37 @@ def working_together(together: bool) -> Iterator[None]:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def as_single_process() -> Iterator[None]:
     """For the block this process answers as the only one, whatever the others do meanwhile."""
-    before = _work.alone
-    _work.alone = True
+    before = _work.single_process
+    _work.single_process = True
     try:
         yield
     finally:
-        _work.alone = before
+        _work.single_process = before
 
 
-def share(rows: int) -> slice | None:
+def own_row_shard(rows: int) -> slice | None:
     """This process's part of the rows, where all processes work on them together and each gets one; else None."""
-    rank, world_size = position()
-    return shares(rows)[rank] if _work.together and 1 < world_size <= rows else None
+    rank, world_size = rank_and_world_size()
+    return row_shards(rows)[rank] if _work.together and 1 < world_size <= rows else None
 
 
 @dataclass
 class _Work:
     together: bool = False
-    alone: bool = False
+    single_process: bool = False
 
 
 _work = _Work()
 
 
-def _met() -> bool:
+def _is_initialized() -> bool:
     import sys
 
     torch = sys.modules.get("torch")
     return (
-        not _work.alone
+        not _work.single_process
         and torch is not None
         and torch.distributed.is_available()
         and torch.distributed.is_initialized()
@@ -176,11 +176,11 @@ def _met() -> bool:
 _cpu_group: dict[int, Any] = {}
 
 
-def _on_cpu() -> Any:
+def _gloo_group() -> Any:
     """A group that exchanges tensors of the CPU, which NCCL cannot, and waits for as long as an audit takes."""
     import torch
 
     world = id(torch.distributed.group.WORLD)
     if world not in _cpu_group:
-        _cpu_group[world] = torch.distributed.new_group(backend="gloo", timeout=_PATIENCE)
+        _cpu_group[world] = torch.distributed.new_group(backend="gloo", timeout=_TIMEOUT)
     return _cpu_group[world]

@@ -14,7 +14,7 @@ _REMEDY = "See the place with --debug."
 
 
 @contextmanager
-def of_constructor(who: str) -> Iterator[None]:
+def user_errors_from_constructor(who: str) -> Iterator[None]:
     """What a class says of the options that it was given is for the user, not a defect of ours.
 
     Raises:
@@ -33,7 +33,7 @@ def of_constructor(who: str) -> Iterator[None]:
 
 
 @contextmanager
-def of_lightning() -> Iterator[None]:
+def user_errors_from_lightning() -> Iterator[None]:
     """What Lightning itself refuses, as against an error of the model or the data that it calls.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 
-def random_states() -> dict[str, Any]:
+def get_random_states() -> dict[str, Any]:
     """The states of Python's, NumPy's and torch's generators, as plain values and tensors.
 
     A checkpoint that is read with `weights_only=True` holds no arrays of NumPy, so those are lists here. torch counts
@@ -31,7 +31,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Put the generators back where `random_states` found them; of accelerators as many as there are."""
+    """Put the generators back where `get_random_states` found them; of accelerators as many as there are."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words), gauss))
     numpy_state = states["numpy"]
@@ -48,7 +48,7 @@ def set_random_states(states: dict[str, Any]) -> None:
 @contextmanager
 def seeded(seed: int, name: str) -> Iterator[None]:
     """The global generators seeded by `seed` and `name` for the block; afterwards they are as if it had not been."""
-    before = random_states()
+    before = get_random_states()
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     number = int.from_bytes(digest[:4], "little")
     random.seed(number)

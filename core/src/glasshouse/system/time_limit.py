@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-AGAIN = 10.0
+REPEAT_SECONDS = 10.0
 """Seconds after which what took no notice is told again."""
 
 
@@ -16,7 +16,7 @@ class TimeLimitPassed(BaseException):
     """No `Exception`, so that code which catches those does not go on regardless."""
 
 
-def can_limit() -> bool:
+def can_limit_time() -> bool:
     """Whether time can be limited here: by an alarm, which Windows lacks and which only a main thread hears."""
     return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
@@ -30,7 +30,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     Raises:
         TimeLimitPassed: in the block.
     """
-    if seconds is None or not can_limit():
+    if seconds is None or not can_limit_time():
         yield
         return
 
@@ -38,7 +38,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         raise TimeLimitPassed(f"passed its limit of {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 
-from glasshouse.system.atomic_files import write_whole
+from glasshouse.system.atomic_files import write_atomic
 
 
 class MetricsFile(CSVLogger):
@@ -79,4 +79,4 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
     writer = csv.DictWriter(text, fieldnames=columns, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(path, text.getvalue())
+    write_atomic(path, text.getvalue())

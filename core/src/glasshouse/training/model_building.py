@@ -18,7 +18,7 @@ from glasshouse.config.yaml_files import read_yaml
 from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_handle import ModelHandle
-from glasshouse.evidence.self_scoring import own_target
+from glasshouse.evidence.self_scoring import self_score_target
 from glasshouse.plugins import registry
 from glasshouse.plugins.declarations import SchedulerPlugin
 from glasshouse.system import library_errors
@@ -112,7 +112,7 @@ def wrap_network(model: nn.Module, values: Mapping[str, Any] | Namespace, info: 
         if own:
             return module  # type: ignore[no-any-return]
         module.configure_optimizers = lambda: configure_optimizers(module)
-    elif (target := own_target(model) or (None if info is None else info.target)) is None:
+    elif (target := self_score_target(model) or (None if info is None else info.target)) is None:
         raise UserError(
             f"model '{type(model).__name__}'",
             "is a plain network, and the data do not say what is to be predicted.",
@@ -132,7 +132,7 @@ def optimizer_factory(chosen: Any) -> Any:
     cls, options = class_and_options(chosen)
 
     def make(parameters: Iterable[nn.Parameter]) -> Optimizer:
-        with library_errors.of_constructor(f"optimizer '{cls.__name__}'"):
+        with library_errors.user_errors_from_constructor(f"optimizer '{cls.__name__}'"):
             return cls(parameters, **options)  # type: ignore[no-any-return]
 
     return make

@@ -9,8 +9,8 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from glasshouse.system.atomic_files import replacing
-from glasshouse.system.random_state import random_states, set_random_states
+from glasshouse.system.atomic_files import atomic_replace
+from glasshouse.system.random_state import get_random_states, set_random_states
 from glasshouse.system.redaction import redact
 from glasshouse.training.metrics_csv import MetricsFile
 
@@ -31,7 +31,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             return
         target = Path(path)
         target.parent.mkdir(exist_ok=True)  # not its parents: a run's folder that is gone stays gone
-        with replacing(target) as partial, partial.open("wb") as file:
+        with atomic_replace(target) as partial, partial.open("wb") as file:
             try:
                 torch.save(checkpoint, file)
             except RuntimeError as error:  # torch's writer hides what the system said
@@ -71,7 +71,7 @@ class ResumeCheckpoint(Callback):
             "finished": self.finished,
             "between_epochs": self._between_epochs,
             "metrics_rows": self.metrics.rows if self.metrics else 0,
-            "random": random_states(),
+            "random": get_random_states(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

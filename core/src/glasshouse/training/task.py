@@ -21,7 +21,7 @@ from glasshouse.evidence.model_outputs import (
     to_scores,
     trained_output_kind,
 )
-from glasshouse.evidence.self_scoring import own_loss
+from glasshouse.evidence.self_scoring import self_score_loss
 from glasshouse.system import library_errors
 from glasshouse.training.batch_transforms import BatchTransform, Parts, apply_transforms
 from glasshouse.training.closures import FullBatch, StepClosure, begin_full_batch
@@ -190,7 +190,7 @@ class Task(LightningModule):
     ) -> Tensor:
         """(n,) summed over members; of mixed rows, by the targets and the weights of what they are made of."""
         if not raws:
-            losses = own_loss(self.network, x)
+            losses = self_score_loss(self.network, x)
             return losses if weights is None else losses * weights
         if parts is None:
             losses = self._summed_losses(raws, y)
@@ -224,7 +224,7 @@ class Task(LightningModule):
 
     def _losses(self, x: Tensor, y: Tensor, raw: Tensor | None) -> Tensor:
         """(n,) from the network's output and the targets, or, without output, what the network says itself."""
-        return own_loss(self.network, x) if raw is None else loss_per_row(raw, y, self.target, self.output_kind)
+        return self_score_loss(self.network, x) if raw is None else loss_per_row(raw, y, self.target, self.output_kind)
 
     def _add(self, name: str, value: Tensor, rows: int, *, times: int = 1) -> None:
         if name not in self._sums:
@@ -280,7 +280,7 @@ class SchedulerConfig:
         for name in ("total_steps", "T_max"):
             if name in accepted and options.get(name) is None:
                 options[name] = length()
-        with library_errors.of_constructor("lr_scheduler"):
+        with library_errors.user_errors_from_constructor("lr_scheduler"):
             return self.factory(optimizer, **options)
 
     def _length(self, module: LightningModule) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from glasshouse import UserError, did_you_mean
-from glasshouse.data import FolderTokenizer, swapped
+from glasshouse.data import FolderTokenizer, swap_padding_id
 from torch import Tensor, nn
 
 from glasshouse_plugins.models.sequences import require_positive, within
@@ -94,7 +94,7 @@ class HuggingFace(nn.Module):
             )
         if not len(x):  # attention of the library does not take it
             return self.forward(x.new_zeros(1, x.shape[1]))[:0]
-        numbers = swapped(x, self.model.config.pad_token_id or 0)
+        numbers = swap_padding_id(x, self.model.config.pad_token_id or 0)
         return self.model(input_ids=numbers, attention_mask=within(x, words=True).long()).logits  # type: ignore[no-any-return]
 
 

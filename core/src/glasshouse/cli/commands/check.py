@@ -56,7 +56,7 @@ def write_junit(path: Path, findings: Sequence[Finding], *, name: str, strict: b
     from xml.etree.ElementTree import Element, SubElement, tostring
 
     from glasshouse.errors import UserError
-    from glasshouse.system.atomic_files import write_whole
+    from glasshouse.system.atomic_files import write_atomic
 
     as_element = {"fail": "failure", "insufficient_evidence": "failure" if strict else "skipped"}
     elements = [as_element.get(finding.verdict) for finding in findings]
@@ -68,7 +68,7 @@ def write_junit(path: Path, findings: Sequence[Finding], *, name: str, strict: b
         if element is not None:
             SubElement(case, element, {"message": WORDS[finding.verdict]}).text = _text(finding.explanation)
     try:
-        write_whole(path, tostring(suites, encoding="utf-8", xml_declaration=True))
+        write_atomic(path, tostring(suites, encoding="utf-8", xml_declaration=True))
     except OSError as error:
         raise UserError(f"--junit {path}", f"cannot be written: {error.strerror or error}.") from None
 

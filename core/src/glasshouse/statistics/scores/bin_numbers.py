@@ -57,7 +57,7 @@ def odds(scores: Floats) -> Floats:
     return np.clip(found, 1 / FARTHEST, FARTHEST, out=found)
 
 
-def numbered(scores: Floats, shift: int, *, probability: bool) -> Numbers:
+def bin_numbers(scores: Floats, shift: int, *, probability: bool) -> Numbers:
     """The number of the bin that each score is in; with a shift of 0 every distinct score has its own."""
     if shift == 0:
         return (scores + 0.0).view(np.int64) if probability else positions(scores, probability=False)
@@ -65,7 +65,7 @@ def numbered(scores: Floats, shift: int, *, probability: bool) -> Numbers:
     return bins + segment(scores) if probability else bins
 
 
-def places(position: Numbers, shift: int) -> NDArray[np.uint16]:
+def places_in_bins(position: Numbers, shift: int) -> NDArray[np.uint16]:
     """Where in their bins positions lie."""
     return ((position >> (shift - PLACES)) & _LAST_PLACE).astype(np.uint16)
 
@@ -77,7 +77,7 @@ def scores_of(number: Numbers, *, probability: bool) -> Floats:
     return (number ^ ((number >> 63) & _ALL_BUT_SIGN)).view(np.float64)
 
 
-def limits(number: Numbers, place: NDArray[Any], shift: int, *, probability: bool) -> Floats:
+def scores_at_places(number: Numbers, place: NDArray[Any], shift: int, *, probability: bool) -> Floats:
     """The smallest scores, up to rounding, that lie at or above places in bins of a shift above 0."""
     start = ((number >> shift) << shift) + (place.astype(np.int64) << (shift - PLACES))
     if not probability:
@@ -89,7 +89,7 @@ def limits(number: Numbers, place: NDArray[Any], shift: int, *, probability: boo
 def coarser(number: Numbers, old: int, new: int, *, probability: bool) -> Numbers:
     """The numbers of the bins with a larger shift above 0 that bins are in."""
     if old == 0:
-        return numbered(scores_of(number, probability=probability), new, probability=probability)
+        return bin_numbers(scores_of(number, probability=probability), new, probability=probability)
     joined = (number >> new) << new
     return joined + (number & _SEGMENT) if probability else joined
 
@@ -99,8 +99,8 @@ def coarser_places(
 ) -> NDArray[np.uint16]:
     """Where in the bins with a larger shift above 0 the places of bins are."""
     if old == 0:
-        return places(positions(scores_of(number, probability=probability), probability=probability), new)
-    return places(((number >> old) << old) + (place.astype(np.int64) << (old - PLACES)), new)
+        return places_in_bins(positions(scores_of(number, probability=probability), probability=probability), new)
+    return places_in_bins(((number >> old) << old) + (place.astype(np.int64) << (old - PLACES)), new)
 
 
 def segment_of(number: Numbers, shift: int) -> Numbers:

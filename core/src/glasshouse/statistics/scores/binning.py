@@ -15,10 +15,10 @@ from glasshouse.statistics.scores.bin_numbers import (
     PLACES,
     SHIFT,
     Numbers,
+    bin_numbers,
     coarser,
     coarser_places,
-    numbered,
-    places,
+    places_in_bins,
     positions,
 )
 
@@ -194,9 +194,9 @@ def bins_of_rows(
     weights = None if weights is None else weights[order]
     scores, weights = _sorted_within(cell, scores, weights)
     score = scores.astype(np.float64, copy=False)
-    number = numbered(score, shift, probability=probability)
+    number = bin_numbers(score, shift, probability=probability)
     if shift:
-        place = places(positions(score, probability=probability), shift)
+        place = places_in_bins(positions(score, probability=probability), shift)
     else:
         place = np.zeros(len(score), dtype=np.uint16)
     changed = np.ones(len(cell), dtype=bool)

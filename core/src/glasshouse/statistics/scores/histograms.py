@@ -19,7 +19,7 @@ from scipy import special
 from glasshouse.statistics.counts.table import Attribute, group_names, listed_groups, marginal_groups
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
 from glasshouse.statistics.intervals.proportions import normal_quantile, t_interval, wilson
-from glasshouse.statistics.scores.bin_numbers import EDGES, SHIFT, limits, scores_of, segment_of
+from glasshouse.statistics.scores.bin_numbers import EDGES, SHIFT, scores_at_places, scores_of, segment_of
 from glasshouse.statistics.scores.binning import Bins
 from glasshouse.statistics.scores.calibration import ReliabilityCurve
 
@@ -326,7 +326,7 @@ class ScoreHistogram:
         if self.exact:
             return self._centres, self._centres
         low, high = (
-            limits(self.occupied.number, place, self.shift, probability=probability)
+            scores_at_places(self.occupied.number, place, self.shift, probability=probability)
             for place in (self.occupied.low, self.occupied.high.astype(np.int64) + 1)
         )
         single = self.occupied.rows == 1

@@ -56,7 +56,7 @@ class DataSubject(Subject):
             named = parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
             if named and parameter.default is inspect.Parameter.empty and name not in given:
                 raise NotApplicable(f"its option {name} has no default: give `options={{'{name}': ...}}`")
-        with library_errors.of_constructor(self.who):
+        with library_errors.user_errors_from_constructor(self.who):
             return self.target(**given)
 
     def set_up(self, **options: Any) -> Any:

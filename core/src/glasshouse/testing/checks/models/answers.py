@@ -10,7 +10,7 @@ from torch import Tensor
 
 from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.evidence.model_outputs import as_columns
-from glasshouse.evidence.self_scoring import own_target
+from glasshouse.evidence.self_scoring import self_score_target
 from glasshouse.plugins.loading import one_line
 from glasshouse.testing.checks.models.subject import Case, ModelSubject, network_of, outputs
 from glasshouse.testing.checks.training.tensors import difference, expect_close, expect_same, weights_of
@@ -21,7 +21,7 @@ from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 def output_shape(subject: ModelSubject) -> None:
     """The output has a row for each row of the input, and the width that the target asks for."""
     for case, raw in _outputs(subject):
-        columns = as_columns(raw, own_target(subject.build(case)) or case.info.target)
+        columns = as_columns(raw, self_score_target(subject.build(case)) or case.info.target)
         expect(
             len(columns) == len(case.rows.x),
             f"on {case}: expected {len(case.rows.x)} rows, received shape {tuple(raw.shape)}",

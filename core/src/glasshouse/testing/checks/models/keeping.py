@@ -109,7 +109,7 @@ def answer_rebuilt(config: dict[str, Any], info: dict[str, Any], weights: str) -
     """Outputs of a model built from its configuration alone; runs in the other process."""
     known = DataInfo.from_dict(info)
     restrict_imports(also=[config["model"]["class_path"].partition(".")[0]])
-    with library_errors.of_constructor("model"):
+    with library_errors.user_errors_from_constructor("model"):
         module = build_module(config, known)
     given = torch.load(io.BytesIO(bytes.fromhex(weights)), weights_only=True)
     module.load_state_dict(given["weights"])

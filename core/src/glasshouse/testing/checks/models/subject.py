@@ -18,7 +18,7 @@ from glasshouse.data.batch import Batch
 from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_handle import ModelHandle
-from glasshouse.evidence.self_scoring import about
+from glasshouse.evidence.self_scoring import with_self_score_target
 from glasshouse.system import library_errors
 from glasshouse.system.random_state import seeded
 from glasshouse.testing.kit.subjects import Subject
@@ -98,7 +98,10 @@ class ModelSubject(Subject):
             UserError: if its constructor refuses what it is given.
         """
         config = self.config(case.info, **sizes)
-        with library_errors.of_constructor(f"model '{self.target.__name__}'"), seeded(seed, "weights"):
+        with (
+            library_errors.user_errors_from_constructor(f"model '{self.target.__name__}'"),
+            seeded(seed, "weights"),
+        ):
             module: Any = build_module(config, case.info)
         if lr is not None and hasattr(module, "optimizer_factory"):
             module.optimizer_factory = lambda parameters: torch.optim.Adam(parameters, lr=lr)
@@ -111,7 +114,7 @@ class ModelSubject(Subject):
 
 def handle_on(module: LightningModule, case: Case) -> ModelHandle:
     """The handle that audits get, on a module in evaluation mode."""
-    return ModelHandle(module.eval(), about(case.info, module), name=case.info.name)
+    return ModelHandle(module.eval(), with_self_score_target(case.info, module), name=case.info.name)
 
 
 def outputs(module: LightningModule, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from glasshouse.evidence.self_scoring import own_target
+from glasshouse.evidence.self_scoring import self_score_target
 from glasshouse.testing.checks.models.subject import Case, ModelSubject, handle_on, network_of
 from glasshouse.testing.checks.training.steps import fit
 from glasshouse.testing.checks.training.tensors import difference, named_tensors, weights_of
@@ -156,7 +156,7 @@ def _mean_loss(module: LightningModule, case: Case) -> float:
 
 def _goal(case: Case, module: LightningModule, before: float) -> float:
     """The loss below which the easy problem counts as learned."""
-    if own_target(module) is not None:
+    if self_score_target(module) is not None:
         return before - (1 - FALLEN) * abs(before)
     y, target = case.rows.y, case.info.target
     if target.kind == "regression":

@@ -43,7 +43,7 @@ class OptimizerSubject(Subject):
         Raises:
             UserError: if its constructor refuses what it is given.
         """
-        with library_errors.of_constructor(self.who):
+        with library_errors.user_errors_from_constructor(self.who):
             return self.target(parameters, **{**self.options, **options})  # type: ignore[no-any-return]
 
 

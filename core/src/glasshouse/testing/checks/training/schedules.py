@@ -36,7 +36,7 @@ class ScheduleSubject(Subject):
         w = nn.Parameter(torch.zeros(2))
         w.grad = torch.ones(2)
         optimizer = torch.optim.SGD([w], lr=RATE)
-        with library_errors.of_constructor(self.who):
+        with library_errors.user_errors_from_constructor(self.who):
             return optimizer, self.choice()._make(optimizer, lambda: LENGTH)
 
 

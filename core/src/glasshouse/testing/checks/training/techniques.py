@@ -14,7 +14,7 @@ from torch import nn
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.system import library_errors
-from glasshouse.system.random_state import random_states, seeded
+from glasshouse.system.random_state import get_random_states, seeded
 from glasshouse.testing.checks.training.steps import fit, quiet, small_task
 from glasshouse.testing.checks.training.tensors import difference, weights_of
 from glasshouse.testing.kit.checks import Check, expect
@@ -37,7 +37,7 @@ class TechniqueSubject(Subject):
         Raises:
             UserError: if its constructor refuses its options.
         """
-        with library_errors.of_constructor(self.who):
+        with library_errors.user_errors_from_constructor(self.who):
             return self.target(**self.options)  # type: ignore[no-any-return]
 
     @cached_property
@@ -218,5 +218,5 @@ def _parts(task: Task) -> list[tuple[str, nn.Module]]:
 
 
 def _generators() -> str:
-    states = random_states()
+    states = get_random_states()
     return repr({**states, "torch": states["torch"].tolist()})
