@@ -15,12 +15,12 @@ from pathlib import Path
 import glasshouse.testing
 import pytest
 from glasshouse.cli.scaffold import KINDS, read_names, render_files
-from glasshouse.data.data_info import MODALITIES
+from glasshouse.data.kinds import MODALITIES
 from glasshouse.evidence.evidence import REQUIREMENTS
 from glasshouse.plugins import hookspecs
 from glasshouse.plugins.declarations import PLUGIN_TYPES, Plugin
 from glasshouse.plugins.hookspecs import SPEC_VERSION
-from glasshouse.record.measurements import FAMILIES
+from glasshouse.record.families import FAMILIES
 from glasshouse.testing import pytest_plugin
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 from glasshouse import SPEC_VERSION
-from glasshouse.data.data_info import MODALITIES, TARGET_KINDS
+from glasshouse.data.kinds import MODALITIES, TARGET_KINDS
 from glasshouse.evidence.evidence import REQUIREMENTS
 from glasshouse.plugins import hookspecs
 from glasshouse.plugins.declarations import PLUGIN_TYPES
-from glasshouse.record.measurements import FAMILIES
+from glasshouse.record.families import FAMILIES
 
 GOLD = Path(__file__).parents[1] / "gold"
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
+from glasshouse._moved import moved_name
+
 
 def lazy_names(
     package: str, homes: Mapping[str, Sequence[str]]
@@ -15,12 +17,15 @@ def lazy_names(
     Args:
         package: its `__name__`.
         homes: module -> the public names that it defines.
+
+    Raises:
+        AttributeError: by the `__getattr__`, for a name that the package neither has nor had before it became one.
     """
     home_of = {name: module for module, names in homes.items() for name in names}
 
     def get(name: str) -> object:
         if name not in home_of:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            return moved_name(package, name)
         value = getattr(import_module(home_of[name]), name)
         setattr(sys.modules[package], name, value)
         return value

@@ -1,19 +1,19 @@
-"""Modules that have moved into rooms: their old names work for one minor version, with a warning.
+"""Modules and names that have moved into rooms: the old ones work for one minor version, with a warning.
 
-`CHANGELOG.md` has the same table.
+``CHANGELOG.md`` has the same tables.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
-from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
-from glasshouse.errors import PluginWarning
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.abc import Loader
 
 GONE_IN = "0.3"
 MOVED = {
@@ -24,6 +24,20 @@ MOVED = {
     "builtin": "builtin_plugins",
     "checkpoints": "training.checkpoint_checks",
     "collecting": "evidence.collect",
+    "commands": "cli.commands",
+    "commands.audit": "cli.commands.audit",
+    "commands.check": "cli.commands.check",
+    "commands.check_plugins": "cli.commands.check_plugins",
+    "commands.doctor": "cli.commands.doctor",
+    "commands.list_plugins": "cli.commands.list_plugins",
+    "commands.lock": "cli.commands.lock",
+    "commands.new": "cli.commands.new",
+    "commands.output": "cli.commands.output",
+    "commands.plugins": "cli.commands.plugins",
+    "commands.report": "cli.commands.report",
+    "commands.runs": "cli.commands.runs",
+    "commands.show_plugin": "cli.commands.show_plugin",
+    "commands.verify": "cli.commands.verify",
     "compact": "datamodules.base",
     "components": "plugins.declarations",
     "concluding": "pipeline.conclude",
@@ -79,6 +93,10 @@ MOVED = {
     "roles": "data.column_coding",
     "run_state": "pipeline.run",
     "running": "pipeline.pipeline",
+    "scaffold": "cli.scaffold",
+    "scaffold.kinds": "cli.scaffold.kinds",
+    "scaffold.names": "cli.scaffold.names",
+    "scaffold.writing": "cli.scaffold.writing",
     "short_names": "config.short_names",
     "sizes": "config.model_sizes",
     "split_plan": "data.split_option",
@@ -121,11 +139,14 @@ MOVED = {
     "testing.audit_record": "testing.pytest.audit_record",
     "testing.audit_results": "testing.checks.audits.results",
     "testing.audit_subject": "testing.checks.audits.subject",
+    "testing.audits": "testing.checks.audits.suite",
     "testing.command": "testing.pytest.command",
     "testing.common": "testing.kit.common",
+    "testing.data": "testing.checks.data.suite",
     "testing.data_subject": "testing.checks.data.subject",
     "testing.explainer_checks": "testing.checks.explainers.answers",
     "testing.explainer_subject": "testing.checks.explainers.subject",
+    "testing.explainers": "testing.checks.explainers.suite",
     "testing.fixtures": "testing.pytest.fixtures",
     "testing.fresh": "testing.kit.fresh",
     "testing.kinds": "testing.kit.kinds",
@@ -133,12 +154,14 @@ MOVED = {
     "testing.model_keeping": "testing.checks.models.keeping",
     "testing.model_subject": "testing.checks.models.subject",
     "testing.model_training": "testing.checks.models.training",
+    "testing.models": "testing.checks.models.suite",
     "testing.optimizers": "testing.checks.training.optimizers",
     "testing.option_checks": "testing.kit.option_checks",
     "testing.parametrizing": "testing.kit.parametrizing",
     "testing.pytest_plugin": "testing.pytest.plugin",
     "testing.report_formats": "testing.checks.reports.report_formats",
     "testing.report_records": "testing.checks.reports.records",
+    "testing.schedules": "testing.checks.training.schedules",
     "testing.states": "testing.kit.states",
     "testing.subjects": "testing.kit.subjects",
     "testing.techniques": "testing.checks.training.techniques",
@@ -154,26 +177,174 @@ MOVED = {
 }
 """Old module -> new module, both below ``glasshouse``."""
 
+MOVED_NAMES = {
+    "auditing": {
+        "choose_audits": "measure.selection.choose_audits",
+        "declaration": "measure.selection.declaration",
+        "required_splits": "measure.selection.required_splits",
+        "earlier_record": "measure.stored_results.earlier_record",
+        "earlier_results": "measure.stored_results.earlier_results",
+        "file_stem": "measure.stored_results.file_stem",
+        "finished": "measure.stored_results.finished",
+    },
+    "cli": {
+        "COMMANDS": "config.global_options.COMMANDS",
+        "OPTIONS": "config.global_options.OPTIONS",
+        "TRAINING": "config.global_options.TRAINING",
+        "split_options": "config.global_options.split_options",
+        "main": "cli.main.main",
+    },
+    "compact": {
+        "EncodedLoader": "datamodules.loader.EncodedLoader",
+    },
+    "config": {
+        "KEYS": "config.run_options.KEYS",
+        "LIST_KEYS": "config.run_options.LIST_KEYS",
+        "Verbatim": "config.run_options.Verbatim",
+    },
+    "data": {
+        "BESIDE": "data.data_info.BESIDE",
+        "SIZE_NAMES": "data.data_info.SIZE_NAMES",
+        "Modality": "data.kinds.Modality",
+        "TargetKind": "data.kinds.TargetKind",
+    },
+    "plugins.lock": {
+        "Difference": "plugins.lock.lock_file.Difference",
+        "Lock": "plugins.lock.lock_file.Lock",
+        "LockedPlugin": "plugins.lock.lock_file.LockedPlugin",
+        "NOT_FOUND": "plugins.lock.lock_file.NOT_FOUND",
+        "SCHEMA": "plugins.lock.lock_file.SCHEMA",
+        "differences": "plugins.lock.lock_file.differences",
+        "lock_of": "plugins.lock.lock_file.lock_of",
+        "read_lock": "plugins.lock.lock_file.read_lock",
+    },
+    "policy": {
+        "Required": "policy.judging.Required",
+    },
+    "record": {
+        "SCHEMA": "record.record.SCHEMA",
+        "result_from_dict": "record.record.result_from_dict",
+        "result_to_dict": "record.record.result_to_dict",
+        "schema": "record.record.schema",
+    },
+    "statistics.counts": {
+        "Attribute": "statistics.counts.table.Attribute",
+        "Cells": "statistics.counts.table.Cells",
+        "GroupColumn": "statistics.counts.table.GroupColumn",
+        "GroupCounts": "statistics.counts.table.GroupCounts",
+        "LISTED_GROUPS": "statistics.counts.table.LISTED_GROUPS",
+        "MISSING": "statistics.counts.table.MISSING",
+        "cell_of_each_row": "statistics.counts.table.cell_of_each_row",
+        "count": "statistics.counts.table.count",
+        "group_names": "statistics.counts.table.group_names",
+        "grouped_rows": "statistics.counts.table.grouped_rows",
+        "listed_groups": "statistics.counts.table.listed_groups",
+        "marginal_groups": "statistics.counts.table.marginal_groups",
+    },
+    "statistics.gaps": {
+        "Kind": "statistics.counts.gaps.GapKind",
+    },
+    "statistics.intervals": {
+        "clopper_pearson": "statistics.intervals.proportions.clopper_pearson",
+        "newcombe": "statistics.intervals.proportions.newcombe",
+        "normal_interval": "statistics.intervals.proportions.normal_interval",
+        "normal_quantile": "statistics.intervals.proportions.normal_quantile",
+        "t_interval": "statistics.intervals.proportions.t_interval",
+        "wilson": "statistics.intervals.proportions.wilson",
+    },
+    "task": {
+        "unpack": "data.batch.unpack",
+    },
+    "testing.checks": {
+        "Check": "testing.kit.checks.Check",
+        "CheckResult": "testing.kit.checks.CheckResult",
+        "Status": "testing.kit.checks.Status",
+        "expect": "testing.kit.checks.expect",
+        "expect_user_error": "testing.kit.checks.expect_user_error",
+        "hold": "testing.kit.checks.hold",
+        "run_check": "testing.kit.checks.run_check",
+        "run_checks": "testing.kit.checks.run_checks",
+        "CheckFailed": "testing.kit.outcomes.CheckFailed",
+        "NotApplicable": "testing.kit.outcomes.NotApplicable",
+    },
+    "training": {
+        "EpochCheckpoint": "training.trainer.EpochCheckpoint",
+        "LAST": "training.trainer.LAST",
+        "Unprofiled": "training.trainer.Unprofiled",
+        "best_checkpoint": "training.trainer.best_checkpoint",
+        "load_weights": "training.trainer.load_weights",
+        "lowest": "training.trainer.lowest",
+        "make_trainer": "training.trainer.make_trainer",
+        "shards_weights": "training.trainer.shards_weights",
+    },
+}
+"""Old module -> its names that are now in another module than the old module's new one, and where each is."""
 
-class _MovedModules(MetaPathFinder, Loader):
-    """Imports a module's new name where its old one is asked for."""
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+class _MovedModules:
+    """Imports a module's new name where its old one is asked for.
+
+    A finder and a loader without the base classes of `importlib.abc`, whose import takes a fifth of ``--help``.
+    """
+
+    @staticmethod
+    def find_spec(fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package, _, name = fullname.partition(".")
-        return ModuleSpec(fullname, self) if package == "glasshouse" and name in MOVED else None
+        return _spec(fullname) if package == "glasshouse" and name in MOVED else None
 
-    def exec_module(self, module: ModuleType) -> None:
-        old = module.__name__
-        new = f"glasshouse.{MOVED[old.partition('.')[2]]}"
-        message = f"{old} is now {new}; the old name goes in glasshouse {GONE_IN}."
-        warnings.warn(PluginWarning(message), stacklevel=2)
+    @staticmethod
+    def create_module(spec: ModuleSpec) -> None:
+        """Let the import system make an empty module."""
+
+    @staticmethod
+    def exec_module(module: ModuleType) -> None:
+        from importlib import import_module
+
+        old = module.__name__.partition(".")[2]
+        _warn(old, MOVED[old], stacklevel=3)
+        new = import_module(f"glasshouse.{MOVED[old]}")
+        for name, place in MOVED_NAMES.get(old, {}).items():
+            setattr(new, name, _look_up(place))
         # the import system takes whatever stands here after a module was executed
-        sys.modules[old] = import_module(new)
+        sys.modules[module.__name__] = new
+
+
+def _spec(name: str) -> ModuleSpec:
+    return ModuleSpec(name, cast("Loader", _MovedModules))
 
 
 def alias_moved_modules() -> None:
     """Let old module names be imported; a second call changes nothing."""
-    if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
-        sys.meta_path.append(_MovedModules())
+    if _MovedModules not in sys.meta_path:
+        # before the finder of files: a moved package would find its old submodules' files at their new place
+        sys.meta_path.insert(0, _MovedModules)
+
+
+def moved_name(package: str, name: str) -> object:
+    """A name that a package had when it was a module, with a warning; for its `__getattr__`.
+
+    Raises:
+        AttributeError: for a name that it never had.
+    """
+    old = package.partition(".")[2]
+    place = MOVED_NAMES.get(old, {}).get(name)
+    if place is None:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    _warn(f"{old}.{name}", place, stacklevel=4)
+    value = _look_up(place)
+    setattr(sys.modules[package], name, value)
+    return value
+
+
+def _look_up(place: str) -> object:
+    from importlib import import_module
+
+    module, _, name = place.rpartition(".")
+    return getattr(import_module(f"glasshouse.{module}"), name)
+
+
+def _warn(old: str, new: str, stacklevel: int) -> None:
+    from glasshouse.errors import PluginWarning
+
+    message = f"glasshouse.{old} is now glasshouse.{new}; the old name goes in glasshouse {GONE_IN}."
+    warnings.warn(PluginWarning(message), stacklevel=stacklevel)

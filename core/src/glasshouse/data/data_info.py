@@ -7,12 +7,9 @@ crashes `fit`, and breaks `weights_only` loading); they are attributes of the da
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-Modality = Literal["tabular", "image", "text", "sequence"]
-TargetKind = Literal["binary", "multiclass", "multilabel", "regression"]
-MODALITIES: tuple[Modality, ...] = get_args(Modality)
-TARGET_KINDS: tuple[TargetKind, ...] = get_args(TargetKind)
+from glasshouse.data.kinds import Modality, TargetKind
 
 
 @dataclass(frozen=True, kw_only=True)

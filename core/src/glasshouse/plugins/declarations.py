@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from glasshouse.data.data_info import MODALITIES, TARGET_KINDS
-from glasshouse.record.measurements import FAMILIES
+from glasshouse.data.kinds import MODALITIES, TARGET_KINDS
+from glasshouse.record.families import FAMILIES
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")

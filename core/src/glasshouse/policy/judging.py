@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from glasshouse.data.data_info import TARGET_KINDS
+from glasshouse.data.kinds import TARGET_KINDS
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.record.findings import (
     BOUNDS,

@@ -9,8 +9,6 @@ from typing import Any, Literal
 
 Cell = str | int | float | bool | None
 Status = Literal["completed", "skipped", "error"]
-FAMILIES = ("performance", "explainability", "fairness", "privacy", "robustness", "data", "efficiency")
-"""The families of audits, in the order of a report."""
 FigureKind = Literal[
     "bar", "dot_interval", "line", "histogram", "heatmap", "scatter", "beeswarm", "image", "shaded_text"
 ]

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glasshouse.record.families import FAMILIES
 from glasshouse.record.findings import SEVERITIES, Finding, FindingVerdict, Verdict
-from glasshouse.record.measurements import FAMILIES, AuditResult, Figure, Measurement, Section, Table
+from glasshouse.record.measurements import AuditResult, Figure, Measurement, Section, Table
 from glasshouse.record.record import Record, measurement_id
 from glasshouse.record.seed_repeats import Spread
 from glasshouse.report.facts import Fact, Facts, data_facts, flat, provenance, run_facts

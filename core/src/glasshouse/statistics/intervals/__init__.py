@@ -1,1 +1,7 @@
 """Intervals of a rate, a mean, or two of them, and corrections for many."""
+
+from glasshouse._moved import moved_name
+
+
+def __getattr__(name: str) -> object:
+    return moved_name(__name__, name)

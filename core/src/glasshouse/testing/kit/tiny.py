@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from glasshouse.data.batch import Batch
-from glasshouse.data.data_info import SPLITS, DataInfo, Feature, Modality, Sensitive, Target, TargetKind
+from glasshouse.data.data_info import SPLITS, DataInfo, Feature, Sensitive, Target
+from glasshouse.data.kinds import Modality, TargetKind
 from glasshouse.datamodules.base import InMemoryDataModule
 
 SHAPES: dict[str, tuple[int, ...]] = {"tabular": (9,), "image": (3, 32, 32), "text": (12,), "sequence": (12, 3)}

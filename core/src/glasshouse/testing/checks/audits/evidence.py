@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from glasshouse.data.data_info import SPLITS, DataInfo, Modality, Sensitive, TargetKind
+from glasshouse.data.data_info import SPLITS, DataInfo, Sensitive
+from glasshouse.data.kinds import Modality, TargetKind
 from glasshouse.evidence.collect import collect
 from glasshouse.evidence.evidence import Evidence, tables_of
 from glasshouse.evidence.model_handle import ModelHandle

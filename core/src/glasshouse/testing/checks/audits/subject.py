@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from glasshouse.data.data_info import Modality, TargetKind
+from glasshouse.data.kinds import Modality, TargetKind
 from glasshouse.errors import UserError
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.measure.selection import unmet_requirement

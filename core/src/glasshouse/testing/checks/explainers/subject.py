@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytorch_lightning import LightningModule
 from torch import nn
 
-from glasshouse.data.data_info import Modality, TargetKind
+from glasshouse.data.kinds import Modality, TargetKind
 from glasshouse.evidence.explanations import Explanation, NotExplainableError, Question
 from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.evidence.model_outputs import OutputKind

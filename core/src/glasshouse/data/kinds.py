@@ -1,0 +1,8 @@
+"""The kinds of data and of targets: the words of declarations, read before anything that costs time is imported."""
+
+from typing import Literal, get_args
+
+Modality = Literal["tabular", "image", "text", "sequence"]
+TargetKind = Literal["binary", "multiclass", "multilabel", "regression"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+TARGET_KINDS: tuple[TargetKind, ...] = get_args(TargetKind)
