@@ -198,12 +198,8 @@ MOVED_NAMES = {
         "EncodedLoader": "datamodules.loader.EncodedLoader",
     },
     "config": {
-        "KEYS": "config.run_options.KEYS",
-        "LIST_KEYS": "config.run_options.LIST_KEYS",
-        "Verbatim": "config.run_options.Verbatim",
     },
     "data": {
-        "BESIDE": "data.data_info.BESIDE",
         "SIZE_NAMES": "data.data_info.SIZE_NAMES",
         "Modality": "data.kinds.Modality",
         "TargetKind": "data.kinds.TargetKind",
@@ -212,7 +208,6 @@ MOVED_NAMES = {
         "Difference": "plugins.lock.lock_file.Difference",
         "Lock": "plugins.lock.lock_file.Lock",
         "LockedPlugin": "plugins.lock.lock_file.LockedPlugin",
-        "NOT_FOUND": "plugins.lock.lock_file.NOT_FOUND",
         "SCHEMA": "plugins.lock.lock_file.SCHEMA",
         "differences": "plugins.lock.lock_file.differences",
         "lock_of": "plugins.lock.lock_file.lock_of",
@@ -232,13 +227,8 @@ MOVED_NAMES = {
         "Cells": "statistics.counts.table.Cells",
         "GroupColumn": "statistics.counts.table.GroupColumn",
         "GroupCounts": "statistics.counts.table.GroupCounts",
-        "LISTED_GROUPS": "statistics.counts.table.LISTED_GROUPS",
         "MISSING": "statistics.counts.table.MISSING",
-        "cell_of_each_row": "statistics.counts.table.cell_of_each_row",
         "count": "statistics.counts.table.count",
-        "group_names": "statistics.counts.table.group_names",
-        "grouped_rows": "statistics.counts.table.grouped_rows",
-        "listed_groups": "statistics.counts.table.listed_groups",
         "marginal_groups": "statistics.counts.table.marginal_groups",
     },
     "statistics.gaps": {
@@ -260,8 +250,6 @@ MOVED_NAMES = {
         "CheckResult": "testing.kit.checks.CheckResult",
         "Status": "testing.kit.checks.Status",
         "expect": "testing.kit.checks.expect",
-        "expect_user_error": "testing.kit.checks.expect_user_error",
-        "hold": "testing.kit.checks.hold",
         "run_check": "testing.kit.checks.run_check",
         "run_checks": "testing.kit.checks.run_checks",
         "CheckFailed": "testing.kit.outcomes.CheckFailed",
@@ -269,13 +257,9 @@ MOVED_NAMES = {
     },
     "training": {
         "EpochCheckpoint": "training.trainer.EpochCheckpoint",
-        "LAST": "training.trainer.LAST",
-        "Unprofiled": "training.trainer.Unprofiled",
         "best_checkpoint": "training.trainer.best_checkpoint",
         "load_weights": "training.trainer.load_weights",
-        "lowest": "training.trainer.lowest",
         "make_trainer": "training.trainer.make_trainer",
-        "shards_weights": "training.trainer.shards_weights",
     },
 }
 """Old module -> its names that are now in another module than the old module's new one, and where each is."""
