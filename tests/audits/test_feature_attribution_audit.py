@@ -12,7 +12,8 @@ import pytest
 import torch
 from glasshouse import Figure, Target, UserError
 from glasshouse.plugins import Registry, registry, set_registry
-from glasshouse.policy.judging import judge, load_policy
+from glasshouse.policy.judging import judge
+from glasshouse.policy.rules import load_policy
 from glasshouse_audits.explain.audit import FeatureAttributionAudit, explained_outputs
 from torch import nn
 

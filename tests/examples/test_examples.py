@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from glasshouse.record.record import read_record, schema
+from glasshouse.record.record import read_record
+from glasshouse.record.record_io import schema
 from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -197,8 +197,7 @@ MOVED_NAMES = {
     "compact": {
         "EncodedLoader": "datamodules.loader.EncodedLoader",
     },
-    "config": {
-    },
+    "config": {},
     "data": {
         "SIZE_NAMES": "data.data_info.SIZE_NAMES",
         "Modality": "data.kinds.Modality",

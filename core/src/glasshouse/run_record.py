@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.record.findings import Finding, Verdict
-from glasshouse.record.measurements import AuditResult, Measurement
-from glasshouse.record.record import Record, measurement_id, read_record
+from glasshouse.record.measurements import AuditResult, Measurement, measurement_id
+from glasshouse.record.record import Record, read_record
 
 if TYPE_CHECKING:
     import pandas

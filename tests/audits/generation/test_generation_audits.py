@@ -14,7 +14,7 @@ import torch
 from glasshouse import AuditPlugin, AuditResult, DataInfo, Evidence, ModelHandle, Predictions, Target, UserError
 from glasshouse.measure.selection import unmet_requirement
 from glasshouse.plugins import registry
-from glasshouse.record.record import result_to_dict
+from glasshouse.record.record_io import result_to_dict
 from glasshouse.training.task import Task
 from glasshouse_audits.generation.memorisation_audit import MemorisationAudit
 from glasshouse_audits.generation.samples_audit import GeneratedSamplesAudit

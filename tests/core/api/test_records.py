@@ -10,9 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 from glasshouse import AuditResult, DataInfo, Measurement, RunRecord, Target, UserError
-from glasshouse.policy.judging import judge, load_policy
+from glasshouse.policy.judging import judge
+from glasshouse.policy.rules import load_policy
 from glasshouse.record.findings import Finding
-from glasshouse.record.record import Record, build_record, measurement_id
+from glasshouse.record.measurements import measurement_id
+from glasshouse.record.record import Record, build_record
 from glasshouse.system.atomic_files import write_json
 
 HOSTILE = "<script>alert(1)</script>"

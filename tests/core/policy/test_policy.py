@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from glasshouse import AuditResult, Measurement, UserError
-from glasshouse.policy.judging import Policy, Rule, judge, load_policy
+from glasshouse.policy.judging import judge
+from glasshouse.policy.rules import Policy, Rule, load_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,7 +81,7 @@ def test_a_rule_may_ask_for_the_value_alone(value: float | None, expected: str) 
 def test_a_value_without_the_interval_asked_for_proves_nothing() -> None:
     findings, verdict = judge([fairness(measured(0.99))], Policy(name="p", rules=(rule(),)))
     assert verdict == "insufficient_evidence"
-    assert "without the confidence interval" in findings[0].explanation
+    assert "requires a confidence interval, and this measurement has none" in findings[0].explanation
 
 
 def test_undefined_is_not_held_and_keeps_its_reason() -> None:

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from glasshouse import UserError
-from glasshouse.record.record import measurement_id
+from glasshouse.record.measurements import measurement_id
 from glasshouse.testing.pytest.audit_record import AuditRecord, Measured, UnprovenError, explain_comparison
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,14 +13,8 @@ import numpy as np
 import pytest
 from glasshouse import AuditResult, Column, Figure, Measurement, Table, UserError
 from glasshouse.record.findings import Finding
-from glasshouse.record.record import (
-    Record,
-    build_record,
-    read_record,
-    result_from_dict,
-    result_to_dict,
-    schema,
-)
+from glasshouse.record.record import Record, build_record, read_record
+from glasshouse.record.record_io import result_from_dict, result_to_dict, schema
 from glasshouse.system.atomic_files import write_atomic, write_json
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,14 +79,14 @@ BREAKAGES: dict[str, tuple[Breakage, str]] = {
         lambda r: next(a for a in r["audits"] if a["status"] == "error").update(reason=None),
         r"\.reason: None is not of type 'string'",
     ),
-    "a verdict that its findings do not give": (lambda r: r.update(verdict="pass"), "amount to 'fail'"),
+    "a verdict that its findings do not give": (lambda r: r.update(verdict="pass"), "but its findings give 'fail'"),
     "a finding about nothing": (lambda r: r["findings"][-1].update(measurement="fairness/x"), "unknown measurement"),
     "an identifier of something else": (
         lambda r: r["audits"][1]["measurements"][0].update(name="f2"),
-        "is not what its identifier says",
+        "does not match its identifier",
     ),
     "two audits of one name": (lambda r: r["audits"].append(r["audits"][-1]), "repeated: energy"),
-    "performance that no audit measured": (lambda r: r["performance"].pop(), "performance differs from its audits"),
+    "performance that no audit measured": (lambda r: r["performance"].pop(), "`performance` differs from its audits"),
     "another version": (lambda r: r.update(schema="glasshouse/record/9"), "got 'glasshouse/record/9'"),
 }
 
@@ -153,7 +147,7 @@ def test_what_is_not_finite_is_refused_by_its_place(bad: float, tmp_path: Path) 
 
 
 def test_objects_have_no_place_in_a_record() -> None:
-    with pytest.raises(ValueError, match=r"parameters\.model: object has no place in a record"):
+    with pytest.raises(ValueError, match=r"parameters\.model: object cannot be stored in a record"):
         result_to_dict(AuditResult(name="a", family="data", parameters={"model": object()}))
 
 
@@ -171,7 +165,7 @@ def test_two_measurements_of_one_identifier_are_refused() -> None:
         ("bar", {"labels": ["a"], "values": [1, 2]}, "labels: 1, values: 2"),
         ("dot_interval", {"labels": ["a"], "values": [1], "low": []}, "labels: 1, values: 1, low: 0"),
         ("line", {"series": [{"name": "s", "x": [1], "y": []}]}, "x: 1, y: 0"),
-        ("histogram", {"edges": [0, 1], "series": [{"name": "s", "counts": [1, 2]}]}, "edges less one: 1, counts: 2"),
+        ("histogram", {"edges": [0, 1], "series": [{"name": "s", "counts": [1, 2]}]}, "edges minus one: 1, counts: 2"),
         ("heatmap", {"rows": ["a"], "columns": ["b"], "values": [[1, 2]]}, "columns: 1, a row of values: 2"),
         ("shaded_text", {"texts": [{"label": "t", "tokens": ["a"], "weights": []}]}, "tokens: 1, weights: 0"),
     ],

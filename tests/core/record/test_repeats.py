@@ -76,8 +76,8 @@ def test_the_record_keeps_it_and_records_without_it_stay_as_they_were() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"measurement": "performance/other"}, "a spread is about unknown measurement 'performance/other'"),
-        ({"values": [0.5]}, "has not one value a seed"),
+        ({"measurement": "performance/other"}, "a spread names the unknown measurement 'performance/other'"),
+        ({"values": [0.5]}, "needs one value for each seed"),
         ({"mean": "high"}, r"at \$.repeats.spread\[0\].mean"),
     ],
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 from glasshouse import AuditResult, Column, DataInfo, Feature, Figure, Measurement, Section, Sensitive, Table, Target
-from glasshouse.policy.judging import judge, load_policy
+from glasshouse.policy.judging import judge
+from glasshouse.policy.rules import load_policy
 from glasshouse.record.record import Record, build_record
 
 HOSTILE = "<script>alert(1)</script>"

@@ -74,7 +74,8 @@ def test_what_was_not_covered_is_told(page: Page) -> None:
 
 
 def test_rules_that_were_not_applied_are_told_among_what_is_not_covered() -> None:
-    from glasshouse.policy.judging import judge, load_policy
+    from glasshouse.policy.judging import judge
+    from glasshouse.policy.rules import load_policy
 
     results = [SAMPLE["performance"]()]
     findings, _ = judge(results, load_policy("default"), target_kind="binary")
@@ -158,7 +159,7 @@ def test_rendering_is_repeatable_and_needs_no_heavy_import(tmp_path: Path, recor
     code = (
         "import sys; from pathlib import Path; from glasshouse.record.record import read_record;"
         "from glasshouse.report.html import render_html; from glasshouse.report.markdown import render_markdown;"
-        "from glasshouse.report.json_format import render_json; from glasshouse.policy.judging import load_policy;"
+        "from glasshouse.report.json_format import render_json; from glasshouse.policy.rules import load_policy;"
         f"record = read_record(Path({str(tmp_path / 'record.json')!r})); render_markdown(record); render_json(record);"
         "load_policy('default');"
         "Path('page.html').write_text(render_html(record), encoding='utf-8');"

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from glasshouse import AuditResult, Measurement
 from glasshouse.pipeline.loggers import hand_over, metric_name, scalars
-from glasshouse.record.record import Record, build_record, measurement_id
+from glasshouse.record.measurements import measurement_id
+from glasshouse.record.record import Record, build_record
 from hypothesis import given
 from hypothesis import strategies as st
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger

@@ -82,7 +82,7 @@ def _check_names(meant: Mapping[str, Any], registry: Registry) -> None:
             for choice in parse_choices(key, entries):
                 registry.find(kind, choice.name)
     if isinstance(meant.get("policy"), str):
-        from glasshouse.policy.judging import load_policy
+        from glasshouse.policy.rules import load_policy
 
         load_policy(meant["policy"])
 

@@ -14,7 +14,7 @@ from glasshouse.config.run_options import Choice
 from glasshouse.measure.selection import declaration, unmet_requirement
 from glasshouse.measure.stored_results import earlier_results, file_stem, finished
 from glasshouse.record.measurements import AuditResult
-from glasshouse.record.record import result_to_dict
+from glasshouse.record.record_io import result_to_dict
 from glasshouse.system import distributed
 from glasshouse.system.atomic_files import write_atomic, write_json
 from glasshouse.system.random_state import seeded

@@ -7,7 +7,8 @@ from pathlib import Path
 from glasshouse.config.run_options import Choice
 from glasshouse.errors import UserError
 from glasshouse.record.measurements import AuditResult
-from glasshouse.record.record import Record, read_record, result_from_dict
+from glasshouse.record.record import Record, read_record
+from glasshouse.record.record_io import result_from_dict
 from glasshouse.system.atomic_files import read_json
 
 

@@ -12,8 +12,8 @@ from glasshouse.measure.stored_results import earlier_record
 from glasshouse.pipeline.loggers import hand_over
 from glasshouse.pipeline.run import Run
 from glasshouse.policy.judging import judge
-from glasshouse.record.measurements import Section
-from glasshouse.record.record import build_record, measurement_id
+from glasshouse.record.measurements import Section, measurement_id
+from glasshouse.record.record import build_record
 from glasshouse.record.seed_repeats import Repeats, only_measurements, spread_of
 from glasshouse.report.writing import write_reports
 from glasshouse.run_folder.provenance import command_line, provenance

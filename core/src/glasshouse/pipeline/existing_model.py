@@ -28,7 +28,7 @@ from glasshouse.pipeline.conclude import audit_and_report
 from glasshouse.pipeline.gather_evidence import chosen_attributes, collect_evidence
 from glasshouse.pipeline.run import Run
 from glasshouse.plugins import Registry, registry
-from glasshouse.policy.judging import load_policy
+from glasshouse.policy.rules import load_policy
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
 from glasshouse.run_folder.manifest import write_manifest

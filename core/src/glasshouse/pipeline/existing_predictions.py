@@ -17,7 +17,8 @@ from glasshouse.evidence.evidence import Evidence
 from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
 from glasshouse.measure.run_audits import run_audits
 from glasshouse.measure.selection import choose_audits
-from glasshouse.policy.judging import judge, load_policy
+from glasshouse.policy.judging import judge
+from glasshouse.policy.rules import load_policy
 from glasshouse.record.measurements import AuditResult, Section
 from glasshouse.record.record import Record, build_record
 from glasshouse.report.writing import check_formats, write_reports

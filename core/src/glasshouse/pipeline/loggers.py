@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasshouse.record.measurements import Measurement
-from glasshouse.record.record import Record, measurement_id
+from glasshouse.record.measurements import Measurement, measurement_id
+from glasshouse.record.record import Record
 from glasshouse.report.suppression import suppress_small_groups
 
 MOST_AT_ONCE = 500

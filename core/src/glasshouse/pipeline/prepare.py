@@ -18,7 +18,7 @@ from glasshouse.pipeline.conclude import run_provenance
 from glasshouse.pipeline.gather_evidence import chosen_attributes, has_loader, look_up
 from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.pipeline.run import Run
-from glasshouse.policy.judging import load_policy
+from glasshouse.policy.rules import load_policy
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
 from glasshouse.run_folder.mirror import mirror_of, parent_of_runs

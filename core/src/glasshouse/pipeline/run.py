@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from glasshouse.config.run_options import Choice, RunOptions
 from glasshouse.data.data_info import DataInfo
 from glasshouse.evidence.evidence import Evidence
-from glasshouse.policy.judging import Policy
+from glasshouse.policy.rules import Policy
 from glasshouse.record.measurements import AuditResult
 from glasshouse.record.record import Record
 from glasshouse.system import distributed

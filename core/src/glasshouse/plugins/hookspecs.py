@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from glasshouse.data.data_info import DataInfo
     from glasshouse.evidence.evidence import Evidence
     from glasshouse.evidence.model_handle import ModelHandle
-    from glasshouse.policy.judging import Policy
+    from glasshouse.policy.rules import Policy
     from glasshouse.record.measurements import AuditResult, Section
     from glasshouse.record.record import Record
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from glasshouse._lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from glasshouse.policy.judging import Policy, Rule, judge, load_policy
+    from glasshouse.policy.judging import judge
+    from glasshouse.policy.rules import Policy, Rule, load_policy
 
 __all__ = [
     "Policy",
@@ -17,6 +18,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "glasshouse.policy.judging": ("Policy", "Rule", "judge", "load_policy"),
+        "glasshouse.policy.judging": ("judge",),
+        "glasshouse.policy.rules": ("Policy", "Rule", "load_policy"),
     },
 )

@@ -6,8 +6,17 @@ from glasshouse._lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from glasshouse.record.findings import Finding, Threshold
-    from glasshouse.record.measurements import AuditResult, Cell, Column, Figure, Measurement, Section, Table
-    from glasshouse.record.record import Record, build_record, measurement_id, read_record
+    from glasshouse.record.measurements import (
+        AuditResult,
+        Cell,
+        Column,
+        Figure,
+        Measurement,
+        Section,
+        Table,
+        measurement_id,
+    )
+    from glasshouse.record.record import Record, build_record, read_record
 
 __all__ = [
     "AuditResult",
@@ -37,7 +46,8 @@ __getattr__, __dir__ = lazy_names(
             "Measurement",
             "Section",
             "Table",
+            "measurement_id",
         ),
-        "glasshouse.record.record": ("Record", "build_record", "measurement_id", "read_record"),
+        "glasshouse.record.record": ("Record", "build_record", "read_record"),
     },
 )

@@ -50,12 +50,12 @@ class Measurement:
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.undefined is None):
-            raise ValueError(f"measurement '{self.name}': give a value or the reason why it is undefined, not both")
+            raise ValueError(f"measurement '{self.name}': expected either a value or the reason in `undefined`")
         for number in (self.value, self.low, self.high):
             if number is not None and not math.isfinite(number):
-                raise ValueError(f"measurement '{self.name}': {number} is not finite; undefined is None with a reason")
+                raise ValueError(f"measurement '{self.name}': {number} is not finite; use None and give the reason")
         if (self.low is not None or self.high is not None) and (self.interval_method is None or self.level is None):
-            raise ValueError(f"measurement '{self.name}': an interval names its method and level")
+            raise ValueError(f"measurement '{self.name}': an interval needs `interval_method` and `level`")
 
     @property
     def id(self) -> str:
@@ -155,3 +155,8 @@ class AuditResult:
     def timed(self, seconds: float) -> AuditResult:
         """The same result with its duration."""
         return replace(self, seconds=seconds)
+
+
+def measurement_id(audit: str, measurement: Measurement) -> str:
+    """The identifier of a measurement within a record: ``fairness/selection_rate[sex=Female]@test``."""
+    return f"{audit}/{measurement.id}"

@@ -8,8 +8,8 @@ from typing import Any
 
 from glasshouse.record.families import FAMILIES
 from glasshouse.record.findings import SEVERITIES, Finding, FindingVerdict, Verdict
-from glasshouse.record.measurements import AuditResult, Figure, Measurement, Section, Table
-from glasshouse.record.record import Record, measurement_id
+from glasshouse.record.measurements import AuditResult, Figure, Measurement, Section, Table, measurement_id
+from glasshouse.record.record import Record
 from glasshouse.record.seed_repeats import Spread
 from glasshouse.report.facts import Fact, Facts, data_facts, flat, provenance, run_facts
 from glasshouse.report.figure_tables import table_behind

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, TypeVar
 
-from glasshouse.record.measurements import AuditResult, Cell, Figure, Measurement, Table
-from glasshouse.record.record import Record, measurement_id
+from glasshouse.record.measurements import AuditResult, Cell, Figure, Measurement, Table, measurement_id
+from glasshouse.record.record import Record
 from glasshouse.record.seed_repeats import only_measurements
 
 DEFAULT_LIMIT = 10

@@ -32,7 +32,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the findings as JUnit's XML, for CI")
     options = parser.parse_args(argv)
 
-    from glasshouse.policy.judging import judge, load_policy
+    from glasshouse.policy.judging import judge
+    from glasshouse.policy.rules import load_policy
     from glasshouse.record.record import read_record
 
     record = read_record(options.run_dir / "record.json")

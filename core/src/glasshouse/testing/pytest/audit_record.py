@@ -15,8 +15,7 @@ from typing import Any
 
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.record.findings import Finding, Verdict
-from glasshouse.record.measurements import AuditResult, Measurement
-from glasshouse.record.record import measurement_id
+from glasshouse.record.measurements import AuditResult, Measurement, measurement_id
 from glasshouse.run_record import RunRecord
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from glasshouse.evidence.evidence import REQUIREMENTS, Evidence
 from glasshouse.plugins.loading import one_line
 from glasshouse.record.measurements import AuditResult, Measurement
-from glasshouse.record.record import result_from_dict, result_to_dict
+from glasshouse.record.record_io import result_from_dict, result_to_dict
 from glasshouse.testing.checks.audits.subject import AuditSubject, Case, listed
 from glasshouse.testing.kit.checks import expect
 from glasshouse.testing.kit.outcomes import CheckFailed

@@ -15,7 +15,7 @@ from glasshouse.evidence.evidence import Evidence
 from glasshouse.measure.selection import unmet_requirement
 from glasshouse.plugins.loading import one_line
 from glasshouse.record.measurements import AuditResult
-from glasshouse.record.record import result_to_dict
+from glasshouse.record.record_io import result_to_dict
 from glasshouse.system.random_state import seeded
 from glasshouse.testing.checks.audits.evidence import WatchedEvidence, contents, of_the_model, tiny_evidence
 from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
@@ -186,7 +186,7 @@ def refuse_unstorable(result: AuditResult) -> None:
     """Look whether a result can be stored; of its measurements, which check themselves, at the first alone.
 
     Raises:
-        ValueError: if two measurements share an identifier, or a part departs from the schema.
+        ValueError: if two measurements share an identifier, or a part violates the schema.
     """
     if len(values_of(result)) != len(result.measurements):
         raise ValueError("two measurements share an identifier")
