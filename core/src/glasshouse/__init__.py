@@ -14,6 +14,7 @@ from glasshouse._version import __version__
 if TYPE_CHECKING:
     from glasshouse.api import audit, audit_predictions, run
     from glasshouse.callback import AuditCallback
+    from glasshouse.data.auditable import AuditableData
     from glasshouse.data.batch import Batch
     from glasshouse.data.data_info import DataInfo, Feature, Sensitive, Target
     from glasshouse.data.raw_table import RawTable, SensitiveColumn
@@ -50,6 +51,7 @@ __all__ = [
     "AuditCallback",
     "AuditPlugin",
     "AuditResult",
+    "AuditableData",
     "Batch",
     "Cell",
     "Column",
@@ -109,6 +111,7 @@ __getattr__, __dir__ = lazy_names(
         "glasshouse.api": ("audit", "audit_predictions", "run"),
         "glasshouse.callback": ("AuditCallback",),
         "glasshouse.run_record": ("RunRecord",),
+        "glasshouse.data.auditable": ("AuditableData",),
         "glasshouse.data.batch": ("Batch",),
         "glasshouse.data.data_info": ("DataInfo", "Feature", "Sensitive", "Target"),
         "glasshouse.data.raw_table": ("RawTable", "SensitiveColumn"),

@@ -28,6 +28,10 @@ class UserError(Exception):
         super().__init__(f"{who}: {problem}" + (f" {remedy}" if remedy else ""))
 
 
+class ModelOutputError(UserError):
+    """What a model returns cannot be read as predictions of the target."""
+
+
 class PluginWarning(UserWarning):
     """A plugin does something that will stop working; shown by default, unlike DeprecationWarning."""
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse.external_data.ordered_loader import in_fixed_order
-from glasshouse.external_data.side_attributes import read_aligned
+from glasshouse.external_data.ordered_loader import in_dataset_order
+from glasshouse.external_data.side_attributes import read_side_attributes
 from torch.utils.data import DataLoader, Subset, SubsetRandomSampler, TensorDataset
 
 SEX = ["m", "f", None, "f"]
@@ -38,7 +38,7 @@ def test_all_holders_of_columns_are_read_alike(kind: str, tmp_path: Path) -> Non
         "csv": tmp_path / "people.csv",
         "parquet": str(tmp_path / "people.parquet"),
     }[kind]
-    found = read_aligned(given, {"age": (40, 60)})
+    found = read_side_attributes(given, {"age": (40, 60)})
     assert [(a.name, a.levels) for a in found.declared] == [
         ("sex", ("f", "m")),
         ("age", ("under 40", "40 to under 60", "60 and over")),
@@ -49,7 +49,7 @@ def test_all_holders_of_columns_are_read_alike(kind: str, tmp_path: Path) -> Non
 
 
 def test_levels_have_one_code_in_all_splits() -> None:
-    found = read_aligned({"train": {"town": ["b", "c"]}, "test": {"town": ["a", "c", None]}}, {})
+    found = read_side_attributes({"train": {"town": ["b", "c"]}, "test": {"town": ["a", "c", None]}}, {})
     assert found.declared[0].levels == ("a", "b", "c")
     assert found.codes["train"].tolist() == [[1], [2]]
     assert found.codes["test"].tolist() == [[0], [2], [-1]]
@@ -57,19 +57,19 @@ def test_levels_have_one_code_in_all_splits() -> None:
 
 def test_columns_for_all_rows_follow_subsets() -> None:
     everyone = rows(6)
-    found = read_aligned({"k": list("uvwxyz")}, {})
+    found = read_side_attributes({"k": list("uvwxyz")}, {})
     for loader, expected in (
         (DataLoader(Subset(everyone, [4, 0]), shuffle=True), [4, 0]),
         (DataLoader(everyone, sampler=SubsetRandomSampler([5, 1])), [1, 5]),
     ):
-        codes = found.of_split("validate", in_fixed_order(loader), judged=False)
+        codes = found.of_split("validate", in_dataset_order(loader), judged=False)
         assert codes is not None
         assert codes[:, 0].tolist() == expected
 
 
 def test_columns_beside_undivided_data_are_the_judged_splits() -> None:
-    found = read_aligned({"k": list("uvw")}, {})
-    order = in_fixed_order(DataLoader(rows(3), shuffle=True))
+    found = read_side_attributes({"k": list("uvw")}, {})
+    order = in_dataset_order(DataLoader(rows(3), shuffle=True))
     judged = found.of_split("test", order, judged=True)
     assert judged is not None
     assert judged[:, 0].tolist() == [0, 1, 2]
@@ -77,13 +77,13 @@ def test_columns_beside_undivided_data_are_the_judged_splits() -> None:
 
 
 def test_a_split_without_columns_has_none() -> None:
-    found = read_aligned({"test": {"k": list("uvw")}}, {})
-    assert found.of_split("train", in_fixed_order(DataLoader(rows(3))), judged=False) is None
+    found = read_side_attributes({"test": {"k": list("uvw")}}, {})
+    assert found.of_split("train", in_dataset_order(DataLoader(rows(3))), judged=False) is None
 
 
 def test_a_subset_of_all_rows_in_another_order_is_matched_by_that_order() -> None:
-    found = read_aligned({"k": list("uvw")}, {})
-    codes = found.of_split("test", in_fixed_order(DataLoader(Subset(rows(3), [2, 0, 1]))), judged=True)
+    found = read_side_attributes({"k": list("uvw")}, {})
+    codes = found.of_split("test", in_dataset_order(DataLoader(Subset(rows(3), [2, 0, 1]))), judged=True)
     assert codes is not None
     assert codes[:, 0].tolist() == [2, 0, 1]
 
@@ -91,8 +91,8 @@ def test_a_subset_of_all_rows_in_another_order_is_matched_by_that_order() -> Non
 @pytest.mark.parametrize(
     ("given", "bins", "message"),
     [
-        ({"test": {"k": [1, 2]}}, {}, "has 2 rows for split 'test', whose data have 3"),
-        ({"k": [1, 2]}, {}, "has 2 rows for split 'test', whose data have 3"),
+        ({"test": {"k": [1, 2]}}, {}, "has 2 rows for split 'test'; its data have 3"),
+        ({"k": [1, 2]}, {}, "has 2 rows for split 'test'; its data have 3"),
         ({"k": [1, 2, 3], "j": [1, 2]}, {}, "columns differ in length: k 3, j 2"),
         ({"test": {"k": [1]}, "train": {"j": [1]}}, {}, "split 'train' has columns j; others have k"),
         ({"k": [1, 2, 3]}, {"age": (40,)}, "there is no attribute 'age'"),
@@ -106,4 +106,4 @@ def test_a_subset_of_all_rows_in_another_order_is_matched_by_that_order() -> Non
 )
 def test_what_does_not_fit_is_refused(given: object, bins: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        read_aligned(given, bins).of_split("test", in_fixed_order(DataLoader(rows(3))), judged=True)
+        read_side_attributes(given, bins).of_split("test", in_dataset_order(DataLoader(rows(3))), judged=True)

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 import yaml
 from glasshouse.cli.main import main
 from glasshouse.data.data_info import DataInfo
-from glasshouse.external_data.adapter import ForeignData
+from glasshouse.external_data.adapter import LoaderAdapter
 from glasshouse.pipeline.existing_model import weights_digest
 from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor, nn
@@ -107,7 +107,7 @@ def test_batches_may_say_themselves_which_rows_they_hold(network: nn.Module, tab
     loader = DataLoader(Stream(), batch_size=32)
     record = glasshouse.audit(network, loader, sensitive={"sex": sex}, audits="fairness")
     assert measured(record) == pytest.approx(selection_rates(network, x, sex))
-    data = ForeignData({"test": loader}.get, judged="test")
+    data = LoaderAdapter({"test": loader}.get, judged="test")
     data.info = DataInfo.from_dict(record.record.run["data"])
     assert torch.equal(data.inputs("test"), x)
 
@@ -276,7 +276,7 @@ Arguments = Callable[[Any], dict[str, Any]]
     ("arguments", "message"),
     [
         (lambda t: {"model": "net.pt"}, "expected a torch module first, received str"),
-        (lambda t: {"model": NoForward()}, "model 'NoForward': cannot be asked: it has no `forward`"),
+        (lambda t: {"model": NoForward()}, "model 'NoForward': has no `forward`"),
         (lambda t: {"model": TwoAnswers()}, "model 'TwoAnswers': returns tuple; expected one tensor"),
         (lambda t: {"data": {"tset": t}}, "expected a data module, or loaders by split, received tset"),
         (lambda t: {"data": 3}, "received int"),
@@ -288,7 +288,7 @@ Arguments = Callable[[Any], dict[str, Any]]
         (lambda t: {"report": ["pdf"]}, "pdf"),
         (lambda t: {"sensitive": ["sex"]}, "has no attribute 'sex'"),
         (lambda t: {"bins": {"age": (1,)}}, "is for attributes that stand beside the data"),
-        (lambda t: {"sensitive": {"sex": ["f"]}}, "has 1 rows for split 'test', whose data have 300"),
+        (lambda t: {"sensitive": {"sex": ["f"]}}, "has 1 rows for split 'test'; its data have 300"),
         (
             lambda t: {"info": {"target": {"name": "y", "kind": "multiclass", "classes": [*"abc"]}}},
             r"expected \(n, 3\)",
@@ -308,5 +308,5 @@ def test_what_cannot_be_used_is_refused_and_nothing_written(
 
 def test_targets_outside_the_classes_are_refused(network: nn.Module, table: Any) -> None:
     loader = DataLoader(TensorDataset(table[0], table[1] + 1), batch_size=64)
-    with pytest.raises(glasshouse.UserError, match="the binary target holds 1 to 2; expected the codes 0 to 1"):
+    with pytest.raises(glasshouse.UserError, match="the binary target has values from 1 to 2; expected the codes 0"):
         glasshouse.audit(network, loader, audits="performance")

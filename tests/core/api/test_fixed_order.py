@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from glasshouse.external_data.ordered_loader import in_fixed_order
+from glasshouse.external_data.ordered_loader import in_dataset_order
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -28,7 +28,7 @@ EVEN = list(range(0, 20, 2))
 
 
 def visited(loader: Any) -> list[int]:
-    return [int(row) for batch in in_fixed_order(loader).batches for row in batch[0]]
+    return [int(row) for batch in in_dataset_order(loader).batches for row in batch[0]]
 
 
 class Own(Sampler):
@@ -60,7 +60,7 @@ class Stream(IterableDataset):
     ids=["plain", "shuffled", "dropping", "replacing", "subset", "weighted", "distributed"],
 )
 def test_each_row_of_the_split_comes_once_in_the_order_of_the_data(options, rows):
-    order = in_fixed_order(DataLoader(ROWS, batch_size=3, **options))
+    order = in_dataset_order(DataLoader(ROWS, batch_size=3, **options))
     assert order.known
     assert order.rows.tolist() == list(rows)
     assert visited(DataLoader(ROWS, batch_size=3, **options)) == list(rows)
@@ -69,14 +69,14 @@ def test_each_row_of_the_split_comes_once_in_the_order_of_the_data(options, rows
 def test_subsets_are_traced_to_the_data_they_are_drawn_from():
     inner = Subset(ROWS, EVEN)
     loader = DataLoader(Subset(inner, [9, 0, 5]), batch_size=2, shuffle=True)
-    dataset, rows = in_fixed_order(loader).origin
+    dataset, rows = in_dataset_order(loader).origin
     assert dataset is ROWS
     assert rows.tolist() == visited(loader) == [18, 0, 10]
 
 
 def test_a_subset_sampled_from_a_subset():
     loader = DataLoader(Subset(ROWS, EVEN), sampler=SubsetRandomSampler([4, 1]))
-    assert in_fixed_order(loader).origin[1].tolist() == visited(loader) == [2, 8]
+    assert in_dataset_order(loader).origin[1].tolist() == visited(loader) == [2, 8]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_subset_sampled_from_a_subset():
     ids=["own sampler", "sampler of other data", "own batch sampler", "stream", "generator"],
 )
 def test_an_order_that_cannot_be_known_is_not_guessed(loader):
-    order = in_fixed_order(loader)
+    order = in_dataset_order(loader)
     assert not order.known
     assert order.rows is None
     assert order.batches is loader
@@ -99,7 +99,7 @@ def test_an_order_that_cannot_be_known_is_not_guessed(loader):
 
 def test_batches_in_a_list_have_their_own_order():
     batches = [(torch.arange(3), torch.arange(3)), (torch.arange(2), torch.arange(2))]
-    order = in_fixed_order(batches)
+    order = in_dataset_order(batches)
     assert order.known
     assert order.batches is batches
 
@@ -113,7 +113,7 @@ def test_items_that_are_batches_have_an_order_and_no_known_number_of_rows():
             return torch.full((k + 1,), k), torch.zeros(k + 1)
 
     loader = DataLoader(Blocks(), batch_size=None, shuffle=True)
-    order = in_fixed_order(loader)
+    order = in_dataset_order(loader)
     assert order.known
     assert order.length is None
     assert visited(loader) == [0, 1, 1, 2, 2, 2]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from glasshouse import DataInfo, Target, UserError
 from glasshouse.external_data.infer_info import complete_info, look_at_outputs
-from glasshouse.external_data.side_attributes import read_aligned
+from glasshouse.external_data.side_attributes import read_side_attributes
 
 X = torch.zeros(4, 3)
 
@@ -36,7 +36,7 @@ def test_kinds_of_target(y: torch.Tensor, raw: torch.Tensor, kind: str, classes:
 
 def test_what_is_said_is_kept_and_the_rest_completed() -> None:
     given = {"target": {"name": "pay", "classes": ["low", "high"], "favourable": "high"}, "features": ["a", "b", "sex"]}
-    beside = read_aligned({"sex": ["f", "m"], "town": ["x", "x"]}, {})
+    beside = read_side_attributes({"sex": ["f", "m"], "town": ["x", "x"]}, {})
     info = shown(torch.tensor([0, 1, 1, 0]), torch.zeros(4, 2), given=given, aligned=beside, rows={"test": 9})
     assert info.name == "theirs"
     assert info.modality == "tabular"
@@ -59,10 +59,16 @@ def test_pictures_have_no_features() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "raw", "given", "message"),
     [
-        (torch.zeros(2, 5, 7), torch.zeros(2).long(), torch.zeros(2, 2), None, "may be several things"),
-        (torch.zeros(2, 5).long(), torch.zeros(2).long(), torch.zeros(2, 2), None, "may be several things"),
-        (torch.zeros(2, 5), torch.tensor([0.5, 1]), torch.zeros(2, 3), None, "not whole numbers, and the model has 3"),
-        (torch.zeros(2, 5), torch.zeros(2, 2, 2), torch.zeros(2, 2), None, "of no kind that is known"),
+        (torch.zeros(2, 5, 7), torch.zeros(2).long(), torch.zeros(2, 2), None, "fit several modalities"),
+        (torch.zeros(2, 5).long(), torch.zeros(2).long(), torch.zeros(2, 2), None, "fit several modalities"),
+        (
+            torch.zeros(2, 5),
+            torch.tensor([0.5, 1]),
+            torch.zeros(2, 3),
+            None,
+            "not whole numbers, but the model has 3",
+        ),
+        (torch.zeros(2, 5), torch.zeros(2, 2, 2), torch.zeros(2, 2), None, "of no supported kind"),
         (torch.zeros(2, 5), torch.zeros(2).long(), torch.zeros(2, 2), {"features": ["a"]}, "names 1 features"),
         (torch.zeros(2, 5), torch.zeros(2).long(), torch.zeros(2, 2), {"featurs": []}, "cannot be read"),
         (torch.zeros(2, 5), torch.zeros(2).long(), torch.zeros(2, 2), {"target": {"favourable": "x"}}, "favourable"),
@@ -85,5 +91,5 @@ def test_probabilities_are_told_from_logits_where_they_can_be() -> None:
     assert look_at_outputs(torch.full((4, 3), 0.5), three) is None  # between 0 and 1, and no distribution
     assert look_at_outputs(torch.rand(4, 1), info("regression", ())) is None
     assert look_at_outputs(torch.tensor([[0.2], [1.7]]), two) is None
-    with pytest.raises(UserError, match="may be probabilities, or logits"):
+    with pytest.raises(UserError, match="may be probabilities or logits"):
         look_at_outputs(torch.tensor([[0.2], [0.7]]), two)

@@ -137,7 +137,7 @@ def test_what_does_not_follow_is_asked_before_training(config: Any, tmp_path: Pa
     ("change", "message"),
     [
         ({"aligned": "gone.csv"}, "'gone.csv' cannot be read"),
-        ({"aligned": None}, "is for attributes in a file"),
+        ({"aligned": None}, "applies to attributes in a file"),
         ({"bins": {"height": [1]}}, "there is no attribute 'height'"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from glasshouse._lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from glasshouse.data.auditable import AuditableData
     from glasshouse.data.batch import Batch
     from glasshouse.data.data_info import SPLITS, DataInfo, Feature, Sensitive, Target
     from glasshouse.data.labels import Labelled
@@ -17,6 +18,7 @@ __all__ = [
     "PADDING",
     "SPLITS",
     "UNKNOWN",
+    "AuditableData",
     "Batch",
     "Coded",
     "Column",
@@ -40,6 +42,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "glasshouse.data.auditable": ("AuditableData",),
         "glasshouse.data.batch": ("Batch",),
         "glasshouse.data.data_info": ("SPLITS", "DataInfo", "Feature", "Sensitive", "Target"),
         "glasshouse.data.labels": ("Labelled",),

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glasshouse.data.data_info import Target
-from glasshouse.errors import UserError
+from glasshouse.errors import ModelOutputError, UserError
 
 OutputKind = Literal["logits", "probabilities", "values", "standardized"]
 
@@ -49,13 +49,13 @@ def as_columns(raw: Tensor, target: Target) -> Tensor:
     """Raw output as (n, width): (n,) becomes (n, 1).
 
     Raises:
-        UserError: if the width fits neither the target's outputs nor, for a binary target, one column.
+        ModelOutputError: if the width fits neither the target's outputs nor, for a binary target, one column.
     """
     columns = raw.unsqueeze(1) if raw.ndim == 1 else raw
     expected = {target.num_outputs, 1} if target.kind == "binary" else {target.num_outputs}
     if columns.ndim != 2 or columns.shape[1] not in expected:
         wanted = " or ".join(f"(n, {width})" for width in sorted(expected))
-        raise UserError(
+        raise ModelOutputError(
             "model",
             f"its output has shape {tuple(raw.shape)}; expected {wanted} for the {target.kind} target '{target.name}'.",
             "Give the model a parameter num_classes or out_features, which is filled from the data.",

@@ -13,21 +13,21 @@ from typing import Any
 from torch import Tensor, nn
 
 from glasshouse.data.data_info import DataInfo, Sensitive, Target
-from glasshouse.errors import UserError
+from glasshouse.errors import ModelOutputError, UserError
 
 
 def self_score_target(model: nn.Module) -> Target | None:
     """What a model, or the network in a task, predicts that no data hold the truth of; None for all others.
 
     Raises:
-        UserError: for a `predicts` that is something else.
+        ModelOutputError: for a `predicts` that is something else.
     """
     found = getattr(model, "predicts", None)
     if found is None:
         found = getattr(getattr(model, "network", None), "predicts", None)
     if found is None or (isinstance(found, Target) and not found.observed):
         return found
-    raise UserError(
+    raise ModelOutputError(
         f"model '{type(model).__name__}'",
         f"predicts is {found!r}; expected a target that no data hold.",
         "Write `predicts = Target(name=..., kind='regression', observed=False)`.",
@@ -41,7 +41,7 @@ def with_self_score_target(info: DataInfo, model: nn.Module) -> DataInfo:
     any, become one more attribute to look at the score by, the last one. Doing it twice changes nothing.
 
     Raises:
-        UserError: for a `predicts` that is no such score.
+        ModelOutputError: for a `predicts` that is no such score.
     """
     target = self_score_target(model)
     if target is None or not info.target.observed:

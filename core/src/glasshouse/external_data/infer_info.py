@@ -1,4 +1,4 @@
-"""What can be known of a stranger's data from one batch and the model's answer to it; the rest has to be said."""
+"""Third-party data described from one batch and the model's output for it; the user declares the rest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from glasshouse.data.data_info import DataInfo
-from glasshouse.errors import UserError
+from glasshouse.errors import ModelOutputError, UserError
 from glasshouse.evidence.model_outputs import OutputKind
-from glasshouse.external_data.side_attributes import Aligned
+from glasshouse.external_data.side_attributes import SideAttributes
 
 WHO = "`info`"
 
@@ -23,26 +23,26 @@ def complete_info(
     x: Tensor,
     y: Tensor,
     raw: Tensor,
-    aligned: Aligned | None = None,
+    aligned: SideAttributes | None = None,
     rows: Mapping[str, int] | None = None,
 ) -> DataInfo:
-    """What is known of the data: what is said of them, and for the rest what a batch shows.
+    """Description of the data: what the user declares, completed by what one batch shows.
 
-    A batch shows the shape of an example; its modality where that follows (rows of numbers, pictures with channels);
-    the kind of target from the targets' type and the model's number of outputs. Classes that nobody names are called
-    by their codes, features by their position.
+    A batch shows the shape of an example; its modality where the shape is unambiguous (rows of numbers, images with
+    channels); and, with the model's number of outputs, the kind of target. Classes without names are named by their
+    codes, features by their position.
 
     Args:
-        given: all of it, or some of the keys of `data_info:`; features may be mere names.
-        name: how the data are called where `given` does not say it.
+        given: a complete description, or some of the keys of `data_info:`; features may be a list of names.
+        name: the name of the data where `given` has none.
         x: inputs of a batch, (n, ...).
         y: their targets.
-        raw: the model's answer, (n,) or (n, k).
-        aligned: sensitive attributes that stand beside the data.
-        rows: rows by split.
+        raw: the model's output for `x`, (n,) or (n, k).
+        aligned: sensitive attributes in columns or files of their own.
+        rows: number of rows by split.
 
     Raises:
-        UserError: for what cannot be read or does not follow.
+        UserError: for keys that cannot be read, or a property that cannot be inferred.
     """
     if isinstance(given, DataInfo):
         values = given.to_dict()
@@ -59,15 +59,15 @@ def complete_info(
         info = DataInfo.from_dict(values)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(WHO, f"cannot be read: {error}.", "Its keys are those of `data_info:`.") from error
-    return info if aligned is None else aligned.beside(info)
+    return info if aligned is None else aligned.added_to(info)
 
 
 def answer(model: torch.nn.Module, x: Any) -> Tensor:
     """The model's raw output for one batch, without gradients, in evaluation mode.
 
     Raises:
-        UserError: for inputs that are no tensor, or a model without `forward` or whose `forward` returns something
-            else.
+        UserError: for inputs that are no tensor.
+        ModelOutputError: for a model without `forward`, or whose `forward` returns no tensor.
     """
     who = f"model '{type(model).__name__}'"
     if not isinstance(x, Tensor):
@@ -79,14 +79,14 @@ def answer(model: torch.nn.Module, x: Any) -> Tensor:
         with torch.no_grad():
             raw = model(x.to(device))
     except NotImplementedError as error:
-        raise UserError(
-            who, "cannot be asked: it has no `forward`.", "Give it one that maps inputs to outputs."
-        ) from error
+        raise ModelOutputError(who, "has no `forward`.", "Define one that maps inputs to outputs.") from error
     finally:
         for module, mode in modes:
             module.training = mode
     if not isinstance(raw, Tensor):
-        raise UserError(who, f"returns {type(raw).__name__}; expected one tensor of outputs.", "Wrap it in a module.")
+        raise ModelOutputError(
+            who, f"returns {type(raw).__name__}; expected one tensor of outputs.", "Wrap it in a module."
+        )
     return raw.cpu()
 
 
@@ -94,7 +94,7 @@ def modality(x: Tensor) -> str:
     """``tabular`` for rows of numbers, ``image`` for (n, channels, height, width).
 
     Raises:
-        UserError: for other shapes, of which several things could be the reason.
+        UserError: for other shapes, which fit several modalities.
     """
     if x.ndim == 2 and x.is_floating_point():
         return "tabular"
@@ -103,19 +103,19 @@ def modality(x: Tensor) -> str:
     shape = "(" + ", ".join(["n", *map(str, x.shape[1:])]) + ")"
     raise UserError(
         WHO,
-        f"inputs of shape {shape} and type {str(x.dtype).removeprefix('torch.')} may be several things.",
-        "Say which: `info={'modality': 'text'}`, or tabular, image, sequence.",
+        f"inputs of shape {shape} and type {str(x.dtype).removeprefix('torch.')} fit several modalities.",
+        "Set one: `info={'modality': 'text'}`, or tabular, image, sequence.",
     )
 
 
 def target(given: Mapping[str, Any], y: Tensor, raw: Tensor) -> dict[str, Any]:
     """The target's name, kind and classes, completed.
 
-    Whole numbers beside one or two outputs are a binary target, beside more a multiclass one, a row of them for each
-    example a multilabel one; other numbers beside one output are a regression.
+    Whole numbers with one or two outputs are a binary target, with more outputs a multiclass target; a row of them for
+    each example is a multilabel target; other numbers with one output are a regression target.
 
     Raises:
-        UserError: where outputs and targets make no sense together.
+        UserError: where outputs and targets do not fit together.
     """
     values = {"name": "target", **given}
     width = 1 if raw.ndim == 1 else raw.shape[-1]
@@ -131,20 +131,22 @@ def _kind(y: Tensor, width: int, classes: int) -> str:
     if flat.ndim == 2:
         return "multilabel"
     if flat.ndim != 1:
-        raise UserError("data", f"targets of shape {tuple(y.shape)} are of no kind that is known.")
+        raise UserError(
+            "data", f"targets of shape {tuple(y.shape)} are of no supported kind; expected (n,) or (n, labels)."
+        )
     whole = not flat.is_floating_point() or bool(((flat == 0) | (flat == 1)).all())
     if width == 1:
         return "binary" if whole or classes == 2 else "regression"
     if not whole:
-        raise UserError("data", f"targets are not whole numbers, and the model has {width} outputs.")
+        raise UserError("data", f"targets are not whole numbers, but the model has {width} outputs.")
     return "binary" if width == 2 else "multiclass"
 
 
 def features(given: Any, x: Tensor, kind: str) -> list[Any]:
-    """Features as `DataInfo` has them; for rows of numbers each column is one, named or numbered.
+    """Features as `DataInfo` has them; for tables each column is one feature, named or numbered.
 
     Raises:
-        UserError: for another number of names than of columns.
+        UserError: where the numbers of names and of columns differ.
     """
     if kind != "tabular" or x.ndim != 2:
         return list(given or ())
@@ -157,10 +159,10 @@ def features(given: Any, x: Tensor, kind: str) -> list[Any]:
 
 
 def look_at_outputs(raw: Tensor, info: DataInfo) -> OutputKind | None:
-    """``probabilities`` where outputs can be nothing else; None where they are logits or values as usual.
+    """``probabilities`` where each row of outputs sums to 1; None for logits or values, the default.
 
     Raises:
-        UserError: where one output lies between 0 and 1 throughout, which logits may do as well.
+        ModelOutputError: where single outputs all lie between 0 and 1, since logits may do so as well.
     """
     if info.target.kind == "regression" or len(raw) == 0:
         return None
@@ -170,8 +172,8 @@ def look_at_outputs(raw: Tensor, info: DataInfo) -> OutputKind | None:
     if columns.shape[1] > 1 and info.target.kind != "multilabel":
         sums = columns.sum(dim=1)
         return "probabilities" if bool(torch.isclose(sums, torch.ones_like(sums), atol=1e-3).all()) else None
-    raise UserError(
+    raise ModelOutputError(
         "model",
-        "all its outputs lie between 0 and 1: they may be probabilities, or logits.",
-        "Say which: `output_kind='probabilities'` or `output_kind='logits'`.",
+        "all its outputs lie between 0 and 1: they may be probabilities or logits.",
+        "Set one: `output_kind='probabilities'` or `output_kind='logits'`.",
     )

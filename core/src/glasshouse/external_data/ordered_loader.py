@@ -1,7 +1,7 @@
-"""A stranger's loader in an order that is the same in every pass, and which rows of its data set it visits.
+"""A third-party loader in an order that is the same in every pass, and which rows of its data set it visits.
 
-Batches ``(x, y)`` do not say which rows they hold. Whatever stands beside the rows, a column of sensitive attributes
-for instance, can only be matched to them where the order is known; where it is not, that is said and not guessed.
+Batches ``(x, y)`` carry no row numbers. A column in another file, of sensitive attributes for instance, can only be
+matched to the rows where their order is known; where it is not, that is an error, never a guess.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class FixedOrder:
+class OrderedLoader:
     """The batches of one split.
 
     `rows` are the positions in `dataset` of the rows, in the order of the batches; None where they are not known.
-    `known` says whether two passes give the same rows in the same order.
+    `known` is True where two passes return the same rows in the same order.
     """
 
     batches: Iterable[Any]
@@ -43,7 +43,7 @@ class FixedOrder:
 
     @property
     def length(self) -> int | None:
-        """Number of rows, where it is known before they are read."""
+        """Number of rows; None where it is unknown before they are read."""
         return None if self.rows is None else len(self.rows)
 
     @property
@@ -56,19 +56,19 @@ class FixedOrder:
         return dataset, rows
 
 
-def in_fixed_order(loader: Any) -> FixedOrder:
-    """The rows that a loader visits, each once, in the order of its data set; the loader itself is left alone.
+def in_dataset_order(loader: Any) -> OrderedLoader:
+    """The rows that a loader visits, each once, in the order of its data set; the loader itself is not changed.
 
-    A `DataLoader` whose sampler is one of torch's is made again without shuffling, also for rows that it would drop
-    at the end or draw several times. A list of batches has its own order. Other loaders are taken as they are.
+    A `DataLoader` with one of torch's samplers is rebuilt without shuffling, and includes rows that it would drop at
+    the end or draw several times. A list of batches has its own order. Other loaders are used as they are.
     """
     if not isinstance(loader, DataLoader):
-        return FixedOrder(loader, known=isinstance(loader, Sequence))
+        return OrderedLoader(loader, known=isinstance(loader, Sequence))
     rows = visited_rows(loader)
     if rows is None:
-        return FixedOrder(loader)
+        return OrderedLoader(loader)
     positions = range(len(rows)) if _is_range(rows) else rows.tolist()
-    again: DataLoader[Any] = DataLoader(
+    ordered: DataLoader[Any] = DataLoader(
         loader.dataset,
         batch_size=loader.batch_size,
         sampler=positions,
@@ -76,11 +76,11 @@ def in_fixed_order(loader: Any) -> FixedOrder:
         num_workers=loader.num_workers,
         worker_init_fn=loader.worker_init_fn,
         multiprocessing_context=loader.multiprocessing_context,
-        generator=torch.Generator(),  # without one, each pass would take a number from the global generator
+        generator=torch.Generator(),  # without one, each pass would advance the global random state
     )
-    if loader.batch_size is None:  # the data set's items are batches themselves, of unknown numbers of rows
-        return FixedOrder(again, known=True)
-    return FixedOrder(again, dataset=loader.dataset, rows=rows, known=True)
+    if loader.batch_size is None:  # the data set's items are batches, of unknown sizes
+        return OrderedLoader(ordered, known=True)
+    return OrderedLoader(ordered, dataset=loader.dataset, rows=rows, known=True)
 
 
 def visited_rows(loader: DataLoader[Any]) -> Rows | None:
@@ -97,7 +97,7 @@ def visited_rows(loader: DataLoader[Any]) -> Rows | None:
         return np.flatnonzero(sampler.weights.numpy() > 0)
     if type(sampler) in (SequentialSampler, RandomSampler):
         source = sampler.data_source
-    elif isinstance(sampler, DistributedSampler):  # Lightning's own, which divide the rows between processes
+    elif isinstance(sampler, DistributedSampler):  # Lightning replaces samplers by these under several processes
         source = sampler.dataset
     else:
         return None

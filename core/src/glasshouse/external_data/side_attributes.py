@@ -1,4 +1,4 @@
-"""Sensitive attributes that stand beside the data: columns, frames or files whose rows are those of the data."""
+"""Sensitive attributes that are not in the data: columns, frames or files with one row per row of the data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glasshouse.data.column_coding import code_sensitive
 from glasshouse.data.data_info import SPLITS, DataInfo, Sensitive
 from glasshouse.data.raw_table import Coded, SensitiveColumn, as_column
 from glasshouse.errors import UserError
-from glasshouse.external_data.ordered_loader import FixedOrder
+from glasshouse.external_data.ordered_loader import OrderedLoader
 
 WHO = "`sensitive`"
 
@@ -22,26 +22,28 @@ Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class SideAttributes:
     """Attributes of every row: `codes[split]` or, for all splits together, `codes[None]`, each (n, attributes)."""
 
     declared: tuple[Sensitive, ...]
     codes: Mapping[str | None, Codes]
     source: Any = None
-    """Where they come from, as config.yaml says it: the path of a file, ``values``, or either by split."""
+    """Where they come from, as written to config.yaml: the path of a file, ``values``, or either by split."""
 
-    def beside(self, info: DataInfo) -> DataInfo:
-        """What is known of the data with these attributes; the model sees those that a feature is called after."""
+    def added_to(self, info: DataInfo) -> DataInfo:
+        """`info` with these attributes; the model sees those that have the name of a feature."""
         seen = {feature.name for feature in info.features}
         return replace(
             info, sensitive=tuple(replace(a, seen_by_model=True) if a.name in seen else a for a in self.declared)
         )
 
-    def of_split(self, split: str, order: FixedOrder, *, judged: bool) -> Codes | None:
+    beside = added_to  # former name, until the pipeline uses the new one
+
+    def of_split(self, split: str, order: OrderedLoader, *, judged: bool) -> Codes | None:
         """The codes of a split's rows in its order, (n, attributes); None where there are none for it.
 
-        Columns of a split are those of its rows in the order of its data set. Columns for all splits follow the data
-        set that the splits are subsets of; beside data without subsets they belong to the judged split.
+        Columns of a split match its rows in the order of its data set. Columns for all splits match the data set that
+        the splits are subsets of; where the splits are no subsets, the columns belong to the judged split.
 
         Raises:
             UserError: where the number of rows differs, or the order of the rows is not known.
@@ -55,22 +57,26 @@ class Aligned:
         return _matched(whole, split, order.length) if judged else None
 
 
-def aligned_in(data_info: Mapping[str, Any] | None) -> Aligned | None:
-    """The attributes that `data_info:` names a file for; None where it names none.
+def side_attributes_in(data_info: Mapping[str, Any] | None) -> SideAttributes | None:
+    """The attributes in the file that `data_info:` names under ``aligned``; None where it names none.
 
     Raises:
-        UserError: as `read_aligned`; or for bins without a file.
+        UserError: as `read_side_attributes`; or for bins without a file.
     """
     values = data_info or {}
     bins = values.get("bins") or {}
     if values.get("aligned") is None:
         if bins:
-            raise UserError("`data_info.bins`", "is for attributes in a file.", "Name it: `aligned: people.csv`.")
+            raise UserError(
+                "`data_info.bins`",
+                "applies to attributes in a file, and none is named.",
+                "Name it: `aligned: people.csv`.",
+            )
         return None
-    return read_aligned(values["aligned"], bins)
+    return read_side_attributes(values["aligned"], bins)
 
 
-def read_aligned(given: Any, bins: Mapping[str, Sequence[float]]) -> Aligned:
+def read_side_attributes(given: Any, bins: Mapping[str, Sequence[float]]) -> SideAttributes:
     """Columns, a frame or a file, for all splits or by split, as codes.
 
     Args:
@@ -80,7 +86,7 @@ def read_aligned(given: Any, bins: Mapping[str, Sequence[float]]) -> Aligned:
 
     Raises:
         UserError: for a file that cannot be read, columns that differ between splits or in length, or values that
-            make no groups.
+            cannot be grouped.
     """
     by_split = isinstance(given, Mapping) and bool(given) and set(given) <= set(SPLITS)
     tables = {split: _columns(values) for split, values in (given if by_split else {None: given}).items()}
@@ -95,7 +101,7 @@ def read_aligned(given: Any, bins: Mapping[str, Sequence[float]]) -> Aligned:
     coded = [_coded(name, [columns[name] for columns in tables.values()], bins.get(name, ())) for name in names]
     together = np.stack([each.codes for each in coded], axis=1).astype(np.int64)
     ends = np.cumsum(list(lengths.values()))[:-1]
-    return Aligned(
+    return SideAttributes(
         declared=tuple(
             Sensitive(name=n, levels=c.levels, seen_by_model=None) for n, c in zip(names, coded, strict=True)
         ),
@@ -190,7 +196,13 @@ def _matched(codes: Codes, split: str, expected: int | None) -> Codes:
     if expected is not None and len(codes) != expected:
         raise UserError(
             WHO,
-            f"has {len(codes):,} rows for split '{split}', whose data have {expected:,}.",
-            "Give one value for each row of the data, in their order; by split: `sensitive={'test': ...}`.",
+            f"has {len(codes):,} rows for split '{split}'; its data have {expected:,}.",
+            "Give one value per row of the data, in the same order; by split: `sensitive={'test': ...}`.",
         )
     return codes
+
+
+# Former names, until the pipeline uses the new ones.
+Aligned = SideAttributes
+aligned_in = side_attributes_in
+read_aligned = read_side_attributes
