@@ -115,7 +115,7 @@ def test_check_writes_junit(run: Path, capsys: pytest.CaptureFixture[str]) -> No
         ),
         (
             ["verify", "RUN"],
-            "has no manifest.json: it is no run, or one that did not end.\n       See `glasshouse runs`.",
+            "has no manifest.json: it is not a run, or the run did not finish.\n       See `glasshouse runs`.",
         ),
     ],
 )

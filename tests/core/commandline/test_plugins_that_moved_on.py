@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from glasshouse.plugins import lock
+from glasshouse.plugins.lock import lock_file
 
 PLUGIN = """
 from glasshouse import AuditPlugin, AuditResult, Measurement, hookimpl
@@ -21,13 +21,13 @@ def glasshouse_audits():
     yield AuditPlugin(name="one", target=f"{__name__}:One", summary="of this test")
 """
 TRAINER = {"max_epochs": 1, "accelerator": "cpu", "limit_train_batches": 1}
-NOTE = "note: not all plugins are those that it began with: the files of moving.py differ"
+NOTE = "note: plugins differ from those at the start of the run: the files of moving.py differ"
 
 
 @pytest.fixture(autouse=True)
 def _ours_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an editable install, somebody may edit a file while this runs."""
-    monkeypatch.setattr(lock, "content_of_modules", lambda modules: "sha256:0")
+    monkeypatch.setattr(lock_file, "content_of_modules", lambda modules: "sha256:0")
 
 
 def test_a_run_says_what_moved_on_and_may_refuse_it(command: Any, write_config: Any) -> None:

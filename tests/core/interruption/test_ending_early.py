@@ -101,7 +101,7 @@ def test_two_at_once(runner: Any, furnish: Any, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert len(list((place / "runs" / "toy").iterdir())) == 2
     refused = (place / "refused.txt").read_text().splitlines()
-    assert refused[:2] == ["2", f"error: {ended.folder}: another process is at work there."]
+    assert refused[:2] == ["2", f"error: {ended.folder}: another process is using this folder."]
 
 
 SECOND = '''

@@ -107,7 +107,9 @@ def test_runs_of_earlier_versions_hold_versions_alone():
 def test_what_moved_on_since_a_run_began_is_one_line():
     began, now = ({"plugins": [f"lab=={version}"], "plugin_contents": {}} for version in ("1", "2"))
     assert plugin_changes(began, began) is None
-    assert plugin_changes(began, now) == "note: not all plugins are those that it began with: lab is 2 instead of 1"
+    assert (
+        plugin_changes(began, now) == "note: plugins differ from those at the start of the run: lab is 2 instead of 1"
+    )
 
 
 # ---------------------------------------------------------------- what is let in

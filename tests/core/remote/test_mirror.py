@@ -74,7 +74,7 @@ def test_what_cannot_be_reached_is_said_without_its_password(folder: Path, ftp: 
     served.chmod(0o700)
     assert "cannot be written" in str(refused.value)
     assert "wrong" not in str(refused.value)
-    with pytest.raises(UserError, match="there is nothing"):
+    with pytest.raises(UserError, match="no files found"):
         Mirror(folder, "memory://bucket/nowhere").fetch()
     with pytest.raises(UserError, match="cannot be read"):
         Mirror(folder, "nosuchthing://bucket").fetch()

@@ -1,1 +1,1 @@
-"""A run's folder: where it is, what it holds, where it is mirrored."""
+"""A run's folder: its path and lock, its manifest and provenance, its remote mirror."""

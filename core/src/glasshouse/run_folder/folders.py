@@ -1,4 +1,4 @@
-"""Every run has a folder of its own: a second run never fails and never overwrites the first."""
+"""Each run has its own folder: a second run never overwrites the first."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from glasshouse.errors import UserError
 from glasshouse.system import distributed
 
-_STANDS_FOR: dict[Path, str] = {}
-"""Folders of this machine that were fetched from elsewhere, and the URLs that users know them by."""
+LOCK = ".lock"
+"""The file by which processes lock a run's folder; it is no part of the run."""
+
+_URLS: dict[Path, str] = {}
+"""Local copies of remote folders, and the URLs to display in their place."""
 
 
 def display_as_url(folder: Path, url: str) -> None:
-    """From here on `shown` says the URL in place of the folder."""
-    _STANDS_FOR[folder] = url
+    """Let `display_path` show `url` in place of a local folder."""
+    _URLS[folder] = url
 
 
 def display_path(path: Path) -> str:
-    """A path as its user knows it: itself, or a URL where the folder was fetched from there."""
-    for folder, url in _STANDS_FOR.items():
+    """The text of a path for users: a local copy of a remote folder is shown by its URL."""
+    for folder, url in _URLS.items():
         if path.is_relative_to(folder):
             return "/".join([url, *path.relative_to(folder).parts])
     return str(path)
 
 
 def new_folder(parent: Path, name: str) -> Path:
-    """PARENT/NAME/TIME-ID, freshly made, never one that exists."""
+    """Create PARENT/NAME/TIME-ID; an existing folder is never reused."""
     while True:
         folder = parent / name / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         try:
@@ -45,7 +48,7 @@ def new_folder(parent: Path, name: str) -> Path:
 
 @contextmanager
 def fresh_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A new folder for the block to fill; where the block fails it goes again, with the parents made for it."""
+    """Create a folder for the block to fill; if the block fails, remove it and the parents created for it."""
     missing = [folder for folder in (parent / name, parent, *parent.parents) if not folder.exists()]
     folder = new_folder(parent, name)
     try:
@@ -53,16 +56,16 @@ def fresh_folder(parent: Path, name: str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         for made in missing:
-            with suppress(OSError):  # another run may have come to live there
+            with suppress(OSError):  # another run may use it by now
                 made.rmdir()
         raise
 
 
 def writable_parent(parent: Path) -> Path:
-    """The parent of run folders, if one can be made there.
+    """Check that run folders can be created below `parent`, and return it.
 
     Raises:
-        UserError: if it, or the nearest folder above it, is no folder or cannot be written.
+        UserError: if it, or its nearest existing parent, is not a folder or is not writable.
     """
     nearest = next(folder for folder in (parent, *parent.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -73,28 +76,28 @@ def writable_parent(parent: Path) -> Path:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Keep a run's folder for this process while the block runs; the system lets go of it when the process dies.
+    """Lock a run's folder for this process during the block; the system releases the lock when the process dies.
+
+    Of the processes of a distributed run, rank 0 holds the lock. The file `.lock` stays in the folder; manifest and
+    mirror ignore it.
 
     Raises:
-        UserError: if another process is at work there.
+        UserError: if another process has locked the folder.
     """
-    if not distributed.is_rank_zero():  # it is held by the first of the processes that work there together
+    if not distributed.is_rank_zero():
         yield
         return
-    try:
-        import fcntl
-    except ImportError:  # Windows: nothing to lock a folder with
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK)
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            problem = "another process is at work there."
-            raise UserError(str(folder), problem, "Wait for it to end, or end it.") from None
-        except OSError:
-            pass  # some file systems have no locks
+            stack.enter_context(lock.acquire(timeout=0))
+        except Timeout:
+            problem = "another process is using this folder."
+            raise UserError(str(folder), problem, "Wait until it ends, or stop it.") from None
+        except (OSError, NotImplementedError):
+            # A read-only folder, or a file system without locks: continue without one, since writing to a folder
+            # that cannot be written has an error of its own.
+            pass
         yield
-    finally:
-        os.close(handle)

@@ -1,4 +1,4 @@
-"""manifest.json: SHA-256 of every other file of a run, by which one can see later whether they are still the same."""
+"""manifest.json: the SHA-256 of every other file of a run, by which `glasshouse verify` finds changed files."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from glasshouse.errors import UserError
+from glasshouse.run_folder.folders import LOCK
 from glasshouse.system.atomic_files import PARTIAL, read_json, write_json
 
 NAME = "manifest.json"
 SCHEMA = "glasshouse/manifest/1"
 
 Stamps = Mapping[str, tuple[int, int, int]]
-"""What a file's system says of each file: it is another one, or of another time or size, once it was written."""
+"""File name -> (inode, modification time in ns, size in bytes): one of them changes whenever a file is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Differences:
-    """Files that are not as the manifest has them, as paths within the run's folder, sorted."""
+    """Files that differ from the manifest, as sorted paths relative to the run's folder."""
 
     changed: tuple[str, ...]
     missing: tuple[str, ...]
@@ -31,20 +32,21 @@ class Differences:
 
 
 def write_manifest(folder: Path) -> None:
-    """Write the hashes of all files as they are."""
+    """Hash all files and write the manifest."""
     _write(folder, {name: _hash(folder / name) for name in _names(folder)})
 
 
 def stamps(folder: Path) -> Stamps:
-    """What tells, later, which files were written in between."""
+    """The present state of each file, for `update_manifest`."""
     found = {name: (folder / name).stat() for name in _names(folder)}
     return {name: (stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in found.items()}
 
 
 def update_manifest(folder: Path, before: Stamps) -> None:
-    """Hash again what was written since `before`, and nothing else: a file that somebody else changed stays told.
+    """Hash the files written since `before`.
 
-    A run without a manifest, such as one that was killed, gets none.
+    Files changed by others keep their recorded hash, so `verify` still reports them. A run without a manifest, such as
+    one that was killed, gets none.
     """
     if not (folder / NAME).is_file():
         return
@@ -54,10 +56,10 @@ def update_manifest(folder: Path, before: Stamps) -> None:
 
 
 def differences(folder: Path) -> Differences:
-    """What changed since the manifest was written.
+    """The files that changed since the manifest was written.
 
     Raises:
-        UserError: if there is no manifest, or it is none.
+        UserError: if there is no manifest, or the file is not a manifest.
     """
     hashes = _read(folder)
     names = set(_names(folder))
@@ -69,9 +71,9 @@ def differences(folder: Path) -> Differences:
 
 
 def _names(folder: Path) -> list[str]:
-    """Every file but the manifest, and but what a killed process left half-written, which no reader looks at."""
+    """Every file of the run: not the manifest, the lock, nor the unfinished files of a killed process."""
     paths = (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(PARTIAL))
-    return sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) != NAME)
+    return sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) not in (NAME, LOCK))
 
 
 def _hash(path: Path) -> str:
@@ -87,7 +89,7 @@ def _read(folder: Path) -> dict[str, str]:
     path = folder / NAME
     if not path.is_file():
         raise UserError(
-            str(folder), "has no manifest.json: it is no run, or one that did not end.", "See `glasshouse runs`."
+            str(folder), "has no manifest.json: it is not a run, or the run did not finish.", "See `glasshouse runs`."
         )
     values: Any = read_json(path)
     if not isinstance(values, dict) or values.get("schema") != SCHEMA or not isinstance(values.get("sha256"), dict):

@@ -1,8 +1,8 @@
-"""Run folders on other file systems, by URL (``s3://``, ``gs://``, ``ftp://``): a run works here and is mirrored there.
+"""Run folders on remote file systems, by URL (``s3://``, ``gs://``, ``ftp://``): a local folder and its remote mirror.
 
-Training needs a local disk: checkpoints are replaced whole, folders are locked, processes share files. So a run whose
-`run_dir` is a URL works in a folder of this machine, and what changed is sent when a stage or an audit ends, and, at
-most every `EVERY` seconds, when an epoch begins. A run that is gone on with on another machine is fetched first.
+Training needs a local disk: checkpoints are replaced atomically, folders are locked, processes share files. A run whose
+`run_dir` is a URL therefore writes to a local folder. Changed files are uploaded when a stage or an audit ends, and,
+at most every `SEND_INTERVAL` seconds, when an epoch begins. To resume a run on another machine, it is downloaded first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from glasshouse.errors import UserError
-from glasshouse.run_folder.folders import display_as_url, lock_folder, writable_parent
+from glasshouse.run_folder.folders import LOCK, display_as_url, lock_folder, writable_parent
 from glasshouse.system.atomic_files import PARTIAL
 from glasshouse.system.redaction import redact
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from pytorch_lightning import Callback
 
 SEND_INTERVAL = 30.0
-"""Seconds between two sendings while epochs go by: what is lost at most when a machine is taken away."""
+"""Seconds between two uploads during training: at most this much work is lost with the machine."""
 _LISTED = ("config.yaml", "record.json")
 _FLAGS = ("--force", "--gate", "--json")
-"""Options without a value: what follows one may be a run's folder."""
+"""Options without a value: the argument after one of them may be a run's folder."""
 _WRITING = ("audit", "report")
 """Commands that change a finished run."""
 
 
 def is_url(place: object) -> bool:
-    """Whether a place is on another file system."""
+    """Whether a place is a URL."""
     return "://" in str(place)
 
 
 def parent_of_runs(run_dir: str) -> Path:
-    """The folder of this machine that `run_dir` stands for, if it can be written.
+    """The local folder for runs of `run_dir`, which is a folder or a URL.
 
     Raises:
-        UserError: if it cannot.
+        UserError: if `run_dir` cannot be written.
     """
     if not is_url(run_dir):
         return writable_parent(Path(run_dir))
@@ -53,23 +53,23 @@ def parent_of_runs(run_dir: str) -> Path:
 
 
 def local_parent(url: str) -> Path:
-    """The folder of this machine in which runs below a URL work: the same one in every process, and after a restart.
+    """The local folder for runs below a URL: the same in every process, and after a restart.
 
-    Checkpoints name files by where they were, so a run goes on in a folder of the same name.
+    Checkpoints contain the paths of files, so a run has to be resumed in a folder of the same name.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "glasshouse" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
 
 
 def mirror_of(run_dir: str, folder: Path) -> Mirror | None:
-    """The mirror of a run's folder where `run_dir` is a URL; none of folders inside it, which it has already."""
+    """The mirror of a run's folder if `run_dir` is a URL; None for folders inside it, which its mirror covers."""
     if not is_url(run_dir) or folder.parent.parent != local_parent(run_dir):
         return None
     return Mirror(folder, f"{run_dir.rstrip('/')}/{folder.parent.name}/{folder.name}")
 
 
 class Mirror:
-    """A folder of this machine and its copy at a URL."""
+    """A local folder and its copy at a URL."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
@@ -78,7 +78,7 @@ class Mirror:
         self._last = 0.0
 
     def send(self, *, at_most_every: float = 0.0) -> None:
-        """Send what is new or changed, and remove there what is gone here; record and manifest go last.
+        """Upload new and changed files, and delete remote files that were deleted here; record and manifest come last.
 
         Raises:
             UserError: if the URL cannot be written.
@@ -97,10 +97,10 @@ class Mirror:
         self._last = time.monotonic()
 
     def fetch(self, names: Sequence[str] | None = None) -> None:
-        """Fetch every file, or those with the given names, into the folder.
+        """Download every file, or those with the given names, into the folder.
 
         Raises:
-            UserError: if there is nothing at the URL, or it cannot be read.
+            UserError: if the URL is empty or cannot be read.
         """
         with _storage_errors(self.url, "read"):
             system, root = _system(self.url)
@@ -112,26 +112,26 @@ class Mirror:
                 system.get_file(path, str(target))
                 self._sent[str(inside)] = (target.stat().st_size, target.stat().st_mtime_ns)
         if not found and names is None:
-            raise UserError(redact(self.url), "there is nothing.", "See `glasshouse runs` with the URL of its parent.")
+            raise UserError(redact(self.url), "no files found.", "See `glasshouse runs` with the URL of its parent.")
 
     def callback(self) -> Callback:
-        """Sends checkpoints while training goes on; comes behind the callback that writes them."""
+        """A callback that uploads checkpoints during training; it has to follow the callback that writes them."""
         from pytorch_lightning import Callback
 
         mirror = self
 
-        class SendsCheckpoints(Callback):
+        class UploadCheckpoints(Callback):
             def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
                 mirror.send(at_most_every=SEND_INTERVAL)
 
-        return SendsCheckpoints()
+        return UploadCheckpoints()
 
 
 @contextmanager
 def downloaded_arguments(word: str, arguments: Sequence[str]) -> Iterator[list[str]]:
-    """A command's arguments with folders of this machine in place of URLs of runs; what changes there is sent back.
+    """A command's arguments, with downloaded folders in place of the URLs of runs; changes are uploaded at the end.
 
-    `run --resume URL` works where the run would have worked, all others in a folder of their own, which goes again.
+    `run --resume URL` uses the local folder of the run; other commands use a temporary folder.
     """
     with ExitStack() as stack:
         local, mirrors = list(arguments), []
@@ -159,7 +159,7 @@ def downloaded_arguments(word: str, arguments: Sequence[str]) -> Iterator[list[s
 
 
 def _folder_to_resume(url: str) -> Path:
-    """The emptied folder in which the run at a URL worked."""
+    """The local folder of the run at a URL, emptied."""
     import shutil
 
     parts = url.rstrip("/").rsplit("/", 2)
@@ -169,19 +169,23 @@ def _folder_to_resume(url: str) -> Path:
     folder = local_parent(parent) / name / run
     if folder.is_dir():
         with lock_folder(folder):
-            shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+            for path in folder.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != LOCK:  # Windows deletes no open file
+                    path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.endswith(PARTIAL):
+        if path.is_file() and path.name != LOCK and not path.name.endswith(PARTIAL):
             yield path.relative_to(folder).as_posix(), path.stat()
 
 
 def _upload(system: Any, source: Path, target: str) -> None:
-    """Object stores show a file once it is whole; elsewhere it gets its name when it is."""
+    """Upload a file so that readers never see a part of it: object stores do so, others need a rename at the end."""
     system.makedirs(target.rpartition("/")[0], exist_ok=True)
     if getattr(system, "protocol", "") in ("ftp", "sftp", "ssh", "smb", "webdav", "file", "local"):
         partial = f"{target}{PARTIAL}"
@@ -203,15 +207,16 @@ def _system(url: str) -> tuple[Any, str]:
 
 @contextmanager
 def _storage_errors(url: str, what: str) -> Iterator[None]:
+    """Turn the errors of a file system into `UserError`; `what` is ``"read"`` or ``"written"``."""
     place = redact(url)
     try:
         yield
     except UserError:
         raise
     except ImportError as error:
-        raise UserError(place, f"needs another package: {error}.", "Install what it names.") from None
-    except ValueError as error:  # fsspec's word for a protocol that it does not know
+        raise UserError(place, f"needs another package: {error}.", "Install the package.") from None
+    except ValueError as error:  # raised by fsspec for an unknown protocol
         raise UserError(place, f"cannot be {what}: {error}.", "See fsspec's list of protocols.") from None
-    except Exception as error:  # each file system raises errors of its own
+    except Exception as error:  # each file system raises its own errors
         problem = f"cannot be {what}: {redact(str(error)) or type(error).__name__}."
-        raise UserError(place, problem, "Look at the URL, and at what you may do there.") from error
+        raise UserError(place, problem, "Check the URL and your permissions.") from error

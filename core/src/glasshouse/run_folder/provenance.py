@@ -1,4 +1,4 @@
-"""What a run rests on: versions, plugins, code, hardware and data."""
+"""Reproducibility metadata: versions, plugins, git commit, hardware, data fingerprint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIBRARIES = ("torch", "pytorch-lightning", "numpy", "scipy", "pyarrow", "scikit
 
 
 def provenance(registry: Registry, *, command: list[str], seed: int, data_fingerprint: str | None) -> dict[str, Any]:
-    """Versions, plugins, command, commit, hardware and the data's fingerprint, as `provenance.json` holds them."""
+    """Versions, plugins, command, git commit, hardware and data fingerprint: the content of `provenance.json`."""
     return {
         "python": platform.python_version(),
         "versions": {name: version for name in _LIBRARIES if (version := _version(name)) is not None},
@@ -36,15 +36,15 @@ def provenance(registry: Registry, *, command: list[str], seed: int, data_finger
 
 
 def with_later_action(began: Mapping[str, Any], now: Mapping[str, Any], action: str) -> dict[str, Any]:
-    """What a run rests on where another process went on with it: as it began, and under `later` what was done since.
+    """The provenance of a run that another process continues: one more entry in the list `later`.
 
     Args:
-        began: the provenance that the run has so far.
-        now: that of this process.
-        action: what it does: ``resumed`` or ``audited``.
+        began: the run's provenance so far.
+        now: the provenance of this process.
+        action: ``resumed`` or ``audited``.
 
     Returns:
-        `began` with one entry more: action, time, command, and of the rest what is not as in the beginning.
+        `began` and an entry with action, time, command and every value that differs from the start of the run.
     """
     time = datetime.now(UTC).isoformat(timespec="seconds")
     different = {key: value for key, value in now.items() if key != "command" and value != began.get(key)}
@@ -53,20 +53,20 @@ def with_later_action(began: Mapping[str, Any], now: Mapping[str, Any], action: 
 
 
 def plugin_changes(began: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """What of a run's plugins is not as it was when it began, in a line; None where all is.
+    """A line on the plugins that differ from those at the start of the run; None if none does.
 
     Args:
-        began: the provenance that the run has.
-        now: that of this process.
+        began: the run's provenance.
+        now: the provenance of this process.
     """
     found = differences(Lock.from_dict(began), Lock.from_dict(now))
     if not found:
         return None
-    return f"note: not all plugins are those that it began with: {'; '.join(one.text for one in found)}"
+    return f"note: plugins differ from those at the start of the run: {'; '.join(one.text for one in found)}"
 
 
 def hardware() -> dict[str, Any]:
-    """Platform, processor cores and accelerators; these are known where torch was needed anyway."""
+    """Platform, processor cores and accelerators; the latter only if torch is imported already."""
     torch = sys.modules.get("torch")
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch else []
     return {
@@ -79,9 +79,9 @@ def hardware() -> dict[str, Any]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the working folder and whether files that it tracks are changed; None outside a repository.
+    """The commit of the working directory, and whether tracked files are modified; None outside a repository.
 
-    Files that git does not know do not count: the folders of earlier runs are among them.
+    Untracked files do not count: the folders of earlier runs are among them.
     """
     commit = _git("rev-parse", "HEAD")
     if not commit:
@@ -90,7 +90,7 @@ def git_state() -> dict[str, Any] | None:
 
 
 def command_line() -> list[str]:
-    """What was typed, with the program's bare name: glasshouse's own, or that of the script or notebook that called."""
+    """The command as typed, with the bare name of the program: glasshouse, or the calling script or notebook."""
     program = Path(sys.argv[0] if sys.argv else "")
     ours = program.stem == "glasshouse" or program.parent.name == "glasshouse"  # its script, or python -m glasshouse
     return ["glasshouse" if ours else program.name or "python", *sys.argv[1:]]
