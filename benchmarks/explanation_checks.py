@@ -34,7 +34,7 @@ import numpy as np
 import torch
 from glasshouse_audits.explain.checks.curves import MOST_STEPS, walks
 from glasshouse_audits.explain.checks.infidelity import change, infidelity, subsets
-from glasshouse_audits.explain.checks.replacing import Replacing
+from glasshouse_audits.explain.checks.replacement import Replacing
 from machine import facts
 from numpy.typing import NDArray
 from torch import Tensor, nn

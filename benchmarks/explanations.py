@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from glasshouse_audits.shapley import ShapleyValues, shapley_values
+from glasshouse_audits.explain.shapley import ShapleyValues, shapley_values
 from machine import facts
 from numpy.typing import NDArray
 from torch import Tensor, nn

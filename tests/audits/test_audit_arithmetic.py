@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from glasshouse.statistics import GAPS, count, gap, gap_interval
 from glasshouse_audits.explain.completeness import completeness_errors
-from glasshouse_audits.explain.shap_library import CoalitionGame, shapley_values
-from glasshouse_audits.privacy.null import auc_under_permutation
+from glasshouse_audits.explain.features.shap_comparison import CoalitionGame, shapley_values
+from glasshouse_audits.privacy.permutation_null import auc_under_permutation
 from glasshouse_audits.privacy.threshold_attack import Rows, at_low_false_positive_rate
 from hypothesis import given, settings
 from hypothesis import strategies as st

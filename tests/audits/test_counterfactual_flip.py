@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, Feature, ModelHandle, Sensitive, UserError
-from glasshouse_audits.fairness import coding, proxies
-from glasshouse_audits.fairness.counterfactual import share
-from glasshouse_audits.fairness.counterfactual_audit import CounterfactualFlipAudit
+from glasshouse_audits.fairness import feature_codes as coding
+from glasshouse_audits.fairness.counterfactuals import proxies
+from glasshouse_audits.fairness.counterfactuals.audit import CounterfactualFlipAudit
+from glasshouse_audits.fairness.counterfactuals.flips import share
 from sklearn.metrics import roc_auc_score
 
 FEATURES = (

@@ -8,9 +8,9 @@ from math import factorial
 import numpy as np
 import pytest
 from glasshouse import Feature, UserError
-from glasshouse_audits.explain import shap_library
-from glasshouse_audits.explain.columns import feature_of_column
-from glasshouse_audits.explain.shap_library import CoalitionGame, shapley_values
+from glasshouse_audits.explain.features import shap_comparison as shap_library
+from glasshouse_audits.explain.features.shap_comparison import CoalitionGame, shapley_values
+from glasshouse_audits.explain.question import feature_of_column
 
 WIDTHS = [1, 3, 2, 1]
 OWNER = np.repeat(np.arange(4), WIDTHS)

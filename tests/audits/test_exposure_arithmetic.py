@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasshouse_audits.fairness.exposure import exposure_by_group, ndcg, rank
+from glasshouse_audits.fairness.exposure.rankings import exposure_by_group, ndcg, rank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score

@@ -7,7 +7,7 @@ import pytest
 from glasshouse import DataInfo, Evidence, Groups, Predictions, Target, UserError
 from glasshouse.measure.selection import unmet_requirement
 from glasshouse.plugins.declarations import AuditPlugin
-from glasshouse_audits.fairness.exposure_audit import ExposureAudit
+from glasshouse_audits.fairness.exposure.audit import ExposureAudit
 from sklearn.metrics import ndcg_score
 
 QUERIES, SIZE = 200, 8

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fairlearn.metrics import MetricFrame
 from glasshouse import Target
-from glasshouse_audits.fairness.audit import FairnessAudit
-from glasshouse_audits.fairness.spread import narrowest
+from glasshouse_audits.fairness.groups.audit import FairnessAudit
+from glasshouse_audits.fairness.groups.gaps import narrowest
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,

@@ -6,7 +6,7 @@ import fairlearn.metrics as fairlearn
 import numpy as np
 import pytest
 from glasshouse import Target, UserError
-from glasshouse_audits.fairness.audit import FairnessAudit
+from glasshouse_audits.fairness.groups.audit import FairnessAudit
 
 QUICK = {"replicates": 200, "permutations": 199}
 THREE = Target(name="kind", kind="multiclass", classes=("a", "b", "c"))

@@ -10,7 +10,7 @@ import pytest
 from glasshouse import AuditResult, DataInfo, Evidence, Sensitive, Target
 from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.frames import PredictionColumns, tables_from_frame
-from glasshouse_audits.fairness.audit import FairnessAudit
+from glasshouse_audits.fairness.groups.audit import FairnessAudit
 from sklearn.metrics import roc_auc_score
 
 COLUMNS = PredictionColumns(

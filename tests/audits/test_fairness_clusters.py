@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from glasshouse import Target
 from glasshouse.statistics import tabulate
-from glasshouse_audits.fairness.audit import FairnessAudit
+from glasshouse_audits.fairness.groups.audit import FairnessAudit
 from sklearn.metrics import brier_score_loss, f1_score, log_loss, mean_absolute_error, roc_auc_score
 
 QUICK = {"replicates": 400, "permutations": 199, "cross_check": False}

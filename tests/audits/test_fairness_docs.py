@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from glasshouse_audits.fairness.audit import FairnessAudit
-from glasshouse_audits.fairness.subgroup_audit import SubgroupsAudit
+from glasshouse_audits.fairness.groups.audit import FairnessAudit
+from glasshouse_audits.fairness.subgroups.audit import SubgroupsAudit
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "fairness.md").read_text(encoding="utf-8")
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from glasshouse import Groups, Target, UserError
 from glasshouse.statistics import count
-from glasshouse_audits.fairness.audit import FairnessAudit
-from glasshouse_audits.fairness.ll144 import categories
-from glasshouse_audits.fairness.regulation import sections
+from glasshouse_audits.fairness.groups.audit import FairnessAudit
+from glasshouse_audits.fairness.groups.local_law_144 import categories
+from glasshouse_audits.fairness.groups.regulation import sections
 
 QUICK = {"replicates": 100, "permutations": 99, "cross_check": False, "intersections": False}
 SEXES = ("Male", "Female")

@@ -13,7 +13,7 @@ from glasshouse import Evidence, Target, UserError
 from glasshouse.evidence.evidence import tables_of
 from glasshouse.statistics import benjamini_hochberg, holm
 from glasshouse.statistics.tables import tabulate
-from glasshouse_audits.fairness.audit import FairnessAudit
+from glasshouse_audits.fairness.groups.audit import FairnessAudit
 
 QUICK = {"replicates": 100, "permutations": 99, "cross_check": False}
 THREE = Target(name="kind", kind="multiclass", classes=("a", "b", "c"))
@@ -340,7 +340,7 @@ def test_options_are_checked_at_once(options, message) -> None:
 
 
 def test_a_weighted_median_is_that_of_the_rows_repeated() -> None:
-    from glasshouse_audits.fairness.study import median
+    from glasshouse_audits.fairness.groups.study import median
 
     rng = np.random.default_rng(8)
     for _ in range(50):

@@ -14,7 +14,8 @@ from glasshouse import Figure, Target, UserError
 from glasshouse.plugins import Registry, registry, set_registry
 from glasshouse.policy.judging import judge
 from glasshouse.policy.rules import load_policy
-from glasshouse_audits.explain.audit import FeatureAttributionAudit, explained_outputs
+from glasshouse_audits.explain.features.audit import FeatureAttributionAudit
+from glasshouse_audits.explain.question import explained_outputs
 from torch import nn
 
 WIDTHS = {"age": 1, "job": 3, "noise": 1}

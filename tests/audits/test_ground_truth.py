@@ -10,7 +10,7 @@ import pytest
 import torch
 from glasshouse import Measurement
 from glasshouse.statistics import clopper_pearson
-from glasshouse_audits.shapley import shapley_values
+from glasshouse_audits.explain.shapley import shapley_values
 from glasshouse_plugins.data.bias_truth import INTERCEPT, WEIGHTS, BiasTruth
 from glasshouse_plugins.data.synthetic_bias import SyntheticBias
 from sklearn.metrics import roc_auc_score

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from glasshouse import UserError
 from glasshouse_audits.privacy.audit import MembershipInferenceAudit
-from glasshouse_audits.privacy.null import auc_under_permutation
+from glasshouse_audits.privacy.permutation_null import auc_under_permutation
 from glasshouse_audits.privacy.threshold_attack import (
     Rows,
     at_low_false_positive_rate,

@@ -7,9 +7,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 from glasshouse import DataInfo, Feature, UserError
-from glasshouse_audits.fairness import coding
-from glasshouse_audits.fairness.subgroup_audit import SubgroupsAudit
-from glasshouse_audits.fairness.subgroups import Condition, Subgroup, conditions, confirm, distinct, search
+from glasshouse_audits.fairness import feature_codes as coding
+from glasshouse_audits.fairness.subgroups.audit import SubgroupsAudit
+from glasshouse_audits.fairness.subgroups.confirmation import confirm
+from glasshouse_audits.fairness.subgroups.search import Condition, Subgroup, conditions, distinct, search
 from scipy import stats
 
 SIZES = ((3, 0), (4, 4), (2, 0))
@@ -63,7 +64,7 @@ def test_a_beam_that_keeps_all_finds_what_enumeration_finds(binary) -> None:
 
 
 def test_blocks_of_rows_add_up(monkeypatch) -> None:
-    from glasshouse_audits.fairness import subgroups
+    from glasshouse_audits.fairness.subgroups import search as subgroups
 
     codes, loss = rows(1000, 3), np.random.default_rng(4).random(1000)
     whole = search(codes, loss, conditions(SIZES), depth=2, width=20, minimum=10)

@@ -7,17 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from glasshouse import DataInfo, Feature, UserError
-from glasshouse_audits.fairness.apart import apart
-from glasshouse_audits.fairness.subgroup_audit import SubgroupsAudit
-from glasshouse_audits.fairness.subgroups import (
-    Condition,
-    Subgroup,
-    compared,
-    conditions,
-    confirm,
-    permuted_p_values,
-    search,
-)
+from glasshouse_audits.fairness.holdout_split import apart
+from glasshouse_audits.fairness.subgroups.audit import SubgroupsAudit
+from glasshouse_audits.fairness.subgroups.confirmation import compared, confirm, permuted_p_values
+from glasshouse_audits.fairness.subgroups.search import Condition, Subgroup, conditions, search
 
 SIZES = ((3, 0), (4, 4), (2, 0))
 KNOWN = conditions(SIZES)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
 from glasshouse import UserError
-from glasshouse_audits.fairness.apart import apart
-from glasshouse_audits.fairness.what_if_audit import FairnessWhatIfAudit, expected_counts
+from glasshouse_audits.fairness.holdout_split import apart
+from glasshouse_audits.fairness.thresholds.audit import FairnessWhatIfAudit, expected_counts
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 POLICIES = ("as_is", "one_threshold", "demographic_parity", "equal_opportunity", "equalized_odds")

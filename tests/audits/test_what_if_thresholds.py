@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
-from glasshouse_audits.fairness.frontier import group_frontier, single_frontier
-from glasshouse_audits.fairness.thresholds import CONSTRAINTS, best_threshold, equal_rates, hull, steps, upper_hull
+from glasshouse_audits.fairness.thresholds.frontier import group_frontier, single_frontier
+from glasshouse_audits.fairness.thresholds.rules import (
+    CONSTRAINTS,
+    best_threshold,
+    equal_rates,
+    hull,
+    steps,
+    upper_hull,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays

@@ -117,7 +117,7 @@ EXPLAINING = """
 import json
 import numpy as np, torch
 from glasshouse import DataInfo, Evidence, Feature, ModelHandle, Predictions, Target
-from glasshouse_audits.explain.audit import FeatureAttributionAudit
+from glasshouse_audits.explain.features.audit import FeatureAttributionAudit
 
 target = Target(name="y", kind="regression")
 features = tuple(Feature(name=name, kind="numeric", columns=(k,)) for k, name in enumerate("abc"))

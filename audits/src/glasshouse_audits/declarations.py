@@ -26,14 +26,14 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="fairness",
-        target="glasshouse_audits.fairness.audit:FairnessAudit",
+        target="glasshouse_audits.fairness.groups.audit:FairnessAudit",
         summary="rates, scores and errors by group and intersection, and the gaps between groups",
         family="fairness",
         requires=("tables", "sensitive"),
     )
     yield AuditPlugin(
         name="exposure",
-        target="glasshouse_audits.fairness.exposure_audit:ExposureAudit",
+        target="glasshouse_audits.fairness.exposure.audit:ExposureAudit",
         summary="who is seen in rankings by score, and for whom the rankings are good",
         family="fairness",
         targets=("binary", "regression"),
@@ -42,7 +42,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="fairness_what_if",
-        target="glasshouse_audits.fairness.what_if_audit:FairnessWhatIfAudit",
+        target="glasshouse_audits.fairness.thresholds.audit:FairnessWhatIfAudit",
         summary="what other thresholds, for all or for each group, would do to accuracy and to the gaps",
         family="fairness",
         targets=("binary",),
@@ -51,7 +51,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="subgroups",
-        target="glasshouse_audits.fairness.subgroup_audit:SubgroupsAudit",
+        target="glasshouse_audits.fairness.subgroups.audit:SubgroupsAudit",
         summary="the subgroups where the model is worst, found on some rows and confirmed on others",
         family="fairness",
         targets=("binary", "multiclass", "regression"),
@@ -60,7 +60,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="counterfactual_flip",
-        target="glasshouse_audits.fairness.counterfactual_audit:CounterfactualFlipAudit",
+        target="glasshouse_audits.fairness.counterfactuals.audit:CounterfactualFlipAudit",
         summary="decisions that change when a sensitive attribute alone is flipped, and the features that tell it",
         family="fairness",
         modalities=("tabular",),
@@ -69,7 +69,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="feature_attribution",
-        target="glasshouse_audits.explain.audit:FeatureAttributionAudit",
+        target="glasshouse_audits.explain.features.audit:FeatureAttributionAudit",
         summary="which features move the model's output and for whom, and whether the explanation can be trusted",
         family="explainability",
         modalities=("tabular",),
@@ -88,7 +88,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="image_attribution",
-        target="glasshouse_audits.attribution.image_audit:ImageAttributionAudit",
+        target="glasshouse_audits.explain.attribution.image_audit:ImageAttributionAudit",
         summary="which pixels speak for what is predicted: integrated gradients and Grad-CAM, and whether they matter",
         family="explainability",
         modalities=("image",),
@@ -97,7 +97,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="text_attribution",
-        target="glasshouse_audits.attribution.text_audit:TextAttributionAudit",
+        target="glasshouse_audits.explain.attribution.text_audit:TextAttributionAudit",
         summary="which words speak for what is predicted: integrated gradients on embeddings, and whether they matter",
         family="explainability",
         modalities=("text",),
@@ -175,7 +175,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
     yield ExplainerPlugin(
         name="gradient_shap",
         title="Expected gradients",
-        target=f"{methods}.gradient_shap:GradientShap",
+        target=f"{methods}.gradients:GradientShap",
         summary="integrated gradients averaged over baselines from the background, sampled",
         modalities=("tabular", "image"),
         requires=("gradients",),
@@ -255,11 +255,10 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         summary="sampled Shapley values by the shap library",
         requires=("features",),
     )
-    attribution = "glasshouse_audits.attribution"
     yield ExplainerPlugin(
         name="grad_cam",
         title="Grad-CAM",
-        target=f"{attribution}.grad_cam:GradCam",
+        target=f"{methods}.grad_cam:GradCam",
         summary="where the last convolution found what speaks for a class",
         modalities=("image",),
         requires=("gradients", "module"),
@@ -267,7 +266,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
     yield ExplainerPlugin(
         name="embedding_integrated_gradients",
         title="Integrated gradients",
-        target=f"{attribution}.embedding_gradients:EmbeddingIntegratedGradients",
+        target=f"{methods}.embedding_gradients:EmbeddingIntegratedGradients",
         summary="gradients along the line from padding to the vectors of the words; takes more steps until they add up",
         modalities=("text",),
         requires=("embed",),
@@ -276,6 +275,6 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
 
 @hookimpl
 def glasshouse_report_sections(run: Any) -> Iterable[Section]:
-    from glasshouse_audits.fairness.regulation import sections
+    from glasshouse_audits.fairness.groups.regulation import sections
 
     return list(sections(run.results))

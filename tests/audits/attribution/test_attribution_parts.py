@@ -7,10 +7,10 @@ import io
 import numpy as np
 import pytest
 import torch
-from glasshouse_audits.attribution.faithfulness import SHARES, Parts, curves, random_curves
-from glasshouse_audits.attribution.overlays import as_picture, overlay, pooled, strip, where
-from glasshouse_audits.attribution.png import png
-from glasshouse_audits.attribution.telling import gini
+from glasshouse_audits.explain.attribution.faithfulness import SHARES, Parts, curves, random_curves
+from glasshouse_audits.explain.attribution.measurements import gini
+from glasshouse_audits.pictures.overlays import as_picture, overlay, pooled, strip, where
+from glasshouse_audits.pictures.png import png
 from hypothesis import given
 from hypothesis import strategies as st
 

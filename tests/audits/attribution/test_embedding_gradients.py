@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import NotExplainableError, Question, Target
-from glasshouse_audits.attribution.embedding_gradients import EmbeddingIntegratedGradients
+from glasshouse_audits.explain.methods.embedding_gradients import EmbeddingIntegratedGradients
 from torch import nn
 
 REGRESSION = Target(name="t", kind="regression")

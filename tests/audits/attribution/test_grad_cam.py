@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import NotExplainableError, Question, UserError
-from glasshouse_audits.attribution.grad_cam import GradCam
+from glasshouse_audits.explain.methods.grad_cam import GradCam
 from torch import nn
 from torch.nn import functional as F
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import Target, UserError
-from glasshouse_audits.attribution.image_audit import ImageAttributionAudit
+from glasshouse_audits.explain.attribution.image_audit import ImageAttributionAudit
 from torch import nn
 
 THREE = Target(name="t", kind="multiclass", classes=("a", "b", "c"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import Target
-from glasshouse_audits.attribution.text_audit import TextAttributionAudit
+from glasshouse_audits.explain.attribution.text_audit import TextAttributionAudit
 from torch import nn
 
 KIND = Target(name="kind", kind="binary", classes=("ham", "spam"))

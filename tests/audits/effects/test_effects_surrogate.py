@@ -7,7 +7,7 @@ import pytest
 from glasshouse import Feature
 from glasshouse.statistics import Estimate
 from glasshouse_audits.effects import surrogate
-from glasshouse_audits.effects.drawing import fidelity_in_words
+from glasshouse_audits.effects.report import fidelity_in_words
 from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeRegressor
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from glasshouse import DataInfo, Explainer, ModelHandle, Question, Target
 from glasshouse.config.run_options import Choice
-from glasshouse_audits.explain.registered import find_method
+from glasshouse_audits.explain.explainers import find_method
 
 OWNER = np.array([0, 1, 1, 1, 2])
 REGRESSION = Target(name="price", kind="regression")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from glasshouse_audits.explain.affordable import MOST, evaluations, operations, two_orders
+from glasshouse_audits.explain.question import MOST, evaluations, operations, two_orders
 from torch import nn
 
 

@@ -9,7 +9,7 @@ import shap
 import torch
 from glasshouse import Question
 from glasshouse_audits.explain.methods.shap_partition import tree_of_features
-from glasshouse_audits.shapley import shapley_values
+from glasshouse_audits.explain.shapley import shapley_values
 
 OWN = np.arange(5)
 

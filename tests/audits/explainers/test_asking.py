@@ -9,7 +9,7 @@ import pytest
 import torch
 from glasshouse import ExplainerPlugin, Explanation, NotExplainableError, Question, UserError, in_batches
 from glasshouse.config.run_options import Choice
-from glasshouse_audits.explain.registered import Method, find_method, is_known, parse_methods
+from glasshouse_audits.explain.explainers import Method, find_method, is_known, parse_methods
 
 
 def answering(answer: Callable[[Question], object]) -> Method:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import NotExplainableError
-from glasshouse_audits.explain.methods.suspects import suspects
-from glasshouse_audits.explain.summaries import largest_error
+from glasshouse_audits.explain.features.measurements import largest_error
+from glasshouse_audits.explain.methods.unsupported_layers import suspects
 from torch import nn
 
 RULES = ("ReLU", "Sigmoid", "Softmax", "Tanh")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from glasshouse.statistics import mean
-from glasshouse_audits.explain.importance import levels, mean_attribution
+from glasshouse_audits.explain.features.importance import levels, mean_attribution
 from scipy import stats
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, Explanation, Feature, ModelHandle, Question, Target
-from glasshouse_audits.explain.explained import Explained
+from glasshouse_audits.explain.explainers import Explained
 
 REGRESSION = Target(name="price", kind="regression")
 # A number, a category of three columns, another number.

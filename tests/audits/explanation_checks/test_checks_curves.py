@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse_audits.explain.checks.curves import area, descending, walks
-from glasshouse_audits.explain.checks.replacing import Replacing
+from glasshouse_audits.explain.checks.replacement import Replacing
 from sklearn.metrics import auc
 
 WEIGHTS = [2.0, 1.0, -1.0, 0.5, -3.0]

@@ -8,7 +8,7 @@ import torch
 from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max
 from glasshouse_audits.explain.checks.infidelity import change, infidelity, relative, subsets
-from glasshouse_audits.explain.checks.replacing import Replacing
+from glasshouse_audits.explain.checks.replacement import Replacing
 from glasshouse_audits.explain.checks.sensitivity import max_sensitivity, neighbours, spreads
 
 WEIGHTS = [2.0, 1.0, -1.0, 0.5, -3.0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasshouse_audits.explain.checks.alike import alike, means, over_repeats
-from glasshouse_audits.explain.checks.sampling import relative_error
+from glasshouse_audits.explain.checks.sampling_error import relative_error
 from glasshouse_audits.explain.checks.similarity import rank_correlation, relative_distance, top_overlap
+from glasshouse_audits.explain.checks.similarity_report import alike, means, over_repeats
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -10,8 +10,8 @@ import pytest
 import torch
 from glasshouse import Explanation, NotExplainableError, Target
 from glasshouse.report.figures import draw
-from glasshouse_audits.explain.checks import checks
 from glasshouse_audits.explain.checks.stability import typical
+from glasshouse_audits.explain.checks.suite import checks
 
 BINARY = Target(name="alarm", kind="binary", classes=("quiet", "alarm"), favourable="quiet")
 

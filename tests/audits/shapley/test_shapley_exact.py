@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from glasshouse_audits.shapley import shapley_values
+from glasshouse_audits.explain.shapley import shapley_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

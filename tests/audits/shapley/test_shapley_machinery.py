@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse_audits.shapley import shapley_values
+from glasshouse_audits.explain.shapley import shapley_values
 from torch import nn
 
 

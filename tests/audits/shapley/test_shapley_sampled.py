@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse_audits.shapley import shapley_values
-from glasshouse_audits.shapley.kernel import strata
+from glasshouse_audits.explain.shapley import shapley_values
+from glasshouse_audits.explain.shapley.kernel import strata
 
 SAMPLERS = ["kernel", "permutation"]
 
@@ -56,7 +56,7 @@ def test_standard_errors_cover_the_truth(method, game, draws) -> None:
 
 def test_plain_regression_would_fail_the_test_for_bias(game, monkeypatch) -> None:
     """The cross-fitted correction is what makes it unbiased: without it the same test finds the bias."""
-    from glasshouse_audits.shapley.kernel import Regression
+    from glasshouse_audits.explain.shapley.kernel import Regression
 
     net, rows, background, exact = game
     on = Regression.on

@@ -22,14 +22,15 @@ from glasshouse import (
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
-from glasshouse_audits.effects import drawing, permutation, surrogate
+from glasshouse_audits.effects import permutation, surrogate
+from glasshouse_audits.effects import report as drawing
 from glasshouse_audits.effects.accumulated import local_effects
 from glasshouse_audits.effects.curves import individual_curves, partial_dependence_range
 from glasshouse_audits.effects.grids import Floats, Inputs, Score, grid_of, scores_of
 from glasshouse_audits.effects.importance import Importance
 from glasshouse_audits.effects.interactions import shapley_interactions
-from glasshouse_audits.explain.audit import explained_outputs
-from glasshouse_audits.options import whole_number
+from glasshouse_audits.explain.question import explained_outputs
+from glasshouse_audits.option_checks import whole_number
 
 _WHO = "audit 'feature_effects'"
 _POINTS = 20

@@ -17,8 +17,8 @@ from glasshouse_audits.generation.copying import (
     ratio_of_medians,
 )
 from glasshouse_audits.generation.distances import nearest
-from glasshouse_audits.generation.drawing import generated, has_train, rows_of
-from glasshouse_audits.options import whole_number
+from glasshouse_audits.generation.sampling import generated, has_train, rows_of
+from glasshouse_audits.option_checks import whole_number
 
 _NAME = "memorisation"
 _BINS = 30

@@ -9,13 +9,13 @@ from glasshouse import AuditResult, Evidence, Figure, Measurement
 from glasshouse.statistics import Estimate, wilson
 from numpy.typing import NDArray
 
-from glasshouse_audits.attribution.overlays import as_picture
-from glasshouse_audits.attribution.png import as_base64
 from glasshouse_audits.generation.copying import PERCENTILE
 from glasshouse_audits.generation.distances import Matrix, as_rows, nearest
-from glasshouse_audits.generation.drawing import generated, has_train, rows_of
+from glasshouse_audits.generation.sampling import generated, has_train, rows_of
 from glasshouse_audits.generation.two_samples import NEIGHBOURS, discrepancy, within_reach
-from glasshouse_audits.options import whole_number
+from glasshouse_audits.option_checks import whole_number
+from glasshouse_audits.pictures.overlays import as_picture
+from glasshouse_audits.pictures.png import as_base64
 
 _NAME = "generated_samples"
 _REFERENCES = 20_000

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from glasshouse_audits.language import likelihood
 from glasshouse_audits.language.copying import longest_copied
-from glasshouse_audits.options import whole_number
+from glasshouse_audits.option_checks import whole_number
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from glasshouse import AuditResult, Evidence, Figure, Measurement, Predictions, 
 from glasshouse.evidence import tables_of
 from glasshouse.statistics import roc_curve
 
-from glasshouse_audits.options import whole_number
+from glasshouse_audits.option_checks import whole_number
 from glasshouse_audits.performance import classification, figures, from_tables, regression
 
 # Beyond these a matrix or a bundle of curves can no longer be read.

@@ -10,8 +10,8 @@ from glasshouse import AuditResult, Evidence, Figure, Measurement, Predictions, 
 from glasshouse.statistics import RocCurve, roc_auc, roc_curve
 from numpy.typing import NDArray
 
-from glasshouse_audits.options import whole_number
-from glasshouse_audits.privacy.null import PermutationNull, auc_under_permutation
+from glasshouse_audits.option_checks import whole_number
+from glasshouse_audits.privacy.permutation_null import PermutationNull, auc_under_permutation
 from glasshouse_audits.privacy.threshold_attack import (
     Rows,
     at_low_false_positive_rate,

@@ -7,10 +7,10 @@ from itertools import combinations
 
 from glasshouse import Cell, Column, Figure, Measurement, Table
 
-from glasshouse_audits.explain.checks.alike import STATISTICS, alike
-from glasshouse_audits.explain.checks.checked import Asked, Checked, cells, flat, interval_columns
+from glasshouse_audits.explain.checks.check_result import Asked, Checked, cells, flat, interval_columns
 from glasshouse_audits.explain.checks.similarity import TOP
-from glasshouse_audits.explain.explained import Explained
+from glasshouse_audits.explain.checks.similarity_report import STATISTICS, alike
+from glasshouse_audits.explain.explainers import Explained
 
 
 def agreement(explained: Sequence[Explained], asked: Asked) -> Checked:

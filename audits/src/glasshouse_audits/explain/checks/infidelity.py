@@ -15,7 +15,7 @@ from glasshouse.statistics import Estimate, t_interval
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.checks.draws import systematic, uniforms
-from glasshouse_audits.explain.checks.replacing import Replacing
+from glasshouse_audits.explain.checks.replacement import Replacing
 
 Floats = NDArray[np.float64]
 

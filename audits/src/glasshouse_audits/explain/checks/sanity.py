@@ -11,11 +11,11 @@ from glasshouse import Cell, Column, Figure, Measurement, Question, Table
 from glasshouse.statistics import Estimate
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.checks.alike import STATISTICS, means, over_repeats, unknown
-from glasshouse_audits.explain.checks.checked import Asked, Checked, ask, cells, interval_columns
+from glasshouse_audits.explain.checks.check_result import Asked, Checked, ask, cells, interval_columns
 from glasshouse_audits.explain.checks.randomisation import cascade, layers, stages
 from glasshouse_audits.explain.checks.similarity import TOP
-from glasshouse_audits.explain.explained import Explained
+from glasshouse_audits.explain.checks.similarity_report import STATISTICS, means, over_repeats, unknown
+from glasshouse_audits.explain.explainers import Explained
 
 if TYPE_CHECKING:
     from torch import nn

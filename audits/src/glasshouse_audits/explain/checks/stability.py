@@ -11,8 +11,7 @@ from glasshouse import Cell, Column, Figure, Question, Table
 from glasshouse.statistics import Estimate
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.checks.alike import STATISTICS, alike, unknown
-from glasshouse_audits.explain.checks.checked import (
+from glasshouse_audits.explain.checks.check_result import (
     Asked,
     Checked,
     ask,
@@ -23,7 +22,8 @@ from glasshouse_audits.explain.checks.checked import (
 )
 from glasshouse_audits.explain.checks.sensitivity import RADIUS, max_sensitivity, neighbours, spreads
 from glasshouse_audits.explain.checks.similarity import TOP
-from glasshouse_audits.explain.explained import Explained
+from glasshouse_audits.explain.checks.similarity_report import STATISTICS, alike, unknown
+from glasshouse_audits.explain.explainers import Explained
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.asking import (
+from glasshouse_audits.explain.methods.batching import (
     by_row,
     mean_score_of_background,
     reference,
@@ -79,7 +79,7 @@ def _explained(
     from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 
     from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-    from glasshouse_audits.explain.methods.suspects import not_explainable, suspects
+    from glasshouse_audits.explain.methods.unsupported_layers import not_explainable, suspects
 
     rules = [kind.__name__ for kind in SUPPORTED_NON_LINEAR]
     networks = [ScoreNetwork(question, k) for k in range(len(question.outputs))]

@@ -15,7 +15,7 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, UserError, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.asking import Counted, differentiating, reference, score_of_reference, whole
+from glasshouse_audits.explain.methods.batching import Counted, differentiating, reference, score_of_reference, whole
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.asking import by_row
+from glasshouse_audits.explain.methods.batching import by_row
 
 
 class LRP:
@@ -24,7 +24,7 @@ class LRP:
         from captum.attr._utils.lrp_rules import IdentityRule
 
         from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-        from glasshouse_audits.explain.methods.suspects import kind_of, not_explainable, suspects
+        from glasshouse_audits.explain.methods.unsupported_layers import kind_of, not_explainable, suspects
 
         rules = [kind.__name__ for kind in (*SUPPORTED_LAYERS_WITH_RULES, *SUPPORTED_NON_LINEAR_LAYERS)]
         module = question.model.module

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question
 
-from glasshouse_audits.explain.methods.asking import Counted, by_row, reference, score_of_reference, whole
+from glasshouse_audits.explain.methods.batching import Counted, by_row, reference, score_of_reference, whole
 from glasshouse_audits.explain.methods.repeats import repeated
 
 if TYPE_CHECKING:

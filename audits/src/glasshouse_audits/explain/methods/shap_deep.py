@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.asking import by_row, mean_score_of_background
+from glasshouse_audits.explain.methods.batching import by_row, mean_score_of_background
 
 
 class ShapDeep:
@@ -19,7 +19,7 @@ class ShapDeep:
         from shap.explainers._deep.deep_pytorch import op_handler
 
         from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-        from glasshouse_audits.explain.methods.suspects import LINEAR, not_explainable, suspects
+        from glasshouse_audits.explain.methods.unsupported_layers import LINEAR, not_explainable, suspects
 
         background = question.background.to(question.model.device)
         parts = torch.tensor_split(background, max(1, -(-2 * len(background) // max(2, question.max_batch))))

@@ -6,7 +6,7 @@ import numpy as np
 from glasshouse import Explanation, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.asking import by_row, mean_score_of_background, whole
+from glasshouse_audits.explain.methods.batching import by_row, mean_score_of_background, whole
 from glasshouse_audits.explain.methods.repeats import repeated
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.asking import mean_score_of_background, whole
-from glasshouse_audits.explain.methods.players import Players
+from glasshouse_audits.explain.methods.batching import mean_score_of_background, whole
+from glasshouse_audits.explain.methods.feature_groups import Players
 from glasshouse_audits.explain.methods.repeats import seeded
 
 

@@ -10,7 +10,7 @@ _CPU_BATCH = 4096
 
 
 class Shapley:
-    """Interventional Shapley values; see `glasshouse_audits.shapley`.
+    """Interventional Shapley values; see `glasshouse_audits.explain.shapley`.
 
     Args:
         method: exact, kernel, permutation, or auto, which chooses by the number of features and the budget.
@@ -31,7 +31,7 @@ class Shapley:
     def explain(self, question: Question) -> Explanation:
         import torch
 
-        from glasshouse_audits.shapley import shapley_values
+        from glasshouse_audits.explain.shapley import shapley_values
 
         if question.owner is None or question.rows.ndim != 2:
             raise NotExplainableError("it explains tables only")

@@ -1,0 +1,102 @@
+"""What speaks for each row's own prediction: rows that are predicted alike are asked about together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from glasshouse import Evidence, NotExplainableError, Predictions, Question, UserError
+from glasshouse.config import Choice
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.completeness import completeness_errors, resolved
+from glasshouse_audits.explain.explainers import Method, find_method, why_not
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """One method's attributions (n, ...) of each row's own score, of the shape of the rows.
+
+    `change` (n,) is the score minus what the attributions are counted from; None where they do not claim to add up.
+    """
+
+    method: Method
+    values: Floats
+    change: Floats | None
+    evaluations: int
+    details: str
+
+    def errors(self, rows: slice) -> Floats | None:
+        """Relative completeness errors of some rows; None without a claim, or where no output changes."""
+        return None if self.change is None else completeness_errors(self.values[rows], self.change[rows])
+
+
+def own_outputs(predictions: Predictions) -> NDArray[np.intp]:
+    """(n,) which score is each row's own: that of its most probable class, the only one of a regression."""
+    if predictions.target.kind == "regression":
+        return np.zeros(len(predictions), dtype=np.intp)
+    return predictions.predicted.astype(np.intp)
+
+
+def own_scores(question: Question, own: NDArray[np.intp]) -> Callable[..., Floats]:
+    """A function from inputs, one for each row of `question`, to the score (n,) that is the row's own."""
+    outputs = tuple(range(question.model.info.target.num_outputs))
+    everything = replace(question, outputs=outputs)
+    return lambda x: everything.scores(x)[np.arange(len(own)), own]
+
+
+def explain_own(method: Method, question: Question, own: NDArray[np.intp]) -> Answer:
+    """Ask a method about every row's own score.
+
+    Raises:
+        NotExplainableError: where the method cannot answer.
+        UserError: where its answer has not the form that `Explanation` promises.
+    """
+    values = np.zeros(tuple(question.rows.shape))
+    base = np.zeros(len(own))
+    complete, evaluations, details = True, 0, []
+    for output in np.unique(own):
+        rows = np.flatnonzero(own == output)
+        found = method.explain(replace(question, rows=question.rows[rows], outputs=(int(output),)))
+        values[rows] = found.values[..., 0]
+        complete &= found.completeness is not None and found.base is not None
+        if found.base is not None:
+            base[rows] = found.base[:, 0]
+        evaluations += found.evaluations
+        details.append(found.details)
+    scores = own_scores(question, own)(question.rows)
+    return Answer(
+        method=method,
+        values=values,
+        change=resolved(scores - base, scores) if complete else None,
+        evaluations=evaluations,
+        details=max(details, key=len, default=""),
+    )
+
+
+def answers(
+    choices: Sequence[Choice], evidence: Evidence, question: Question, own: NDArray[np.intp], *, audit: str
+) -> tuple[list[Answer], list[str]]:
+    """What every method says of the sample, in the order asked for, and notes on those that say nothing.
+
+    Raises:
+        UserError: if no method answers.
+    """
+    found, notes = [], []
+    for choice in choices:
+        method = find_method(choice)
+        problem = why_not(method.plugin, evidence)
+        if problem is None:
+            try:
+                found.append(explain_own(method, question, own))
+                notes.append(f"{method.title}: {found[-1].details} {found[-1].evaluations:,} evaluations.")
+                continue
+            except NotExplainableError as error:
+                problem = str(error)
+        notes.append(f"{method.title} left out: {problem.rstrip('.')}.")
+    if not found:
+        raise UserError(f"audit '{audit}'", "no method could explain the model. " + " ".join(notes))
+    return found, notes

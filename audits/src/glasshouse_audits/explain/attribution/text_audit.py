@@ -1,0 +1,212 @@
+"""The `text_attribution` audit: which words speak for what the model makes of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from glasshouse import AuditResult, Column, Evidence, Figure, Table
+from glasshouse.statistics import mean
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.attribution.faithfulness import Parts
+from glasshouse_audits.explain.attribution.measurements import completeness, faithfulness, randomised
+from glasshouse_audits.explain.attribution.predicted_class import Answer, answers, own_scores
+from glasshouse_audits.explain.attribution.sampling import Sample, examples, index_table, sample
+from glasshouse_audits.explain.checks.check_result import cells, interval_columns
+from glasshouse_audits.explain.explainers import parse_methods
+from glasshouse_audits.option_checks import switch, whole_number
+
+_NAME = "text_attribution"
+_METHODS = ("embedding_integrated_gradients",)
+# A word is told of where it occurs in so many of the explained texts.
+_LEAST_TEXTS = 10
+_SHOWN = 10
+
+
+class TextAttributionAudit:
+    """Which words speak for the class that is predicted, or for the predicted value, and whether that can be trusted.
+
+    Words are replaced by padding (0), from whose vector integrated gradients start, too.
+
+    Args:
+        methods: explainers by name (`glasshouse plugins list`), each alone or as a mapping of `name` and its options.
+        rows: how many texts of the judged split to explain, drawn under the run's seed.
+        examples: how many of them to name, half of them the most confident errors; drawn with `show_examples: true`.
+        max_batch: texts that are evaluated or differentiated at once at most; halved where memory runs out.
+        checks: whether attributions are tested: deletion and insertion curves, random weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        methods: Sequence[Any] = _METHODS,
+        rows: int = 200,
+        examples: int = 12,
+        max_batch: int = 512,
+        checks: bool = True,
+    ) -> None:
+        self.methods = methods
+        self.rows = whole_number(_NAME, "rows", rows, least=1)
+        self.examples = whole_number(_NAME, "examples", examples, least=1)
+        self.max_batch = whole_number(_NAME, "max_batch", max_batch, least=1)
+        self.checks = switch(_NAME, "checks", checks)
+        self._options = vars(self).copy()
+        self._choices = parse_methods(_NAME, self.methods)
+
+    def measure(self, evidence: Evidence) -> AuditResult:
+        """Explain a sample of the judged split.
+
+        Raises:
+            UserError: if outputs are not finite, or no method can explain the model.
+        """
+        import torch
+
+        found = sample(
+            evidence,
+            _NAME,
+            rows=self.rows,
+            errors=self.examples // 2,
+            reference=torch.zeros(1, *evidence.info.input_shape),
+            max_batch=self.max_batch,
+        )
+        told, notes = answers(self._choices, evidence, found.question, found.own, audit=_NAME)
+        words = _words(evidence, found)
+        checked = completeness(told, found)
+        if self.checks:
+            checked += faithfulness(told, found, _parts(found), called="words") + randomised(told, found)
+        shown = examples(found, self.examples)
+        towards = _towards(evidence)
+        tables, figures = [], []
+        for answer in told:
+            about = _by_word(answer, found, words)
+            tables.append(_table(answer, about, towards))
+            figures += [_figure(answer, about, towards)] if about else []
+            if evidence.show_examples:
+                figures.append(_shaded(answer, found, words, shown, towards))
+        return AuditResult(
+            name=_NAME,
+            family="explainability",
+            parameters=self._options,
+            measurements=checked.measurements,
+            tables=[*tables, *checked.tables, index_table(found, shown)],
+            figures=[*figures, *checked.figures],
+            notes=[
+                f"Explained: {found.drawn} of {len(found.predictions)} texts of the {evidence.evaluate_on} split, "
+                f"drawn with seed {evidence.seed}, each for its own prediction, against padding in place of all words.",
+                *notes,
+                "No threshold is accepted for checks of attributions: they are told and not judged.",
+            ],
+        )
+
+
+def _words(evidence: Evidence, found: Sample) -> list[list[str]]:
+    """The words of every explained text, or their numbers where the data do not know the words."""
+    if evidence.words is not None:
+        return evidence.words(evidence.evaluate_on, found.positions)
+    return [[f"word {number}" for number in row if number != 0] for row in found.question.rows.tolist()]
+
+
+def _parts(found: Sample) -> Parts:
+    """Texts made of words; padding is no part of them."""
+    rows = found.question.rows[found.at_random]
+    return Parts(
+        rows=rows,
+        reference=found.question.background,
+        owner=np.arange(rows.shape[1]),
+        present=(rows != 0).numpy(),
+        score=own_scores(found.question, found.own[found.at_random]),
+    )
+
+
+def _towards(evidence: Evidence) -> str | None:
+    """What attributions of all texts can be counted towards: one class of two, or the value; else None."""
+    target = evidence.info.target
+    if target.kind == "binary":
+        return target.classes[1]
+    return "the predicted value" if target.kind == "regression" else None
+
+
+def _signed(answer: Answer, found: Sample) -> NDArray[np.float64]:
+    """Attributions (m, length), of two classes towards the second: what speaks for the first speaks against it."""
+    if found.predictions.target.kind != "binary":
+        return answer.values
+    return answer.values * np.where(found.own == 1, 1.0, -1.0)[:, None]
+
+
+def _by_word(answer: Answer, found: Sample, words: list[list[str]]) -> dict[str, list[float]]:
+    """Words that occur in `_LEAST_TEXTS` of the texts drawn at random: the sum over its places in each of them."""
+    values = _signed(answer, found)
+    sums: dict[str, list[float]] = {}
+    for row in range(found.drawn):
+        of_text: dict[str, float] = {}
+        for word, value in zip(words[row], values[row].tolist(), strict=False):
+            of_text[word] = of_text.get(word, 0.0) + value
+        for word, value in of_text.items():
+            sums.setdefault(word, []).append(value)
+    often = {word: texts for word, texts in sums.items() if len(texts) >= _LEAST_TEXTS}
+    return dict(sorted(often.items(), key=lambda each: (-abs(float(np.mean(each[1]))), each[0])))
+
+
+def _table(answer: Answer, about: dict[str, list[float]], towards: str | None) -> Table:
+    estimates = {word: mean(texts) for word, texts in about.items()}
+    return Table(
+        title=f"{answer.method.title}: words",
+        columns=(Column(name="word"), Column(name="texts", format="d"), *interval_columns("mean attribution")),
+        rows=tuple((word, len(about[word]), *cells(estimate)) for word, estimate in estimates.items()),
+        description=f"Mean over the texts that have the word of what it adds to {_score(towards)}, strongest first; "
+        f"words in fewer than {_LEAST_TEXTS} of the explained texts are left out. Digits are written 0.",
+        count_column="texts",
+    )
+
+
+def _figure(answer: Answer, about: dict[str, list[float]], towards: str | None) -> Figure:
+    estimates = {word: mean(texts) for word, texts in about.items()}
+    means = {word: estimate.value or 0.0 for word, estimate in estimates.items()}
+    order = sorted(means, key=lambda word: -means[word])
+    shown = order if len(order) <= 2 * _SHOWN else [*order[:_SHOWN], *order[-_SHOWN:]]
+    drawn = [cells(estimates[word]) for word in shown]
+    return Figure(
+        kind="dot_interval",
+        title=f"{answer.method.title}: words that matter",
+        description=f"Mean of what a word adds to {_score(towards)} over the explained texts that have it, with a 95 % "
+        f"interval: the {_SHOWN} highest and the {_SHOWN} lowest of words in at least {_LEAST_TEXTS} texts.",
+        data={
+            "labels": shown,
+            "values": [value for value, _, _ in drawn],
+            "low": [low for _, low, _ in drawn],
+            "high": [high for _, _, high in drawn],
+            "n": [len(about[word]) for word in shown],
+            "x_label": "mean attribution",
+            "y_label": "word",
+            "reference": 0.0,
+        },
+    )
+
+
+def _shaded(answer: Answer, found: Sample, words: list[list[str]], shown: Sequence[int], towards: str | None) -> Figure:
+    values = _signed(answer, found)
+    return Figure(
+        kind="shaded_text",
+        title=f"{answer.method.title}: examples",
+        description=f"Words with a solid underline raise {_score(towards)}, those with a dashed one lower it, the "
+        "stronger the darker.",
+        data={
+            "texts": [
+                {
+                    "label": found.label(row),
+                    "tokens": words[row],
+                    "weights": [round(value, 6) for value in values[row, : len(words[row])].tolist()],
+                }
+                for row in shown
+            ]
+        },
+    )
+
+
+def _score(towards: str | None) -> str:
+    """How a sentence calls the score that attributions add up to."""
+    if towards is None:
+        return "the probability of the class that is predicted"
+    return towards if towards == "the predicted value" else f"the probability of {towards}"

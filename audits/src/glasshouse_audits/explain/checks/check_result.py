@@ -1,0 +1,151 @@
+"""What checks are given and what they hand back, and the words that all of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from glasshouse import Cell, Column, Explanation, Figure, Measurement, NotExplainableError, Question, Table, UserError
+from glasshouse.statistics import Estimate, mean
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.checks.draws import uniforms
+from glasshouse_audits.explain.explainers import Explained
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What checks found; the sum of two is both."""
+
+    measurements: tuple[Measurement, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Checked) -> Checked:
+        return Checked(
+            self.measurements + other.measurements,
+            self.figures + other.figures,
+            self.tables + other.tables,
+            self.notes + other.notes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """What was explained: the `question`, how its outputs are called, and of which split its rows are.
+
+    `labels` has the name of each asked output, None for a regression. `seed` fixes all that checks draw.
+    """
+
+    question: Question
+    labels: tuple[str | None, ...]
+    split: str
+    seed: int = 0
+
+    def rows(self, most: int) -> NDArray[np.intp]:
+        """Numbers of at most `most` rows, ascending; which ones does not depend on the order of the rows."""
+        content = self.question.rows.flatten(1).numpy()
+        keys = uniforms(content, 1, seed=self.seed, use="rows")[:, 0]
+        return np.sort(np.argsort(keys, kind="stable")[:most])
+
+    def about(self, rows: NDArray[np.intp]) -> Question:
+        """The same question about some of its rows."""
+        return replace(self.question, rows=self.question.rows[rows])
+
+    def measurement(self, name: str, estimate: Estimate, output: int, **parameters: Cell) -> Measurement:
+        """A measurement of one output, by its position among those that were asked about."""
+        return Measurement(
+            name=name, output=self.labels[output], split=self.split, parameters=parameters, **estimate.fields()
+        )
+
+    def score(self, output: int) -> str:
+        """How a sentence calls the score of an output."""
+        label = self.labels[output]
+        return "predicted value" if label is None else f"probability of {label}"
+
+    def heading(self, title: str, output: int) -> str:
+        """A title, with the output that it is about where there are several."""
+        return f"{title}: {self.labels[output]}" if len(self.labels) > 1 else title
+
+    def columns(self, *columns: Column) -> tuple[Column, ...]:
+        """A table's columns, led by that of the output where there are several."""
+        return (Column(name="output"), *columns) if len(self.labels) > 1 else columns
+
+    def row(self, output: int, *cells: Cell) -> tuple[Cell, ...]:
+        """A row of such a table."""
+        return (self.labels[output], *cells) if len(self.labels) > 1 else cells
+
+
+def flat(explanation: Explanation) -> Floats:
+    """Attributions as (n, d, k), whatever the shape of one input."""
+    values = explanation.values
+    found: Floats = values.reshape(len(values), -1, values.shape[-1])
+    return found
+
+
+def ask(one: Explained, question: Question) -> Floats | str:
+    """Attributions (n, d, k) of another question, or why the method cannot answer it."""
+    try:
+        return flat(one.explain(question))
+    except (NotExplainableError, UserError) as error:
+        return f"{one.title} cannot be asked again: {error}".rstrip(".")
+
+
+def mean_of_known(values: Floats, undefined: str) -> Estimate:
+    """Mean over those rows (n,) that are not NaN, with its interval; `undefined` says why there may be none."""
+    known = values[~np.isnan(values)]
+    return mean(known) if len(known) else Estimate(None, 0, undefined=undefined)
+
+
+def within(estimate: Estimate, low: float, high: float) -> Estimate:
+    """The same estimate, its interval cut to the range that the quantity has."""
+    interval = estimate.interval
+    if interval is None or interval.low is None or interval.high is None:
+        return estimate
+    return replace(estimate, interval=replace(interval, low=max(low, interval.low), high=min(high, interval.high)))
+
+
+def cells(estimate: Estimate) -> list[Cell]:
+    """Value and ends of the interval as table cells."""
+    interval = estimate.interval
+    return [estimate.value, interval.low if interval else None, interval.high if interval else None]
+
+
+def interval_columns(name: str, *, unit: str = "") -> list[Column]:
+    """The columns of `cells`."""
+    return [Column(name=f"{name}{part}", unit=unit, format=".4f") for part in ("", ", low", ", high")]
+
+
+@dataclass
+class Dots:
+    """A dot_interval figure in the making."""
+
+    labels: list[str] = field(default_factory=list)
+    estimates: list[Estimate] = field(default_factory=list)
+
+    def add(self, label: str, estimate: Estimate) -> None:
+        """One more dot."""
+        self.labels.append(label)
+        self.estimates.append(estimate)
+
+    def figure(self, title: str, description: str, *, x_label: str, reference: float) -> Figure:
+        """The figure; what is undefined says why."""
+        drawn = [cells(estimate) for estimate in self.estimates]
+        return Figure(
+            kind="dot_interval",
+            title=title,
+            description=description,
+            data={
+                "labels": self.labels,
+                "values": [value for value, _, _ in drawn],
+                "low": [low for _, low, _ in drawn],
+                "high": [high for _, _, high in drawn],
+                "n": [estimate.n for estimate in self.estimates],
+                "undefined": [estimate.undefined for estimate in self.estimates],
+                "x_label": x_label,
+                "reference": reference,
+            },
+        )

@@ -1,0 +1,182 @@
+"""Do attributions put features in the order that matters to the model? Deletion and insertion curves, told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from glasshouse import Cell, Column, Figure, Measurement, Table
+from glasshouse.statistics import Estimate, mean
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.checks.check_result import Asked, Checked, Dots, cells, flat, interval_columns, within
+from glasshouse_audits.explain.checks.curves import Curves, walks
+from glasshouse_audits.explain.checks.replacement import Replacing
+from glasshouse_audits.explain.explainers import Explained
+
+_ORDERS = 10
+# Background rows that stand in for the features of each row.
+_DRAWS = 10
+_BOTH = ("deletion", "insertion")
+
+
+@dataclass(frozen=True, eq=False)
+class _Walked:
+    """Curves of one method for one output, and the summaries over rows that are told of them."""
+
+    one: Explained
+    output: int
+    curves: Curves
+
+    def told(self) -> dict[str, Estimate]:
+        """Estimates by the name of their measurement."""
+        c = self.curves
+        return {
+            "deletion_area": mean(c.deletion_area),
+            "insertion_area": mean(c.insertion_area),
+            "deletion_gain": mean(c.deletion_gain),
+            "insertion_gain": mean(c.insertion_gain),
+            "deletion_beats_random": within(mean(c.deletion_beats), 0, 1),
+            "insertion_beats_random": within(mean(c.insertion_beats), 0, 1),
+        }
+
+
+def orders(explained: Sequence[Explained], asked: Asked, replacing: Replacing, rows: NDArray[np.intp]) -> Checked:
+    """Curves of all methods against the same random orders and background rows; `rows` are those of `replacing`."""
+    walked = walks(replacing, orders=_ORDERS, draws=_DRAWS, seed=asked.seed)
+    found = [
+        _Walked(one, output, walked.curves(flat(one.explanation)[rows, :, output], output))
+        for output in range(len(asked.labels))
+        for one in explained
+    ]
+    told = [(curves, curves.told()) for curves in found]
+    measurements = [
+        asked.measurement(name, estimate, curves.output, method=curves.one.name)
+        for curves, estimates in told
+        for name, estimate in estimates.items()
+    ]
+    drawn = [(curves, estimates) for curves, estimates in told if curves.output == 0]
+    figures = [_figure([curves for curves, _ in drawn], which, asked) for which in _BOTH]
+    for output in range(len(asked.labels)):
+        measurements += _random_areas(next(c for c in found if c.output == output).curves, asked, output)
+    return Checked(
+        tuple(measurements),
+        (*figures, *(_gains(drawn, which, asked) for which in _BOTH)),
+        (_areas(told, asked),),
+        (
+            f"In deletion and insertion curves {replacing.drawn(_DRAWS)} background rows stand in for the features of "
+            "each row, which may make rows that do not exist.",
+        ),
+    )
+
+
+def _random_areas(curves: Curves, asked: Asked, output: int) -> list[Measurement]:
+    """What areas are held against: their mean over random orders, and how far single orders of a row are from it."""
+    areas = curves.random_area
+    return [
+        asked.measurement("random_order_area", mean(areas.mean(axis=1)), output, statistic="mean", orders=_ORDERS),
+        asked.measurement(
+            "random_order_area",
+            Estimate(_spread(areas), len(areas)),
+            output,
+            statistic="standard_deviation",
+            orders=_ORDERS,
+        ),
+    ]
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Root mean square over rows of the standard deviation over random orders (n, r).
+
+    Divided by r, not r - 1: the orders come in pairs whose mean varies little, so that the row's mean is nearly known.
+    """
+    return float(np.sqrt(values.var(axis=1).mean()))
+
+
+def _figure(found: Sequence[_Walked], which: str, asked: Asked) -> Figure:
+    """Mean curve of every method for the first output; around that of random orders one standard deviation of them."""
+    first = found[0].curves
+    deleting = which == "deletion"
+    x = first.share if deleting else first.inserted
+    random = first.random if deleting else first.random[:, :, ::-1]
+    centre, spread = random.mean(axis=(0, 1)), np.sqrt(random.var(axis=1).mean(axis=0))
+    series: list[dict[str, object]] = [
+        {"name": w.one.title, "x": x.tolist(), "y": getattr(w.curves, which).mean(axis=0).tolist()} for w in found
+    ]
+    series.append(
+        {
+            "name": "random order",
+            "x": x.tolist(),
+            "y": centre.tolist(),
+            "low": (centre - spread).tolist(),
+            "high": (centre + spread).tolist(),
+        }
+    )
+    how = (
+        "Features are replaced by those of background rows, those that raise the score most first: the sooner it "
+        "falls, the better the order."
+        if deleting
+        else "Starting from background rows, a row's own features are put in, those that raise the score most first: "
+        "the sooner it rises, the better the order."
+    )
+    return Figure(
+        kind="line",
+        title=asked.heading("Deletion curves" if deleting else "Insertion curves", 0),
+        description=f"Mean {asked.score(0)} over {len(first.deletion)} rows. {how} The band is how far single "
+        "random orders of a row are from their mean, one standard deviation.",
+        data={
+            "series": series,
+            "x_label": f"share of features {'deleted' if deleting else 'inserted'}",
+            "y_label": asked.score(0),
+            "diagonal": False,
+            "x_log": False,
+        },
+    )
+
+
+def _areas(told: Sequence[tuple[_Walked, dict[str, Estimate]]], asked: Asked) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for walked, estimates in told:
+        for which in _BOTH:
+            rows.append(
+                asked.row(
+                    walked.output,
+                    walked.one.title,
+                    which,
+                    estimates[f"{which}_area"].value,
+                    float(walked.curves.random_area.mean()),
+                    _spread(walked.curves.random_area),
+                    *cells(estimates[f"{which}_gain"]),
+                    estimates[f"{which}_beats_random"].value,
+                )
+            )
+    return Table(
+        title="Areas under deletion and insertion curves",
+        columns=asked.columns(
+            Column(name="method"),
+            Column(name="curve"),
+            Column(name="area", format=".4f"),
+            Column(name="random order", format=".4f"),
+            Column(name="spread of random orders", format=".4f"),
+            *interval_columns("gain over random"),
+            Column(name="random orders beaten", format=".1%"),
+        ),
+        rows=tuple(rows),
+        description="Areas are mean scores along the curve; a good order has a small area of deletion and a large one "
+        "of insertion, and gains more than 0 over random orders. The spread is one standard deviation of single "
+        "random orders of a row.",
+    )
+
+
+def _gains(told: Sequence[tuple[_Walked, dict[str, Estimate]]], which: str, asked: Asked) -> Figure:
+    dots = Dots()
+    for walked, estimates in told:
+        dots.add(walked.one.title, estimates[f"{which}_gain"])
+    return dots.figure(
+        asked.heading(f"{which.capitalize()}: how much better than random orders", 0),
+        "Difference between the areas of random orders and of a method's order, in units of the score; above 0 the "
+        "method orders features better than chance.",
+        x_label="gain in area over random orders",
+        reference=0.0,
+    )

@@ -1,0 +1,46 @@
+"""How sure sampled attributions are, against the size of what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from glasshouse import Measurement
+from glasshouse.statistics import Estimate
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.checks.check_result import Asked, Checked, flat, mean_of_known
+from glasshouse_audits.explain.explainers import Explained
+
+Floats = NDArray[np.float64]
+
+_NOTHING = "no feature moves the output of any explained row"
+
+
+def relative_error(values: Floats, standard_error: Floats) -> Floats:
+    """Expected distance of attributions (n, d, k) from the exact ones, relative to their length, (n, k).
+
+    The length of the vector of standard errors over that of the values. 0 is exact; NaN where all values are 0.
+    """
+    error, effect = np.linalg.norm(standard_error, axis=1), np.linalg.norm(values, axis=1)
+    found: Floats = np.divide(error, effect, out=np.full_like(error, np.nan), where=effect > 0)
+    return found
+
+
+def sampling(explained: Sequence[Explained], asked: Asked) -> Checked:
+    """Relative sampling error of every method that tells its standard error: mean over rows, and the worst row."""
+    measurements: list[Measurement] = []
+    for one in explained:
+        error = one.explanation.standard_error
+        if error is None:
+            continue
+        values = flat(one.explanation)
+        found = relative_error(values, error.reshape(values.shape))
+        for output in range(len(asked.labels)):
+            known = found[~np.isnan(found[:, output]), output]
+            worst = Estimate(float(known.max()), len(known)) if len(known) else Estimate(None, 0, undefined=_NOTHING)
+            for statistic, estimate in (("mean", mean_of_known(found[:, output], _NOTHING)), ("max", worst)):
+                measurements.append(
+                    asked.measurement("sampling_error", estimate, output, method=one.name, statistic=statistic)
+                )
+    return Checked(tuple(measurements))

@@ -1,0 +1,58 @@
+"""The two numbers by which explanations of the same rows are compared, and what is said where they are undefined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from glasshouse.statistics import Estimate, mean
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.checks.check_result import mean_of_known, within
+from glasshouse_audits.explain.checks.similarity import TOP, rank_correlation, top_overlap
+
+Floats = NDArray[np.float64]
+
+STATISTICS = ("rank_correlation", f"top_{TOP}_overlap")
+
+_SIMILARITIES: tuple[Callable[[Floats, Floats], Floats], ...] = (rank_correlation, top_overlap)
+_RANGES = ((-1.0, 1.0), (0.0, 1.0))
+_UNDEFINED = (
+    "in no row do both explanations rank one feature above another",
+    f"there are no more than {TOP} features, or no row has an attribution",
+)
+
+
+def alike(original: Floats, others: Sequence[Floats]) -> dict[str, Estimate]:
+    """Similarity of explanations (n, d) to others of the same rows: means over the others, then over rows.
+
+    By the names in `STATISTICS`; the intervals are over rows.
+    """
+    found = {}
+    for name, similarity, limits, undefined in zip(STATISTICS, _SIMILARITIES, _RANGES, _UNDEFINED, strict=True):
+        rows = np.mean([similarity(original, other) for other in others], axis=0)
+        found[name] = within(mean_of_known(rows, undefined), *limits)
+    return found
+
+
+def means(original: Floats, other: Floats) -> Floats:
+    """Both similarities of explanations (n, d, k), means over rows: (k, 2), NaN where no row has any."""
+    found = [
+        [mean_of_known(similarity(original[:, :, j], other[:, :, j]), "none").value for similarity in _SIMILARITIES]
+        for j in range(original.shape[2])
+    ]
+    return np.array(found, dtype=np.float64)
+
+
+def over_repeats(found: Floats) -> dict[str, Estimate]:
+    """Means of repeated `means` (r, 2) of one output, with intervals over the repeats."""
+    told = {}
+    for column, name, limits, undefined in zip(found.T, STATISTICS, _RANGES, _UNDEFINED, strict=True):
+        known = column[~np.isnan(column)]
+        told[name] = within(mean(known), *limits) if len(known) else Estimate(None, 0, undefined=undefined)
+    return told
+
+
+def unknown(reason: str) -> dict[str, Estimate]:
+    """Neither is known, and why."""
+    return {name: Estimate(None, 0, undefined=reason) for name in STATISTICS}

@@ -1,0 +1,1 @@
+"""Attributions to the features of a table: the `feature_attribution` audit."""

@@ -1,0 +1,95 @@
+"""Which methods explain: those asked for, or those that suit the model; and what takes the place of one that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from glasshouse import Evidence, NotExplainableError, Question, UserError
+from glasshouse.config import Choice
+from numpy.typing import NDArray
+
+from glasshouse_audits.explain.explainers import Explained, Method, find_method, is_known, why_not
+from glasshouse_audits.explain.features.measurements import largest_error
+
+# Shapley values cost what the budget and the tolerance say. DeepLIFT costs two passes for each row, integrated
+# gradients 64 to 1024; both start at the same baseline and promise to add up, which DeepLIFT keeps where it has a rule
+# for every module.
+_AUTOMATIC = ("shapley", "deep_lift")
+_RESERVES = ("integrated_gradients", "shapley")
+
+
+def explain(
+    choices: Sequence[Choice] | None,
+    evidence: Evidence,
+    question: Question,
+    scores: NDArray[np.float64],
+    *,
+    most_error: float,
+) -> tuple[list[Explained], list[str]]:
+    """Every method's answer, in the order asked for, and notes on those that gave none or failed.
+
+    An explanation fails if it promises to add up and the worst row misses by more than `most_error` of the change of
+    its output. Integrated gradients, then Shapley values, are added where a method fails or gives no answer.
+
+    Args:
+        choices: the methods; None to choose by the model: Shapley values, and the cheapest method of gradients that
+            holds its promise.
+        scores: the asked scores of the question's rows (n, k).
+
+    Raises:
+        UserError: if no method answers.
+    """
+    waiting = [Choice(name) for name in _AUTOMATIC if is_known(name)] if choices is None else list(choices)
+    reserves = [name for name in _RESERVES if is_known(name) and name not in {choice.name for choice in waiting}]
+    found: list[Explained] = []
+    notes: list[str] = []
+    while waiting:
+        method = find_method(waiting.pop(0))
+        problem = why_not(method.plugin, evidence)
+        if problem is None:
+            try:
+                found.append(_ask(method, question, scores, most_error))
+                problem = _shortfall(found[-1], most_error)
+            except NotExplainableError as error:
+                problem = str(error)
+        if problem is None:
+            continue
+        note = f"{method.title} set aside: {problem}."
+        reserve = next((name for name in reserves if why_not(find_method(Choice(name)).plugin, evidence) is None), None)
+        if reserve is not None:
+            reserves.remove(reserve)
+            waiting.append(Choice(reserve))
+            note += f" {find_method(Choice(reserve)).title} used instead."
+        notes.append(note)
+    if not found:
+        raise UserError("audit 'feature_attribution'", "no method could explain the model. " + " ".join(notes))
+    return found, notes
+
+
+def _ask(method: Method, question: Question, scores: NDArray[np.float64], most_error: float) -> Explained:
+    started = time.perf_counter()
+    explanation = method.explain(question)
+    one = Explained(
+        name=method.name,
+        title=method.title,
+        explain=method.explain,
+        explanation=explanation,
+        seconds=time.perf_counter() - started,
+        error=largest_error(explanation, scores),
+    )
+    promised = explanation.completeness == "promised"
+    return replace(one, failed=promised and one.error is not None and one.error > most_error)
+
+
+def _shortfall(one: Explained, most_error: float) -> str | None:
+    if not one.failed:
+        return None
+    suspects = one.explanation.suspects
+    why = f"; it has no rule for {', '.join(suspects)}" if suspects else ""
+    return (
+        f"its values do not add up to the change of the output, which the worst row misses by {one.error:.0%} "
+        f"(at most {most_error:.0%}){why}"
+    )

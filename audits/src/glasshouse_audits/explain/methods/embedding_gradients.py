@@ -1,0 +1,109 @@
+"""Integrated gradients on the embedding of a text, through captum.
+
+Words enter a network as numbers, which have no gradient. The line from the reference to the text is drawn between
+their vectors instead (Sundararajan, Taly and Yan 2017, section 6.3, for text); a word's attribution is the sum over the
+components of its vector. They add up to the output minus the output for the reference's vectors, in the places and with
+the mask of the text itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from glasshouse import Explanation, NotExplainableError, Question, in_batches
+
+from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
+from glasshouse_audits.explain.methods.batching import Counted, differentiating, positive, whole
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_FIRST_STEPS = 16
+
+
+class EmbeddingIntegratedGradients:
+    """Integrated gradients from the vectors of the first background text; texts take more steps until they add up.
+
+    Args:
+        error: relative completeness error that each text should reach.
+        steps: steps that a text takes at most.
+    """
+
+    def __init__(self, *, error: float = 0.01, steps: int = 512) -> None:
+        self.error = positive("embedding_integrated_gradients", "error", error)
+        self.steps = whole("embedding_integrated_gradients", "steps", steps, least=2)
+
+    def explain(self, question: Question) -> Explanation:
+        """Attributions (n, length, k) of the asked scores to the words of every text."""
+        import torch
+        from captum.attr import LayerIntegratedGradients
+
+        layer = question.model.embed
+        start = question.background[:1].to(question.model.device)
+        most = min(self.steps, question.budget)
+        if most < 2:
+            raise NotExplainableError("it takes a budget of 2 evaluations a text at least")
+        base = _scores_of_reference(question, layer, start)
+        scores = question.scores(question.rows)
+        change = resolved(scores - base, scores)
+        counted = Counted(question)
+        values = torch.zeros(*question.rows.shape, len(question.outputs), dtype=torch.float64)
+        taken = 0
+        for output in range(len(question.outputs)):
+            explain = LayerIntegratedGradients(counted.of(output), layer)
+            allowed = self.error * relative_to(change[:, output]) + resolution(scores[:, output])
+            steps, pending = min(_FIRST_STEPS, most), torch.arange(len(question.rows))
+            while True:
+
+                def attribute(x: Tensor, steps: int = steps, explain: Any = explain) -> Tensor:
+                    found: Tensor = explain.attribute(
+                        x.to(start.device),
+                        start,
+                        n_steps=steps,
+                        method="gausslegendre",
+                        internal_batch_size=max(len(x), question.max_batch),
+                    )
+                    return found.sum(dim=-1)
+
+                # cuDNN differentiates recurrent layers in training mode alone
+                with differentiating(), torch.backends.cudnn.flags(enabled=False):
+                    found = in_batches(attribute, question.rows[pending], most=max(1, question.max_batch // steps))
+                values[pending, :, output] = found.double()
+                error = np.abs(values[pending, :, output].sum(dim=1).numpy() - change[pending, output])
+                pending = pending[error > allowed[pending]]
+                taken = max(taken, steps)
+                if not len(pending) or 2 * steps > most:
+                    break
+                steps *= 2
+        return Explanation(
+            values=values.numpy(),
+            base=base,
+            completeness="promised",
+            evaluations=counted.evaluations,
+            details=f"Integrated gradients on embeddings took up to {taken} steps.",
+        )
+
+
+def _scores_of_reference(question: Question, layer: nn.Module, start: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The asked scores (n, k) where each text keeps its places and mask, and all its vectors are the reference's."""
+    import torch
+
+    with torch.no_grad():
+        vectors = layer(start)
+    if vectors.ndim != 3:
+        raise NotExplainableError("the embedding gives one vector a text, not one a word")
+    with _replaced(layer, vectors):
+        return question.scores(question.rows)
+
+
+@contextmanager
+def _replaced(layer: nn.Module, vectors: Tensor) -> Iterator[None]:
+    """Whatever goes into the layer, these vectors (1, length, width) come out."""
+    hook = layer.register_forward_hook(lambda _layer, _inputs, output: vectors.expand_as(output))
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -1,0 +1,83 @@
+"""How often a model may be asked about each row, so that a large one is explained in minutes as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from glasshouse import Evidence, Feature, Question, UserError
+from numpy.typing import NDArray
+
+MOST = 500_000
+"""Evaluations for each row."""
+
+_MOST_CLASSES = 3
+"""x"""
+
+_OPERATIONS = 1e12
+"""Floating-point operations for all rows together: half a minute or two of a processor's core."""
+
+
+def evaluations(question: Question) -> int:
+    """Evaluations for each row of a question: `MOST`, or what `_OPERATIONS` pay for, but enough for two random orders.
+
+    Counted, not timed: the same on every machine.
+    """
+    paid = _OPERATIONS / (max(1, len(question.rows)) * operations(question))
+    return min(MOST, max(two_orders(question), int(paid)))
+
+
+def two_orders(question: Question) -> int:
+    """Evaluations for a row that two random orders of its features take, forwards and backwards, and one more."""
+    features = question.rows.shape[1] if question.features is None else question.features
+    return 4 * features * len(question.background) + 1
+
+
+def operations(question: Question) -> int:
+    """Floating-point operations of the model for a row: those of its matrix products, convolutions and attention.
+
+    At least two for each parameter, since not every operation is counted.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counted:
+        question.scores(question.rows[:1])
+    return max(1, int(counted.get_total_flops()), 2 * question.model.parameters)
+
+
+def feature_of_column(features: Sequence[Feature], width: int) -> NDArray[np.intp]:
+    """Position of the feature that each of `width` encoded columns belongs to, (width,).
+
+    Raises:
+        UserError: unless every column belongs to exactly one feature.
+    """
+    owner = np.full(width, -1, dtype=np.intp)
+    for position, feature in enumerate(features):
+        for column in feature.columns:
+            if not 0 <= column < width:
+                problem = f"feature '{feature.name}' names column {column}; the encoded inputs have {width}."
+            elif owner[column] >= 0:
+                problem = f"column {column} belongs to '{features[owner[column]].name}' and to '{feature.name}'."
+            else:
+                owner[column] = position
+                continue
+            raise UserError("audit 'feature_attribution'", problem, "Correct `columns` in the data's features.")
+    if (owner < 0).any():
+        raise UserError(
+            "audit 'feature_attribution'",
+            f"encoded columns {np.flatnonzero(owner < 0)[:8].tolist()} belong to no feature.",
+            "Declare a feature for each in the data's `DataInfo`.",
+        )
+    return owner
+
+
+def explained_outputs(evidence: Evidence) -> list[tuple[int, str | None]]:
+    """Positions and names of the scores to explain: the favourable class, or the most often predicted ones."""
+    target = evidence.info.target
+    if target.kind == "regression":
+        return [(0, None)]
+    if target.favourable_index is not None:
+        return [(target.favourable_index, target.classes[target.favourable_index])]
+    often = np.bincount(evidence.evaluated.predicted, minlength=len(target.classes))
+    chosen = np.sort(np.argsort(-often, kind="stable")[:_MOST_CLASSES])
+    return [(int(k), target.classes[k]) for k in chosen]

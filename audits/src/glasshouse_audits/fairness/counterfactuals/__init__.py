@@ -1,0 +1,1 @@
+"""Sensitive attributes flipped alone, and the features that predict them."""

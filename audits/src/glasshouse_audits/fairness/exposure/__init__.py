@@ -1,0 +1,1 @@
+"""Exposure of groups in rankings."""

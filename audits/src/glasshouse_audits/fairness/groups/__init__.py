@@ -1,0 +1,1 @@
+"""Group fairness: rates, scores and errors by group, and the gaps between groups."""

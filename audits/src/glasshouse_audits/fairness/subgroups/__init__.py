@@ -1,0 +1,1 @@
+"""The subgroups in which a model performs worst."""

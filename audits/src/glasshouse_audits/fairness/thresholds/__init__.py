@@ -1,0 +1,1 @@
+"""Other decision thresholds, and what they change in accuracy and in gaps."""

@@ -1,0 +1,1 @@
+"""Pictures for reports: PNG files and attribution overlays."""

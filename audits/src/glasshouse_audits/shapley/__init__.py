@@ -1,5 +1,0 @@
-"""Fast Shapley values: KernelSHAP, permutation SHAP and enumeration for batches on torch."""
-
-from glasshouse_audits.shapley.values import ShapleyValues, shapley_values
-
-__all__ = ["ShapleyValues", "shapley_values"]
