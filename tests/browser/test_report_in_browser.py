@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from glasshouse.report.html import render_html
 
+from helpers.sample_record import sample_record
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
-SAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "core" / "report" / "sample_record.py"))
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_html(SAMPLE["sample_record"]()), encoding="utf-8")
+    path.write_text(render_html(sample_record()), encoding="utf-8")
     return path
 
 
@@ -113,7 +113,7 @@ def test_the_first_screen_says_model_data_and_verdict(open_report: Any) -> None:
 def test_every_figure_is_seen_and_its_table_opens(open_report: Any) -> None:
     page = open_report().page
     figures = page.locator("figure")
-    assert figures.count() == sum(len(audit.figures) for audit in SAMPLE["sample_record"]().audits)
+    assert figures.count() == sum(len(audit.figures) for audit in sample_record().audits)
     for number in range(figures.count()):
         figure = figures.nth(number)
         drawn = figure.locator("svg[role=img], [role=group]").first

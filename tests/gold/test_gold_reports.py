@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from glasshouse.report.html import render_html
 from glasshouse.report.json_format import render_json
 from glasshouse.report.markdown import render_markdown
 
+from helpers.sample_record import sample_record
+
 HERE = Path(__file__).parent
-SAMPLE = runpy.run_path(str(HERE.parent / "core" / "report" / "sample_record.py"))
 RENDERERS: dict[str, Callable[[Record], str]] = {
     "report.html": render_html,
     "report.md": render_markdown,
@@ -37,7 +37,7 @@ def scrubbed(text: str) -> str:
 
 @pytest.mark.parametrize("name", RENDERERS)
 def test_the_report_is_the_approved_one(name: str) -> None:
-    rendered = scrubbed(RENDERERS[name](SAMPLE["sample_record"]()))
+    rendered = scrubbed(RENDERERS[name](sample_record()))
     gold = HERE / name
     if os.environ.get("GLASSHOUSE_BLESS") == "1":
         gold.write_text(rendered, encoding="utf-8")

@@ -11,11 +11,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from glasshouse import RunRecord
 
+import helpers
+
+TESTS = Path(helpers.__file__).parents[1]
 SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
 import glasshouse, torch
-from conftest import Classifier, Project, people
+from helpers.their_project import Classifier, Project, people
 from pytorch_lightning import Trainer
 
 torch.manual_seed(0)
@@ -33,7 +36,7 @@ print(trainer.global_rank, len(callback.records), callback.record.folder if call
 
 def test_the_first_process_audits_all_rows_once(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
-    script.write_text(SCRIPT.format(folder=str(Path(__file__).parent)))
+    script.write_text(SCRIPT.format(folder=str(TESTS)))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

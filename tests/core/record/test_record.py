@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-SAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "report" / "sample_record.py"))
+from helpers import sample_record
 
 
 @pytest.fixture(scope="module")
 def values() -> dict[str, Any]:
-    return json.loads(json.dumps(SAMPLE["sample_record"]().to_dict()))
+    return json.loads(json.dumps(sample_record.sample_record().to_dict()))
 
 
 def test_the_schema_is_a_valid_json_schema() -> None:
@@ -36,13 +35,13 @@ def test_a_record_survives_its_file(tmp_path: Path, values: dict[str, Any]) -> N
     write_json(tmp_path / "record.json", values)
     record = read_record(tmp_path / "record.json")
     assert record.to_dict() == values
-    assert record.audits[0].measurements[0] == SAMPLE["performance"]().measurements[0]
+    assert record.audits[0].measurements[0] == sample_record.performance().measurements[0]
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path, values: dict[str, Any]) -> None:
     for name in ("one.json", "two.json"):
-        write_json(tmp_path / name, SAMPLE["sample_record"]().to_dict())
+        write_json(tmp_path / name, sample_record.sample_record().to_dict())
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
@@ -178,7 +177,7 @@ def test_a_figure_whose_lists_do_not_match_is_refused(kind: Any, data: dict[str,
 
 def test_an_audit_result_survives_its_file() -> None:
     for make in ("performance", "fairness", "feature_attribution", "membership_inference"):
-        values = result_to_dict(SAMPLE[make]())
+        values = result_to_dict(getattr(sample_record, make)())
         assert result_to_dict(result_from_dict(json.loads(json.dumps(values)))) == values
     with pytest.raises(UserError, match=r"audits/x.json: at \$: 'family' is a required property"):
         result_from_dict({"name": "x"}, source="audits/x.json")

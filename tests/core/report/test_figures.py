@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,11 +13,12 @@ from glasshouse.report.figures import draw, draw_threshold
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-SAMPLE = runpy.run_path(str(Path(__file__).parent / "sample_record.py"))
+from helpers import sample_record
+
 FIGURES = [
     figure
     for make in ("performance", "fairness", "feature_attribution", "membership_inference")
-    for figure in SAMPLE[make]().figures
+    for figure in getattr(sample_record, make)().figures
 ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -19,12 +18,12 @@ from glasshouse.report.json_format import render_json
 from glasshouse.report.markdown import escape, render_markdown
 from glasshouse.report.page import Page, build_page
 
-SAMPLE = runpy.run_path(str(Path(__file__).parent / "sample_record.py"))
+from helpers.sample_record import performance, run_header, sample_record
 
 
 @pytest.fixture(scope="module")
 def record() -> Record:
-    return SAMPLE["sample_record"]()
+    return sample_record()
 
 
 @pytest.fixture(scope="module")
@@ -77,15 +76,15 @@ def test_rules_that_were_not_applied_are_told_among_what_is_not_covered() -> Non
     from glasshouse.policy.judging import judge
     from glasshouse.policy.rules import load_policy
 
-    results = [SAMPLE["performance"]()]
+    results = [performance()]
     findings, _ = judge(results, load_policy("default"), target_kind="binary")
-    page = build_page(build_record(SAMPLE["run_header"](), results, findings))
+    page = build_page(build_record(run_header(), results, findings))
     assert page.verdict == "pass"
     assert "Rule: Four-fifths rule" in {one.what for one in page.not_covered}
 
 
 def test_a_record_of_nothing_can_be_rendered() -> None:
-    header = SAMPLE["run_header"]() | {"model": None, "seed": None, "config": {}, "provenance": {}}
+    header = run_header() | {"model": None, "seed": None, "config": {}, "provenance": {}}
     header["data"] = {"name": "d", "modality": "tabular", "target": {"name": "y", "kind": "regression"}}
     empty = build_record(header, [AuditResult(name="a", family="data", status="skipped", reason="why not")])
     for render in (render_html, render_markdown, render_json):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import runpy
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from glasshouse.report.suppression import Labels, hide, small_group_limit, suppr
 from hypothesis import given
 from hypothesis import strategies as st
 
-SAMPLE = runpy.run_path(str(Path(__file__).parent / "sample_record.py"))
+from helpers.sample_record import run_header
 
 
 def cell(**labels: str) -> Labels:
@@ -27,7 +25,7 @@ def cell(**labels: str) -> Labels:
 
 def record(*measurements: Measurement, tables: tuple[Table, ...] = (), figures: tuple[Figure, ...] = ()) -> Record:
     audit = AuditResult(name="fairness", family="fairness", measurements=measurements, tables=tables, figures=figures)
-    return build_record(SAMPLE["run_header"](), [audit])
+    return build_record(run_header(), [audit])
 
 
 def by_level(sizes: dict[str, int]) -> list[Measurement]:
@@ -176,14 +174,14 @@ def test_tables_and_figures_hide_what_the_measurements_hide() -> None:
 
 def test_tables_of_sections_are_covered_too() -> None:
     table = Table(title="t", columns=(Column(name="w"), Column(name="n")), rows=(("A", 3), ("B", 50)), count_column="n")
-    with_section = build_record(SAMPLE["run_header"](), [], [], [Section(title="s", tables=(table,))])
+    with_section = build_record(run_header(), [], [], [Section(title="s", tables=(table,))])
     rows = suppress_small_groups(with_section).sections[0].tables[0].rows
     assert rows == (("A", "suppressed (fewer than 10)"), ("B", "withheld"))
 
 
 @pytest.mark.parametrize(("asked", "limit"), [(None, 10), (0, 0), (25, 25), ("many", 10)])
 def test_the_limit_is_the_runs_own(asked: Any, limit: int) -> None:
-    header = SAMPLE["run_header"]()
+    header = run_header()
     header["config"].pop("small_group_limit")
     if asked is not None:
         header["config"]["small_group_limit"] = asked
@@ -248,7 +246,7 @@ def test_a_section_hides_what_the_audits_hide() -> None:
         title="t", columns=columns, rows=(("a", 90, 0.5), ("c", 4, 0.123), ("d", 15, 0.2)), count_column="rows"
     )
     other = Table(title="u", columns=columns[::2], rows=(("c", 0.123),))
-    record = build_record(SAMPLE["run_header"](), [audit], [], [Section(title="s", tables=(table, other))])
+    record = build_record(run_header(), [audit], [], [Section(title="s", tables=(table, other))])
     first, second = suppress_small_groups(record, 10).sections[0].tables
     rows = {row[0]: row[1:] for row in first.rows}
     assert rows["c"] == ("suppressed (fewer than 10)", "suppressed")

@@ -63,6 +63,7 @@ class Module(LightningModule):
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "their_project.py").write_text(PROJECT)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     people = ["sex,age", *(f"{'fm'[k % 2]},{20 + k % 60}" for k in range(200))]
     (tmp_path / "people.csv").write_text("\n".join(people) + "\n")
     yield {

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from glasshouse import AuditPlugin, AuditResult, Measurement, hookimpl
 
+pytestmark = pytest.mark.usefixtures("fresh_process")
+
 class Base:
     def result(self, value=1.0):
         return AuditResult(name=type(self).__name__.lower(), family="data",

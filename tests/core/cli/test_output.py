@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.usefixtures("fresh_process")
+
 
 def test_stdout_ends_with_the_folder_and_stderr_holds_our_own_lines(glasshouse, tmp_path):
     done = glasshouse(

@@ -12,6 +12,8 @@ from glasshouse.plugins.lock import lock_file
 PLUGIN = """
 from glasshouse import AuditPlugin, AuditResult, Measurement, hookimpl
 
+pytestmark = pytest.mark.usefixtures("fresh_process")
+
 class One:
     def measure(self, evidence):
         return AuditResult(name="one", family="data", measurements=[Measurement(name="one", value=1.0)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glasshouse import RunRecord
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "audits_as_tests.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[4] / "docs" / "audits_as_tests.md").read_text(encoding="utf-8")
 
 SUITE = """
     def test_holds(audit_record):

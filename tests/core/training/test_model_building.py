@@ -15,8 +15,9 @@ import pytest
 import torch
 import yaml
 
-HERE = Path(__file__).parent
-PLUGIN = HERE / "stranger.py"
+from helpers import stranger
+
+PLUGIN = Path(stranger.__file__)
 
 SCORES_IN_A_FRESH_PROCESS = """
 import json, sys
@@ -85,10 +86,7 @@ def test_plain_network_is_rebuilt_with_equal_scores(tmp_path: Path) -> None:
     answer = rebuilt(run)
     # addmm and a product followed by a sum may round differently, so the bits are those of the module itself
     torch.testing.assert_close(torch.tensor(answer["raw"]), expected)
-    sys.path.insert(0, str(HERE))
-    from stranger import Net
-
-    net = Net(4, 2, hidden=5)
+    net = stranger.Net(4, 2, hidden=5)
     net.load_state_dict({key.removeprefix("network."): value for key, value in state.items()})
     assert answer["raw"] == net(X).tolist()
     assert answer["scores"] == torch.softmax(net(X), dim=1).tolist()

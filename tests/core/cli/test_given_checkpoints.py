@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers import stranger
+
+pytestmark = pytest.mark.usefixtures("fresh_process")
+
 FIT = ("--model", "mlp", "--data", "diabetes", "--optimizer", "adamw", "--trainer.max_epochs", "1", "--run_dir", "runs")
 
 
@@ -64,7 +68,7 @@ def test_a_checkpoint_away_from_its_run_is_held_against_its_own_content(given, c
 
 
 def test_hyper_parameters_inside_a_checkpoint(command, tmp_path):
-    plugin = Path(__file__).parent.parent / "joint" / "stranger.py"
+    plugin = Path(stranger.__file__)
     foreign = ("--plugin", str(plugin), "fit", "--model", "foreign", "--data", "blobs", "--run_dir", "runs")
     run = command(*foreign, "--trainer.max_epochs", "1").folder
     moved = tmp_path / "moved.ckpt"

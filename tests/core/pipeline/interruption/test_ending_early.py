@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import resource
-import runpy
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-assert_same: Callable[[Path, Path], None] = runpy.run_path(str(Path(__file__).parent / "same.py"))["assert_same"]
+from helpers.same_run import assert_same
+
 BEGIN = ("run", "--config", "run.yaml", "--plugin", "killer.py")
 
 

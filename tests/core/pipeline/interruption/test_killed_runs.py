@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import runpy
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import pytest
 import torch
 import yaml
 
-assert_same: Callable[[Path, Path], None] = runpy.run_path(str(Path(__file__).parent / "same.py"))["assert_same"]
+from helpers.same_run import assert_same
+
 BEGIN = ("run", "--config", "run.yaml", "--plugin", "killer.py")
 
 

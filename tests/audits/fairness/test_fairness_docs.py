@@ -13,7 +13,7 @@ import pytest
 from glasshouse_audits.fairness.groups.audit import FairnessAudit
 from glasshouse_audits.fairness.subgroups.audit import SubgroupsAudit
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "fairness.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "fairness.md").read_text(encoding="utf-8")
 
 
 def test_the_example_prints_what_is_shown() -> None:

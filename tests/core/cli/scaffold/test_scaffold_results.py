@@ -18,7 +18,7 @@ import hatchling.build
 import pytest
 from glasshouse.cli.scaffold import KINDS, read_names, render_files, write_distribution
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[4]
 LONGEST = "a" * 31
 """With a letter for the kind, the longest name that is allowed: no line may depend on its length."""
 
