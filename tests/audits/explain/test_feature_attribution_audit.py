@@ -143,9 +143,9 @@ class TestMethods:
         assert "no rule for 1 (LayerNorm). Integrated gradients used instead." in note
         findings, _ = judge([result], load_policy("default"))
         told = {(finding.title, finding.verdict) for finding in findings if finding.audit == "feature_attribution"}
-        assert ("An explanation that does not add up was set aside: high", "info") in told
-        assert ("Attributions add up: high, method integrated_gradients", "pass") in told
-        assert ("Attributions add up: high, method shapley", "pass") in told
+        assert ("Explanation method rejected because its attributions do not add up: high", "info") in told
+        assert ("Attributions add up to the score: high, method integrated_gradients", "pass") in told
+        assert ("Attributions add up to the score: high, method shapley", "pass") in told
 
     def test_the_threshold_is_an_option_and_the_policy_judges_the_number(
         self, tabular_evidence, regression_target, find
@@ -167,7 +167,7 @@ class TestMethods:
         assert 0.05 < worst.value < 1
         assert worst.parameters["used"] is True
         findings, _ = judge([result], load_policy("default"))
-        assert [f.verdict for f in findings if f.title.startswith("Attributions add up")] == ["fail"]
+        assert [f.verdict for f in findings if f.title.startswith("Attributions add up to the score")] == ["fail"]
 
     def test_the_automatic_choice_needs_gradients_for_the_second(self, tabular_evidence, binary_target, find) -> None:
         class Rounded(nn.Module):

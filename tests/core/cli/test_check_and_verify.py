@@ -73,7 +73,7 @@ def policy(folder: Path, **rules: str) -> str:
         ("{min: 0.7}", False, 0),
         ("{min: 0.8}", False, 1),
         ("{min: 0.5, evidence: interval}", True, 0),
-        ("{min: 0.7, evidence: interval}", False, 0),  # the interval reaches below: not enough evidence
+        ("{min: 0.7, evidence: interval}", False, 0),  # the interval reaches below: inconclusive
         ("{min: 0.7, evidence: interval}", True, 1),
         ("{min: 0.95, evidence: interval}", False, 1),
     ],
@@ -88,10 +88,10 @@ def test_check_writes_junit(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert main(["check", str(run), "--policy", policy(run, **rules), "--junit", str(run.parent / "junit.xml")]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "not held             not held",
-        "not enough evidence  open",
-        "held                 held ",
-        "1 not held, 1 not enough evidence, 1 held (policy 'house')",
+        "fail          not held",
+        "inconclusive  open",
+        "pass          held ",
+        "1 fail, 1 inconclusive, 1 pass (policy 'house')",
     ]
     (suite,) = ElementTree.parse(run.parent / "junit.xml").getroot()
     assert {key: suite.attrib[key] for key in ("tests", "failures", "skipped")} == {

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 from glasshouse import Figure, Measurement
 from glasshouse.record.findings import Threshold
-from glasshouse.report.figure_tables import MOST_ROWS, table_behind
 from glasshouse.report.figures import draw, draw_threshold
+from glasshouse.report.figures.tables import MAX_ROWS, table_behind
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -212,14 +212,14 @@ def test_the_table_behind_long_texts_keeps_the_strongest_words_of_each() -> None
     table = table_behind(figure("shaded_text", texts=texts))
     assert table.rows[:100] == tuple(("0", f"w{i}", 0.001 * i) for i in range(200, 300))
     assert table.rows[100:] == (("1", "w0", -1.0), ("1", "w1", None), ("1", "w2", 0.5))
-    assert table.description == "The 100 strongest words of each text, of 303 words in all; the record holds all."
+    assert table.description == "The 100 words of each text with the largest weights; the record has all 303 words."
 
 
 def test_long_tables_are_thinned_and_say_so() -> None:
     points = list(range(1000))
     table = table_behind(figure("line", series=[{"name": "s", "x": points, "y": points}]))
-    assert len(table.rows) <= MOST_ROWS
-    assert table.description == "Every 5th of 1000 rows; the record holds all."
+    assert len(table.rows) <= MAX_ROWS
+    assert table.description == "Every 5th row; the record has all 1000 rows."
 
 
 def test_a_finding_against_its_threshold() -> None:

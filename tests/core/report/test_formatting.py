@@ -6,13 +6,13 @@ import pytest
 from glasshouse import Measurement
 from glasshouse.record.findings import Threshold
 from glasshouse.report.formatting import (
-    show_about,
     show_cell,
     show_formatted,
     show_interval,
     show_list,
     show_name,
     show_number,
+    show_scope,
     show_threshold,
     show_time,
 )
@@ -92,8 +92,8 @@ def test_intervals_may_be_open() -> None:
 
 def test_words() -> None:
     gap = Measurement(name="m", value=1.0, over=("sex", "age"), output="high", parameters={"false_positive_rate": 0.01})
-    assert show_about(gap) == "between groups of sex × age, output: high, false positive rate: 0.01"
-    assert show_about(Measurement(name="m", value=1.0)) == "everyone"
+    assert show_scope(gap) == "between groups of sex × age, output: high, false positive rate: 0.01"
+    assert show_scope(Measurement(name="m", value=1.0)) == "overall"
     assert show_name("equalized_odds_difference") == "Equalized odds difference"
     assert show_list([]) == ""
     assert show_list(["a"]) == "a"

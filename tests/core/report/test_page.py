@@ -54,25 +54,25 @@ def elements(record: Record) -> Elements:
 def test_what_matters_comes_first(page: Page) -> None:
     assert [one.finding.verdict for one in page.findings] == ["fail", *["insufficient_evidence"] * 2, *["pass"] * 4]
     assert page.findings[0].finding.title == "Four-fifths rule: sex"
-    assert page.summary == ("7 judgements by the policy 'default': 1 not held, 2 without enough evidence and 4 held.")
+    assert page.summary == ("7 findings under the policy 'default': 1 fail, 2 inconclusive and 4 pass.")
     assert {one.finding.verdict for one in page.informative} == {"info"}
     assert [chapter.title for chapter in page.chapters][:2] == ["Performance", "Fairness"]
 
 
-def test_undefined_is_said_and_never_zero(page: Page) -> None:
-    readings = {reading.measurement.id: reading for reading in page.readings}
-    assert readings["precision@test"].value == "not measured: nothing was predicted positive"
-    assert readings["selection_rate[sex=not stated]@test"].value == "not measured: no rows in the group"
-    assert readings["selection_rate[sex=other]@test"].value == "suppressed (fewer than 10)"
+def test_undefined_is_stated_and_never_zero(page: Page) -> None:
+    measurements = {shown.raw.id: shown for shown in page.measurements}
+    assert measurements["precision@test"].value == "not measured: nothing was predicted positive"
+    assert measurements["selection_rate[sex=not stated]@test"].value == "not measured: no rows in the group"
+    assert measurements["selection_rate[sex=other]@test"].value == "suppressed (fewer than 10)"
 
 
-def test_what_was_not_covered_is_told(page: Page) -> None:
-    told = {one.what: one.why for one in page.not_covered}
-    assert told["Energy (skipped)"] == "needs pip install glasshouse-audits[energy]"
-    assert "shapes differ" in told["Noise robustness (ended in error)"]
+def test_what_was_not_covered_is_listed(page: Page) -> None:
+    listed = {one.what: one.why for one in page.not_covered}
+    assert listed["Energy (skipped)"] == "needs pip install glasshouse-audits[energy]"
+    assert "shapes differ" in listed["Noise robustness (ended in error)"]
 
 
-def test_rules_that_were_not_applied_are_told_among_what_is_not_covered() -> None:
+def test_rules_that_were_not_applied_are_listed_as_not_covered() -> None:
     from glasshouse.policy.judging import judge
     from glasshouse.policy.rules import load_policy
 
@@ -89,10 +89,10 @@ def test_a_record_of_nothing_can_be_rendered() -> None:
     empty = build_record(header, [AuditResult(name="a", family="data", status="skipped", reason="why not")])
     for render in (render_html, render_markdown, render_json):
         assert "why not" in render(empty)
-    assert "predictions alone" in render_html(empty)
+    assert "predictions only" in render_html(empty)
 
 
-def test_options_and_configuration_are_told_by_their_path(page: Page) -> None:
+def test_options_and_configuration_are_labelled_by_their_path(page: Page) -> None:
     options = {part.anchor: part.options for chapter in page.chapters for part in chapter.parts}
     assert [(fact.label, fact.value) for fact in options["audit-fairness"]] == [
         ("Bootstrap", "1000"),
@@ -193,9 +193,9 @@ def test_markdown_escapes(text: str, escaped: str) -> None:
 
 def test_markdown_says_the_verdict_and_keeps_its_tables_whole(record: Record) -> None:
     text = render_markdown(record)
-    assert text.startswith("# diabetes &lt;script&gt;alert(1)&lt;/script&gt;: the policy is not held\n")
+    assert text.startswith("# diabetes &lt;script&gt;alert(1)&lt;/script&gt;: fail\n")
     assert "<script" not in text
-    assert "| **Not held** | Four-fifths rule: sex | 0.728 | 0.661 to 0.795 | 890 | at least 0.8 |" in text
+    assert "| **Fail** | Four-fifths rule: sex | 0.728 | 0.661 to 0.795 | 890 | at least 0.8 |" in text
     for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1, block

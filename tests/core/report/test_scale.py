@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from glasshouse.report.scale import Scale, nice_step, spanning
+from glasshouse.report.figures.scale import Scale, nice_step, spanning
 from hypothesis import given
 from hypothesis import strategies as st
 

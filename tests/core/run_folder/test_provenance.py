@@ -1,4 +1,4 @@
-"""What a run says it rests on."""
+"""The provenance of a run."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_is_done_later_is_added_with_what_was_different() -> None:
 @pytest.mark.parametrize(
     ("provenance", "said"),
     [
-        ({}, "data without a fingerprint; code under no version control"),
+        ({}, "data without a fingerprint; code without version control"),
         (
             {"data_fingerprint": "sha256:" + "ab" * 32, "git": {"commit": "c" * 40, "dirty": False}},
             "data sha256:abababababab; code at cccccccccccc",
@@ -73,4 +73,4 @@ def test_the_report_says_it_on_its_first_page(provenance: dict[str, object], sai
         "created": "2026-01-01T00:00:00+00:00",
         "provenance": provenance,
     }
-    assert [fact.value for fact in run_facts(run) if fact.label == "Rests on"] == [said]
+    assert [fact.value for fact in run_facts(run) if fact.label == "Reproducibility"] == [said]

@@ -12,6 +12,7 @@ from glasshouse.measure.stored_results import earlier_record
 from glasshouse.pipeline.loggers import hand_over
 from glasshouse.pipeline.run import Run
 from glasshouse.policy.judging import judge
+from glasshouse.record.findings import VERDICT_LABELS
 from glasshouse.record.measurements import Section, measurement_id
 from glasshouse.record.record import build_record
 from glasshouse.record.seed_repeats import Repeats, only_measurements, spread_of
@@ -41,7 +42,7 @@ def audit_and_report(run: Run, *, only: Collection[str] | None = None, force: bo
     write_reports(run.record, run.folder, run.options.report)
     if run.trainer is not None:
         hand_over(run.record, run.folder, run.trainer.loggers, step=run.trainer.global_step)
-    run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
+    run.say(f"verdict: {VERDICT_LABELS[run.record.verdict].lower()}")
     run.announce("report")
 
 

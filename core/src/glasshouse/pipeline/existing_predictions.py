@@ -19,6 +19,7 @@ from glasshouse.measure.run_audits import run_audits
 from glasshouse.measure.selection import choose_audits
 from glasshouse.policy.judging import judge
 from glasshouse.policy.rules import load_policy
+from glasshouse.record.findings import VERDICT_LABELS
 from glasshouse.record.measurements import AuditResult, Section
 from glasshouse.record.record import Record, build_record
 from glasshouse.report.writing import check_formats, write_reports
@@ -127,7 +128,7 @@ def finish(run: PredictionsRun) -> None:
     write_json(run.folder / "record.json", run.record.to_dict())
     write_reports(run.record, run.folder, FORMATS)
     write_manifest(run.folder)
-    run.say(f"verdict: {run.record.verdict.replace('_', ' ')}")
+    run.say(f"verdict: {VERDICT_LABELS[run.record.verdict].lower()}")
 
 
 def tables_of_source(source: Sequence[Path] | Any, columns: PredictionColumns) -> PredictionTables:

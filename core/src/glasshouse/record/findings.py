@@ -1,8 +1,8 @@
-"""What a policy says about measurements: one finding per judged number, one verdict over all of them."""
+"""Findings: the verdict on each judged measurement, and the overall verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,26 +14,35 @@ Evidence = Literal["interval", "value"]
 
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 BOUNDS: tuple[Bound, ...] = ("min", "max", "above", "below")
+VERDICT_LABELS: Mapping[str, str] = {
+    "pass": "Pass",
+    "fail": "Fail",
+    "insufficient_evidence": "Inconclusive",
+    "info": "Info",
+    "not_judged": "Not judged",
+}
+"""Verdicts as reports and the console show them; the record stores the keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """What a measurement was held against."""
+    """The accepted range of a measurement."""
 
     bound: Bound
     """``min``, ``max``: the measurement is at least, at most `value`; ``above``, ``below``: more, less than it."""
     value: float
     evidence: Evidence
-    """Whether the whole confidence interval must lie on the right side, or the value alone."""
+    """``interval``: the whole confidence interval must satisfy the bound; ``value``: the value alone."""
     source: str
-    """Who set the threshold, citable."""
+    """The law, standard or paper that sets the threshold."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One rule applied to one measurement.
 
-    `info` judges nothing: there is no accepted threshold, or (with `measurement` None) the rule was not applied.
+    The verdict `info` means that there is no accepted threshold, or, with `measurement` None, that the rule was not
+    applied.
     """
 
     title: str
@@ -41,13 +50,13 @@ class Finding:
     severity: Severity
     audit: str
     measurement: str | None
-    """Identifier of the measurement within the record; None where there is none to point at."""
+    """Identifier of the measurement within the record; None if it was not measured."""
     threshold: Threshold | None
     explanation: str
 
 
 def overall_verdict(findings: Iterable[Finding]) -> Verdict:
-    """Fail if anything fails, else insufficient evidence if any is, else pass; not judged where no rule decided.
+    """The worst verdict: fail, insufficient evidence, pass; `not_judged` if no rule with a threshold was applied.
 
     >>> overall_verdict([])
     'not_judged'

@@ -1,4 +1,4 @@
-"""What a report says of a run beside its measurements: labels with values, from the record's header."""
+"""Facts about a run, its data and its provenance as labels with values, from the record's header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glasshouse.report.formatting import NOTHING, show_cell, show_name, show_tim
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """A label and what stands beside it."""
+    """A label and its value."""
 
     label: str
     value: str
@@ -26,9 +26,9 @@ class Facts:
 
 
 def run_facts(run: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """What was judged, on what, when."""
+    """Model, data, target, split, time of creation and reproducibility."""
     data, config = run["data"], run["config"]
-    model: Mapping[str, Any] = run["model"] or {"name": "predictions alone"}
+    model: Mapping[str, Any] = run["model"] or {"name": "predictions only"}
     target = data["target"]
     parameters = model.get("parameters")
     split = config.get("evaluate_on", "test")
@@ -37,22 +37,22 @@ def run_facts(run: Mapping[str, Any]) -> tuple[Fact, ...]:
         ("Model", model["name"] + (f", {parameters:,} parameters" if parameters is not None else "")),
         ("Data", data["name"] + (" (synthetic)" if data.get("synthetic") else "")),
         ("Predicts", _target(target)),
-        ("Judged on", f"{split} split" + (f", {rows:,} rows" if rows is not None else "")),
-        ("Made", show_time(run["created"])),
-        ("Rests on", _grounds(run["provenance"])),
+        ("Evaluated on", f"{split} split" + (f", {rows:,} rows" if rows is not None else "")),
+        ("Created", show_time(run["created"])),
+        ("Reproducibility", _reproducibility(run["provenance"])),
     ]
     return tuple(Fact(label=label, value=value) for label, value in facts)
 
 
-def _grounds(provenance: Mapping[str, Any]) -> str:
-    """Which data and which code, in short; the rest is told under provenance."""
+def _reproducibility(provenance: Mapping[str, Any]) -> str:
+    """Data fingerprint and git commit in short; the section on provenance has the rest."""
     data = provenance.get("data_fingerprint")
     code = provenance.get("git")
     words = [f"data {data[:19]}" if data else "data without a fingerprint"]
     if code:
         words.append(f"code at {code['commit'][:12]}" + (" with uncommitted changes" if code.get("dirty") else ""))
     else:
-        words.append("code under no version control")
+        words.append("code without version control")
     return "; ".join(words)
 
 
@@ -60,20 +60,20 @@ def _target(target: Mapping[str, Any]) -> str:
     classes = target.get("classes") or ()
     listed = f": {' or '.join(classes)}" if 0 < len(classes) <= 5 else f", {len(classes)} classes" if classes else ""
     if not target.get("observed", True):
-        return f"{target['name']} (a score of the model's own, whose truth no data hold)"
+        return f"{target['name']} (computed by the model; the data have no such target)"
     good = f"; favourable: {target['favourable']}" if target.get("favourable") else ""
     return f"{target['name']} ({target['kind']}{listed}{good})"
 
 
-_SEEN = {
-    True: "; the model sees it",
-    False: "; not among the model's inputs",
-    None: "; whether the model sees it is not known",
+_MODEL_INPUT = {
+    True: "; a model input",
+    False: "; not a model input",
+    None: "; unknown whether it is a model input",
 }
 
 
 def data_facts(data: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """What is known of the data."""
+    """Name, kind, rows, target, source, licence and sensitive attributes of the data."""
     rows = data.get("rows") or {}
     sensitive = data.get("sensitive") or ()
     facts = [
@@ -88,7 +88,7 @@ def data_facts(data: Mapping[str, Any]) -> tuple[Fact, ...]:
                 f"Sensitive: {one['name']}",
                 ", ".join(one["levels"][:20])
                 + (f" and {len(one['levels']) - 20} more" if len(one["levels"]) > 20 else "")
-                + _SEEN[one.get("seen_by_model", False)],
+                + _MODEL_INPUT[one.get("seen_by_model", False)],
             )
             for one in sensitive
         ),
@@ -97,7 +97,7 @@ def data_facts(data: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 
 def provenance(run: Mapping[str, Any]) -> tuple[Facts, ...]:
-    """What the run rests on: versions, plugins, hardware, configuration."""
+    """Versions, plugins, hardware, data fingerprint and configuration of the run."""
     command = run["command"]
     own = [
         ("glasshouse", run["glasshouse_version"]),
@@ -113,13 +113,13 @@ def provenance(run: Mapping[str, Any]) -> tuple[Facts, ...]:
             groups.append(Facts(title=show_name(key), facts=tuple(flat(value))))
         elif key not in ("command", "seed"):
             loose[key] = value
-    groups.insert(1, Facts(title="Surroundings", facts=tuple(flat(loose))))
+    groups.insert(1, Facts(title="Environment", facts=tuple(flat(loose))))
     groups.append(Facts(title="Configuration", facts=tuple(flat(run["config"]))))
     return tuple(group for group in groups if group.facts)
 
 
 def flat(value: Any, name: str = "") -> Iterable[Fact]:
-    """Nested values as one list of facts, named by their path."""
+    """Nested values as one list of facts, labelled by their path: ``model.init_args.hidden``."""
     if isinstance(value, Mapping) and (value or not name):
         for key, item in value.items():
             yield from flat(item, f"{name}.{key}" if name else str(key))

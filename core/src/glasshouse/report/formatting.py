@@ -1,4 +1,4 @@
-"""Numbers and names as a reader sees them. Rounding never invents 0, 1 or 100 %."""
+"""Numbers and names as text. Rounding never turns a value into 0, 1 or 100 %."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BOUND_WORDS = {"min": "at least", "max": "at most", "above": "more than", "belo
 
 
 def show_number(value: float | None) -> str:
-    """A number with three decimals, fewer above 10, and as many more as keep it from becoming a whole one.
+    """A number with three decimals, fewer above 10, and more where rounding would give a whole number.
 
     >>> [show_number(x) for x in (0.25, 0.0036, 0.9997, 1, 0.9999999, 0.00002, 1234.5, None)]
     ['0.250', '0.0036', '0.9997', '1', '>0.9999', '2.0e-05', '1,234', '–']
@@ -41,7 +41,7 @@ def show_number(value: float | None) -> str:
         return repr(float(value)) if float(text.replace(",", "")) in (-100, 100) else text
     if size < 1e-4:
         return f"{value:.1e}"
-    # three decimals, or the two digits that count below 0.01
+    # three decimals; below 0.01 two significant digits
     enough = max(3, 1 - math.floor(math.log10(size)))
     for decimals in (enough, 4, 5):
         text = f"{value:.{decimals}f}"
@@ -53,9 +53,9 @@ def show_number(value: float | None) -> str:
 
 
 def show_formatted(value: float, spec: str) -> str:
-    """A number under a column's format, e.g. ``.1%``; more digits where rounding would invent 0, 1 or 100 %.
+    """A number in a column's format, e.g. ``.1%``, with more digits where rounding would give 0, 1 or 100 %.
 
-    A format that is not a plain one, or does not fit the number, is left aside.
+    An unsupported format, or one that does not fit the number, is ignored.
 
     >>> [show_formatted(x, ".1%") for x in (0.25, 0.9997, 0.99999, 1)]
     ['25.0%', '99.97%', '99.999%', '100.0%']
@@ -67,26 +67,26 @@ def show_formatted(value: float, spec: str) -> str:
     except ValueError:
         return show_number(value)
     kind = spec[-1]
-    if kind not in "f%" or not _invented(value, text):
+    if kind not in "f%" or not _rounded_to_whole(value, text):
         return text
     given = re.search(r"\.(\d+)", spec)
     decimals = int(given.group(1)) if given else 6
     for more in range(decimals + 1, decimals + 4):
         longer = format(value, f"{',' if spec.startswith(',') else ''}.{more}{kind}")
-        if not _invented(value, longer):
+        if not _rounded_to_whole(value, longer):
             return longer
     return show_number(value) if kind == "f" else f"{show_number(value * 100)}%"
 
 
-def _invented(value: float, text: str) -> bool:
-    """Whether `text` reads 0, 1 or 100 % and `value` is not that."""
+def _rounded_to_whole(value: float, text: str) -> bool:
+    """Whether `text` shows 0, 1 or 100 % although `value` differs from it."""
     percent = text.endswith("%")
     shown = float(text.rstrip("%").replace(",", "")) / (100 if percent else 1)
     return abs(shown) in (0.0, 1.0) and shown != value
 
 
 def show_count(n: int | None) -> str:
-    """A count with thousands apart."""
+    """A count with thousands separators."""
     return NOTHING if n is None else f"{n:,}"
 
 
@@ -102,7 +102,7 @@ def show_cell(cell: Cell, spec: str = "") -> str:
 
 
 def show_interval(measurement: Measurement) -> str:
-    """``0.612 to 0.811``, with an open end where one bound is missing; nothing without an interval."""
+    """``0.612 to 0.811``, or one bound alone; empty without an interval."""
     low, high = measurement.low, measurement.high
     if low is None and high is None:
         return ""
@@ -112,19 +112,19 @@ def show_interval(measurement: Measurement) -> str:
 
 
 def show_spread(spread: Spread) -> str:
-    """``5 seeds: mean 0.71, standard deviation 0.02, 0.69 to 0.73``; how many of the seeds gave a value, if not all."""
+    """``5 seeds: mean 0.71, standard deviation 0.02, 0.69 to 0.73``; with undefined values ``4 of 5 seeds: ...``."""
     defined = [value for value in spread.values if value is not None]
     seeds = f"{len(spread.values)} seeds"
     if len(defined) < len(spread.values):
         seeds = f"{len(defined)} of {seeds}"
     if spread.mean is None or spread.standard_deviation is None:
-        return f"{seeds} gave a value"
+        return f"{seeds} with a value"
     middle = f"mean {show_number(spread.mean)}, standard deviation {show_number(spread.standard_deviation)}"
     return f"{seeds}: {middle}, {show_number(min(defined))} to {show_number(max(defined))}"
 
 
 def show_level(measurement: Measurement) -> str:
-    """``95 %``; nothing without an interval."""
+    """``95 %``; empty without an interval."""
     return "" if measurement.level is None else f"{100 * measurement.level:.4g} %"
 
 
@@ -139,7 +139,7 @@ def show_threshold(threshold: Threshold) -> str:
 
 
 def show_name(name: str) -> str:
-    """A metric's or audit's name in words.
+    """The name of a metric, audit or option as text.
 
     >>> show_name("demographic_parity_ratio"), show_name("roc_auc")
     ('Demographic parity ratio', 'ROC AUC')
@@ -148,19 +148,19 @@ def show_name(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def show_about(measurement: Measurement) -> str:
-    """Whom or what a measurement is about: its group, the attributes of a gap, its output and parameters."""
+def show_scope(measurement: Measurement) -> str:
+    """What a measurement is computed for: its group, the attributes of a gap, its output and parameters."""
     parts = [f"{attribute}: {level}" for attribute, level in measurement.group.items()]
     if measurement.over:
         parts.append("between groups of " + " × ".join(measurement.over))
     if measurement.output is not None:
         parts.append(f"output: {measurement.output}")
     parts += [f"{name.replace('_', ' ')}: {show_cell(value, 'g')}" for name, value in measurement.parameters.items()]
-    return ", ".join(parts) or "everyone"
+    return ", ".join(parts) or "overall"
 
 
 def show_time(created: str) -> str:
-    """An ISO 8601 time for people: ``12 March 2026, 14:05 +0000``; unreadable ones as they are."""
+    """An ISO 8601 time as ``12 March 2026, 14:05 UTC``; a text of another form is returned as it is."""
     try:
         moment = datetime.fromisoformat(created)
     except ValueError:

@@ -1,41 +1,23 @@
-"""A record as a notebook's cell shows it: the verdict and the findings behind it, in a few lines."""
+"""A record as the output of a notebook cell: the verdict and its findings, in a few lines."""
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from glasshouse.record.record import Record
+from glasshouse.report.environment import load_template
 from glasshouse.report.page import build_page
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-MOST_FINDINGS = 8
+MAX_FINDINGS = 8
 
 
 def render_notebook(record: Record, folder: Path | None = None) -> str:
-    """A fragment of HTML without script; everything from the record is escaped, and small groups are hidden."""
+    """An HTML fragment without script; all text from the record is escaped, and small groups are suppressed."""
     page = build_page(record)
-    return _template().render(
+    return load_template("notebook.html.jinja").render(
         page=page,
-        shown=page.findings[:MOST_FINDINGS],
-        more=len(page.findings) - MOST_FINDINGS,
+        shown=page.findings[:MAX_FINDINGS],
+        more=len(page.findings) - MAX_FINDINGS,
         audits=record.audits,
         folder=folder,
     )
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("glasshouse.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("notebook.html.jinja")

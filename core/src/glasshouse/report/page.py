@@ -1,21 +1,21 @@
-"""What a report says, as plain data: the same for every format, made from a record whose small groups are hidden."""
+"""The content of a report as plain data, shared by all formats; small groups are already suppressed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from glasshouse.record.families import FAMILIES
-from glasshouse.record.findings import SEVERITIES, Finding, FindingVerdict, Verdict
+from glasshouse.record.findings import SEVERITIES, VERDICT_LABELS, Finding, FindingVerdict, Verdict
 from glasshouse.record.measurements import AuditResult, Figure, Measurement, Section, Table, measurement_id
 from glasshouse.record.record import Record
 from glasshouse.record.seed_repeats import Spread
 from glasshouse.report.facts import Fact, Facts, data_facts, flat, provenance, run_facts
-from glasshouse.report.figure_tables import table_behind
+from glasshouse.report.figures.tables import table_behind
 from glasshouse.report.formatting import (
     NOTHING,
-    show_about,
     show_cell,
     show_count,
     show_interval,
@@ -23,23 +23,12 @@ from glasshouse.report.formatting import (
     show_list,
     show_name,
     show_number,
+    show_scope,
     show_spread,
     show_threshold,
 )
 from glasshouse.report.suppression import small_group_limit, suppress_small_groups
 
-FINDING_WORDS: Mapping[FindingVerdict, str] = {
-    "fail": "Not held",
-    "insufficient_evidence": "Not enough evidence",
-    "pass": "Held",
-    "info": "For information",
-}
-VERDICT_WORDS: Mapping[Verdict, str] = {
-    "fail": "The policy is not held",
-    "insufficient_evidence": "Not enough evidence to say that the policy is held",
-    "pass": "The policy is held",
-    "not_judged": "Not judged",
-}
 FAMILY_TITLES: Mapping[str, str] = {
     "performance": "Performance",
     "explainability": "Explanations",
@@ -49,64 +38,65 @@ FAMILY_TITLES: Mapping[str, str] = {
     "data": "Data quality",
     "efficiency": "Efficiency",
 }
-_ORDER: Sequence[FindingVerdict] = ("fail", "insufficient_evidence", "pass", "info")
-_LISTED_FEATURES = 40
+_VERDICT_ORDER: Sequence[FindingVerdict] = ("fail", "insufficient_evidence", "pass", "info")
+_MAX_FEATURES = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """A measurement in words. `value` is a number, or says that and why there is none (`absent`)."""
+class ShownMeasurement:
+    """A measurement as text. `value` is the number, or the reason why there is none (then `undefined` is true)."""
 
     anchor: str
     audit: str
     name: str
-    about: str
+    scope: str
     value: str
-    absent: bool
+    undefined: bool
     interval: str
     level: str
     n: str
     split: str
     spread: str
-    """What other seeds gave, in words; nothing without repeats."""
-    measurement: Measurement
+    """Mean and range over other seeds; empty without repetitions."""
+    raw: Measurement
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A table's row; numbers are set apart from words."""
+    """One row of a table as text."""
 
     cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grid:
-    """A table in words. `numeric` says which columns hold numbers."""
+class ShownTable:
+    """A table as text; `numeric` marks the columns with numbers, which are right-aligned."""
 
     title: str
     description: str
-    heads: tuple[str, ...]
+    header: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A figure, its number on the page and the table behind it."""
+class ShownFigure:
+    """A figure, its number on the page, and its data as a table."""
 
     number: int
     figure: Figure
-    table: Grid
+    table: ShownTable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A finding with the measurement it is about, where there is one."""
+class ShownFinding:
+    """A finding as text, with its measurement if there is one."""
 
     finding: Finding
-    words: str
+    label: str
+    """Pass, Fail, Inconclusive or Info."""
     threshold: str
-    reading: Reading | None
+    measurement: ShownMeasurement | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,11 +108,11 @@ class Part:
     result: AuditResult | None
     text: str
     options: tuple[Fact, ...]
-    """What an audit ran with."""
+    """The options of the audit, defaults included."""
     notes: tuple[str, ...]
-    readings: tuple[Reading, ...]
-    tables: tuple[Grid, ...]
-    pictures: tuple[Picture, ...]
+    measurements: tuple[ShownMeasurement, ...]
+    tables: tuple[ShownTable, ...]
+    figures: tuple[ShownFigure, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +126,7 @@ class Chapter:
 
 @dataclass(frozen=True, kw_only=True)
 class NotCovered:
-    """Something that a reader could take for examined, and is not."""
+    """An audit without a result or a rule that was not applied, and the reason."""
 
     what: str
     why: str
@@ -144,43 +134,43 @@ class NotCovered:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """All that a report says, in the order in which it is read."""
+    """The content of a report, in reading order."""
 
     title: str
     verdict: Verdict
-    verdict_words: str
+    verdict_label: str
     summary: str
-    findings: tuple[Judged, ...]
-    informative: tuple[Judged, ...]
+    findings: tuple[ShownFinding, ...]
+    informative: tuple[ShownFinding, ...]
     facts: tuple[Fact, ...]
     chapters: tuple[Chapter, ...]
     not_covered: tuple[NotCovered, ...]
-    readings: tuple[Reading, ...]
+    measurements: tuple[ShownMeasurement, ...]
     data_facts: tuple[Fact, ...]
-    features: Grid | None
+    features: ShownTable | None
     provenance: tuple[Facts, ...]
     small_group_limit: int
 
 
 def build_page(record: Record) -> Page:
-    """Turn a record into page data, small groups hidden."""
+    """The page of a record; small groups are suppressed."""
     record = suppress_small_groups(record)
     run = record.run
-    readings = _readings(record)
-    judged = sorted((_judged(finding, readings) for finding in record.findings), key=_importance)
-    unapplied = [one for one in judged if one.finding.verdict == "info" and one.reading is None]
+    measurements = _shown_measurements(record)
+    judged = sorted((_shown_finding(finding, measurements) for finding in record.findings), key=_importance)
+    unapplied = [one for one in judged if one.finding.verdict == "info" and one.measurement is None]
     deciding = tuple(one for one in judged if one.finding.verdict != "info")
     return Page(
         title=run["name"],
         verdict=record.verdict,
-        verdict_words=VERDICT_WORDS[record.verdict],
+        verdict_label=VERDICT_LABELS[record.verdict],
         summary=_summary(deciding, str(run["config"].get("policy", ""))),
         findings=deciding,
-        informative=tuple(one for one in judged if one.finding.verdict == "info" and one.reading is not None),
+        informative=tuple(one for one in judged if one.finding.verdict == "info" and one.measurement is not None),
         facts=run_facts(run),
-        chapters=_chapters(record, readings),
+        chapters=_chapters(record, measurements),
         not_covered=_not_covered(record, unapplied),
-        readings=tuple(readings.values()),
+        measurements=tuple(measurements.values()),
         data_facts=data_facts(run["data"]),
         features=_features(run["data"]),
         provenance=provenance(run),
@@ -188,47 +178,43 @@ def build_page(record: Record) -> Page:
     )
 
 
-def _readings(record: Record) -> dict[str, Reading]:
+def _shown_measurements(record: Record) -> dict[str, ShownMeasurement]:
     measured = [(result.name, measurement) for result in record.audits for measurement in result.measurements]
     spreads = {one.measurement: one for one in record.repeats.spread} if record.repeats is not None else {}
-    readings = {}
+    measurements = {}
     for number, (audit, measurement) in enumerate(measured, start=1):
         identifier = measurement_id(audit, measurement)
-        readings[identifier] = _reading(audit, measurement, number, spreads.get(identifier))
-    return readings
+        measurements[identifier] = _shown_measurement(audit, measurement, number, spreads.get(identifier))
+    return measurements
 
 
 # ---------------------------------------------------------------- findings
 
 
-def _judged(finding: Finding, readings: Mapping[str, Reading]) -> Judged:
-    return Judged(
+def _shown_finding(finding: Finding, measurements: Mapping[str, ShownMeasurement]) -> ShownFinding:
+    return ShownFinding(
         finding=finding,
-        words=FINDING_WORDS[finding.verdict],
+        label=VERDICT_LABELS[finding.verdict],
         threshold="" if finding.threshold is None else show_threshold(finding.threshold),
-        reading=None if finding.measurement is None else readings[finding.measurement],
+        measurement=None if finding.measurement is None else measurements[finding.measurement],
     )
 
 
-def _importance(judged: Judged) -> tuple[int, int]:
-    return _ORDER.index(judged.finding.verdict), SEVERITIES.index(judged.finding.severity)
+def _importance(judged: ShownFinding) -> tuple[int, int]:
+    return _VERDICT_ORDER.index(judged.finding.verdict), SEVERITIES.index(judged.finding.severity)
 
 
-def _summary(findings: Sequence[Judged], policy: str) -> str:
-    """What the verdicts amount to, in a sentence or two."""
+def _summary(findings: Sequence[ShownFinding], policy: str) -> str:
+    """How many findings have which verdict, in one sentence."""
     if not findings:
-        return "No rule of the policy decided anything: the numbers below stand without a judgement."
-    numbers = {verdict: sum(one.finding.verdict == verdict for one in findings) for verdict in _ORDER}
-    parts = [
-        f"{numbers['fail']} not held" if numbers["fail"] else "",
-        f"{numbers['insufficient_evidence']} without enough evidence" if numbers["insufficient_evidence"] else "",
-        f"{numbers['pass']} held" if numbers["pass"] else "",
-    ]
-    total = f"{len(findings)} judgement{'s' if len(findings) != 1 else ''}"
-    return f"{total} by the policy '{policy}': {show_list(part for part in parts if part)}."
+        return "No rule of the policy has a threshold for these measurements, so they are shown without a verdict."
+    counts = Counter(one.finding.verdict for one in findings)
+    parts = [f"{counts[verdict]} {VERDICT_LABELS[verdict].lower()}" for verdict in _VERDICT_ORDER if counts[verdict]]
+    total = f"{len(findings)} finding{'s' if len(findings) != 1 else ''}"
+    return f"{total} under the policy '{policy}': {show_list(parts)}."
 
 
-def _not_covered(record: Record, unapplied: Iterable[Judged]) -> tuple[NotCovered, ...]:
+def _not_covered(record: Record, unapplied: Iterable[ShownFinding]) -> tuple[NotCovered, ...]:
     states = {"skipped": "skipped", "error": "ended in error"}
     audits = [
         NotCovered(what=f"{show_name(result.name)} ({states[result.status]})", why=result.reason or "")
@@ -242,21 +228,21 @@ def _not_covered(record: Record, unapplied: Iterable[Judged]) -> tuple[NotCovere
 # ---------------------------------------------------------------- chapters
 
 
-def _chapters(record: Record, readings: Mapping[str, Reading]) -> tuple[Chapter, ...]:
+def _chapters(record: Record, measurements: Mapping[str, ShownMeasurement]) -> tuple[Chapter, ...]:
     numbers = iter(range(1, 1_000_000))
     chapters = []
     for family in ("performance", "fairness", *(f for f in FAMILIES if f not in ("performance", "fairness"))):
         results = [result for result in record.audits if result.family == family]
         if results:
-            parts = tuple(_audit_part(result, readings, numbers) for result in results)
+            parts = tuple(_audit_part(result, measurements, numbers) for result in results)
             chapters.append(Chapter(anchor=f"family-{family}", title=FAMILY_TITLES[family], parts=parts))
     if record.sections:
         parts = tuple(_section_part(section, at, numbers) for at, section in enumerate(record.sections, start=1))
-        chapters.append(Chapter(anchor="further", title="Further", parts=parts))
+        chapters.append(Chapter(anchor="further", title="Additional sections", parts=parts))
     return tuple(chapters)
 
 
-def _audit_part(result: AuditResult, readings: Mapping[str, Reading], numbers: Iterable[int]) -> Part:
+def _audit_part(result: AuditResult, measurements: Mapping[str, ShownMeasurement], numbers: Iterable[int]) -> Part:
     whole = [measurement for measurement in result.measurements if not measurement.group]
     return Part(
         anchor=f"audit-{_anchor(result.name)}",
@@ -265,9 +251,9 @@ def _audit_part(result: AuditResult, readings: Mapping[str, Reading], numbers: I
         text=result.reason or "",
         options=tuple(Fact(label=show_name(fact.label), value=fact.value) for fact in flat(result.parameters)),
         notes=tuple(result.notes),
-        readings=tuple(readings[measurement_id(result.name, measurement)] for measurement in whole),
-        tables=tuple(grid(table) for table in result.tables),
-        pictures=_pictures(result.figures, numbers),
+        measurements=tuple(measurements[measurement_id(result.name, measurement)] for measurement in whole),
+        tables=tuple(shown_table(table) for table in result.tables),
+        figures=_shown_figures(result.figures, numbers),
     )
 
 
@@ -279,45 +265,45 @@ def _section_part(section: Section, at: int, numbers: Iterable[int]) -> Part:
         text=section.text,
         options=(),
         notes=(),
-        readings=(),
-        tables=tuple(grid(table) for table in section.tables),
-        pictures=_pictures(section.figures, numbers),
+        measurements=(),
+        tables=tuple(shown_table(table) for table in section.tables),
+        figures=_shown_figures(section.figures, numbers),
     )
 
 
-def _pictures(figures: Iterable[Figure], numbers: Iterable[int]) -> tuple[Picture, ...]:
+def _shown_figures(figures: Iterable[Figure], numbers: Iterable[int]) -> tuple[ShownFigure, ...]:
     return tuple(
-        Picture(number=number, figure=figure, table=grid(table_behind(figure)))
+        ShownFigure(number=number, figure=figure, table=shown_table(table_behind(figure)))
         for figure, number in zip(figures, numbers, strict=False)
     )
 
 
-def _reading(audit: str, measurement: Measurement, number: int, spread: Spread | None) -> Reading:
-    absent = measurement.value is None
+def _shown_measurement(audit: str, measurement: Measurement, number: int, spread: Spread | None) -> ShownMeasurement:
+    undefined = measurement.value is None
     value = show_number(measurement.value)
     if measurement.undefined is not None:
         hidden = measurement.undefined.startswith(("suppressed", "withheld"))
         value = measurement.undefined if hidden else f"not measured: {measurement.undefined}"
-    return Reading(
+    return ShownMeasurement(
         anchor=f"m{number}",
         audit=audit,
         name=show_name(measurement.name),
-        about=show_about(measurement),
+        scope=show_scope(measurement),
         value=value,
-        absent=absent,
+        undefined=undefined,
         interval=show_interval(measurement),
         level=show_level(measurement),
         n=show_count(measurement.n),
         split=measurement.split or NOTHING,
         spread="" if spread is None else show_spread(spread),
-        measurement=measurement,
+        raw=measurement,
     )
 
 
-def grid(table: Table) -> Grid:
-    """A table's cells in words, each column under its own format."""
+def shown_table(table: Table) -> ShownTable:
+    """The cells of a table as text, each column in its own format."""
     names = [column.name.replace("_", " ") for column in table.columns]
-    heads = tuple(
+    header = tuple(
         f"{name} ({column.unit})" if column.unit else name for name, column in zip(names, table.columns, strict=True)
     )
     numeric = tuple(
@@ -328,10 +314,10 @@ def grid(table: Table) -> Grid:
     rows = tuple(
         Row(cells=tuple(show_cell(cell, spec) for cell, spec in zip(row, formats, strict=True))) for row in table.rows
     )
-    return Grid(title=table.title, description=table.description, heads=heads, numeric=numeric, rows=rows)
+    return ShownTable(title=table.title, description=table.description, header=header, numeric=numeric, rows=rows)
 
 
-def _features(data: Mapping[str, Any]) -> Grid | None:
+def _features(data: Mapping[str, Any]) -> ShownTable | None:
     features = data.get("features") or ()
     if not features:
         return None
@@ -344,13 +330,13 @@ def _features(data: Mapping[str, Any]) -> Grid | None:
                 "no" if one.get("immutable") else "yes",
             )
         )
-        for one in features[:_LISTED_FEATURES]
+        for one in features[:_MAX_FEATURES]
     )
     more = len(features) - len(rows)
-    return Grid(
+    return ShownTable(
         title="Features",
-        description=f"The first {len(rows)}; {more} more are in the record." if more else "",
-        heads=("feature", "kind", "encoded columns", "people can change it"),
+        description=f"The first {len(rows)}; the record has {more} more." if more else "",
+        header=("feature", "kind", "encoded columns", "person can change it"),
         numeric=(False, False, True, False),
         rows=rows,
     )

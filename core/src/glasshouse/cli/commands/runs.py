@@ -11,6 +11,7 @@ from typing import Any
 
 from glasshouse.cli.commands.output import print_columns, print_json
 from glasshouse.errors import UserError
+from glasshouse.record.findings import VERDICT_LABELS
 from glasshouse.run_folder.folders import display_path
 
 
@@ -73,7 +74,7 @@ def main_measurement(performance: list[dict[str, Any]]) -> dict[str, Any] | None
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
     created = (run["created"] or "")[:19].replace("T", " ")
-    verdict = run["verdict"] or f"({run['status']})"
+    verdict = VERDICT_LABELS.get(run["verdict"], run["verdict"] or "").lower() or f"({run['status']})"
     best = run["performance"]
     performance = f"{best['name']} {best['value']:.3g}" if best else ""
     return run["folder"], created, run["model"] or "", run["data"] or "", verdict, performance

@@ -1,4 +1,4 @@
-"""Axes: where the ticks stand and where a value lies on the page. Pure arithmetic."""
+"""Scales of axes: from values to pixels, and the position of ticks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Scale:
     def __call__(self, value: float) -> float:
         low, high = self.low, self.high
         if self.log:
-            # values at or below zero have no logarithm: they are drawn at the edge
+            # values <= 0 have no logarithm and are drawn at the edge
             value, low, high = (math.log10(max(v, self.low)) for v in (value, low, high))
         share = (value - low) / (high - low)
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
@@ -50,10 +50,9 @@ def nice_step(rough: float) -> float:
 def spanning(
     values: Iterable[float | None], start: float, end: float, *, include: Sequence[float] = (), log: bool = False
 ) -> Scale:
-    """A scale that holds every value, with ends at round numbers.
+    """A scale that includes every value and ends at round numbers.
 
-    Shares, which lie in [0, 1], get the whole of it unless they reach less than half of it or spread over less than a
-    tenth.
+    Values in [0, 1] get the scale from 0 to 1, unless all are below 0.5 or their range is below 0.1.
     """
     known = [value for value in (*values, *include) if value is not None]
     if log:
@@ -64,7 +63,7 @@ def spanning(
     low, high = min(known, default=0.0), max(known, default=1.0)
     if low >= 0 and 0.5 < high <= 1 and high - low >= 0.1:
         return Scale(0.0, 1.0, start, end)
-    if max(abs(low), abs(high)) < 1e-300:  # no step between them has a logarithm
+    if max(abs(low), abs(high)) < 1e-300:  # the logarithm of their distance would overflow
         low, high = 0.0, 1.0
     elif high - low <= 1e-12 * max(abs(low), abs(high)):
         low, high = (0.0, 2 * high) if high > 0 else (2 * low, 0.0) if low < 0 else (0.0, 1.0)

@@ -1,10 +1,10 @@
-"""SVG as text: elements whose attributes and content are always escaped."""
+"""SVG elements as text; attributes and content are always escaped."""
 
 from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-CHARACTER = 7.0  # of a wide font's mean character at the 12 pixels that figures use
+CHARACTER = 7.0  # mean width of a character in a wide font at 12 pixels, the size that figures use
 
 
 def element(tag: str, *content: str, **attributes: str | float | None) -> Markup:
@@ -33,13 +33,13 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 
 
 def shorten(content: str, width: float) -> str:
-    """Text that fits a width in pixels, its end cut off where it must be."""
+    """The text, cut off with an ellipsis if it is wider than `width` pixels."""
     most = max(2, int(width / CHARACTER))
     return content if len(content) <= most else content[: most - 1].rstrip() + "…"
 
 
 def picture(number: int, title: str, description: str, width: float, height: float, *content: Markup) -> Markup:
-    """A figure with its name and description for those who do not see it; `number` is unique on the page."""
+    """An SVG drawing with a title and description for screen readers; `number` is unique on the page."""
     return element(
         "svg",
         element("title", title, id=f"figure-{number}-title"),

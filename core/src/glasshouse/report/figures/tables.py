@@ -1,4 +1,4 @@
-"""The table behind every figure: the same data, for those who do not see it or want the numbers."""
+"""The data of a figure as a table, for screen readers and for readers who want the numbers."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from glasshouse.record.measurements import Cell, Column, Figure, FigureKind, Table
-from glasshouse.report.figures import NOT_MEASURED
+from glasshouse.report.figures.labelled_rows import NOT_MEASURED
 
-MOST_ROWS = 200
+MAX_ROWS = 200
 
 Rows = Sequence[tuple[Cell, ...]]
 
 
 def table_behind(figure: Figure) -> Table:
-    """The figure's data as a table, at most `MOST_ROWS` rows (and then said): evenly taken, of texts the strongest."""
+    """The figure's data, at most `MAX_ROWS` rows; the description states what was left out.
+
+    Of longer tables every k-th row is shown, of texts the words with the largest weights.
+    """
     names, rows = _TABLES[figure.kind](figure.data)
     kept, thinned = rows, ""
-    if len(rows) > MOST_ROWS and figure.kind == "shaded_text":
-        each = max(1, MOST_ROWS // len(figure.data["texts"]))
+    if len(rows) > MAX_ROWS and figure.kind == "shaded_text":
+        each = max(1, MAX_ROWS // len(figure.data["texts"]))
         kept = _strongest(figure.data, each)
-        thinned = f"The {each} strongest words of each text, of {len(rows)} words in all; the record holds all."
-    elif len(rows) > MOST_ROWS:
-        every = -(-len(rows) // MOST_ROWS)
-        kept, thinned = rows[::every], f"Every {every}th of {len(rows)} rows; the record holds all."
+        thinned = f"The {each} words of each text with the largest weights; the record has all {len(rows)} words."
+    elif len(rows) > MAX_ROWS:
+        every = -(-len(rows) // MAX_ROWS)
+        kept, thinned = rows[::every], f"Every {every}th row; the record has all {len(rows)} rows."
     return Table(
         title=figure.title,
         columns=tuple(Column(name=name) for name in names),
@@ -84,9 +87,9 @@ def _heatmap(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
 
 
 def _beeswarm(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
-    said = {None: "no order", 0.0: "low", 0.5: "middle", 1.0: "high"}
+    level_names = {None: "no order", 0.0: "low", 0.5: "middle", 1.0: "high"}
     rows = [
-        (str(one["name"]), x, said.get(level, level), n)
+        (str(one["name"]), x, level_names.get(level, level), n)
         for one in data["swarms"]
         for x, level, n in zip(one["x"], one["level"], one["n"], strict=True)
     ]
@@ -96,7 +99,7 @@ def _beeswarm(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
 def _image(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
     if not any(image.get("description") for image in data["images"]):
         return ["image"], [(image["label"],) for image in data["images"]]
-    return ["image", "what is to be seen"], [(image["label"], image.get("description")) for image in data["images"]]
+    return ["image", "content"], [(image["label"], image.get("description")) for image in data["images"]]
 
 
 def _shaded_text(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
@@ -109,7 +112,7 @@ def _shaded_text(data: Mapping[str, Any]) -> tuple[list[str], Rows]:
 
 
 def _strongest(data: Mapping[str, Any], each: int) -> Rows:
-    """The `each` tokens of every text with the largest weights, whichever way, in the order of reading."""
+    """The `each` tokens of every text with the largest absolute weights, in the order of the text."""
     rows: list[tuple[Cell, ...]] = []
     for one in data["texts"]:
         weighted = [(abs(weight or 0.0), -at) for at, weight in enumerate(one["weights"])]
