@@ -54,14 +54,14 @@ def run_with_plugins(tmp_path_factory):
         (here / files[-1]).write_text(smallest_plugin(hook), encoding="utf-8")
     options = [word for file in files for word in ("--plugin", file)]
     config = str(REPOSITORY / "examples" / "diabetes" / "run.yaml")
-    done = glasshouse("run", *options, "--config", config, "--audits", "[doubt]", "--trainer.max_epochs", "2", cwd=here)
+    done = glasshouse("run", *options, "--config", config, "--audits", "[low_confidence]", "--trainer.max_epochs", "2", cwd=here)
     return here / done.stdout.splitlines()[-1], done.stderr
 
 
 def test_the_readmes_audit_is_in_the_record(run_with_plugins):
     folder, _ = run_with_plugins
     (result,) = read_record(folder / "record.json").audits
-    assert (result.name, result.status) == ("doubt", "completed")
+    assert (result.name, result.status) == ("low_confidence", "completed")
     (rate,) = result.measurements
     assert rate.n == 89
     assert 0 <= rate.value <= 1
@@ -71,7 +71,7 @@ def test_every_lifecycle_hook_is_heard(run_with_plugins):
     folder, said = run_with_plugins
     assert "up to 2 epochs" in said
     assert [f"finished: {stage}" in said for stage in ("fit", "evidence", "audit", "report")] == [True] * 4
-    assert "doubt: 1 measurements" in said
+    assert "low_confidence: 1 measurements" in said
     assert f"verdict of {folder.name}: not_judged" in said
     assert (folder / "second_log" / "metrics.csv").is_file()
     assert [section.title for section in read_record(folder / "record.json").sections] == ["Intended use"]

@@ -33,10 +33,10 @@ def test_its_network_without_labels_learns() -> None:
     names: dict[str, Any] = {}
     exec(NETWORK, names)
     torch.manual_seed(0)
-    network = names["Squeeze"]([1, 6, 6])
+    network = names["Bottleneck"]([1, 6, 6])
     target = self_score_target(network)
     assert target is not None
-    assert (target.name, target.observed) == ("loss_of_detail", False)
+    assert (target.name, target.observed) == ("reconstruction_error", False)
     x = torch.rand(20, 1, 6, 6)
     before = self_score_loss(network, x).mean()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
