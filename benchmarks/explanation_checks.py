@@ -1,21 +1,20 @@
-"""Deletion and insertion curves and infidelity: glasshouse beside Quantus and Captum, on the same network and rows.
+"""Deletion and insertion curves and infidelity: glasshouse against Quantus and Captum, on the same network and rows.
 
     python benchmarks/explanation_checks.py [--rows 500] [--features 14 30 100] [--repeats 3] [--threads 1]
 
-- all that glasshouse measures of one explanation's faithfulness: both curves, those of random orders, and infidelity
-  over random subsets of features and background rows. Goal: under 10 s for 500 rows.
-- deletion curves against one baseline, beside Quantus' `PixelFlipping` at its best batch size: the same curves.
-- both curves of one explanation against as many background rows as glasshouse takes, which Quantus must be asked about
-  one after another.
-- infidelity against one baseline and the same perturbations, beside `captum.metrics.infidelity` at its best
-  `max_examples_per_batch`: the same numbers.
-- infidelity against the background with as many evaluations, beside Captum: for the time alone, since Captum squares
-  before it averages over background rows, and glasshouse after.
+- all faithfulness checks of one explanation: both curves, those of random orders, and infidelity over random subsets
+  of features and background rows. Goal: under 10 s for 500 rows.
+- deletion curves with one baseline, against Quantus' `PixelFlipping` at its best batch size: the same curves.
+- both curves of one explanation with as many background rows as glasshouse uses; Quantus takes one at a time.
+- infidelity with one baseline and the same perturbations, against `captum.metrics.infidelity` at its best
+  `max_examples_per_batch`: the same values.
+- infidelity with the whole background and equally many evaluations, against Captum: only time is compared, because
+  Captum squares before averaging over background rows, and glasshouse after.
 
-With more features than points of a curve, glasshouse replaces several at a time: there it is timed alone. Peers that
-are not installed are named and left out. All take turns, round after round, and ratios are those of medians.
-With one thread, time is the processor's, which neighbours on the machine disturb less; with more it is the wall
-clock's. Exit code 1 where the goal is missed or equal quantities differ.
+With more features than points of a curve, glasshouse replaces several at a time and is timed alone. Libraries that
+are not installed are named and left out. All take turns, round after round; ratios are those of medians. With one
+thread, processor time is measured, which depends less on the machine's load; with more threads, wall time. Exit code
+1 if the goal is missed or quantities that must be equal differ.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ HIDDEN = 64
 GOAL = 10.0
 """Seconds for 500 rows."""
 SAME = 1e-4
-"""Relative: equal quantities differ by no more, in single precision."""
+"""Largest relative difference between quantities that must be equal, in single precision."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Case:
 
     @classmethod
     def make(cls, features: int, rows: int) -> Case:
-        """A network as it is before training, with steeper layers; gradient times input stands for any explanation."""
+        """An untrained network with scaled weights; gradient times input serves as the explanation."""
         torch.manual_seed(0)
         network = nn.Sequential(
             nn.Linear(features, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2)
@@ -90,7 +89,7 @@ def clock() -> float:
 
 
 def everything(case: Case) -> Array:
-    """All that glasshouse measures: areas and infidelity, (3, n)."""
+    """All faithfulness checks: gains of both curves and infidelity, (3, n)."""
     replacing = case.replacing(case.background)
     curves = walks(replacing, orders=10, draws=DRAWS).curves(case.values, 1)
     replaced = subsets(replacing, SUBSETS)
@@ -101,7 +100,7 @@ def everything(case: Case) -> Array:
 
 
 def deletion(case: Case) -> Array:
-    """Deletion curves against one baseline, (n, d), the start left out as Quantus does."""
+    """Deletion curves against one baseline, (n, d), without the initial score, like Quantus."""
     replacing = case.replacing(case.one_baseline)
     order = np.argsort(-case.values, axis=1)
     n, d = order.shape
@@ -198,47 +197,47 @@ def captum_infidelity(case: Case, replaced: Tensor, background: Tensor, per_batc
 
 @dataclass
 class Comparison:
-    """Seconds of a rival and of ours, round by round, and how far equal quantities are apart."""
+    """Seconds of another library and of glasshouse by round, and the difference of equal quantities."""
 
     what: str
-    rival: str
+    library: str
     theirs: list[float] = field(default_factory=list)
     ours: list[float] = field(default_factory=list)
-    apart: float | None = None
+    difference: float | None = None
 
     def run(self, theirs: Callable[[], Array], ours: Callable[[], Array], *, repeats: int, equal: bool) -> Comparison:
         for _ in range(repeats):
-            began = clock()
+            start = clock()
             expected = theirs()
-            self.theirs.append(clock() - began)
-            began = clock()
+            self.theirs.append(clock() - start)
+            start = clock()
             found = ours()
-            self.ours.append(clock() - began)
+            self.ours.append(clock() - start)
         if equal:
-            self.apart = float(np.abs(found - expected).max() / np.abs(expected).max())
+            self.difference = float(np.abs(found - expected).max() / np.abs(expected).max())
         return self
 
     @property
-    def held(self) -> bool:
-        return self.apart is None or self.apart <= SAME
+    def met(self) -> bool:
+        return self.difference is None or self.difference <= SAME
 
     def line(self) -> str:
         theirs, ours = median(self.theirs), median(self.ours)
-        apart = "other quantity" if self.apart is None else f"{self.apart:.0e}"
-        return f"| {self.what} | {self.rival} | {theirs:,.3f} | {ours:,.3f} | {theirs / ours:,.1f} | {apart} |"
+        difference = "different quantity" if self.difference is None else f"{self.difference:.0e}"
+        return f"| {self.what} | {self.library} | {theirs:,.3f} | {ours:,.3f} | {theirs / ours:,.1f} | {difference} |"
 
 
 def best(run: Callable[[int], Array], sizes: list[int]) -> int:
-    """The batch size with which a rival is fastest."""
+    """The batch size with which a library is fastest."""
     seconds = {}
     for size in sizes:
-        began = clock()
+        start = clock()
         run(size)
-        seconds[size] = clock() - began
+        seconds[size] = clock() - start
     return min(seconds, key=lambda size: seconds[size])
 
 
-def beside_quantus(case: Case, repeats: int) -> list[Comparison]:
+def against_quantus(case: Case, repeats: int) -> list[Comparison]:
     n, d = case.rows.shape
     batch = best(lambda size: quantus_deletion(case, size), [64, n])
     name = f"Quantus PixelFlipping, batches of {batch}"
@@ -250,7 +249,7 @@ def beside_quantus(case: Case, repeats: int) -> list[Comparison]:
     ]
 
 
-def beside_captum(case: Case, repeats: int) -> list[Comparison]:
+def against_captum(case: Case, repeats: int) -> list[Comparison]:
     n, d = case.rows.shape
     replaced = subsets(case.replacing(case.one_baseline), SUBSETS)
     masks = torch.as_tensor(replaced, dtype=torch.float32)
@@ -279,33 +278,33 @@ def beside_captum(case: Case, repeats: int) -> list[Comparison]:
 
 
 def main() -> int:
-    """Compare, print tables, and say by the exit code whether all is as it must be."""
-    parser = argparse.ArgumentParser(description="Faithfulness: glasshouse beside Quantus and Captum.")
-    parser.add_argument("--rows", type=int, default=500, help="rows that are explained (500)")
+    """Compare, print tables, and return 0 if results agree and the goal is met, else 1."""
+    parser = argparse.ArgumentParser(description="Faithfulness: glasshouse against Quantus and Captum.")
+    parser.add_argument("--rows", type=int, default=500, help="rows to explain (500)")
     parser.add_argument("--features", type=int, nargs="+", default=[14, 30, 100], help="of the networks (14 30 100)")
     parser.add_argument("--repeats", type=int, default=3, help="rounds (3)")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch (1)")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(options.threads)
-    rivals = {"quantus": beside_quantus, "captum": beside_captum}
-    installed = [name for name in rivals if find_spec(name) is not None]
+    libraries = {"quantus": against_quantus, "captum": against_captum}
+    installed = [name for name in libraries if find_spec(name) is not None]
     whole: dict[int, list[float]] = {}
     comparisons: list[Comparison] = []
     for features in options.features:
         case = Case.make(features, options.rows)
         for _ in range(options.repeats):
-            began = clock()
+            start = clock()
             everything(case)
-            whole.setdefault(features, []).append(clock() - began)
+            whole.setdefault(features, []).append(clock() - start)
         for name in installed if features <= MOST_STEPS else ():
-            comparisons += rivals[name](case, options.repeats)
+            comparisons += libraries[name](case, options.repeats)
     print("| features | rows | deletion, insertion, random orders and infidelity, seconds | goal | met |")
     print("|---:|---:|---:|---:|---|")
     for features, seconds in whole.items():
-        met = "yes" if median(seconds) < GOAL else "NO"
-        print(f"| {features} | {options.rows} | {median(seconds):.2f} | {GOAL:g} | {met} |")
-    print("\n| what | rival | its seconds | ours | times faster | apart |")
+        reached = "yes" if median(seconds) < GOAL else "NO"
+        print(f"| {features} | {options.rows} | {median(seconds):.2f} | {GOAL:g} | {reached} |")
+    print("\n| what | library | seconds | glasshouse | times faster | difference |")
     print("|---|---|---:|---:|---:|---:|")
     print("\n".join(c.line() for c in comparisons))
     kind = "processor" if options.threads == 1 else "wall"
@@ -313,10 +312,10 @@ def main() -> int:
         f"\nMedians of {options.repeats} interleaved rounds, {kind} time, {options.threads} thread(s); {options.rows} "
         f"rows, {HIDDEN} hidden units, {SUBSETS} subsets; {facts('torch', *installed)}."
     )
-    for name in sorted(set(rivals) - set(installed)):
+    for name in sorted(set(libraries) - set(installed)):
         print(f"Not installed, so not compared: {name}.")
-    held = all(median(seconds) < GOAL for seconds in whole.values()) and all(c.held for c in comparisons)
-    return 0 if held else 1
+    met = all(median(seconds) < GOAL for seconds in whole.values()) and all(c.met for c in comparisons)
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
-"""Shapley values: glasshouse beside SHAP and Captum, on the same network, rows and background.
+"""Shapley values: glasshouse against SHAP and Captum, on the same network, rows and background.
 
     python benchmarks/explanations.py [--quick] [--repeats 5] [--rows 32] [--threads 1]
 
 - against `shap.KernelExplainer` (its default, and with ``l1_reg=False``) and `shap.PermutationExplainer`, with 100
-  background rows: times to explain a row at an equal or smaller error. Errors are distances from the exact values
-  (14 features, by enumeration, which SHAP's ExactExplainer must confirm) or from a converged reference (more features:
-  random orders, which a kernel regression of the same length must confirm), divided by the values' length, means over
-  rows and repeats. Ours gets the cheapest tolerance or budget of a ladder that was as good on other seeds, and its
-  error is that of the timed seeds and eight more a round. Errors come in steps, so ours is often smaller than it had
-  to be; the column "at equal error" scales ours to the rival's by the law that both follow, error in proportion to
-  1 / sqrt(time). Goals are held against the times as measured.
-- exact values of up to 12 features, against the time that KernelExplainer takes by default.
+  background rows: time to explain a row at an equal or smaller error. Errors are distances from the exact values (14
+  features, by enumeration, confirmed by SHAP's ExactExplainer) or from a converged reference (more features:
+  permutation sampling, confirmed by kernel regression), divided by the norm of the values, averaged over rows and
+  repeats. glasshouse gets the cheapest tolerance or budget of a ladder that was at least as accurate on other seeds,
+  and its error is that of the timed seeds and eight more per round. The ladder is discrete, so glasshouse is often
+  more accurate than required; the column "at equal error" converts its time by the law that both follow, error
+  proportional to 1 / sqrt(time). Goals apply to the times as measured.
+- exact values of up to 12 features, against the time of KernelExplainer's default.
 - against Captum's `KernelShap` with one baseline, the same number of samples, and its best `perturbations_per_eval`.
 
-Rivals explain a row at a time, so a few rows tell their time; ours explains a batch of rows. All take turns, round
-after round, and ratios are those of medians. With one thread, time is the processor's, which neighbours on the machine
-disturb less; with more it is the wall clock's. Exit code 1 where a goal is missed, an error is larger than the rival's,
-or the references are not confirmed.
+The other libraries explain one row at a time, so a few rows are enough to time them; glasshouse explains a batch of
+rows. All take turns, round after round; ratios are those of medians. With one thread, processor time is measured,
+which depends less on the machine's load; with more threads, wall time. Exit code 1 if a goal is missed, an error is
+larger than the other library's, or a reference is not confirmed.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ Array = NDArray[np.float64]
 BACKGROUND = 100
 TOLERANCES = (1.0, 0.5, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.04, 0.03, 0.025, 0.018, 0.013, 0.01)
 GOALS = {"KernelExplainer": 50.0, "KernelExplainer, l1_reg=False": 20.0, "PermutationExplainer": 3.0}
-"""Times faster at 64 hidden units; with 256 the ratios are reported and nothing is demanded."""
+"""Required speed-up with 64 hidden units; with 256 the ratios are only reported."""
 GOAL_CAPTUM = 300.0
 CAPTUM_SAMPLES = 2076
-"""Of KernelExplainer's default for 14 features: 2 d + 2048."""
+"""KernelExplainer's default for 14 features: 2 d + 2048."""
 MARGIN = 0.85
-"""Ours must have been so much better on other seeds than the rival: errors of a few rows scatter."""
+"""Required ratio of errors on other seeds, glasshouse over the other library: errors of a few rows vary."""
 ROUNDING = 1e-5
-"""Below it an error is that of float32, and KernelExplainer, too, has seen all coalitions."""
+"""Errors below this are float32 rounding; KernelExplainer has then enumerated all coalitions as well."""
 CONFIRMED = 0.01
-"""Relative: a reference and its confirmation differ by no more."""
+"""Largest relative difference between a reference and its confirmation."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network d-hidden-hidden-1 and what is explained about it."""
+    """A network d-hidden-hidden-1, the rows to explain and the background."""
 
     network: nn.Module
     hidden: int
@@ -65,7 +65,7 @@ class Case:
 
     @classmethod
     def make(cls, features: int, hidden: int, rows: int) -> Case:
-        """Standard normal columns, all of which bear on the target, some together; the network has learnt it."""
+        """Standard normal columns that all affect the target, some with interactions; the network is trained on it."""
         torch.manual_seed(0)
         x = torch.randn(4096, features)
         y = x.sum(dim=1) / features**0.5 + x[:, 0] * x[:, 1] + torch.sin(2 * x[:, 2]) * x[:, 3]
@@ -86,7 +86,7 @@ class Case:
         return self.rows.shape[1]
 
     def predict(self, x: Array) -> Array:
-        """The network as SHAP asks for it."""
+        """The network as a function for SHAP."""
         with torch.no_grad():
             return self.network(torch.as_tensor(x, dtype=torch.float32))[:, 0].double().numpy()  # type: ignore[no-any-return]
 
@@ -100,7 +100,7 @@ def clock() -> float:
 
 
 def relative(values: Array, reference: Array) -> float:
-    """Mean over rows of the distance from the reference, divided by its length."""
+    """Mean over rows of the distance from the reference, divided by the reference's norm."""
     return float(np.mean(np.linalg.norm(values - reference, axis=1) / np.linalg.norm(reference, axis=1)))
 
 
@@ -118,7 +118,7 @@ def permutation_explainer(case: Case, rows: Tensor) -> Array:
     return np.asarray(shap.PermutationExplainer(case.predict, masker)(rows.numpy(), silent=True).values)
 
 
-RIVALS: dict[str, Callable[[Case, Tensor], Array]] = {
+LIBRARIES: dict[str, Callable[[Case, Tensor], Array]] = {
     "KernelExplainer": kernel_explainer,
     "KernelExplainer, l1_reg=False": lambda case, rows: kernel_explainer(case, rows, l1_reg=False),
     "PermutationExplainer": permutation_explainer,
@@ -127,10 +127,10 @@ RIVALS: dict[str, Callable[[Case, Tensor], Array]] = {
 
 @dataclass
 class Comparison:
-    """Milliseconds a row, round by round, and relative errors, of a rival and of ours."""
+    """Milliseconds per row, round by round, and relative errors, of another library and of glasshouse."""
 
     case: Case
-    rival: str
+    library: str
     how: str
     goal: float | None
     theirs: list[float] = field(default_factory=list)
@@ -139,13 +139,13 @@ class Comparison:
     our_errors: list[float] = field(default_factory=list)
 
     def time(self, theirs: Callable[[], Array], their_rows: int, ours: Callable[[], Array], our_rows: int) -> None:
-        """One round of each; errors are taken by the caller."""
-        began = clock()
+        """One round of each; the caller computes the errors."""
+        start = clock()
         self.found = theirs()
-        self.theirs.append(1e3 * (clock() - began) / their_rows)
-        began = clock()
+        self.theirs.append(1e3 * (clock() - start) / their_rows)
+        start = clock()
         self.own = ours()
-        self.ours.append(1e3 * (clock() - began) / our_rows)
+        self.ours.append(1e3 * (clock() - start) / our_rows)
 
     @property
     def faster(self) -> float:
@@ -153,7 +153,7 @@ class Comparison:
 
     @property
     def at_equal_error(self) -> str:
-        """Times faster if ours were as coarse as the rival; blank where one of the two is exact."""
+        """Speed-up at the other library's error; blank if one of the two is exact."""
         theirs, own = float(np.mean(self.their_errors)), float(np.mean(self.our_errors))
         return f"{self.faster * (theirs / own) ** 2:,.0f}" if min(theirs, own) > ROUNDING else ""
 
@@ -162,22 +162,22 @@ class Comparison:
         return float(np.mean(self.our_errors)) <= max(ROUNDING, float(np.mean(self.their_errors)))
 
     @property
-    def held(self) -> bool:
+    def met(self) -> bool:
         return self.accurate and (self.goal is None or self.faster >= self.goal)
 
     def line(self) -> str:
         cells = [
-            f"{self.case.features} | {self.case.hidden} | {self.rival} | {median(self.theirs):,.2f}",
+            f"{self.case.features} | {self.case.hidden} | {self.library} | {median(self.theirs):,.2f}",
             f"{np.mean(self.their_errors):.3f} | {self.how} | {median(self.ours):,.3f}",
             f"{np.mean(self.our_errors):.3f} | {self.faster:,.1f} | {self.at_equal_error}",
             "" if self.goal is None else f"{self.goal:g}",
-            "yes" if self.held else "NO",
+            "yes" if self.met else "NO",
         ]
         return f"| {' | '.join(cells)} |"
 
 
 def reference(case: Case, rows: Tensor) -> tuple[Array, list[str]]:
-    """Exact or converged values (n, d), and what an independent estimate says against them."""
+    """Exact or converged values (n, d), and the failures of their confirmation by an independent estimate."""
     if case.features <= 14:
         found = case.explain(rows, method="exact", budget=2**14 * BACKGROUND).values[:, :, 0]
         import shap
@@ -196,16 +196,16 @@ def reference(case: Case, rows: Tensor) -> tuple[Array, list[str]]:
     ]
 
 
-def compare(case: Case, *, repeats: int, rival_rows: int) -> tuple[list[Comparison], list[str]]:
-    """All rivals on one case."""
-    rows = case.rows[:rival_rows]
+def compare(case: Case, *, repeats: int, other_rows: int) -> tuple[list[Comparison], list[str]]:
+    """All libraries on one case."""
+    rows = case.rows[:other_rows]
     exact, failures = reference(case, rows)
     found = []
     ladder = [(knobs, float(np.mean(_errors_at(case, rows, exact, knobs, range(1, 13))))) for knobs in _knobs(case)]
-    for name, explain in RIVALS.items():
+    for name, explain in LIBRARIES.items():
         np.random.seed(0)
         error = relative(explain(case, rows), exact)
-        # The loosest few that are good enough; what they cost is told by the rows that will be timed.
+        # The loosest few that are accurate enough; their cost is measured on the rows that will be timed.
         good = [knobs for knobs, own in ladder if own <= MARGIN * error][:4] or [ladder[-1][0]]
         knobs = min(good, key=lambda knobs: case.explain(case.rows, **knobs).evaluations)
         how = ", ".join(
@@ -228,7 +228,7 @@ def compare(case: Case, *, repeats: int, rival_rows: int) -> tuple[list[Comparis
 
 
 def _knobs(case: Case) -> list[dict[str, Any]]:
-    """Tolerances from loose to strict; between 0.15 and 0.1 budgets of one to two random orders a background row."""
+    """Tolerances from loose to strict; between 0.15 and 0.1 budgets of one to two random orders per background row."""
     order = 2 * (case.features - 1) * BACKGROUND
     knobs: list[dict[str, Any]] = [{"tolerance": t} for t in TOLERANCES]
     if case.features >= 50:
@@ -237,14 +237,14 @@ def _knobs(case: Case) -> list[dict[str, Any]]:
 
 
 def _errors_at(case: Case, rows: Tensor, exact: Array, knobs: dict[str, Any], seeds: range) -> list[float]:
-    """Of each seed: where some rows stop at a glance and others go on, a few seeds do not know the mean."""
+    """Errors for each seed: if only some rows stop early, the mean over a few seeds is imprecise."""
     return [relative(case.explain(rows, seed=seed, **knobs).values[:, :, 0], exact) for seed in seeds]
 
 
-def exact_beside_approximate(features: int, *, repeats: int, rival_rows: int) -> Comparison:
-    """Exact values, where KernelExplainer's default may approximate."""
+def exact_against_approximate(features: int, *, repeats: int, other_rows: int) -> Comparison:
+    """Exact values, which KernelExplainer's default may approximate."""
     case = Case.make(features, 64, 8)
-    rows = case.rows[:rival_rows]
+    rows = case.rows[:other_rows]
     exact = case.explain(rows, method="exact").values[:, :, 0]
     c = Comparison(case, "KernelExplainer", "exact", 1.0)
     for _ in range(repeats):
@@ -254,12 +254,12 @@ def exact_beside_approximate(features: int, *, repeats: int, rival_rows: int) ->
     return c
 
 
-def beside_captum(*, repeats: int, rival_rows: int, our_rows: int) -> Comparison:
+def against_captum(*, repeats: int, other_rows: int, our_rows: int) -> Comparison:
     """KernelShap against the mean row: one baseline."""
     from captum.attr import KernelShap
 
     case = Case.make(14, 64, our_rows)
-    rows, baseline = case.rows[:rival_rows], case.background.mean(dim=0, keepdim=True)
+    rows, baseline = case.rows[:other_rows], case.background.mean(dim=0, keepdim=True)
     exact = shapley_values(case.network, rows, baseline, method="exact").values[:, :, 0]
     explainer = KernelShap(lambda x: case.network(x)[:, 0])
 
@@ -272,9 +272,9 @@ def beside_captum(*, repeats: int, rival_rows: int, our_rows: int) -> Comparison
 
     seconds = {}
     for per_eval in (1, 64, 512, CAPTUM_SAMPLES):
-        began = clock()
+        start = clock()
         theirs(per_eval)
-        seconds[per_eval] = clock() - began
+        seconds[per_eval] = clock() - start
     best = min(seconds, key=lambda n: seconds[n])
     how = f"kernel, budget {CAPTUM_SAMPLES:,}"
     c = Comparison(case, f"captum KernelShap, {CAPTUM_SAMPLES:,} samples, {best} per eval", how, GOAL_CAPTUM)
@@ -292,44 +292,44 @@ def beside_captum(*, repeats: int, rival_rows: int, our_rows: int) -> Comparison
 
 
 def main() -> int:
-    """Compare, print a table, and say by the exit code whether all is as it must be."""
-    parser = argparse.ArgumentParser(description="Shapley values: glasshouse beside SHAP and Captum.")
+    """Compare, print a table, and return 0 if references are confirmed and goals are met, else 1."""
+    parser = argparse.ArgumentParser(description="Shapley values: glasshouse against SHAP and Captum.")
     parser.add_argument("--quick", action="store_true", help="14 features and 64 hidden units alone, three rounds")
     parser.add_argument("--features", type=int, nargs="+", default=[14, 50, 100], help="of the networks (14 50 100)")
     parser.add_argument("--hidden", type=int, nargs="+", default=[64, 256], help="units of a layer (64 256)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds (5)")
-    parser.add_argument("--rows", type=int, default=32, help="rows that ours explains in a batch (32)")
-    parser.add_argument("--rival-rows", type=int, default=3, help="rows that a rival explains a round (3)")
+    parser.add_argument("--rows", type=int, default=32, help="rows that glasshouse explains in a batch (32)")
+    parser.add_argument("--other-rows", type=int, default=3, help="rows that another library explains per round (3)")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch (1)")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(options.threads)
     repeats = 3 if options.quick else options.repeats
-    rival_rows = 2 if options.quick else options.rival_rows
+    other_rows = 2 if options.quick else options.other_rows
     sizes = [(14, 64)] if options.quick else [(d, h) for h in options.hidden for d in options.features]
     comparisons, failures = [], []
     for features, hidden in sizes:
-        found, failed = compare(Case.make(features, hidden, options.rows), repeats=repeats, rival_rows=rival_rows)
+        found, failed = compare(Case.make(features, hidden, options.rows), repeats=repeats, other_rows=other_rows)
         comparisons += found
         failures += failed
     for features in (12,) if options.quick else (8, 10, 12):
-        comparisons.append(exact_beside_approximate(features, repeats=repeats, rival_rows=rival_rows))
-    comparisons.append(beside_captum(repeats=repeats, rival_rows=1, our_rows=options.rows))
+        comparisons.append(exact_against_approximate(features, repeats=repeats, other_rows=other_rows))
+    comparisons.append(against_captum(repeats=repeats, other_rows=1, our_rows=options.rows))
     print()
     print(
-        "| features | hidden | rival | ms a row | error | ours | ms a row | error | times faster | at equal error "
-        "| goal | met |"
+        "| features | hidden | library | ms per row | error | glasshouse | ms per row | error | times faster "
+        "| at equal error | goal | met |"
     )
     print("|---:|---:|---|---:|---:|---|---:|---:|---:|---:|---:|---|")
     print("\n".join(c.line() for c in comparisons))
     kind = "processor" if options.threads == 1 else "wall"
     print(
         f"\nMedians of {repeats} interleaved rounds, {kind} time, {options.threads} thread(s); {BACKGROUND} background "
-        f"rows (captum: one baseline); errors relative to the values' length; {facts('torch', 'shap', 'captum')}."
+        f"rows (captum: one baseline); errors relative to the values' norm; {facts('torch', 'shap', 'captum')}."
     )
     for failure in failures:
         print(f"NOT CONFIRMED: {failure}")
-    return 0 if not failures and all(c.held for c in comparisons) else 1
+    return 0 if not failures and all(c.met for c in comparisons) else 1
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
-"""Group fairness side by side with fairlearn, scikit-learn and DuckDB: the same results, and how much sooner.
+"""Group fairness: glasshouse against fairlearn, scikit-learn and DuckDB: the same results, and the speed-up.
 
     python benchmarks/fairness.py [--rows 100_000_000] [--repeats 5] [--quick] [--parts scores file rates]
 
 1. Six rates, overall and over 10 intersectional groups, with bootstrap intervals: fairlearn's
-   ``MetricFrame(n_boot=...)`` beside one count table that is resampled. Group columns are strings; making codes of
-   them is part of the time. Where fairlearn is measured on fewer replicates and scaled, the table says so.
-2. AUC, calibration and Brier score of each of 10 groups on 1,000,000 rows: scikit-learn group by group beside one
-   score histogram; the largest error that its certificate allows, and the largest that there is, also for rare events.
-   The goal is held for groups that are codes, as a run has them; for groups that are text, which is coded first, the
-   ratio is shown.
-3. A Parquet file made here: the whole ``glasshouse audit --predictions`` as a process of its own, its peak memory, and
-   DuckDB merely grouping and counting the same columns.
+   ``MetricFrame(n_boot=...)`` against resampling of one count table. Group columns are strings; encoding them is part
+   of the time. If fairlearn is measured on fewer replicates and scaled, the table says so.
+2. AUC, calibration and Brier score of each of 10 groups on 1,000,000 rows: scikit-learn group by group against one
+   score histogram; the error bound of the histogram and the actual error, also for rare events. The goal applies to
+   groups given as codes, as in a run; for groups given as text, which is encoded first, only the ratio is shown.
+3. A Parquet file created here: the whole ``glasshouse audit --predictions`` in its own process, its peak memory, and
+   DuckDB only grouping and counting the same columns.
 
-Every measurement is taken in turn, round after round. Exit code 1 where results differ or a goal is missed.
+All measurements are taken in turn, round after round. Exit code 1 if results differ or a goal is missed.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ MEMORY = 500.0
 
 @dataclass(kw_only=True)
 class Line:
-    """One comparison: seconds of ours and theirs, and what must hold."""
+    """One comparison: seconds of glasshouse and of the other library, and the goal."""
 
     title: str
     peer: str
@@ -75,20 +74,20 @@ class Line:
 
     @property
     def faster(self) -> float:
-        """Their median over ours."""
+        """The other library's median over ours."""
         return median(self.theirs) / median(self.ours)
 
     @property
-    def held(self) -> bool:
-        """Whether results are the same and the goal is met."""
+    def met(self) -> bool:
+        """Whether results agree and the goal is met."""
         return not self.faults and self.faster >= self.times_faster
 
     def cells(self) -> list[str]:
         """The table's row."""
         times = f"{self.faster:,.0f}" if self.faster >= 10 else f"{self.faster:.2f}"
-        said = "; ".join([*self.remarks, *self.faults])
+        notes = "; ".join([*self.remarks, *self.faults])
         seconds = [f"{1e3 * median(values):,.1f}" for values in (self.ours, self.theirs)]
-        return [self.title, *seconds, self.peer, times, self.goal, said, "yes" if self.held else "NO"]
+        return [self.title, *seconds, self.peer, times, self.goal, notes, "yes" if self.met else "NO"]
 
 
 # -------------------------------------------------------------------- 1. rates with bootstrap intervals
@@ -104,7 +103,7 @@ class People:
 
     @classmethod
     def make(cls, rows: int, *, seed: int = 0) -> People:
-        """5 x 2 groups of unequal size, with base rates and errors of their own."""
+        """5 x 2 groups of unequal size, with different base rates and error rates."""
         rng = np.random.default_rng(seed)
         region = rng.choice(["north", "south", "east", "west", "centre"], rows, p=[0.3, 0.25, 0.2, 0.15, 0.1])
         sex = rng.choice(["female", "male"], rows)
@@ -144,7 +143,7 @@ def _with_everyone(cells: np.ndarray, six: Callable[[np.ndarray], np.ndarray]) -
 
 
 def by_fairlearn(people: People, replicates: int) -> object:
-    """The same with `MetricFrame`."""
+    """The same with fairlearn's `MetricFrame`."""
     from fairlearn.metrics import (
         MetricFrame,
         false_negative_rate,
@@ -206,7 +205,7 @@ def _of(by_group: pd.DataFrame, group: dict[str, str]) -> np.ndarray:
 
 
 def _interval_ends(drawn: Bootstrap, frame: object, groups: tuple[dict[str, str], ...], measured: int) -> float:
-    """Root mean square distance of the ends, in Monte-Carlo standard deviations of fairlearn's and ours together."""
+    """Root mean square difference of the ends, in Monte-Carlo standard errors of fairlearn and glasshouse combined."""
     ours = drawn.intervals()
     distances = []
     for ends, theirs, share in zip((ours.low, ours.high), frame.by_group_ci, (0.025, 0.975), strict=True):
@@ -225,7 +224,7 @@ def _interval_ends(drawn: Bootstrap, frame: object, groups: tuple[dict[str, str]
 
 
 def scores_line(rows: int, shift: float, what: str, repeats: int, *, text: bool) -> Line:
-    """AUC, ten-bin calibration and Brier score of each group; groups are codes, as a run has them, or text."""
+    """AUC, ten-bin calibration and Brier score of each group; groups are codes, as in a run, or text."""
     frame = scored(rows, shift, text=text)
     positive = f"{what} ({frame['target'].mean():.2%} positive)"
     line = Line(
@@ -235,7 +234,7 @@ def scores_line(rows: int, shift: float, what: str, repeats: int, *, text: bool)
         times_faster=0 if text else 20,
     )
     if text:
-        line.remarks.append("a third of the time goes into coding the text")
+        line.remarks.append("a third of the time is spent on encoding the text")
     worked: tuple[list[float], list[float]] = [], []
     for _ in range(repeats):
         begun = time.process_time()
@@ -258,7 +257,7 @@ def scores_line(rows: int, shift: float, what: str, repeats: int, *, text: bool)
 
 
 def scored(rows: int, shift: float, *, text: bool) -> pd.DataFrame:
-    """Ten groups, a probability that is right, and what came of it."""
+    """Ten groups, calibrated probabilities, and targets drawn from them."""
     rng = np.random.default_rng(2)
     codes = rng.integers(0, 10, rows, dtype=np.int32)
     groups = np.array([f"group {k}" for k in range(10)])[codes] if text else codes
@@ -268,7 +267,7 @@ def scored(rows: int, shift: float, *, text: bool) -> pd.DataFrame:
 
 
 def scores_by_histogram(frame: pd.DataFrame) -> tuple[np.ndarray, float]:
-    """One pass; the largest error that the AUCs may have comes with them."""
+    """One pass; also returns the largest possible error of the AUCs."""
     if frame["group"].dtype == np.int32:
         levels, codes = tuple(f"group {k}" for k in range(10)), frame["group"].to_numpy()
     else:
@@ -305,7 +304,7 @@ def scores_by_sklearn(frame: pd.DataFrame) -> np.ndarray:
 
 
 def file_line(rows: int, repeats: int, folder: Path) -> Line:
-    """The whole audit of a Parquet file as a process of its own, start-up apart, beside DuckDB's group-by."""
+    """The whole audit of a Parquet file in its own process, without start-up, against DuckDB's group-by."""
     path, small = folder / "predictions.parquet", folder / "small.parquet"
     write_predictions(path, rows)
     write_predictions(small, 1000)
@@ -384,7 +383,7 @@ def audited(path: Path, folder: Path) -> tuple[float, float]:
 
 
 def duckdb_counts(path: Path) -> list[tuple[object, ...]]:
-    """What the table is made of, in SQL."""
+    """The same count table, in SQL."""
     import duckdb
 
     query = f"SELECT sex, race, target, prediction, count(*) FROM '{path}' GROUP BY ALL"
@@ -393,7 +392,7 @@ def duckdb_counts(path: Path) -> list[tuple[object, ...]]:
 
 
 def same_counts(path: Path, folder: Path) -> bool:
-    """Whether the audit's record has the counts of each group that DuckDB finds."""
+    """Whether the counts of each group in the audit's record equal DuckDB's."""
     import json
 
     newest = max((folder / "runs" / "predictions").iterdir(), key=lambda run: run.stat().st_mtime_ns)
@@ -414,15 +413,15 @@ def same_counts(path: Path, folder: Path) -> bool:
 
 
 def timed(job: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds, and what the job returned."""
+    """Seconds, and the job's result."""
     begun = time.perf_counter()
     result = job()
     return time.perf_counter() - begun, result
 
 
 def main() -> int:
-    """Measure, print a table, and say by the exit code whether every goal is met."""
-    parser = argparse.ArgumentParser(description="Group fairness beside fairlearn, scikit-learn and DuckDB.")
+    """Measure, print a table, and return 0 if every goal is met, else 1."""
+    parser = argparse.ArgumentParser(description="Group fairness against fairlearn, scikit-learn and DuckDB.")
     parser.add_argument("--rows", type=int, default=100_000_000, help="rows of the Parquet file (100,000,000)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds (5)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="which comparisons (all)")
@@ -454,7 +453,7 @@ def main() -> int:
     for line in lines:
         print(f"| {' | '.join(line.cells())} |")
     print(f"\nMedians of {repeats} interleaved rounds (fairlearn: 3); {facts('fairlearn', 'scikit-learn', 'duckdb')}.")
-    return 0 if all(line.held for line in lines) else 1
+    return 0 if all(line.met for line in lines) else 1
 
 
 if __name__ == "__main__":

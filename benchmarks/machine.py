@@ -1,4 +1,4 @@
-"""What a table of timings must say about where it was taken."""
+"""A description of the machine for tables of timings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def facts(*distributions: str) -> str:
 
 
 def processor() -> str:
-    """The processor's name, as the system tells it."""
+    """The processor's name, as reported by the system."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

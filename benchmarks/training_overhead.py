@@ -1,21 +1,20 @@
-"""What a training step costs: glasshouse, plain Lightning, and a loop by hand, on the same table and network.
+"""Cost of a training step: glasshouse, plain Lightning and a hand-written loop, on the same table and network.
 
     python benchmarks/training_overhead.py [--repeats 5] [--steps 200] [--columns 14 100] [--threads 1 2]
 
-- glasshouse: what `glasshouse run` puts together: Task, InMemoryLoader, its AdamW, and a Trainer with metrics.csv and
+- glasshouse: the parts of `glasshouse run`: Task, InMemoryLoader, its AdamW, and a Trainer with metrics.csv and
   checkpoints.
-- Lightning: a LightningModule as its tutorial has it, a DataLoader with its defaults over a TensorDataset, `self.log`
-  on every step, and the Trainer's defaults.
-- by hand: blocks cut from tensors, forward, backward, step; nothing is logged or kept.
+- Lightning: a LightningModule as in its tutorial, a DataLoader with its defaults over a TensorDataset, `self.log` on
+  every step, and the Trainer's defaults.
+- by hand: slices of tensors, forward, backward, step; nothing is logged or saved.
 
-All three have the fused AdamW, so what differs is the way around the network. A step's time is that between the starts
-of two epochs, divided by the steps, of which an epoch has equally many at every batch size: nothing that an epoch does
-is left out, and start-up and the first epoch are not counted. The three take turns; of each turn the fastest epoch
-counts, since what makes others slower is the machine (as in Python's timeit), and medians are taken over the turns.
-Before anything is timed the
-results are compared: over the rows in glasshouse's order the loop by hand must end at the same weights, and Lightning,
-whose order is its own, at the same loss but for the order's noise. Exit code 1 where a goal is missed or the results
-differ.
+All three use the fused AdamW, so they differ only in the code around the network. A step's time is the time between
+the starts of two epochs, divided by the steps, whose number is the same at every batch size: it includes everything
+that an epoch does, but neither start-up nor the first epoch. The three take turns; the fastest epoch of each turn
+counts, because slower ones are due to the machine's load (as in Python's timeit), and medians are taken over the
+turns. Before the timing, the results are compared: on the rows in glasshouse's order, the hand-written loop must
+reach the same weights; Lightning, which has its own order, must reach the same loss up to the noise of the order.
+Exit code 1 if a goal is missed or the results differ.
 """
 
 from __future__ import annotations
@@ -52,26 +51,26 @@ TIMES_FASTER_THAN_LIGHTNING = {256: 3.0, 2048: 9.0}
 TIMES_SLOWER_THAN_BY_HAND = 2.0
 SAME_WEIGHTS = 1e-5
 SAME_LOSS = 0.03
-"""Relative: two seeds of the order differ by less, two numbers of epochs by more."""
+"""Relative: two seeds of the order differ by less, one epoch more or less by more."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of which half the columns bear on a binary target."""
+    """A table in which half of the columns affect a binary target."""
 
     x: Tensor
     y: Tensor
 
     @classmethod
     def make(cls, rows: int, columns: int) -> Table:
-        """Standard normal columns; the target follows a noisy bend in them."""
+        """Standard normal columns; the target is a noisy nonlinear function of them."""
         generator = torch.Generator().manual_seed(0)
         x = torch.randn(rows, columns, generator=generator)
         signal = x[:, : columns // 2].sum(dim=1) / (columns // 2) ** 0.5 + x[:, 0] * x[:, 1]
         return cls(x, (signal + 0.5 * torch.randn(rows, generator=generator) > 0).long())
 
     def network(self) -> nn.Module:
-        """Always the same weights to begin with."""
+        """With the same initial weights every time."""
         torch.manual_seed(1)
         return MLP(in_features=self.x.shape[1], num_classes=2, hidden=(64, 64))
 
@@ -83,7 +82,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training left: the network, and the seconds from each epoch's start to the next one's."""
+    """The result of one training: the network, and the seconds from each epoch's start to the next one's."""
 
     network: nn.Module
     seconds: list[float]
@@ -94,7 +93,7 @@ Training = Callable[[Table, int, int], Trained]
 
 
 def by_glasshouse(table: Table, batch_size: int, epochs: int) -> Trained:
-    """As `glasshouse run` trains."""
+    """Training as in `glasshouse run`."""
     task = Task(table.network(), TARGET)
     task.optimizer_factory = lambda parameters: AdamW(parameters, lr=LEARNING_RATE)
     clock = Clock()
@@ -106,12 +105,12 @@ def by_glasshouse(table: Table, batch_size: int, epochs: int) -> Trained:
 
 
 def loader(table: Table, batch_size: int) -> InMemoryLoader:
-    """Batches as `TabularDataModule.train_dataloader` gives them."""
+    """The batches of `TabularDataModule.train_dataloader`."""
     return InMemoryLoader(table.x, table.y, batch_size=batch_size, shuffle=True, seed=2)
 
 
 class Plain(LightningModule):
-    """A classifier as Lightning's tutorial writes it."""
+    """A classifier as in Lightning's tutorial."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -144,7 +143,7 @@ def by_lightning(table: Table, batch_size: int, epochs: int) -> Trained:
 
 
 class Clock(Callback):
-    """Notes when epochs start."""
+    """Records when epochs start."""
 
     def __init__(self) -> None:
         self._starts: list[float] = []
@@ -158,17 +157,17 @@ class Clock(Callback):
 
 
 def between(starts: list[float]) -> list[float]:
-    """Seconds of each epoch but the first, which warms up, and the last, whose end nobody notes."""
+    """Seconds of each epoch except the first, which warms up, and the last, whose end is not recorded."""
     return [after - start for start, after in pairwise(starts[1:])]
 
 
 def by_hand(table: Table, batch_size: int, epochs: int) -> Trained:
-    """A loop over shuffled blocks."""
+    """A loop over shuffled batches."""
     return loop(table, batch_size, (torch.randperm(len(table.x)) for _ in range(epochs)))
 
 
 def loop(table: Table, batch_size: int, orders: Iterable[Tensor]) -> Trained:
-    """Forward, backward, step over blocks of rows, an order an epoch."""
+    """Forward, backward, step over batches of rows, with one order per epoch."""
     network = table.network()
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, fused=True)
     starts = []
@@ -183,7 +182,7 @@ def loop(table: Table, batch_size: int, orders: Iterable[Tensor]) -> Trained:
 
 
 def disagreement(table: Table, batch_size: int) -> list[str]:
-    """In what the three trainings, of two epochs each, differ; empty where they agree."""
+    """Differences between the results of the three trainings, of two epochs each; empty if they agree."""
     ours, lightning = by_glasshouse(table, batch_size, 2).network, by_lightning(table, batch_size, 2).network
     batches = loader(table, batch_size)
     hand = loop(table, batch_size, [torch.cat([batch.index for batch in batches]) for _ in range(2)]).network
@@ -193,7 +192,7 @@ def disagreement(table: Table, batch_size: int) -> list[str]:
         f"batch {batch_size:>5}, {table.x.shape[1]:>3} columns: glasshouse's weights differ from the loop's by at most "
         f"{differ:.1e}; loss {losses[0]:.4f}, Lightning {losses[1]:.4f}, by hand {losses[2]:.4f}"
     )
-    found = [f"weights differ by {differ:.1e} from the loop by hand"] if not differ <= SAME_WEIGHTS else []
+    found = [f"weights differ by {differ:.1e} from the hand-written loop"] if not differ <= SAME_WEIGHTS else []
     if not abs(losses[0] - losses[1]) <= SAME_LOSS * losses[1]:
         found.append(f"loss is {losses[0]:.4f}, Lightning's {losses[1]:.4f}")
     return [f"batch {batch_size}, {table.x.shape[1]} columns: {what}" for what in found]
@@ -220,11 +219,11 @@ class Timing:
 
     @property
     def goal(self) -> float:
-        """How many times faster than Lightning it must be; 0: no goal is set for this batch size."""
+        """Required speed-up over Lightning; 0 if no goal is set for this batch size."""
         return TIMES_FASTER_THAN_LIGHTNING.get(self.batch_size, 0.0)
 
     @property
-    def held(self) -> bool:
+    def met(self) -> bool:
         return self.faster_than_lightning >= self.goal and self.slower_than_by_hand <= TIMES_SLOWER_THAN_BY_HAND
 
 
@@ -241,7 +240,7 @@ def timing(table: Table, batch_size: int, *, threads: int, epochs: int, repeats:
 
 
 def main() -> int:
-    """Compare the results, measure, print a table, and say by the exit code whether all is as it must be."""
+    """Compare the results, measure, print a table, and return 0 if results agree and goals are met, else 1."""
     parser = argparse.ArgumentParser(description="Microseconds per training step: glasshouse, Lightning, by hand.")
     parser.add_argument("--repeats", type=int, default=5, help="turns (5)")
     parser.add_argument(
@@ -273,16 +272,16 @@ def main() -> int:
     print(
         f"\nMicroseconds per step, medians over {options.repeats} turns, of each the fastest of {options.epochs - 2} "
         f"epochs of {options.steps} steps; MLP 64-64, fused AdamW; goals: against Lightning at least 3 (batch 256) "
-        f"and 9 (batch 2,048) times faster, against the loop by hand at most 2 times slower; "
+        f"and 9 (batch 2,048) times faster, against the hand-written loop at most 2 times slower; "
         f"{facts('torch', 'pytorch-lightning')}."
     )
     for difference in differences:
         print(f"DIFFERENT RESULTS: {difference}")
-    return 0 if not differences and all(t.held for t in timings) else 1
+    return 0 if not differences and all(t.met for t in timings) else 1
 
 
 def render(timings: list[Timing]) -> str:
-    """Markdown: one setting a line."""
+    """Markdown: one line per setting."""
     lines = [
         "| threads | columns | batch | glasshouse | Lightning | by hand | times faster than Lightning "
         "| times slower than by hand | met |",
@@ -292,7 +291,7 @@ def render(timings: list[Timing]) -> str:
         medians = " | ".join(f"{median(values):,.0f}" for values in (t.glasshouse, t.lightning, t.by_hand))
         ratios = f"{t.faster_than_lightning:.1f} | {t.slower_than_by_hand:.2f}"
         lines.append(
-            f"| {t.threads} | {t.columns} | {t.batch_size:,} | {medians} | {ratios} | {'yes' if t.held else 'NO'} |"
+            f"| {t.threads} | {t.columns} | {t.batch_size:,} | {medians} | {ratios} | {'yes' if t.met else 'NO'} |"
         )
     return "\n".join(lines)
 

@@ -21,7 +21,7 @@ from glasshouse.plugins import hookspecs
 from glasshouse.plugins.declarations import PLUGIN_TYPES, Plugin
 from glasshouse.plugins.hookspecs import SPEC_VERSION
 from glasshouse.record.families import FAMILIES
-from glasshouse.testing import pytest_plugin
+from glasshouse.testing.pytest import plugin as pytest_plugin
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -60,15 +60,15 @@ def fields_of(plugin_type: type[Plugin]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("plugin_type", [Plugin, *PLUGIN_TYPES], ids=lambda each: each.__name__)
 def test_every_field_of_a_declaration_has_its_row_and_its_default(plugin_type):
-    text = part("What holds for all" if plugin_type is Plugin else plugin_type.hook)
-    rows = table(text, r"field \| default \| what it says")
+    text = part("Common to all plugins" if plugin_type is Plugin else plugin_type.hook)
+    rows = table(text, r"field \| default \| meaning")
     assert [row[:2] for row in rows] == fields_of(plugin_type)
     assert all(row[2] for row in rows)
-    assert bool(rows) is ("no fields beyond [those of all]" not in text)
+    assert bool(rows) is ("no fields beyond [the common ones]" not in text)
 
 
 def test_the_words_that_fields_may_hold_are_all_there():
-    assert table(part("glasshouse_audits"), r"word \| what it means") == [*REQUIREMENTS.items()]
+    assert table(part("glasshouse_audits"), r"name \| meaning") == [*REQUIREMENTS.items()]
     for word in MODALITIES:
         assert f'`"{word}"`' in part("glasshouse_models")
     for word in FAMILIES:
@@ -174,7 +174,7 @@ def test_the_smallest_model_is_trained_and_the_smallest_audit_measures_it(instal
 
 
 def test_the_page_s_own_test_runs_the_checks(installed, tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", part("4. What the tests ask"), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", part("4. The conformance checks"), re.DOTALL)
     (tmp_path / "test_it.py").write_text(code, encoding="utf-8")
     said = python(installed, tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-k", "output_shape", "test_it.py")
     assert re.search(r"[1-9]\d* passed, \d+ deselected", said), said
@@ -184,21 +184,21 @@ def test_the_page_s_own_test_runs_the_checks(installed, tmp_path):
 
 
 def test_the_kinds_and_files_of_plugins_new_are_named():
-    two = part("2. Two commands")
+    two = part("2. Generate a package")
     (sentence,) = re.findall(r"^`--kind` is one of (.*?);", two, re.MULTILINE | re.DOTALL)
     assert re.findall(r"`(\w+)`", sentence) == [*KINDS]
     files = render_files(read_names("my_model", KINDS["model"]), KINDS["model"])
-    named = re.findall(r"`([\w./]+)`", "\n".join(row[0] for row in _cells(part("3. What each file is"))))
+    named = re.findall(r"`([\w./]+)`", "\n".join(row[0] for row in _cells(part("3. The files"))))
     assert set(named) == files.keys() - {"src/my_model/__init__.py", ".gitignore"}
     project = tomllib.loads(files["pyproject.toml"])["project"]
     assert list(project["entry-points"]) == ["glasshouse"]
 
 
 def test_the_kit_has_what_the_page_names():
-    text = part("4. What the tests ask")
+    text = part("4. The conformance checks")
     checks = set(re.findall(r"`(check_\w+)[(`]", text))
     assert checks == {name for name in glasshouse.testing.__all__ if name.startswith("check_")}
-    (fixtures,) = re.findall(r"pytest has fixtures for .*?: (.*?)\. A test worked", text, re.DOTALL)
+    (fixtures,) = re.findall(r"pytest has fixtures for .*?: (.*?)\. A test with", text, re.DOTALL)
     for name in re.findall(r"`(\w+)`", fixtures):
         assert hasattr(pytest_plugin, name), name
     assert "expected_failures" in inspect.signature(glasshouse.testing.parametrize_with_checks).parameters

@@ -54,7 +54,9 @@ def run_with_plugins(tmp_path_factory):
         (here / files[-1]).write_text(smallest_plugin(hook), encoding="utf-8")
     options = [word for file in files for word in ("--plugin", file)]
     config = str(REPOSITORY / "examples" / "diabetes" / "run.yaml")
-    done = glasshouse("run", *options, "--config", config, "--audits", "[low_confidence]", "--trainer.max_epochs", "2", cwd=here)
+    done = glasshouse(
+        "run", *options, "--config", config, "--audits", "[low_confidence]", "--trainer.max_epochs", "2", cwd=here
+    )
     return here / done.stdout.splitlines()[-1], done.stderr
 
 

@@ -1,7 +1,7 @@
 """With a stranger's data and module, a step of training through glasshouse makes no more calls than Lightning's own.
 
 Counted, not timed: every call of a Python or C function, by the difference of two lengths, which leaves out what an
-epoch does once. The times are those of benchmarks/strangers_data.py.
+epoch does once. The times are those of benchmarks/existing_project.py.
 """
 
 from __future__ import annotations
