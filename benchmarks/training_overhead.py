@@ -1,6 +1,7 @@
 """Cost of a training step: glasshouse, plain Lightning and a hand-written loop, on the same table and network.
 
     python benchmarks/training_overhead.py [--repeats 5] [--steps 200] [--columns 14 100] [--threads 1 2]
+    python benchmarks/training_overhead.py --shortcuts [--repeats 21]
 
 - glasshouse: the parts of `glasshouse run`: Task, InMemoryLoader, its AdamW, and a Trainer with metrics.csv and
   checkpoints.
@@ -15,17 +16,22 @@ counts, because slower ones are due to the machine's load (as in Python's timeit
 turns. Before the timing, the results are compared: on the rows in glasshouse's order, the hand-written loop must
 reach the same weights; Lightning, which has its own order, must reach the same loss up to the noise of the order.
 Exit code 1 if a goal is missed or the results differ.
+
+`--shortcuts` measures the shortcuts of `glasshouse.training.lightning_speedups`: the processor time of a step with all
+of them, and without each one, in turn; the gain is the median over the turns of the quotient of the two.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import logging
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -36,12 +42,15 @@ import torch
 import torch.nn.functional as F
 from glasshouse.data.data_info import Target
 from glasshouse.datamodules.loader import InMemoryLoader
+from glasshouse.training.lightning_speedups import EpochCheckpoint, NoProfiler
 from glasshouse.training.task import Task
 from glasshouse.training.trainer import make_trainer
 from glasshouse_plugins.models.mlp import MLP
 from glasshouse_plugins.optimizers.adamw import AdamW
 from machine import facts
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.profilers import PassThroughProfiler
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -92,14 +101,21 @@ Training = Callable[[Table, int, int], Trained]
 """(table, batch size, epochs) -> Trained."""
 
 
-def by_glasshouse(table: Table, batch_size: int, epochs: int) -> Trained:
+def by_glasshouse(
+    table: Table,
+    batch_size: int,
+    epochs: int,
+    *,
+    monitor: str | None = None,
+    timer: Callable[[], float] = time.perf_counter,
+) -> Trained:
     """Training as in `glasshouse run`."""
     task = Task(table.network(), TARGET)
     task.optimizer_factory = lambda parameters: AdamW(parameters, lr=LEARNING_RATE)
-    clock = Clock()
+    clock = Clock(timer)
     with tempfile.TemporaryDirectory() as folder:
         options = {"max_epochs": epochs, "accelerator": "cpu", "enable_progress_bar": False}
-        trainer = make_trainer(options, folder=Path(folder), monitor=None, callbacks=[clock], loggers=[])
+        trainer = make_trainer(options, folder=Path(folder), monitor=monitor, callbacks=[clock], loggers=[])
         trainer.fit(task, loader(table, batch_size))
     return Trained(task.network, clock.seconds)
 
@@ -145,11 +161,12 @@ def by_lightning(table: Table, batch_size: int, epochs: int) -> Trained:
 class Clock(Callback):
     """Records when epochs start."""
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float] = time.perf_counter) -> None:
+        self._timer = timer
         self._starts: list[float] = []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._starts.append(time.perf_counter())
+        self._starts.append(self._timer())
 
     @property
     def seconds(self) -> list[float]:
@@ -239,6 +256,61 @@ def timing(table: Table, batch_size: int, *, threads: int, epochs: int, repeats:
     return Timing(threads=threads, columns=table.x.shape[1], batch_size=batch_size, **found)
 
 
+SHORTCUTS: dict[str, tuple[Any, str, Any]] = {
+    "attribute assignment": (Task, "__setattr__", LightningModule.__setattr__),
+    "batch transfer": (Task, "transfer_batch_to_device", LightningModule.transfer_batch_to_device),
+    "fixed signature": (Task.training_step, "__signature__", None),
+    "checkpoint's state_key": (EpochCheckpoint, "state_key", ModelCheckpoint.state_key),
+    "no checkpoint within epochs": (EpochCheckpoint, "on_train_batch_end", ModelCheckpoint.on_train_batch_end),
+    "no profiler": (NoProfiler, "profile", PassThroughProfiler.profile),
+}
+"""Name -> (owner, attribute, what Lightning has in its place; None: no such attribute)."""
+
+
+@contextmanager
+def without(shortcut: str) -> Iterator[None]:
+    """Train as Lightning does in one respect."""
+    owner, name, theirs = SHORTCUTS[shortcut]
+    own, ours = name in vars(owner), inspect.getattr_static(owner, name)
+    if theirs is None:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, theirs)
+    try:
+        yield
+    finally:
+        if own:
+            setattr(owner, name, ours)
+        else:
+            delattr(owner, name)
+
+
+def measure_shortcuts(repeats: int, steps: int) -> str:
+    """What each shortcut gains, at one thread and batches of 256 rows of 14 columns, as Markdown."""
+    torch.set_num_threads(1)
+    table = Table.make(steps * 256, 14)
+
+    def microseconds() -> float:
+        # a monitored metric, since only then a run has the checkpoint callback; processor time, since the gains are
+        # smaller than what other processes cost
+        trained = by_glasshouse(table, 256, 4, monitor="train_loss", timer=time.thread_time)
+        return 1e6 * min(trained.seconds) / steps
+
+    microseconds()
+    with_all: dict[str, list[float]] = {name: [] for name in SHORTCUTS}
+    less: dict[str, list[float]] = {name: [] for name in SHORTCUTS}
+    for _ in range(repeats):
+        for name in SHORTCUTS:
+            with_all[name].append(microseconds())
+            with without(name):
+                less[name].append(microseconds())
+    lines = ["| shortcut | with all | without it | gain |", "|---|---:|---:|---:|"]
+    for name in SHORTCUTS:
+        gain = median(b / a for a, b in zip(with_all[name], less[name], strict=True)) - 1
+        lines.append(f"| {name} | {median(with_all[name]):,.0f} | {median(less[name]):,.0f} | {gain:.0%} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Compare the results, measure, print a table, and return 0 if results agree and goals are met, else 1."""
     parser = argparse.ArgumentParser(description="Microseconds per training step: glasshouse, Lightning, by hand.")
@@ -250,11 +322,16 @@ def main() -> int:
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[256, 2048], help="(256 2048)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of torch (1 2)")
     parser.add_argument("--epochs", type=int, default=4, help="epochs a training; the first and last do not count (4)")
+    parser.add_argument("--shortcuts", action="store_true", help="what each shortcut around Lightning gains, only")
     options = parser.parse_args()
     if options.epochs < 3:
         parser.error("--epochs: at least 3, since the first and the last do not count")
     warnings.filterwarnings("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    if options.shortcuts:
+        print(measure_shortcuts(options.repeats, options.steps))
+        print(f"\nMicroseconds of processor time per step, medians over {options.repeats} turns; {facts('torch')}.")
+        return 0
     torch.set_num_threads(options.threads[0])
     settings = [
         (Table.make(options.steps * batch_size, columns), batch_size)

@@ -40,9 +40,9 @@ def test_a_fitting_checkpoint_is_taken(command, checkpoint, word):
 @pytest.mark.parametrize("word", ["run", "test"])
 def test_a_model_with_other_options(given, word):
     error = given(word, "--model.hidden", "[3]")
-    assert "was made with model.hidden: [64, 64], the configuration says [3]." in error
-    assert "Give the checkpoint's value, or leave --ckpt_path out" in error
-    assert "was made with model.dropout: 0.0, the configuration says 0.5." in given(word, "--model.dropout", "0.5")
+    assert "was made with model.hidden: [64, 64], the configuration has [3]." in error
+    assert "Set the checkpoint's value, or remove --ckpt_path" in error
+    assert "was made with model.dropout: 0.0, the configuration has 0.5." in given(word, "--model.dropout", "0.5")
 
 
 def test_another_model(given):
@@ -50,11 +50,11 @@ def test_another_model(given):
 
 
 def test_data_of_another_shape(given):
-    assert "was made with model.num_classes: 2, the configuration says 1." in given("test", "--data.task", "regression")
+    assert "was made with model.num_classes: 2, the configuration has 1." in given("test", "--data.task", "regression")
 
 
 def test_an_optimizer_with_other_options_matters_where_one_trains(command, given, checkpoint):
-    assert "was made with optimizer.lr: 0.001, the configuration says 0.5." in given("fit", "--optimizer.lr", "0.5")
+    assert "was made with optimizer.lr: 0.001, the configuration has 0.5." in given("fit", "--optimizer.lr", "0.5")
     assert command("test", *FIT, "--optimizer.lr", "0.5", "--ckpt_path", str(checkpoint)).code == 0
 
 
@@ -64,7 +64,7 @@ def test_a_checkpoint_away_from_its_run_is_held_against_its_own_content(given, c
     error = given("test", "--model.hidden", "[3]", path=moved)
     assert "'network.layers.0.weight' has shape (64, 11), the model's has (3, 11)." in error
     error = given("fit", "--optimizer.lr", "0.5", path=moved)
-    assert "was made with optimizer.lr: 0.001, the configuration says 0.5." in error
+    assert "was made with optimizer.lr: 0.001, the configuration has 0.5." in error
 
 
 def test_hyper_parameters_inside_a_checkpoint(command, tmp_path):
@@ -74,7 +74,7 @@ def test_hyper_parameters_inside_a_checkpoint(command, tmp_path):
     moved = tmp_path / "moved.ckpt"
     shutil.copy(run / "checkpoints" / "last.ckpt", moved)
     done = command(*foreign, "--trainer.max_epochs", "2", "--model.lr", "0.5", "--ckpt_path", str(moved))
-    assert "was made with model.lr: 0.05, the configuration says 0.5." in done.refused()
+    assert "was made with model.lr: 0.05, the configuration has 0.5." in done.refused()
 
 
 def test_no_such_file(given, tmp_path):
@@ -100,4 +100,4 @@ def test_a_file_that_is_no_checkpoint_runs_nothing(given, tmp_path, content):
 def test_tensors_that_are_no_checkpoint(given, tmp_path):
     path = tmp_path / "weights.pt"
     torch.save({"weight": torch.zeros(2)}, path)
-    assert "is no checkpoint of Lightning: it has no state_dict." in given("test", path=path)
+    assert "is not a Lightning checkpoint: no state_dict." in given("test", path=path)

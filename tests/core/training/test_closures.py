@@ -105,7 +105,7 @@ def test_the_logged_loss_is_that_before_the_step(fit: Fit, make_task: Any, make_
 
 
 def test_a_schedule_by_the_step_has_a_step_an_epoch(fit: Fit, make_task: Any, make_loader: Any) -> None:
-    from glasshouse.training.task import SchedulerConfig
+    from glasshouse.training.optimization import SchedulerConfig
 
     task: Task = make_task(network(), BINARY)
     task.optimizer_factory = lambda p: GD(p, lr=0.4)
@@ -254,20 +254,20 @@ def test_what_is_refused(fit: Fit, make_task: Any, make_loader: Any) -> None:
         task.optimizer_factory = optimizer
         return task
 
-    with pytest.raises(UserError, match=r"^optimizer 'GD': looks at all rows at once already\. Leave out `accumulate"):
+    with pytest.raises(UserError, match=r"^optimizer 'GD': uses all rows in one step already\. Remove `accumulate"):
         fit(task_with(GD), make_loader(16, batch_size=4), accumulate_grad_batches=2)
     with pytest.raises(
-        UserError, match=r"^optimizer 'lbfgs': measures curvature by gradients, which cannot be clipped"
+        UserError, match=r"^optimizer 'lbfgs': estimates curvature from gradients, so they cannot be clipped"
     ):
         fit(task_with(LBFGS), make_loader(16, batch_size=4), gradient_clip_val=1.0)
-    with pytest.raises(UserError, match=r"^optimizer: evaluates each batch several times, and gradients of several"):
+    with pytest.raises(UserError, match=r"^optimizer: evaluates each batch several times, which cannot be comb"):
         fit(task_with(SAM), make_loader(16, batch_size=4), accumulate_grad_batches=2)
-    with pytest.raises(UserError, match=r"^optimizer 'GD': needs data whose number of batches is known"):
+    with pytest.raises(UserError, match=r"^optimizer 'GD': requires a known number of batches"):
         fit(task_with(GD), iter(make_loader(16, batch_size=4)))
-    from glasshouse.training.task import configure_optimizers
+    from glasshouse.training.optimization import configure_optimizers
 
     own: Any = Own()
     own.optimizer_factory, own.scheduler = GD, None
     own.configure_optimizers = lambda: configure_optimizers(own)
-    with pytest.raises(UserError, match=r"model 'Own' has a training step of its own\. Give the network as a plain"):
+    with pytest.raises(UserError, match=r"model 'Own' has its own training step\. Pass the network as a plain"):
         fit(own, make_loader(16, batch_size=4))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target, UserError
-from glasshouse.training.task import SchedulerConfig, Task
+from glasshouse.training.optimization import SchedulerConfig
+from glasshouse.training.task import Task
 from glasshouse_plugins.optimizers.schedules import Cosine, OneCycle, Plateau, WarmupCosine
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import nn
@@ -89,7 +90,7 @@ def test_a_length_that_is_given_is_kept(fit: Fit, make_task: Any, make_loader: L
 
 def test_training_without_an_end_has_no_length(fit: Fit, make_task: Any, make_loader: Loader) -> None:
     choice = SchedulerConfig(lr_scheduler.CosineAnnealingLR, {}, "epoch")
-    with pytest.raises(UserError, match=r"^lr_scheduler: needs to know how long training lasts\. Set `trainer: {max_"):
+    with pytest.raises(UserError, match=r"^lr_scheduler: requires a known number of epochs\. Set `trainer: {max_"):
         rates(fit, make_task, make_loader(16, batch_size=8), choice, epochs=-1, max_steps=3)
 
 

@@ -176,7 +176,7 @@ def test_a_loss_that_is_no_number_ends_training(
 
 
 def test_an_optimizer_is_needed(fit: Fit, make_rows: MakeRows) -> None:
-    with pytest.raises(UserError, match=r"^optimizer: none is given.*Set `optimizer: adamw`"):
+    with pytest.raises(UserError, match=r"^optimizer: none is set.*Set `optimizer: adamw`"):
         fit(Task(nn.Linear(4, 2), BINARY), InMemoryLoader(*make_rows(BINARY, 8)))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import InMemoryLoader, Target, UserError
-from glasshouse.training.task import SchedulerConfig, Task
+from glasshouse.training.optimization import SchedulerConfig
+from glasshouse.training.task import Task
 from glasshouse_plugins.models.mlp import MLP
 from glasshouse_plugins.optimizers.adamw import AdamW
 from glasshouse_plugins.optimizers.lbfgs import LBFGS

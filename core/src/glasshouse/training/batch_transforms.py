@@ -1,7 +1,7 @@
-"""What techniques make of the inputs of training batches alone: augmentation, on the batch's own device.
+"""Transforms of the inputs of training batches, such as augmentation, on the batch's own device.
 
 A transform takes the inputs of a batch, (n, ...), and returns as many. One that mixes rows returns `Mixed`: the loss of
-a mixed row is then the mean of the losses against the targets of the rows it is made of, by their shares.
+a mixed row is the weighted mean of its losses against the targets of the rows it was mixed from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Mixed(NamedTuple):
-    """Row i is made of row i, by the `share` of it, and of row `partner[i]`, by the rest."""
+    """Inputs in which row i is a mixture of row i, with weight `share`, and row `partner[i]`, with the rest."""
 
     x: Tensor
     """(n, ...)"""
@@ -27,27 +27,28 @@ class Mixed(NamedTuple):
 BatchTransform = Callable[[Tensor], Tensor | Mixed]
 
 Parts = list[tuple[Tensor, Tensor]]
-"""Of what rows a batch's rows are made: positions (n,) and shares (n,), which sum to 1 over the list."""
+"""The rows that each row was mixed from: positions (n,) and weights (n,), which sum to 1 over the list."""
 
 
 def apply_transforms(x: Tensor, transforms: Sequence[BatchTransform]) -> tuple[Tensor, Parts | None]:
-    """Inputs after all transforms, and what they are made of where any of them mixed rows."""
+    """Inputs after all transforms, and the rows they were mixed from, or None if no transform mixes rows."""
     parts: Parts | None = None
     for transform in transforms:
-        found = transform(x)
-        if isinstance(found, Mixed):
-            x = found.x
-            parts = _mixed(parts or _whole(len(x), found), found)
+        result = transform(x)
+        if isinstance(result, Mixed):
+            x = result.x
+            parts = _mix(parts or _unmixed(len(x), result), result)
         else:
-            x = found
+            x = result
     return x, parts
 
 
-def _whole(rows: int, found: Mixed) -> Parts:
-    return [(torch.arange(rows, device=found.partner.device), torch.ones_like(found.share))]
+def _unmixed(rows: int, mixed: Mixed) -> Parts:
+    return [(torch.arange(rows, device=mixed.partner.device), torch.ones_like(mixed.share))]
 
 
-def _mixed(parts: Parts, found: Mixed) -> Parts:
-    own = [(rows, share * found.share) for rows, share in parts]
-    others = [(rows[found.partner], share[found.partner] * (1 - found.share)) for rows, share in parts]
-    return own + others
+def _mix(parts: Parts, mixed: Mixed) -> Parts:
+    # Rows that are mixtures already are mixed again: the weights of their parts multiply.
+    own = [(rows, share * mixed.share) for rows, share in parts]
+    partners = [(rows[mixed.partner], share[mixed.partner] * (1 - mixed.share)) for rows, share in parts]
+    return own + partners

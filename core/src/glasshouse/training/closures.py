@@ -1,8 +1,8 @@
-"""Which rows an optimizer's step is about, and how often it may have their loss evaluated.
+"""Optimizers that evaluate the loss more than once a step, and optimizers that use all rows in one step.
 
-An optimizer class with an attribute ``full_batch = True`` takes one step an epoch, and finds in it the gradient of the
-mean loss over all training rows; batches only say how many of them are in memory at once. Any optimizer may call its
-closure again, as SAM and L-BFGS do: what is counted, logged and averaged over batches is that of the first evaluation.
+An optimizer class with an attribute ``full_batch = True`` takes one step per epoch, by the gradient of the mean loss
+over all training rows; the batch size only limits memory. Any optimizer may call its closure repeatedly, as SAM and
+L-BFGS do: only the first evaluation of a step is logged.
 """
 
 from __future__ import annotations
@@ -21,109 +21,107 @@ Closure = Callable[[], Any]
 
 
 class FullBatchModule(Protocol):
-    """What a module offers whose optimizer evaluates a loss more than once a step."""
+    """What `StepClosure` and `FullBatch` need of a LightningModule."""
 
     trainer: Any
     network: nn.Module
     full_batch: FullBatch | None
-    counts: bool
-    """Whether losses and correct answers are counted and logged."""
+    logs_loss: bool
+    """Whether losses and correct predictions are logged."""
 
     @property
     def device(self) -> torch.device:
-        """Where it is trained."""
+        """The device that it is trained on."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """Its parameters."""
+        """All parameters."""
 
 
 class FullBatch:
-    """Adds batches up to the gradient and the value of the mean loss over their rows, whatever the batches' sizes."""
+    """Accumulates batches of any size to the value and the gradient of the mean loss over all their rows."""
 
     def __init__(self) -> None:
         self._rows = 0
-        self._sum: Tensor | None = None
+        self._loss_sum: Tensor | None = None
 
     def add(self, loss: Tensor, rows: int) -> Tensor:
-        """The sum of a batch's losses from their mean; what is to be differentiated."""
-        whole = loss * rows
+        """The sum of a batch's losses, from their mean; it is this sum that has to be differentiated."""
+        total = loss * rows
         self._rows += rows
-        self._sum = whole.detach() if self._sum is None else self._sum + whole.detach()
-        return whole
+        self._loss_sum = total.detach() if self._loss_sum is None else self._loss_sum + total.detach()
+        return total
 
-    def finish(self, task: FullBatchModule) -> Tensor:
-        """Make the sum of gradients that of the mean, in place, and begin anew; returns the mean loss."""
-        trainer = task.trainer
+    def finish(self, module: FullBatchModule) -> Tensor:
+        """Divide the accumulated gradients by the number of rows, in place, and reset; returns the mean loss."""
+        trainer = module.trainer
         rows = float(self._rows)
-        if trainer.world_size > 1:  # gradients are averaged over ranks, whose shares need not be equal
-            rows = float(trainer.strategy.reduce(torch.tensor(rows, device=task.device), reduce_op="mean"))
-        gradients = [p.grad for p in task.parameters() if p.grad is not None]
+        if trainer.world_size > 1:  # DDP averages gradients over ranks, which may have different numbers of rows
+            rows = float(trainer.strategy.reduce(torch.tensor(rows, device=module.device), reduce_op="mean"))
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
         if gradients:  # Lightning divides by the number of batches
             torch._foreach_mul_(gradients, trainer.accumulate_grad_batches / rows)
-        assert self._sum is not None, "a step follows batches"
-        mean = self._sum / self._rows
-        self._rows, self._sum = 0, None
+        assert self._loss_sum is not None, "a step follows batches"
+        mean = self._loss_sum / self._rows
+        self._rows, self._loss_sum = 0, None
         return mean
 
 
 def begin_full_batch(module: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Have an optimizer that wants it step once an epoch.
+    """Let a full-batch optimizer step once per epoch.
 
     Raises:
-        UserError: for a LightningModule with a training step of its own, accumulated gradients, or data without a
-            length.
+        UserError: for a LightningModule with its own training step, for `accumulate_grad_batches`, and for data of
+            unknown length.
     """
     who = f"optimizer '{type(optimizer).__name__}'"
     if not hasattr(module, "full_batch"):
         raise UserError(
             who,
-            f"looks at all rows at once, and model '{type(module).__name__}' has a training step of its own.",
-            "Give the network as a plain torch.nn.Module, or take another optimizer.",
+            f"uses all rows in one step, but model '{type(module).__name__}' has its own training step.",
+            "Pass the network as a plain torch.nn.Module, or choose another optimizer.",
         )
     trainer = module.trainer
     if trainer.accumulate_grad_batches != 1:
-        raise UserError(who, "looks at all rows at once already.", "Leave out `accumulate_grad_batches`.")
+        raise UserError(who, "uses all rows in one step already.", "Remove `accumulate_grad_batches`.")
     trainer.fit_loop.setup_data()
     if trainer.num_training_batches == float("inf"):
-        raise UserError(
-            who, "needs data whose number of batches is known.", "Set `trainer: {limit_train_batches: ...}`."
-        )
+        raise UserError(who, "requires a known number of batches.", "Set `trainer: {limit_train_batches: ...}`.")
     trainer.accumulate_grad_batches = max(1, trainer.num_training_batches)
     module.full_batch = FullBatch()
 
 
 class StepClosure:
-    """The closure of one step: the first evaluation is Lightning's own, each further one is ours.
+    """The closure of one step: the first call evaluates Lightning's closure, each further call repeats the evaluation.
 
     Args:
-        task: whose loss is evaluated.
-        first: Lightning's closure, for the batch at hand.
+        module: the LightningModule whose loss is evaluated.
+        first: Lightning's closure for the current batch.
     """
 
-    def __init__(self, task: FullBatchModule, first: Closure) -> None:
-        self._task = task
+    def __init__(self, module: FullBatchModule, first: Closure) -> None:
+        self._module = module
         self._first = first
-        self._done = 0
+        self._calls = 0
 
     def __call__(self) -> Any:
-        self._done += 1
-        full = self._task.full_batch
-        if self._done == 1:
+        self._calls += 1
+        full = self._module.full_batch
+        if self._calls == 1:
             loss = self._first()
         elif full is None:
             self._refuse_accumulation()
-            with repeat_evaluation(self._task):
+            with repeat_evaluation(self._module):
                 loss = self._first()
         else:
-            with repeat_evaluation(self._task):
+            with repeat_evaluation(self._module):
                 self._all_batches()
-        return loss if full is None else full.finish(self._task)
+        return loss if full is None else full.finish(self._module)
 
     def _all_batches(self) -> None:
-        """Once more through the training rows, in the same order."""
-        trainer = self._task.trainer
+        """Repeat the pass over all training batches, in the same order."""
+        trainer = self._module.trainer
         if trainer.world_size > 1:
-            raise UserError("optimizer", "goes through the data several times a step: made for one process.")
+            raise UserError("optimizer", "reads the data several times per step and supports one process only.")
         trainer.optimizers[0].zero_grad()
         loader: Any = trainer.train_dataloader
         if callable(set_epoch := getattr(getattr(loader, "sampler", None), "set_epoch", None)):
@@ -134,25 +132,25 @@ class StepClosure:
             trainer.strategy.backward(loss / trainer.accumulate_grad_batches, trainer.optimizers[0])
 
     def _refuse_accumulation(self) -> None:
-        if self._task.trainer.accumulate_grad_batches != 1:
+        if self._module.trainer.accumulate_grad_batches != 1:
             raise UserError(
                 "optimizer",
-                "evaluates each batch several times, and gradients of several batches are to be accumulated.",
+                "evaluates each batch several times, which cannot be combined with accumulated gradients.",
                 "Set `trainer: {accumulate_grad_batches: 1}`, and a larger `batch_size`.",
             )
 
 
 @contextmanager
-def repeat_evaluation(task: FullBatchModule) -> Iterator[None]:
-    """For the block nothing is counted or logged, and batch norm keeps its running statistics."""
-    norms = [m for m in task.network.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
+def repeat_evaluation(module: FullBatchModule) -> Iterator[None]:
+    """During the block nothing is logged, and batch norm does not update its running statistics."""
+    norms = [m for m in module.network.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
     norms = [norm for norm in norms if norm.track_running_stats]
-    task.counts = False
+    module.logs_loss = False
     for norm in norms:
-        norm.track_running_stats = False  # a batch's own statistics are used, and not kept
+        norm.track_running_stats = False  # use the statistics of the batch without storing them
     try:
         yield
     finally:
-        task.counts = True
+        module.logs_loss = True
         for norm in norms:
             norm.track_running_stats = True

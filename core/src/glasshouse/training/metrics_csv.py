@@ -1,4 +1,4 @@
-"""metrics.csv: losses and metrics as they are logged, also of a run that is interrupted and goes on."""
+"""metrics.csv: the logged losses and metrics, also of a run that is interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glasshouse.system.atomic_files import write_atomic
 
 
 class MetricsFile(CSVLogger):
-    """metrics.csv in the run's folder, and nothing else; rows that are there already stay."""
+    """Writes metrics.csv in the run's folder and appends to an existing one."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(save_dir=str(folder), name="", version="")
@@ -29,15 +29,15 @@ class MetricsFile(CSVLogger):
 
     @property
     def rows(self) -> int:
-        """How many rows the file has."""
+        """Number of rows written so far."""
         return self._experiment.rows if isinstance(self._experiment, _Rows) else 0
 
     def save(self) -> None:
-        self.experiment.save()  # without hparams.yaml, whose content config.yaml has
+        self.experiment.save()  # without hparams.yaml: config.yaml has its content
 
 
 class _Rows(ExperimentWriter):
-    """Lightning's writer, but it goes on with a file that it finds, and rewrites it whole or not at all."""
+    """Lightning's writer, which here continues an existing file, and replaces it atomically."""
 
     def __init__(self, log_dir: str) -> None:
         super().__init__(log_dir)
@@ -50,7 +50,7 @@ class _Rows(ExperimentWriter):
         super().save()
 
     def _check_log_dir_exists(self) -> None:
-        """Lightning's own warns that the folder is not empty, and deletes what was logged."""
+        """Override Lightning's method, which warns that the folder is not empty and deletes the logged rows."""
 
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         path = Path(self.metrics_file_path)
@@ -58,7 +58,7 @@ class _Rows(ExperimentWriter):
 
 
 def truncate_rows(path: Path, number: int) -> None:
-    """Cut a metrics.csv down to its first rows: those after them are logged again by a training that goes on."""
+    """Keep the first `number` rows of a metrics.csv: the resumed training logs the later ones again."""
     if path.is_file():
         columns, rows = _read(path)
         used = [column for column in columns if any(row[column] for row in rows[:number])]

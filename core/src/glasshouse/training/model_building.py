@@ -1,4 +1,4 @@
-"""A trained model again from config.yaml and weights alone, with no data at hand."""
+"""Build models from a configuration, and rebuild a trained model from config.yaml and weights, without its data."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from glasshouse.evidence.self_scoring import self_score_target
 from glasshouse.plugins import registry
 from glasshouse.plugins.declarations import SchedulerPlugin
 from glasshouse.system import library_errors
-from glasshouse.training.task import SchedulerConfig, Task, configure_optimizers
+from glasshouse.training.optimization import OptimizerFactory, SchedulerConfig, configure_optimizers
+from glasshouse.training.task import Task
 from glasshouse.training.trainer import load_weights
 
 
 def rebuild(folder: Path, checkpoint: Path | None = None) -> ModelHandle:
-    """The model that a run trained.
+    """Rebuild the trained model of a run.
 
     Args:
         folder: the run's folder, with config.yaml.
-        checkpoint: weights; the run's best ones by default.
+        checkpoint: the weights; default: the run's best checkpoint.
 
     Raises:
-        UserError: if the folder is no run, or has no weights.
+        UserError: if the folder is not a run, or has no checkpoint.
     """
     restrict_imports()
     config = read_yaml(folder / "config.yaml")
     if not config.get("data_info"):
-        raise UserError(str(folder), "config.yaml does not say what the model predicts (data_info).")
+        raise UserError(str(folder), "config.yaml has no data_info, which describes the model's inputs and target.")
     info = DataInfo.from_dict(config["data_info"])
     handle = handle_for(build_module(config, info), config, info)
     load_weights(handle.lightning_module, checkpoint or find_checkpoint(folder))
@@ -48,17 +49,17 @@ def rebuild(folder: Path, checkpoint: Path | None = None) -> ModelHandle:
 
 
 def find_checkpoint(folder: Path) -> Path:
-    """The weights that a run is judged by: best.ckpt, final.ckpt or last.ckpt."""
+    """The checkpoint that audits use: best.ckpt, final.ckpt or last.ckpt, the first that exists."""
     for name in ("best.ckpt", "final.ckpt", "last.ckpt"):
         if (path := folder / "checkpoints" / name).is_file():
             return path
-    raise UserError(str(folder), "holds no checkpoint.", "Name the folder of a run that trained a model.")
+    raise UserError(str(folder), "contains no checkpoint.", "Give the folder of a run that trained a model.")
 
 
 def restore_data(datamodule: LightningDataModule | None, checkpoint: Path) -> bool:
-    """Give data back what they had learned when the weights were written, such as a vocabulary; whether there was any.
+    """Restore the fitted state of a data module, such as a vocabulary, from a checkpoint; False if there is none.
 
-    Otherwise a file that has changed since then would have its words numbered as the model was never taught.
+    Without it, a data file that has changed since the training would map its words to other indices than the model's.
     """
     if datamodule is None or type(datamodule).load_state_dict is LightningDataModule.load_state_dict:
         return False
@@ -69,7 +70,7 @@ def restore_data(datamodule: LightningDataModule | None, checkpoint: Path) -> bo
 
 
 def handle_for(module: LightningModule, config: Mapping[str, Any], info: DataInfo) -> ModelHandle:
-    """A handle whose `rebuild()` follows the resolved configuration."""
+    """A `ModelHandle` whose `rebuild()` uses the resolved configuration."""
     name = str(config["model"]["class_path"]).rpartition(".")[2]
     return ModelHandle(module, info, recipe=lambda: build_module(config, info), name=name)
 
@@ -88,16 +89,16 @@ def build_module(config: Mapping[str, Any], info: DataInfo | None) -> LightningM
 
 
 def wrap_network(model: nn.Module, values: Mapping[str, Any] | Namespace, info: DataInfo | None) -> LightningModule:
-    """A network, its loss and its optimizer as one LightningModule; a LightningModule stays what it is.
+    """A LightningModule of a network, its loss and its optimizer; a LightningModule is returned as it is.
 
     Args:
         model: the network or LightningModule.
-        values: parsed configuration; `optimizer` and `lr_scheduler` are read.
-        info: what is known of the data; a plain network needs its target, unless it predicts a score of its own.
+        values: the parsed configuration; `optimizer` and `lr_scheduler` are used.
+        info: the description of the data; a plain network needs its target, unless the network scores its own inputs.
 
     Raises:
-        UserError: if a plain network meets data without a declared target, or `optimizer:` or `lr_scheduler:` would
-            replace what a LightningModule configures itself.
+        UserError: if a plain network is used with data without a declared target, or if `optimizer:` or
+            `lr_scheduler:` would replace the `configure_optimizers` of a LightningModule.
     """
     if isinstance(model, LightningModule):
         module: Any = model
@@ -115,7 +116,7 @@ def wrap_network(model: nn.Module, values: Mapping[str, Any] | Namespace, info: 
     elif (target := self_score_target(model) or (None if info is None else info.target)) is None:
         raise UserError(
             f"model '{type(model).__name__}'",
-            "is a plain network, and the data do not say what is to be predicted.",
+            "is a plain network, and the data declare no target.",
             "Add `data_info: {target: {name: ..., kind: binary, classes: [...]}, ...}`.",
         )
     else:
@@ -125,8 +126,8 @@ def wrap_network(model: nn.Module, values: Mapping[str, Any] | Namespace, info: 
     return module  # type: ignore[no-any-return]
 
 
-def optimizer_factory(chosen: Any) -> Any:
-    """`optimizer:` as a function from parameters to an optimizer; None where it is not given."""
+def optimizer_factory(chosen: Any) -> OptimizerFactory | None:
+    """A function from parameters to the optimizer of `optimizer:`; None without that key."""
     if chosen is None:
         return None
     cls, options = class_and_options(chosen)
@@ -139,7 +140,7 @@ def optimizer_factory(chosen: Any) -> Any:
 
 
 def scheduler_config(chosen: Any) -> SchedulerConfig | None:
-    """`lr_scheduler:` to be built once the optimizer exists; None where it is not given."""
+    """The schedule of `lr_scheduler:`, which is built once the optimizer exists; None without that key."""
     if chosen is None:
         return None
     cls, options = class_and_options(chosen)

@@ -1,4 +1,4 @@
-"""What a killed run goes on from: checkpoints that are whole, and one of them that has everything a training needs."""
+"""Checkpoints from which a killed run resumes exactly: written atomically, with all states of the training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from glasshouse.system.redaction import redact
 from glasshouse.training.metrics_csv import MetricsFile
 
 STATE_KEY = "glasshouse.resume_point"
-"""Where a checkpoint keeps the state of `ResumePoint`."""
+"""The key of `ResumeCheckpoint` in a checkpoint; it keeps its old name, so that old checkpoints resume."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints on a local disk whole or not at all; what is elsewhere is left to fsspec's transactions.
+    """Writes checkpoints on a local disk atomically; remote ones are left to fsspec's transactions.
 
-    Lightning's own goes through the folder for temporary files and, where that is on another disk, copies from there:
-    a killed process leaves half a checkpoint under the final name.
+    Lightning's own class writes to the folder for temporary files and copies from there if it is on another disk: a
+    killed process then leaves half a checkpoint under the final name.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
@@ -30,30 +30,30 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         target = Path(path)
-        target.parent.mkdir(exist_ok=True)  # not its parents: a run's folder that is gone stays gone
+        target.parent.mkdir(exist_ok=True)  # not its parents: a deleted run folder is not created again
         with atomic_replace(target) as partial, partial.open("wb") as file:
             try:
                 torch.save(checkpoint, file)
-            except RuntimeError as error:  # torch's writer hides what the system said
+            except RuntimeError as error:  # torch's writer hides the system's error
                 file.flush()
                 raise OSError(f"{target}: {error}") from error
 
 
 class ResumeCheckpoint(Callback):
-    """Keeps checkpoints/last.ckpt, from which training goes on as if it had not been interrupted.
+    """Writes checkpoints/last.ckpt, from which training resumes as if it had not been interrupted.
 
-    It is written when an epoch begins, before any callback or module has heard of it: then the epoch before is
-    altogether over. Where Lightning saves, at the end of an epoch, schedules that follow a metric have not moved and
-    the epoch's metrics are not logged. When training is over it is written once more, and says so.
+    It is written at the start of an epoch, before any other callback or the module is called: by then the previous
+    epoch is complete. Lightning saves at the end of an epoch, before schedules that follow a metric are stepped and
+    the epoch's metrics are logged. After the training it is written once more, marked as finished.
 
-    With every checkpoint go the states of the random generators, and hyper-parameters as plain values without secrets:
-    one Path among them would prevent reading with `weights_only=True`.
+    Each checkpoint also contains the random states, and hyper-parameters as plain values without secrets: a single
+    Path among them would prevent loading with `weights_only=True`.
 
-    It comes first among the callbacks. What it sets of the fit loop is Lightning's own.
+    It has to be the first callback.
 
     Args:
         path: of last.ckpt; None writes none.
-        metrics: the run's metrics.csv, where there is one; a checkpoint knows how many of its rows it has behind it.
+        metrics: the run's metrics.csv, if there is one; a checkpoint stores the number of its rows.
     """
 
     def __init__(self, path: Path | None, metrics: MetricsFile | None = None) -> None:
@@ -78,14 +78,14 @@ class ResumeCheckpoint(Callback):
         self._restored = state_dict
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Only in the run's own folder: from another run's last checkpoint one trains further.
+        # Only in the run's own folder: the last checkpoint of another run is a starting point for more training.
         if self._restored is not None and self._restored["finished"] and self._is_own(trainer.ckpt_path):
             self.finished = True
             trainer.should_stop = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._restored is not None and not self._restored["between_epochs"]:
-            set_random_states(self._restored["random"])  # of a checkpoint within an epoch: as near as one can come
+            set_random_states(self._restored["random"])  # a checkpoint within an epoch: approximate
             self._restored = None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -97,8 +97,8 @@ class ResumeCheckpoint(Callback):
         if self._restored is not None:
             set_random_states(self._restored["random"])
             self._restored = None
-            # Lightning made this epoch's iterator before the states were back: it is to make it anew, as in an
-            # unbroken run. Where steps limit the training it takes any epoch for a broken one.
+            # Lightning created this epoch's iterator before the random states were restored: let it create a new
+            # one, as in an uninterrupted run. With `max_steps` it treats every epoch as interrupted.
             trainer.fit_loop._resuming_from_checkpoint = False
             trainer.fit_loop._restarting = trainer.fit_loop.epoch_loop.restarting = False
         elif self._began and self.path is not None:
@@ -114,7 +114,7 @@ class ResumeCheckpoint(Callback):
         return self.path is not None and bool(checkpoint) and self.path.resolve() == Path(checkpoint).resolve()
 
     def _save_as_between_epochs(self, trainer: Trainer, path: Path) -> None:
-        # Lightning has counted the coming epoch as ready already, and would take it for a broken one.
+        # Lightning has counted the coming epoch as ready already, and would treat it as interrupted.
         progress = trainer.fit_loop.epoch_progress
         progress.total.ready -= 1
         progress.current.ready -= 1
@@ -128,7 +128,7 @@ class ResumeCheckpoint(Callback):
 
 
 def plain_values(value: Any) -> Any:
-    """Dictionaries, lists and primitives as they are; everything else as its text."""
+    """A copy of nested dictionaries and lists in which everything but primitives and tensors is converted to text."""
     if isinstance(value, dict):
         return {str(key): plain_values(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

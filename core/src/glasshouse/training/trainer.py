@@ -1,12 +1,10 @@
-"""The only place where a Trainer is made."""
+"""The Trainer of a run: the only place where one is created."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import warnings
-from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +12,25 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import FSDPStrategy, ModelParallelStrategy
 
+from glasshouse.training.lightning_speedups import EpochCheckpoint, NoProfiler
 from glasshouse.training.metrics_csv import MetricsFile
 from glasshouse.training.resume_checkpoint import AtomicCheckpointIO, ResumeCheckpoint
 
 LAST = "last.ckpt"
-"""What a killed training goes on from."""
+"""The checkpoint from which a killed training resumes."""
 
-_NOT_NEWS = (
+_EXPECTED_WARNINGS = (
     ".*does not have many workers.*",  # in-memory batches need none
-    ".*is smaller than the logging interval.*",  # epoch means are logged all the same
+    ".*is smaller than the logging interval.*",  # epoch means are logged in any case
     ".*[Yy]ou defined a `validation_step` but have no `val_dataloader`.*",
     ".*isinstance.treespec, LeafSpec.*",  # Lightning's own call of torch
-    ".*Checkpoint directory .* exists and is not empty.*",  # of a run that goes on
-    ".*The dirpath has changed from.*",  # every run has a folder of its own, also one that goes on from a checkpoint
+    ".*Checkpoint directory .* exists and is not empty.*",  # of a resumed run
+    ".*The dirpath has changed from.*",  # each run has its own folder, also one that starts from a checkpoint
     ".*You have overridden `transfer_batch_to_device` in `LightningModule`.*",
 )
-"""Warnings of Lightning about what is meant to be so."""
+"""Warnings of Lightning about intended settings."""
 
 
 def make_trainer(
@@ -43,14 +41,14 @@ def make_trainer(
     callbacks: list[Callback],
     loggers: list[Any],
 ) -> Trainer:
-    """A Trainer that writes best and last checkpoint and metrics.csv into `folder`, and goes on with what is there.
+    """A Trainer that writes the best and the last checkpoint and metrics.csv into `folder`, or continues those.
 
     Args:
-        options: Trainer arguments as the user gave them; what they leave out gets our defaults.
+        options: the user's Trainer arguments; glasshouse's defaults fill the rest.
         folder: the run's folder.
-        monitor: the metric whose lowest value tells the best checkpoint; None keeps the last one.
-        callbacks: added to the user's own.
-        loggers: added to the user's own, or to metrics.csv.
+        monitor: the metric whose lowest value selects the best checkpoint; None writes the last one only.
+        callbacks: in addition to the user's.
+        loggers: in addition to the user's, or to metrics.csv.
     """
     chosen = dict(options)
     quiet = not sys.stderr.isatty()
@@ -66,7 +64,7 @@ def make_trainer(
     chosen["callbacks"].insert(0, ResumeCheckpoint(folder / "checkpoints" / LAST if kept else None, metrics))
     if kept and not any(isinstance(callback, ModelCheckpoint) for callback in chosen["callbacks"]):
         chosen["callbacks"] += [best_epoch_checkpoint(folder, monitor)] if monitor else []
-        chosen["enable_checkpointing"] = bool(monitor)  # otherwise Lightning adds a checkpoint of its own
+        chosen["enable_checkpointing"] = bool(monitor)  # True makes Lightning add its own checkpoint callback
     if metrics is not None:
         chosen["logger"] = [metrics, *loggers]
     elif loggers and chosen["logger"] is not False:
@@ -76,34 +74,22 @@ def make_trainer(
         chosen["profiler"] = NoProfiler()
     if chosen.get("default_root_dir") is None:
         chosen["default_root_dir"] = str(folder)
-    for message in _NOT_NEWS:
+    for message in _EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     trainer = Trainer(**chosen)
-    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the one that nobody chose
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # the default, not the user's choice
         trainer.strategy.checkpoint_io = AtomicCheckpointIO()
     return trainer
 
 
 def best_epoch_checkpoint(folder: Path, monitor: str) -> EpochCheckpoint:
-    """checkpoints/best.ckpt, of the epoch where `monitor` was lowest."""
+    """A callback that writes checkpoints/best.ckpt, of the epoch with the lowest `monitor`."""
     options: dict[str, Any] = {"dirpath": folder / "checkpoints", "mode": "min", "enable_version_counter": False}
     return EpochCheckpoint(filename="best", monitor=monitor, **options)
 
 
-class EpochCheckpoint(ModelCheckpoint):
-    """Saves when epochs end, and costs the steps in between nothing."""
-
-    @cached_property
-    def state_key(self) -> str:
-        # Lightning asks for it at each of six hooks a step, and each time writes out the callback's options.
-        return super().state_key
-
-    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
-        """Nothing: Lightning's own asks the trainer, at every step, whether it is time."""
-
-
 def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
-    """The checkpoint to judge: the best one, the last where nothing tells which is best, or the weights as they are."""
+    """The checkpoint to audit: the best one, the last one without a monitored metric, or the present weights."""
     callback = trainer.checkpoint_callback
     best = getattr(callback, "best_model_path", "")
     if best and Path(best).is_file():
@@ -116,20 +102,11 @@ def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
 
 
 def shards_weights(trainer: Trainer) -> bool:
-    """Whether the strategy leaves every process with a part of the weights, in a module wrapped beyond recognition."""
+    """Whether the strategy shards the weights, so that each process has a part of them in a wrapped module."""
     return isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy))
 
 
 def load_weights(model: LightningModule, path: Path) -> None:
-    """Put a checkpoint's weights into a model built from the saved configuration; never unpickles."""
+    """Load a checkpoint's weights into a model built from the saved configuration, with `weights_only=True`."""
     checkpoint = torch.load(path, weights_only=True, map_location="cpu")
     model.load_state_dict(checkpoint["state_dict"])
-
-
-class NoProfiler(PassThroughProfiler):
-    """Profiles nothing, like Lightning's default, but without making a context some 36 times a step to do so."""
-
-    _nothing: AbstractContextManager[None] = nullcontext()
-
-    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
-        return self._nothing

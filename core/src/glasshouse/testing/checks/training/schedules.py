@@ -16,7 +16,7 @@ from glasshouse.testing.kit.checks import Check, expect
 from glasshouse.testing.kit.common import COMMON_CHECKS
 from glasshouse.testing.kit.subjects import Subject
 from glasshouse.testing.kit.tiny import tiny
-from glasshouse.training.task import SchedulerConfig
+from glasshouse.training.optimization import SchedulerConfig
 
 LENGTH = 20
 """Steps of the training that a schedule is tried on."""
