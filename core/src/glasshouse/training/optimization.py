@@ -36,7 +36,7 @@ class SchedulerConfig:
 
     def build(self, module: LightningModule, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """The `lr_scheduler` entry of what `configure_optimizers` returns."""
-        scheduler = self._build(optimizer, lambda: self._training_length(module))
+        scheduler = self.build_for(optimizer, lambda: self._training_length(module))
         config = {"scheduler": scheduler, "interval": self.interval}
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             config["monitor"] = getattr(scheduler, "monitor", "validate_loss")
@@ -48,9 +48,10 @@ class SchedulerConfig:
         Raises:
             UserError: if the class refuses its options.
         """
-        self._build(optimizer, lambda: 1000)
+        self.build_for(optimizer, lambda: 1000)
 
-    def _build(self, optimizer: torch.optim.Optimizer, length: Callable[[], int]) -> Any:
+    def build_for(self, optimizer: torch.optim.Optimizer, length: Callable[[], int]) -> Any:
+        """Build the schedule; `length`, in steps or epochs, is called only if the class needs the training's length."""
         options = dict(self.options)
         accepted = inspect.signature(self.factory).parameters
         for name in ("total_steps", "T_max"):

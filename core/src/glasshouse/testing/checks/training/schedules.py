@@ -37,7 +37,7 @@ class ScheduleSubject(Subject):
         w.grad = torch.ones(2)
         optimizer = torch.optim.SGD([w], lr=RATE)
         with library_errors.user_errors_from_constructor(self.who):
-            return optimizer, self.choice()._make(optimizer, lambda: LENGTH)
+            return optimizer, self.choice().build_for(optimizer, lambda: LENGTH)
 
 
 SUBJECT = ScheduleSubject
