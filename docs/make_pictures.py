@@ -1,9 +1,9 @@
-"""Make the pictures of the documentation from a real run.
+"""Make the picture of the README from a real run.
 
     python docs/make_pictures.py [RUN_DIR]
 
-Without a folder, examples/diabetes is run first. Writes docs/images/report.png: the first screen of its HTML report,
-in Debian's chromium with the network off. Needs playwright (requirements-test.txt) and chromium.
+Without a folder, examples/diabetes is run first. Writes docs/images/report.png, a screenshot of the top of the HTML
+report in chromium, offline. Needs playwright (requirements-test.txt) and chromium.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ SCREEN = {"width": 1280, "height": 1040}
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(sys.argv[1]) if len(sys.argv) > 1 else run_example(Path(folder))
-        photograph(run_dir / "report.html", REPOSITORY / "docs" / "images" / "report.png")
+        take_screenshot(run_dir / "report.html", REPOSITORY / "docs" / "images" / "report.png")
 
 
 def run_example(folder: Path) -> Path:
-    """A finished run of examples/diabetes, made from the repository's root so that the command is the README's."""
+    """Run examples/diabetes from the repository's root, with the command of the README; return the run's folder."""
     command = ["glasshouse", "run", "--config", "examples/diabetes/run.yaml"]
     done = subprocess.run(
         [sys.executable, "-m", *command, "--run_dir", str(folder)],
@@ -40,8 +40,8 @@ def run_example(folder: Path) -> Path:
     return Path(done.stdout.splitlines()[-1])
 
 
-def photograph(page_file: Path, target: Path) -> None:
-    """The first screen of a page."""
+def take_screenshot(page_file: Path, target: Path) -> None:
+    """Save a screenshot of the top of a page."""
     executable = os.environ.get("GLASSHOUSE_CHROMIUM") or shutil.which("chromium")
     if executable is None:
         sys.exit("needs chromium: apt-get install chromium, or name one in GLASSHOUSE_CHROMIUM")
