@@ -1,4 +1,4 @@
-"""The record of a run as scripts and notebooks use it: looked up by name and group, turned into a frame, shown."""
+"""The record of a run for scripts and notebooks: measurements by name and group, data frames, notebook output."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ WHO = "record"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What one run found.
+    """The results of one run.
 
-    `record` is all that the run's record.json holds, with small groups as they are; what is shown hides them, as
-    reports do. `folder` is where the run left its files; None for a record from elsewhere.
+    `record` is the content of the run's record.json, small groups included; notebook output suppresses them, as
+    reports do. `folder` is the run folder; None for a record without one.
     """
 
     record: Record
@@ -36,7 +36,7 @@ class RunRecord:
         """The record of a finished run, from its folder or its record.json.
 
         Raises:
-            UserError: if there is none, or it does not keep the schema.
+            UserError: if there is none, or it violates the schema.
         """
         given = Path(path)
         file = given / "record.json" if given.is_dir() else given
@@ -49,12 +49,12 @@ class RunRecord:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the policy says about the measurements."""
+        """The findings of the policy."""
         return self.record.findings
 
     @property
     def audits(self) -> Mapping[str, AuditResult]:
-        """Every audit's result by its name: those that were skipped or ended in error too, with the reason."""
+        """Name -> result of every audit, also of those that were skipped or ended in error, with the reason."""
         return {result.name: result for result in self.record.audits}
 
     def measurement(
@@ -70,28 +70,28 @@ class RunRecord:
         parameters: Mapping[str, Any] | None = None,
         **attributes: str,
     ) -> Measurement:
-        """The one measurement of a name.
+        """The measurement of a name; exactly one must match.
 
         Args:
-            name: of the metric, such as ``selection_rate``.
+            name: the metric, such as ``selection_rate``.
             audit: the audit that measured it.
             group: the subgroup, attribute -> level; also as keywords: ``measurement("accuracy", sex="Female")``.
-                Without a group it is the measurement of everyone.
-            over: the attribute or attributes that a gap is taken over.
-            output: the class or target that it is about.
-            split: the split that it was taken on.
-            parameters: what else tells it apart, such as ``{"false_positive_rate": 0.01}``; any of them will do.
+                Without a group it is the measurement over all rows.
+            over: the attribute or attributes of a gap.
+            output: the class or target.
+            split: the split.
+            parameters: some or all of its parameters, such as ``{"false_positive_rate": 0.01}``.
 
         Raises:
-            UserError: if there is none, with the nearest that there is, or several, with what tells them apart.
+            UserError: if none matches, naming the nearest, or several match, listing them.
         """
         found = self._named(name, audit)
-        asked = {**(group or {}), **attributes}
+        wanted_group = {**(group or {}), **attributes}
         chosen = [
-            (where, measurement)
-            for where, measurement in found
-            if dict(measurement.group) == asked
-            and (over is None or set(measurement.over) == set(_several(over)))
+            (audit_name, measurement)
+            for audit_name, measurement in found
+            if dict(measurement.group) == wanted_group
+            and (over is None or set(measurement.over) == set(_as_tuple(over)))
             and (output is None or measurement.output == output)
             and (split is None or measurement.split == split)
             and (parameters is None or parameters.items() <= dict(measurement.parameters).items())
@@ -99,12 +99,12 @@ class RunRecord:
         if len(chosen) == 1:
             return chosen[0][1]
         if not chosen:
-            raise self._no_such(name, asked, found)
-        listed = ", ".join(measurement_id(where, measurement) for where, measurement in chosen[:4])
+            raise self._not_found(name, wanted_group, found)
+        listed = ", ".join(measurement_id(audit_name, measurement) for audit_name, measurement in chosen[:4])
         raise UserError(
             WHO,
             f"has {len(chosen)} measurements of '{name}' for this: {listed}{', ...' if len(chosen) > 4 else ''}.",
-            "Say which by audit, over, output, split or parameters; or take them all with measurements(name).",
+            "Select one by audit, over, output, split or parameters, or get all with measurements(name).",
         )
 
     def measurements(
@@ -119,37 +119,37 @@ class RunRecord:
         split: str | None = None,
         **attributes: str,
     ) -> list[Measurement]:
-        """All measurements that fit, in the order of the audits.
+        """All matching measurements, in the order of the audits.
 
         Args:
-            name: of the metric; all by default.
+            name: the metric; all by default.
             audit: the audit that measured them.
-            by: the attribute or attributes whose groups they are about: ``measurements("accuracy", by="sex")``.
-            over: the attribute or attributes that gaps are taken over.
-            output: the class or target that they are about.
-            split: the split that they were taken on.
-            **attributes: levels that their groups have: ``sex="Female"`` fits also women of each age.
+            by: the attribute or attributes that define their groups: ``measurements("accuracy", by="sex")``.
+            over: the attribute or attributes of gaps.
+            output: the class or target.
+            split: the split.
+            **attributes: levels of their groups: ``sex="Female"`` also matches women of each age group.
 
         Raises:
             UserError: for a metric or an audit that the record does not have.
         """
-        found = self._named(name, audit) if name is not None else list(self._of(audit))
+        found = self._named(name, audit) if name is not None else list(self._in_audits(audit))
         return [
             measurement
             for _, measurement in found
-            if (by is None or set(measurement.group) == set(_several(by)))
-            and (over is None or set(measurement.over) == set(_several(over)))
+            if (by is None or set(measurement.group) == set(_as_tuple(by)))
+            and (over is None or set(measurement.over) == set(_as_tuple(over)))
             and (output is None or measurement.output == output)
             and (split is None or measurement.split == split)
             and attributes.items() <= dict(measurement.group).items()
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Every measurement a row: audit, name, value, low, high, level, interval_method, n, a column ``group_X`` for
-        each attribute X, over, output, split, parameters, undefined and id.
+        """One row for each measurement: audit, name, value, low, high, level, interval_method, n, ``group_X`` for each
+        attribute X, over, output, split, parameters, undefined and id.
         """
         frame: pandas.DataFrame = self._table().to_pandas()
-        frame["n"] = frame["n"].astype("Int64")  # a count stays whole where others have none
+        frame["n"] = frame["n"].astype("Int64")  # integers, also if some counts are missing
         return frame
 
     def to_polars(self) -> polars.DataFrame:
@@ -173,7 +173,7 @@ class RunRecord:
 
         return render_notebook(self.record, self.folder)
 
-    def _of(self, audit: str | None) -> Iterator[tuple[str, Measurement]]:
+    def _in_audits(self, audit: str | None) -> Iterator[tuple[str, Measurement]]:
         if audit is not None and audit not in self.audits:
             raise UserError(WHO, f"has no audit '{audit}'.", did_you_mean(audit, self.audits))
         for result in self.record.audits:
@@ -181,35 +181,39 @@ class RunRecord:
                 yield from ((result.name, measurement) for measurement in result.measurements)
 
     def _named(self, name: str, audit: str | None) -> list[tuple[str, Measurement]]:
-        known = list(self._of(audit))
-        found = [(where, measurement) for where, measurement in known if measurement.name == name]
+        known = list(self._in_audits(audit))
+        found = [(audit_name, measurement) for audit_name, measurement in known if measurement.name == name]
         if not found:
             within = f"audit '{audit}'" if audit is not None else "the record"
             names = {measurement.name for _, measurement in known}
             reason = self.audits[audit].reason if audit is not None else None
-            remedy = did_you_mean(name, names) if names else f"It measured nothing: {reason or 'no reason is known'}."
+            remedy = (
+                did_you_mean(name, names) if names else f"It has no measurements: {reason or 'no reason was recorded'}."
+            )
             raise UserError(WHO, f"{within} has no measurement '{name}'.", remedy)
         return found
 
-    def _no_such(self, name: str, asked: Mapping[str, str], found: Sequence[tuple[str, Measurement]]) -> UserError:
+    def _not_found(
+        self, name: str, wanted_group: Mapping[str, str], found: Sequence[tuple[str, Measurement]]
+    ) -> UserError:
         groups = [measurement.group for _, measurement in found if measurement.group]
         attributes = {attribute for group in groups for attribute in group}
-        about = ", ".join(f"{attribute}={level}" for attribute, level in asked.items()) or "everyone"
-        problem = f"has no '{name}' of {about}."
-        for attribute, level in asked.items():
+        wanted = ", ".join(f"{attribute}={level}" for attribute, level in wanted_group.items()) or "all rows"
+        problem = f"has no '{name}' for {wanted}."
+        for attribute, level in wanted_group.items():
             if attribute not in attributes:
-                known = did_you_mean(attribute, attributes) if attributes else "It is measured of everyone alone."
+                known = did_you_mean(attribute, attributes) if attributes else "It is only measured over all rows."
                 return UserError(WHO, problem, known)
             levels = {group[attribute] for group in groups if attribute in group}
             if level not in levels:
                 return UserError(WHO, problem, did_you_mean(str(level), levels))
-        listed = ", ".join(measurement_id(where, measurement) for where, measurement in found[:4])
+        listed = ", ".join(measurement_id(audit_name, measurement) for audit_name, measurement in found[:4])
         return UserError(WHO, problem, f"There are: {listed}{', ...' if len(found) > 4 else ''}.")
 
     def _table(self) -> pyarrow.Table:
         import pyarrow as pa
 
-        rows = list(self._of(None))
+        rows = list(self._in_audits(None))
         attributes = list(dict.fromkeys(attribute for _, m in rows for attribute in m.group))
         text, number = pa.string(), pa.float64()
 
@@ -217,7 +221,7 @@ class RunRecord:
             return pa.array(list(values), kind)
 
         columns = {
-            "audit": column(text, (where for where, _ in rows)),
+            "audit": column(text, (audit_name for audit_name, _ in rows)),
             "name": column(text, (m.name for _, m in rows)),
             "value": column(number, (m.value for _, m in rows)),
             "low": column(number, (m.low for _, m in rows)),
@@ -229,16 +233,16 @@ class RunRecord:
             "over": column(text, ("+".join(m.over) or None for _, m in rows)),
             "output": column(text, (m.output for _, m in rows)),
             "split": column(text, (m.split for _, m in rows)),
-            "parameters": column(text, (_listed(m.parameters) for _, m in rows)),
+            "parameters": column(text, (_as_text(m.parameters) for _, m in rows)),
             "undefined": column(text, (m.undefined for _, m in rows)),
-            "id": column(text, (measurement_id(where, m) for where, m in rows)),
+            "id": column(text, (measurement_id(audit_name, m) for audit_name, m in rows)),
         }
         return pa.table(columns)
 
 
-def _several(names: str | Sequence[str]) -> tuple[str, ...]:
+def _as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _listed(parameters: Mapping[str, Any]) -> str | None:
+def _as_text(parameters: Mapping[str, Any]) -> str | None:
     return ", ".join(f"{key}={value}" for key, value in sorted(parameters.items())) or None

@@ -169,7 +169,7 @@ def test_it_asks_for_clusters_and_refuses_what_it_cannot_use():
     rows = given.evaluated
     groups = {name: (one.levels, one.codes) for name, one in rows.groups.items()}
     without = evidence(rows.scores[:, 1], rows.targets, None, groups)
-    assert unmet_requirement(plugin, without) == "needs rows in clusters, such as the candidates of each query"
+    assert unmet_requirement(plugin, without) == "needs clusters of rows, such as the candidates of each query"
     scores = rows.scores[:, 1].copy()
     scores[3] = np.nan
     with pytest.raises(UserError, match=r"expected finite scores; 1 of 1600 rows of the test split have NaN"):

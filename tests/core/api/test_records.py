@@ -107,13 +107,13 @@ def test_several_at_once(record: RunRecord) -> None:
     [
         ((("selection_rat",), {}), "has no measurement 'selection_rat'. Did you mean 'selection_rate'"),
         ((("accuracy",), {"audit": "fairnes"}), "has no audit 'fairnes'. Did you mean 'fairness'"),
-        ((("accuracy",), {"audit": "robustness"}), "It measured nothing: needs the model itself"),
-        ((("selection_rate",), {"sex": "female"}), "of sex=female. Did you mean 'Female'"),
-        ((("selection_rate",), {"sx": "Female"}), "of sx=Female. Did you mean 'sex'"),
-        ((("accuracy",), {"sex": "Female"}), "It is measured of everyone alone"),
+        ((("accuracy",), {"audit": "robustness"}), "It has no measurements: needs the model itself"),
+        ((("selection_rate",), {"sex": "female"}), "for sex=female. Did you mean 'Female'"),
+        ((("selection_rate",), {"sx": "Female"}), "for sx=Female. Did you mean 'sex'"),
+        ((("accuracy",), {"sex": "Female"}), "It is only measured over all rows"),
         ((("selection_rate",), {"sex": "Male", "age": "under 40"}), "There are: fairness/selection_rate@test"),
         ((("accuracy",), {}), "has 2 measurements of 'accuracy' for this: performance/accuracy@test, "),
-        ((("demographic_parity_difference",), {}), "Say which by audit, over, output, split or parameters"),
+        ((("demographic_parity_difference",), {}), "Select one by audit, over, output, split or parameters"),
     ],
 )
 def test_a_miss_says_what_there_is(record: RunRecord, arguments: tuple, message: str) -> None:

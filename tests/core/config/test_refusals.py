@@ -25,10 +25,10 @@ YAML = [
     (
         "trainer",
         {"accelerator": "tpus"},
-        "trainer: cannot be made: You selected an invalid accelerator name",
+        "trainer: cannot be created: You selected an invalid accelerator name",
         "--debug",
     ),
-    ("trainer", {"max_epochs": -5}, "trainer: cannot be made: `max_epochs` must be a non-negative integer or -1", ""),
+    ("trainer", {"max_epochs": -5}, "trainer: cannot be created: `max_epochs` must be a non-negative integer or -1", ""),
     (
         "trainer",
         {"callbacks": [{"class_path": "EarlyStopping", "init_args": {"monitr": "x"}}]},
@@ -130,7 +130,7 @@ YAML = [
     (
         "optimizer",
         {"class_path": "adamw", "init_args": {"lr": -1}},
-        "optimizer 'AdamW': cannot be made: Invalid learning rate: -1.0.",
+        "optimizer 'AdamW': cannot be created: Invalid learning rate: -1.0.",
         "",
     ),
     (

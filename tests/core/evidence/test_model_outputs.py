@@ -197,7 +197,7 @@ def test_a_column_of_targets_is_a_row_of_them(target: Target, width: int) -> Non
 @pytest.mark.parametrize(
     ("target", "shape", "wanted"),
     [
-        (PRICE, (3,), r"shape \(3,\); expected \(4,\) for the regression target 'price' beside 4 outputs"),
+        (PRICE, (3,), r"shape \(3,\); expected \(4,\) for the regression target 'price' with 4 outputs"),
         (PRICE, (1, 4), r"shape \(1, 4\); expected \(4,\)"),
         (BINARY, (4, 2), r"shape \(4, 2\); expected \(4,\) for the binary target 'approved'"),
         (LABELS, (4,), r"shape \(4,\); expected \(4, 3\) for the multilabel target 'topics'"),

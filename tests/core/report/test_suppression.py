@@ -12,7 +12,7 @@ from glasshouse.record.record import Record, build_record
 from glasshouse.report.html import render_html
 from glasshouse.report.json_format import render_json
 from glasshouse.report.markdown import render_markdown
-from glasshouse.report.suppression import Labels, hide, small_group_limit, suppress_small_groups
+from glasshouse.report.suppression import Labels, hidden_cells, small_group_limit, suppress_small_groups
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -207,7 +207,7 @@ sizes_1d = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 40), min_si
 def test_no_small_cell_can_be_had_by_subtraction(sizes: dict[str, int], limit: int) -> None:
     """From the shown counts and the total, at least two cells stay open, or nothing was hidden, or nobody is left."""
     cells = {cell(sex=level): n for level, n in sizes.items()}
-    found = hide(cells, limit)
+    found = hidden_cells(cells, limit)
     hidden = found.small | found.withheld
     assert {labels for labels, n in cells.items() if 0 < n < limit} == found.small
     open_cells = [labels for labels in cells if labels in hidden]
@@ -223,7 +223,7 @@ def test_crossings_and_margins_protect_each_other(counts: list[int], limit: int)
         cells[cell(sex=s)] = sum(cells[cell(sex=s, age=a)] for a in "xyz")
     for a in "xyz":
         cells[cell(age=a)] = sum(cells[cell(sex=s, age=a)] for s in "fm")
-    found = hide(cells, limit)
+    found = hidden_cells(cells, limit)
     hidden = found.small | found.withheld
     lines = [([cell(sex=s, age=a) for a in "xyz"], cell(sex=s)) for s in "fm"]
     lines += [([cell(sex=s, age=a) for s in "fm"], cell(age=a)) for a in "xyz"]

@@ -199,7 +199,7 @@ def test_refusals() -> None:
         Target(name="x", kind="binary", classes=("a", "b"), observed=False)
     network = nn.Linear(4, 1)
     network.predicts = Target(name="x", kind="regression")  # type: ignore[assignment]
-    with pytest.raises(UserError, match="expected a target that no data hold"):
+    with pytest.raises(UserError, match="expected a target with observed=False"):
         self_score_target(network)
     wide = nn.Linear(4, 2)
     assert self_score_loss(wide, torch.zeros(3, 4)).shape == (3,)
@@ -290,7 +290,7 @@ def test_the_mean_score_by_group_and_its_gaps(run: Any) -> None:
         assert gap.value == pytest.approx(means.max() - means.min(), rel=1e-4)
     membership = run.measurement("attack_roc_auc")
     assert 0.3 < membership.value < 0.7
-    assert "(a score of the model's own, whose truth no data hold)" in (run.folder / "report.md").read_text()
+    assert "(computed by the model; the data have no such target)" in (run.folder / "report.md").read_text()
 
 
 def test_the_best_checkpoint_is_that_of_the_lowest_loss(run: Any) -> None:

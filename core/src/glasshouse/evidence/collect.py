@@ -22,10 +22,10 @@ def collect(
 ) -> Predictions:
     """The model's predictions for one split, from one forward pass over its batches.
 
-    For a model with a score of its own there are no targets; the data's classes are one of the attributes.
+    A self-scoring model has no targets; the data's classes are one of its sensitive attributes.
 
-    Rows come out in ascending order of their index, so a shuffled loader gives the same result; a row that comes
-    twice (the padding of a distributed sampler) counts once.
+    Rows are in ascending order of their index, so a shuffled loader gives the same result. A row that occurs twice,
+    as padding of a distributed sampler, is kept once.
 
     Raises:
         UserError: for an empty split.
@@ -73,7 +73,8 @@ def _as_targets(y: Tensor, info: DataInfo) -> np.ndarray[Any, Any]:
 def _as_groups(codes: np.ndarray[Any, Any] | None, info: DataInfo, chosen: Sequence[str]) -> dict[str, Groups]:
     if codes is None:
         return {}
-    beside = info.sensitive if info.labels is None else info.sensitive[:-1]
+    # the classes of a self-scoring model's data are the last attribute and not among the batch's codes
+    attributes = info.sensitive if info.labels is None else info.sensitive[:-1]
     return {
         attribute.name: Groups(
             name=attribute.name,
@@ -81,7 +82,7 @@ def _as_groups(codes: np.ndarray[Any, Any] | None, info: DataInfo, chosen: Seque
             codes=np.ascontiguousarray(codes[:, position]),
             seen_by_model=bool(attribute.seen_by_model),
         )
-        for position, attribute in enumerate(beside)
+        for position, attribute in enumerate(attributes)
         if attribute.name in chosen
     }
 

@@ -1,4 +1,4 @@
-"""What an audit is given: predictions of every split, and handles on the model and its inputs where they exist."""
+"""What an audit receives: the predictions of every split, and the model and its inputs if they exist."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ REQUIREMENTS: Mapping[str, str] = {
     "tables": "predictions, by row or as tables",
     "targets": "the true targets of the evaluated rows",
     "sensitive": "at least one sensitive attribute",
-    "train_predictions": "predictions on the training split as well",
-    "validate_predictions": "predictions on the validation split as well",
-    "clusters": "rows in clusters, such as the candidates of each query",
+    "train_predictions": "predictions on the training split",
+    "validate_predictions": "predictions on the validation split",
+    "clusters": "clusters of rows, such as the candidates of each query",
     "losses": "a loss for every row",
     "features": "the columns that encode each feature",
     "inputs": "the encoded inputs of the rows",
@@ -28,32 +28,31 @@ REQUIREMENTS: Mapping[str, str] = {
     "gradients": "a model that can be differentiated with respect to its inputs",
     "module": "the model's torch modules",
     "embed": "a model with an embedding layer",
-    "rebuild": "a model that can be rebuilt untrained",
+    "rebuild": "a model that can be rebuilt without training",
     "generate": "a model that generates examples",
-    "token_losses": "a language model, which gives the loss of every word",
+    "token_losses": "a language model with the loss of every token",
     "continue_text": "a language model that continues texts",
 }
-"""What an audit may ask for, and how its absence is said."""
+"""What an audit can require, and the description in the reason for skipping it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evidence:
-    """All that audits may look at.
+    """Everything that an audit can measure from.
 
-    `predictions` maps a split's name to its `Predictions`; `evaluate_on` names the one that is judged.
-    `inputs(split)` returns the encoded inputs of that split as one tensor (n, ...), row i belonging to row i of the
-    split's predictions; None without data. `inputs_at(split, rows)` gives those of some rows alone, for data whose
-    encoded inputs are larger than what is stored: ask `chosen_inputs`. `model` is None when only predictions are at
-    hand.
+    `predictions` maps the name of a split to its `Predictions`; `evaluate_on` is the split that is evaluated.
+    `inputs(split)` returns the encoded inputs of a split as one tensor (n, ...), aligned with the rows of its
+    predictions; None without data. `inputs_at(split, rows)` encodes only some rows, for data that are stored in a
+    smaller form; call `chosen_inputs`, which uses either. `model` is None if there are only predictions.
 
-    `small_group_limit` is the number of people below which the run wants nothing told of a group: an audit whose
-    figures have points that stand for few rows without carrying their count leaves such points out.
+    `small_group_limit` is the number of people below which a group is suppressed: an audit omits points of a figure
+    that represent fewer rows and have no count in the figure's data.
 
-    `words(split, rows)` gives, for texts, the words of some rows of a split as they enter the model, by position;
-    `spelled(numbers)` the words that stand behind numbers (n, k), such as those of generated texts.
+    For texts, `words(split, rows)` returns the words of some rows by position, as the model receives them, and
+    `spelled(numbers)` the words of token numbers (n, k), such as those of generated texts.
 
-    `tables` are given instead of predictions by row where these are too many to hold, or were never at hand: then
-    `predictions` is empty, and only audits that require ``tables`` are asked.
+    `tables` replace row-by-row predictions that are too many for memory or do not exist: then `predictions` is empty,
+    and only audits that require ``tables`` run.
     """
 
     info: DataInfo
@@ -72,7 +71,7 @@ class Evidence:
 
     @property
     def evaluated(self) -> Predictions:
-        """Predictions of the judged split."""
+        """Predictions of the split that is evaluated."""
         return self.predictions[self.evaluate_on]
 
     def has(self, requirement: str) -> bool:
@@ -100,7 +99,7 @@ class Evidence:
 
 
 def chosen_inputs(evidence: Evidence, split: str, rows: Any) -> Any:
-    """Encoded inputs of some rows of a split, on the CPU, without those of all others being made where that can be."""
+    """Encoded inputs of some rows of a split, on the CPU; encodes only these rows where the data support it."""
     if evidence.inputs_at is not None:
         return evidence.inputs_at(split, rows).cpu()
     assert evidence.inputs is not None
@@ -108,15 +107,15 @@ def chosen_inputs(evidence: Evidence, split: str, rows: Any) -> Any:
 
 
 def tables_of(evidence: Evidence) -> PredictionTables:
-    """The judged split's tables: those given, or made from its rows."""
+    """The tables of the evaluated split, given or counted from its rows."""
     from glasshouse.statistics.tables import tabulate
 
     return evidence.tables if evidence.tables is not None else tabulate(evidence.evaluated)
 
 
 class Audit(Protocol):
-    """What an `AuditPlugin`'s target is: options are its constructor's keywords."""
+    """The target of an `AuditPlugin`; the constructor's keywords are its options."""
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Measure; judge nothing."""
+        """Measure; verdicts are the policy's task."""
         ...

@@ -1,8 +1,8 @@
-"""What an explainer is asked and what it answers: the interface behind `glasshouse_explainers`.
+"""The interface of explainers, the plugins of `glasshouse_explainers`: a `Question` in, an `Explanation` out.
 
 The target of an `ExplainerPlugin` is a class whose constructor's keywords are its options and whose
-`explain(question)` returns an `Explanation`. Checks and drawings work on these two alone, so a stranger's explainer
-gets them without a line of its own.
+`explain(question)` returns an `Explanation`. Quality checks and figures use only these two classes, so they work for
+third-party explainers without additional code.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from glasshouse.evidence.model_handle import ModelHandle
 
 Completeness = Literal["construction", "promised"]
-"""Values add up to the change of output: by construction, or as a promise that must be checked."""
+"""Whether values add up to the change in output by construction, or only by a promise that must be checked."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Question:
-    """Why does `model` give these rows these scores?
+    """Which inputs of these rows does `model` base its scores on?
 
-    `rows` (n, ...) are explained and `background` (b, ...) are rows that stand for "the input is not known"; both are
-    encoded as the model takes them, on the CPU. `outputs` names the k columns of the model's scores that are asked
-    about. For tables `owner` (width,) gives the position of the feature that each encoded column belongs to, so that
-    columns which encode one feature move together; it is None for images and texts.
+    `rows` (n, ...) are explained; `background` (b, ...) are reference rows, which replace the inputs that a method
+    treats as absent. Both are encoded as the model takes them, on the CPU. `outputs` are the k columns of the model's
+    scores to explain. For tables `owner` (width,) is the position of the feature that each encoded column belongs to,
+    so that the columns of one feature change together; it is None for images and texts.
 
-    `budget` is the number of model evaluations for each row at most, `tolerance` the standard error, as a share of a
-    row's attributions, at which a sampling method may stop. No more than `max_batch` inputs are evaluated or
-    differentiated at once.
+    `budget` is the maximum number of model evaluations for each row, `tolerance` the standard error, as a share of a
+    row's attributions, at which a sampling method may stop. At most `max_batch` inputs are evaluated or differentiated
+    at once.
     """
 
     model: ModelHandle
@@ -53,11 +53,11 @@ class Question:
         return None if self.owner is None else int(self.owner.max()) + 1
 
     def score(self, x: Tensor) -> Tensor:
-        """The asked scores (m, k) of inputs (m, ...) on the model's device; differentiable."""
+        """The scores (m, k) to explain, of inputs (m, ...), on the model's device; differentiable."""
         return self.model.probabilities(x)[:, list(self.outputs)]
 
     def scores(self, x: Tensor) -> NDArray[np.float64]:
-        """The asked scores (m, k) of any number of inputs (m, ...), `max_batch` at once, without gradients."""
+        """The scores (m, k) to explain, of any number of inputs (m, ...), `max_batch` at once, without gradients."""
         import torch
 
         with torch.no_grad():
@@ -65,7 +65,7 @@ class Question:
         return found
 
     def by_feature(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Attributions per feature (n, d, k) from those per encoded column (n, width, k); as given without `owner`."""
+        """Attributions per feature (n, d, k) from those per encoded column (n, width, k); unchanged without `owner`."""
         if self.owner is None:
             return columns
         summed = np.zeros((len(columns), int(self.owner.max()) + 1, *columns.shape[2:]))
@@ -75,15 +75,15 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation:
-    """What an explainer answers.
+    """The result of an explainer.
 
-    `values` (n, d, k) for the d features of a table, else (n, ...input, k): how far each input moved each asked
-    score, in the score's unit. `base` (n, k) is what they are counted from: where `completeness` is given, a row's
-    values add up to its score minus `base`. `standard_error`, of the shape of `values`, belongs to sampled methods;
-    errors of rows with the same number in `design` (n,) may be correlated, since they share random draws (None: no
-    two rows do). `evaluations` counts the inputs that the model was asked about or differentiated at, `details` says
-    in a sentence how it was done. `suspects` names the parts of the model that the method has no rule for; they are
-    told where the values do not add up.
+    `values` (n, d, k) for the d features of a table, else (n, ...input, k): the attribution of each input to each
+    explained score, in the score's unit. `base` (n, k) is the reference score: if `completeness` is given, a row's
+    values add up to its score minus `base`. Sampling methods give a `standard_error` of the shape of `values`; errors
+    of rows with the same number in `design` (n,) may be correlated, because they share random draws (None: no rows
+    do). `evaluations` is the number of inputs at which the model was evaluated or differentiated, `details` describes
+    the computation in one sentence. `suspects` are the parts of the model that the method does not support; the audit
+    names them if the values do not add up.
     """
 
     values: NDArray[np.float64]
@@ -97,10 +97,10 @@ class Explanation:
 
 
 class Explainer(Protocol):
-    """What an `ExplainerPlugin`'s target is: options are its constructor's keywords."""
+    """The target of an `ExplainerPlugin`; the constructor's keywords are its options."""
 
     def explain(self, question: Question) -> Explanation:
-        """Attribute the asked scores of every row to its inputs.
+        """Attribute the scores of every row to its inputs.
 
         Raises:
             NotExplainableError: for a model or an input that the method cannot explain.
@@ -109,13 +109,13 @@ class Explainer(Protocol):
 
 
 class NotExplainableError(Exception):
-    """The method cannot explain this model; the message says what is in its way, the next method is tried."""
+    """The method cannot explain this model; the message gives the reason, and the audit tries the next method."""
 
 
 def in_batches(compute: Callable[..., Tensor], *inputs: Tensor, most: int) -> Tensor:
-    """`compute` of consecutive parts of some inputs of equal length, at most `most` rows at once, joined on the CPU.
+    """`compute` on consecutive batches of inputs of equal length, at most `most` rows each, concatenated on the CPU.
 
-    Where memory runs out, the part is halved and so are all that follow.
+    If memory runs out, this batch and all further ones are halved.
 
     Raises:
         torch.OutOfMemoryError: if there is no memory for a single row.
@@ -139,7 +139,7 @@ def in_batches(compute: Callable[..., Tensor], *inputs: Tensor, most: int) -> Te
 
 
 def _unless_out_of_memory(compute: Callable[..., Tensor], part: list[Tensor]) -> Tensor | None:
-    """None where memory ran out; by the return, what the attempt held is free."""
+    """The result, or None if memory ran out; returning frees the tensors of the attempt."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""The handle by which audits see a trained model, whoever wrote it."""
+"""The interface of a trained model for audits, the same for our models and third-party ones."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from glasshouse.evidence.self_scoring import self_score_loss
 
 
 class ModelHandle:
-    """A trained model, ready to be asked. Every method leaves the module in the mode and on the device it had.
+    """A trained model for evaluation. Every method leaves the module in its mode and on its device.
 
     Args:
-        lightning_module: a `glasshouse.training.task.Task` around a plain network, or a foreign one, trained.
-        info: what is known of the data it was trained on.
-        recipe: builds an untrained copy of `lightning_module`; None where that cannot be done.
-        name: how reports call it.
-        output_kind: what it returns, where neither the module nor the target says it.
+        lightning_module: a trained `glasshouse.training.task.Task` around a network, or a third-party module.
+        info: the description of the data that it was trained on.
+        recipe: builds an untrained copy of `lightning_module`; None if that is impossible.
+        name: the name in reports.
+        output_kind: the kind of its output, if neither the module nor the target declares it.
     """
 
     def __init__(
@@ -43,24 +43,24 @@ class ModelHandle:
 
     @property
     def module(self) -> nn.Module:
-        """The network itself, for methods that look at layers: that of a `Task`, else whatever has a `forward`.
+        """The network itself, for methods that need its layers: that of a `Task`, else the module with a `forward`.
 
-        A stranger's module may well have a part called `network`, with more around it.
+        A third-party module may have a submodule called `network` and compute more around it.
         """
         network = getattr(self.lightning_module, "network", None)
         if not isinstance(network, nn.Module):
             return self.lightning_module
-        only_holds = getattr(type(self.lightning_module), "only_holds_network", False)
-        return network if only_holds or not _has_forward(self.lightning_module) else self.lightning_module
+        wraps = getattr(type(self.lightning_module), "only_holds_network", False)
+        return network if wraps or not _has_forward(self.lightning_module) else self.lightning_module
 
     @property
     def output_kind(self) -> OutputKind:
-        """What `outputs` returns: logits, probabilities, values or standardized values."""
+        """The kind of `outputs`: logits, probabilities, values or standardized values."""
         return self._output_kind or output_kind(self.lightning_module, self.info.target)
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are; the CPU for a model without any."""
+        """The device of the parameters; the CPU for a model without parameters."""
         return next((p.device for p in self.module.parameters()), torch.device("cpu"))
 
     @property
@@ -89,14 +89,14 @@ class ModelHandle:
         """The layer that turns tokens into vectors: the network's `embed`, or its only `nn.Embedding`.
 
         Raises:
-            UserError: where there is none, or several and none is named.
+            UserError: if there is none, or several without an attribute `embed`.
         """
         found = self._find_embedding()
         if found is None:
             raise UserError(
                 f"model '{self.name}'",
                 "has no single embedding layer.",
-                "Give the network an attribute `embed` that names it.",
+                "Give the network an attribute `embed` with the embedding layer.",
             )
         return found
 
@@ -121,15 +121,14 @@ class ModelHandle:
         return self._batched(x, batch_size, lambda rows, _: self.probabilities(rows))
 
     def loss(self, x: Tensor, y: Tensor, *, batch_size: int = 8192) -> Tensor:
-        """What training minimised, of every row, float32 on the CPU, (n,).
+        """The training loss of every row, float32 on the CPU, (n,).
 
-        Cross-entropy in nats, squared error, or the model's own loss where it has a score of its own; then `y` is not
-        looked at.
+        Cross-entropy in nats, squared error, or the own loss of a self-scoring model, which ignores `y`.
         """
         return self._batched(x, batch_size, lambda rows, chosen: self.losses(rows, y[chosen]))
 
     def losses(self, x: Tensor, y: Tensor, raw: Tensor | None = None) -> Tensor:
-        """The same for one batch, where it is computed; `raw`, the output for it, spares a pass where it is at hand."""
+        """As `loss`, for one batch on the model's device; `raw`, its output, saves a forward pass."""
         if self.info.target.observed:
             raw = self.outputs(x) if raw is None else raw
             return loss_per_row(raw, y.to(raw.device), self.info.target, self.output_kind)
@@ -137,10 +136,10 @@ class ModelHandle:
             return self_score_loss(self.module, x.to(self.device))
 
     def generate(self, count: int, *, seed: int) -> Tensor:
-        """`count` new examples, float32 on the CPU, (count, *`info.input_shape`); of a model with that capability.
+        """Generated examples (count, *`info.input_shape`), float32 on the CPU; needs the capability ``generate``.
 
         Raises:
-            UserError: for another shape.
+            UserError: if the model returns another shape.
         """
         method: Callable[..., Tensor] = self.module.generate  # type: ignore[assignment]
         with self._evaluating(), torch.no_grad():
@@ -151,9 +150,9 @@ class ModelHandle:
         return found
 
     def token_losses(self, x: Tensor, *, batch_size: int = 256) -> Tensor:
-        """Negative log-likelihood in nats of every word of n texts and of their ends, float32 on the CPU.
+        """Negative log-likelihood in nats of every word of n texts and of the end of text, float32 on the CPU.
 
-        (n, length + 1), NaN behind a text's end; of a model with that capability, a language model.
+        Shape (n, length + 1), NaN after the end of a text; needs the capability ``token_losses`` of a language model.
         """
         method: Callable[..., Tensor] = self.module.token_losses  # type: ignore[assignment]
 
@@ -164,22 +163,23 @@ class ModelHandle:
         return self._batched(x, batch_size, batch_losses)
 
     def continue_text(self, tokens: Tensor, *, words: int, temperature: float = 1.0, seed: int) -> Tensor:
-        """Texts (n, k) with up to `words` more drawn behind each, (n, k + words) on the CPU.
+        """Texts (n, k), each continued by up to `words` sampled words, (n, k + words) on the CPU.
 
-        Of a model with that capability. Texts are padded behind with 0, as all are; those without words are begun.
+        Needs the capability ``continue_text`` of a language model. Texts are padded at the end with 0; an empty text
+        is generated from its beginning.
         """
         method: Callable[..., Tensor] = self.module.continue_text  # type: ignore[assignment]
         with self._evaluating(), torch.no_grad():
             return method(tokens.to(self.device), words=words, temperature=temperature, seed=seed).cpu()
 
     def rebuild(self, *, seed: int | None = None) -> ModelHandle:
-        """An untrained copy of the recipe, with fresh weights drawn under `seed`.
+        """An untrained copy of the model with new weights, drawn with `seed`.
 
-        The copy's `lightning_module` carries the optimizer of the original, so that
-        ``Trainer(...).fit(copy.lightning_module, loader)`` trains a shadow model. The global random state is kept.
+        The copy's `lightning_module` has the optimizer of the original, so that
+        ``Trainer(...).fit(copy.lightning_module, loader)`` trains a shadow model. The global random state is restored.
         """
         if self._recipe is None:
-            raise UserError(f"model '{self.name}'", "cannot be rebuilt: its recipe is not known.")
+            raise UserError(f"model '{self.name}'", "cannot be rebuilt, because its configuration is unknown.")
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
@@ -200,7 +200,7 @@ class ModelHandle:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """Evaluation mode for the duration; every submodule gets back the mode it had."""
+        """Evaluation mode within the block; afterwards every submodule is in its previous mode."""
         if not self.module.training and not any(m.training for m in self.module.modules()):
             yield
             return

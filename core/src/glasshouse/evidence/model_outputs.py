@@ -18,12 +18,17 @@ from glasshouse.errors import ModelOutputError, UserError
 
 OutputKind = Literal["logits", "probabilities", "values", "standardized"]
 
-# Keeps log(p) finite for networks that return probabilities; torch clamps BCE's logarithm at -100 likewise.
+# Keeps log(p) finite for networks that return probabilities; torch's BCE clamps its logarithm at -100 for the same
+# reason.
 _TINY = 1e-12
 
 
 def output_kind(network: torch.nn.Module, target: Target) -> OutputKind:
-    """The network's own `output_kind` attribute, or what its target implies: values for regression, else logits."""
+    """The network's attribute `output_kind`; without one, values for regression and logits otherwise.
+
+    Raises:
+        UserError: for an unknown kind.
+    """
     declared = getattr(network, "output_kind", None)
     if declared is None:
         return "values" if target.kind == "regression" else "logits"
@@ -36,9 +41,9 @@ def output_kind(network: torch.nn.Module, target: Target) -> OutputKind:
 
 
 def trained_output_kind(network: torch.nn.Module, target: Target) -> OutputKind:
-    """The same for a network that we train: without its own word, a regression is learned in standardized units.
+    """As `output_kind`, for a network that glasshouse trains: by default a regression is in standardized units.
 
-    Targets of 25 to 346 are out of reach of a network that starts near 0 and takes steps of 0.003.
+    A network that starts near 0 and takes steps of 0.003 does not reach targets between 25 and 346.
     """
     if target.kind == "regression" and target.observed and getattr(network, "output_kind", None) is None:
         return "standardized"
@@ -58,16 +63,16 @@ def as_columns(raw: Tensor, target: Target) -> Tensor:
         raise ModelOutputError(
             "model",
             f"its output has shape {tuple(raw.shape)}; expected {wanted} for the {target.kind} target '{target.name}'.",
-            "Give the model a parameter num_classes or out_features, which is filled from the data.",
+            "Give the model a parameter num_classes or out_features; it is set from the data.",
         )
     return columns
 
 
 def as_targets(y: Tensor, raw: Tensor, target: Target) -> Tensor:
-    """Targets in the shape that goes with `raw`: (n,), of which (n, 1) is another spelling, or (n, k) multilabel.
+    """Targets in the shape that matches `raw`: (n,), also given as (n, 1), or (n, k) for multilabel.
 
     Raises:
-        UserError: for another shape, which would silently be broadcast to all pairs of rows.
+        UserError: for another shape, which torch would broadcast to all pairs of rows.
     """
     expected = (len(raw), target.num_outputs) if target.kind == "multilabel" else (len(raw),)
     if y.shape == expected:
@@ -77,12 +82,12 @@ def as_targets(y: Tensor, raw: Tensor, target: Target) -> Tensor:
     raise UserError(
         "data",
         f"the targets of a batch have shape {tuple(y.shape)}; expected {expected} for the {target.kind} target "
-        f"'{target.name}' beside {len(raw)} outputs.",
+        f"'{target.name}' with {len(raw)} outputs.",
     )
 
 
 def to_scores(raw: Tensor, target: Target, kind: OutputKind) -> Tensor:
-    """Scores as `Predictions.scores` holds them: (n, K) probabilities or (n, 1) values; differentiable."""
+    """Scores as in `Predictions.scores`: (n, K) probabilities or (n, 1) values; differentiable."""
     columns = as_columns(raw, target)
     if kind == "standardized":
         return columns * target.scale + target.center
@@ -93,13 +98,13 @@ def to_scores(raw: Tensor, target: Target, kind: OutputKind) -> Tensor:
     if columns.shape[1] == 1:
         if kind == "probabilities":
             return torch.cat([1 - columns, columns], dim=1)
-        # sigmoid(-z) rather than 1 - sigmoid(z), which loses every digit of small probabilities
+        # sigmoid(-z) instead of 1 - sigmoid(z), which loses all digits of small probabilities
         return torch.cat([torch.sigmoid(-columns), torch.sigmoid(columns)], dim=1)
     return columns if kind == "probabilities" else torch.softmax(columns, dim=1)
 
 
 def mean_loss(raw: Tensor, y: Tensor, target: Target, kind: OutputKind) -> Tensor:
-    """The mean of `loss_per_row`, a number, in one kernel where there is one."""
+    """The mean of `loss_per_row`, in one fused kernel where torch has one."""
     if target.kind in ("binary", "multiclass") and kind == "logits" and raw.ndim == 2 and raw.shape[1] > 1:
         columns = as_columns(raw, target)
         return F.cross_entropy(columns, as_targets(y, columns, target).long())

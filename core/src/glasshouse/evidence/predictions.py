@@ -1,4 +1,4 @@
-"""What a model said about one split: per-row arrays on the CPU, shared by every audit, stored as Parquet."""
+"""A model's predictions for one split: per-row arrays on the CPU that all audits share, stored as Parquet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from glasshouse.system.atomic_files import atomic_replace
 class Groups:
     """One sensitive attribute of every row.
 
-    `codes` (n,) integers into `levels`; -1 is a missing value. Levels without rows are kept.
+    `codes` (n,) are positions in `levels`; -1 is a missing value. Levels without rows stay in `levels`.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Predictions:
 
     Shapes, for n rows and K outputs (`Target.num_outputs`):
 
-    - `index` (n,) int64: positions in the split, ascending, without repetition.
+    - `index` (n,) int64: positions in the split, ascending and unique.
     - `targets` (n,) int64 class codes, (n, K) int64 multilabel, (n,) float64 regression; None: no labels.
     - `scores` (n, K) float32: class probabilities in the order of `target.classes` (binary: two columns that sum
       to 1), independent probabilities for multilabel, or (n, 1) predicted values for regression.
-    - `losses` (n,) float32: cross-entropy in nats, or squared error; None where it is not defined.
+    - `losses` (n,) float32: cross-entropy in nats, or squared error; None if undefined.
     - `weights` (n,) float64: row weights; None counts each row once.
-    - `clusters` (n,) int64: rows of one number belong together (a household, a patient's visits); None: rows are
+    - `clusters` (n,) int64: dependent rows have the same number (a household, a patient's visits); None: rows are
       independent.
     """
 
@@ -58,7 +58,7 @@ class Predictions:
 
     @property
     def predicted(self) -> NDArray[Any]:
-        """The decision: (n,) most probable class code, (n, K) labels at 0.5, or (n,) values."""
+        """The decision: the most probable class code (n,), labels at 0.5 (n, K), or values (n,)."""
         if self.target.kind == "regression":
             return self.scores[:, 0].astype(np.float64)
         if self.target.kind == "multilabel":
@@ -92,7 +92,7 @@ class Predictions:
 
     @classmethod
     def load(cls, path: Path, *, split: str, target: Target, sensitive: Mapping[str, Any]) -> Predictions:
-        """Read what `save` wrote. `sensitive` maps each attribute's name to its `Sensitive` declaration."""
+        """Read a file that `save` wrote. `sensitive` maps each attribute's name to its `Sensitive` declaration."""
         import pyarrow.parquet as pq
 
         table = pq.read_table(path)
@@ -134,7 +134,7 @@ class Predictions:
 
 
 def save_scores(path: Path, outputs: NDArray[Any]) -> None:
-    """Write what `predict` returned, (n, k), as Parquet: index, score_0, ...; for outputs that have no targets."""
+    """Write outputs (n, k) of `predict`, which have no targets, as Parquet: index, score_0, ..."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,7 +1,7 @@
-"""Models that predict a score of their own, such as a reconstruction error, rather than the target of the data.
+"""Self-scoring models: they compute a score of their own, such as a reconstruction error, and need no target.
 
 Such a network has an attribute `predicts`, a `Target` of kind regression with ``observed=False``. Its `forward` returns
-(n, 1): the score of every row. A method `loss_per_row(x) -> (n,)` is what training minimises; without it the score is.
+(n, 1), the score of every row. Training minimises its method `loss_per_row(x) -> (n,)`, or the score without one.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from glasshouse.errors import ModelOutputError, UserError
 
 
 def self_score_target(model: nn.Module) -> Target | None:
-    """What a model, or the network in a task, predicts that no data hold the truth of; None for all others.
+    """The unobserved target of a self-scoring model or of the network in a task; None for all other models.
 
     Raises:
-        ModelOutputError: for a `predicts` that is something else.
+        ModelOutputError: if `predicts` is anything else.
     """
     found = getattr(model, "predicts", None)
     if found is None:
@@ -29,19 +29,19 @@ def self_score_target(model: nn.Module) -> Target | None:
         return found
     raise ModelOutputError(
         f"model '{type(model).__name__}'",
-        f"predicts is {found!r}; expected a target that no data hold.",
+        f"predicts is {found!r}; expected a target with observed=False.",
         "Write `predicts = Target(name=..., kind='regression', observed=False)`.",
     )
 
 
 def with_self_score_target(info: DataInfo, model: nn.Module) -> DataInfo:
-    """What is known of the data, as `model` looks at them.
+    """The description of the data from the viewpoint of `model`.
 
-    For a model with a score of its own, the score takes the target's place, and the data's classes, where they have
-    any, become one more attribute to look at the score by, the last one. Doing it twice changes nothing.
+    For a self-scoring model the score replaces the target, and the data's classes, if there are any, become the last
+    sensitive attribute, so that audits compare scores by class. A second call changes nothing.
 
     Raises:
-        ModelOutputError: for a `predicts` that is no such score.
+        ModelOutputError: if `predicts` is anything other than an unobserved target.
     """
     target = self_score_target(model)
     if target is None or not info.target.observed:
@@ -57,7 +57,7 @@ def with_self_score_target(info: DataInfo, model: nn.Module) -> DataInfo:
 def with_default_target(
     given: DataInfo | Mapping[str, Any] | None, model: nn.Module
 ) -> DataInfo | Mapping[str, Any] | None:
-    """What is said of data, with the model's own score as their target where nobody names one."""
+    """The given description of the data; without a target, the score of a self-scoring model becomes the target."""
     target = self_score_target(model)
     if target is None or isinstance(given, DataInfo) or (given or {}).get("target"):
         return given
@@ -65,7 +65,7 @@ def with_default_target(
 
 
 def self_score_loss(network: nn.Module, x: Tensor) -> Tensor:
-    """(n,) what training minimises: the network's `loss_per_row`, or its score."""
+    """The loss (n,) of every row that training minimises: the network's `loss_per_row`, or its score."""
     method = getattr(network, "loss_per_row", None)
     losses: Tensor = network(x)[:, 0] if method is None else method(x)
     if losses.shape != (len(x),):

@@ -1,4 +1,4 @@
-"""Thresholds and the judgement by them: the only place where a measurement becomes a pass or a fail."""
+"""Policies: the rules with thresholds, and the only code that turns measurements into verdicts."""
 
 from typing import TYPE_CHECKING
 

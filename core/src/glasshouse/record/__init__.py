@@ -1,4 +1,4 @@
-"""What a run leaves as numbers: measurements, findings, and the record that holds both."""
+"""The results of a run: measurements, findings, and the record that contains both."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What an audit returns: measurements, tables and figures, and nothing that judges them."""
+"""What an audit returns: measurements, tables and figures, without verdicts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FigureKind = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One number with all that is needed to read it.
+    """One number with everything that is needed to interpret it.
 
-    A rate over an empty set has `value=None` and a reason in `undefined`; its count `n` travels with it.
+    A rate over an empty set has `value=None` and the reason in `undefined`; `n` is its denominator.
 
     Raises:
         ValueError: if value and `undefined` are both given or both missing, if a number is not finite,
@@ -33,20 +33,20 @@ class Measurement:
     level: float | None = None
     """Confidence level of the interval, e.g. 0.95."""
     interval_method: str | None = None
-    """How the interval was made: ``wilson``, ``bootstrap_percentile``, ``delong``."""
+    """The method of the interval: ``wilson``, ``bootstrap_percentile``, ``delong``."""
     n: int | None = None
-    """The denominator: over how many rows the value was taken."""
+    """The denominator: the number of rows that the value is computed from."""
     group: Mapping[str, str] = field(default_factory=dict)
-    """The subgroup measured, attribute -> level; empty for everyone."""
+    """The group, attribute -> level; empty for all rows."""
     over: tuple[str, ...] = ()
-    """The attributes that a gap is taken over."""
+    """The attributes of a gap between groups."""
     output: str | None = None
-    """Class or target that the value is about."""
+    """The class or target that the value refers to."""
     split: str | None = None
     undefined: str | None = None
     """Why there is no value."""
     parameters: Mapping[str, Cell] = field(default_factory=dict)
-    """What else fixes the meaning: ``{"false_positive_rate": 0.01}``, the two groups of a pairwise difference."""
+    """Further parameters of the metric: ``{"false_positive_rate": 0.01}``, the two groups of a pairwise difference."""
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.undefined is None):
@@ -59,7 +59,7 @@ class Measurement:
 
     @property
     def id(self) -> str:
-        """A stable identifier within one audit, made from everything but the numbers.
+        """A stable identifier within one audit, made from everything except the numbers.
 
         >>> Measurement(name="selection_rate", value=0.5, group={"sex": "Female"}, split="test").id
         'selection_rate[sex=Female]@test'
@@ -91,7 +91,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     description: str = ""
     count_column: str | None = None
-    """The column with each row's denominator: a report suppresses the row when it is under the small-group limit."""
+    """The column with each row's count; a report suppresses rows below the small-group limit."""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -101,26 +101,26 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A picture as data. `data` by kind (lists of plain numbers and strings; None is drawn as a gap):
+    """A figure as data. `data` by kind (lists of plain numbers and strings; None is drawn as a gap):
 
     - bar: ``{"labels": [...], "values": [...], "x_label", "y_label"}`` (horizontal bars, in the given order)
     - dot_interval: ``{"labels", "values", "low", "high", "n", "under"?, "x_label", "reference": number | None}``
-      (`under` has the heading that each label stands under)
+      (`under` is the heading above each label)
     - line: ``{"series": [{"name", "x", "y", "low"?, "high"?}], "x_label", "y_label", "diagonal": bool,
       "x_log": bool}``
     - histogram: ``{"edges": [...], "series": [{"name", "counts"}], "x_label", "y_label"}``
     - heatmap: ``{"rows": [...], "columns": [...], "values": [[...]], "x_label", "y_label"}``
     - scatter: ``{"series": [{"name", "x", "y"}], "x_label", "y_label"}``
     - beeswarm: ``{"swarms": [{"name", "x": [...], "n": [...], "level": [...]}], "x_label", "level_label"}`` (for each
-      name, `n` points at `x`, low (0), middling (0.5) or high (1) in some other respect, or None)
-    - image: ``{"images": [{"label", "png_base64", "description"?}]}`` (`description` says in words what is to be seen)
+      name `n` points at `x`; `level`: low (0), middle (0.5) or high (1) feature value, or None)
+    - image: ``{"images": [{"label", "png_base64", "description"?}]}`` (`description` is the content in words)
     - shaded_text: ``{"texts": [{"label", "tokens": [...], "weights": [...]}]}``
     """
 
     kind: FigureKind
     title: str
     description: str
-    """What it shows and how to read it, in one or two sentences; also its text for screen readers."""
+    """What it shows and how to read it, in one or two sentences; also the text for screen readers."""
     data: Mapping[str, Any]
 
 
@@ -136,21 +136,21 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditResult:
-    """Everything one audit found. `status` is ``completed`` unless it was skipped or crashed."""
+    """The result of one audit. `status` is ``completed`` unless it was skipped or ended in an error."""
 
     name: str
     family: str
     status: Status = "completed"
     reason: str | None = None
-    """Why it was skipped or how it failed."""
+    """Why it was skipped, or the error."""
     seconds: float = 0.0
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """The options it ran with, defaults included."""
+    """Its options, defaults included."""
     measurements: Sequence[Measurement] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     notes: Sequence[str] = ()
-    """Sentences that a reader needs beside the numbers: what was left out, what a method assumes."""
+    """Sentences that a reader needs to interpret the numbers: what was left out, what a method assumes."""
 
     def timed(self, seconds: float) -> AuditResult:
         """The same result with its duration."""

@@ -1,4 +1,4 @@
-"""The same training with other seeds: how far every measurement moves."""
+"""Repetitions of the training with other seeds: how much every measurement varies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 class Spread:
     """One measurement over several seeds.
 
-    It is what the training's own chance does, on the same rows. The interval of a single run is what the choice of
-    rows does; neither contains the other.
+    It shows the randomness of training on the same rows. The confidence interval of a single run shows the randomness
+    of the rows; neither includes the other.
 
     Attributes:
         measurement: its identifier within the record.
-        values: one a seed, in the order of the seeds; None where it was undefined, or not measured.
-        mean: of the defined values; None where there is none.
-        standard_deviation: of the defined values around their mean, by n - 1; None for fewer than two.
+        values: one for each seed, in the order of the seeds; None if undefined or not measured.
+        mean: of the defined values; None without any.
+        standard_deviation: of the defined values, with n - 1; None for fewer than two.
     """
 
     measurement: str
@@ -29,7 +29,7 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True)
 class Repeats:
-    """The seeds, the run's own first, and the spread of each of its measurements."""
+    """The seeds, first that of the run itself, and the spread of each measurement."""
 
     seeds: tuple[int, ...]
     spread: tuple[Spread, ...]
@@ -39,7 +39,7 @@ def spread_of(measured: Mapping[int, Mapping[str, float | None]]) -> Repeats:
     """The spread of every measurement of the first seed over all seeds.
 
     Args:
-        measured: seed -> identifier of a measurement -> its value; the run's own seed comes first.
+        measured: seed -> identifier of a measurement -> its value; the seed of the run itself comes first.
     """
     return Repeats(
         seeds=tuple(measured),
@@ -51,7 +51,7 @@ def spread_of(measured: Mapping[int, Mapping[str, float | None]]) -> Repeats:
 
 
 def only_measurements(repeats: Repeats | None, shown: Collection[str]) -> Repeats | None:
-    """Without the spread of measurements that are not shown."""
+    """The repetitions with the spread of the measurements `shown` only."""
     if repeats is None:
         return None
     return Repeats(seeds=repeats.seeds, spread=tuple(one for one in repeats.spread if one.measurement in shown))

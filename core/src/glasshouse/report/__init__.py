@@ -1,4 +1,4 @@
-"""Reports, rendered from a record alone."""
+"""Reports of a run, rendered from its record without the model or the data."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The report as JSON: the record's own structure with small groups hidden, so that it may be handed on."""
+"""The report as JSON: the structure of the record with small groups suppressed, safe to pass on."""
 
 from __future__ import annotations
 

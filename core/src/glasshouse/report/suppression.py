@@ -1,9 +1,9 @@
-"""Small groups are hidden once, in the record that every renderer starts from, so that no format can show them.
+"""Suppression of small groups in the record, before any renderer receives it, so that no format can show them.
 
-Disclosure control in the plain form that statistical offices use: a cell about fewer people than the limit is hidden,
-and where the hidden cells of a line could be had by subtracting the others from its total, the next smallest count is
-withheld too (secondary suppression: Hundepool et al. 2012, "Statistical Disclosure Control"). It keeps a reader from
-seeing or subtracting; it does not stand against one who inverts confidence intervals.
+Disclosure control as statistical offices use it. Primary suppression hides every cell of fewer people than the limit.
+Secondary suppression also withholds the next smallest count of a line whose hidden cells a reader could compute as the
+total minus the other cells (Hundepool et al. 2012, "Statistical Disclosure Control"). It does not protect against a
+reader who inverts confidence intervals.
 """
 
 from __future__ import annotations
@@ -21,54 +21,54 @@ DEFAULT_LIMIT = 10
 WITHHELD = "withheld"
 
 Labels = frozenset[tuple[str, str]]
-"""What a cell is about: attribute and level, or column and label."""
+"""The group of a cell: pairs of attribute and level, or of column and label."""
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """Which cells are too small, and whose counts are withheld to protect them."""
+    """Suppressed cells: those that are too small, and those whose counts are withheld to protect them."""
 
     small: frozenset[Labels] = frozenset()
     withheld: frozenset[Labels] = frozenset()
     thin: frozenset[tuple[str, Labels]] = frozenset()
-    """Rates over few rows of a group that is itself large enough."""
+    """Rates over few rows of a group that is large enough itself."""
 
     def joined(self, other: Hidden) -> Hidden:
-        """What either hides."""
+        """The union of both."""
         return Hidden(self.small | other.small, self.withheld | other.withheld, self.thin | other.thin)
 
 
 def small_group_limit(record: Record) -> int:
-    """The limit that the run's configuration asks for, 10 by default."""
+    """The limit of the run's configuration, 10 by default."""
     limit = record.run.get("config", {}).get("small_group_limit", DEFAULT_LIMIT)
     return limit if isinstance(limit, int) and limit >= 0 else DEFAULT_LIMIT
 
 
 def suppressed(limit: int) -> str:
-    """What stands in place of a hidden value."""
+    """The text that replaces a suppressed value."""
     return f"suppressed (fewer than {limit})"
 
 
 def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
-    """The record without any value about a group of 1 to `limit` - 1 people."""
+    """The record without any value of a group of 1 to `limit` - 1 people."""
     limit = small_group_limit(record) if limit is None else limit
     audits, hidden, gone = [], Hidden(), []
     for result in record.audits:
-        audited, of_audit, of_few = _audit(result, limit)
+        audited, of_audit, of_few = _suppressed_audit(result, limit)
         audits.append(audited)
         hidden = hidden.joined(of_audit)
         gone += of_few
     return replace(
         record,
         audits=tuple(audits),
-        # A section may repeat what an audit hides, and in other tables other counts would be withheld.
+        # A section may repeat a number that an audit hides, so it gets the audits' suppression as well as its own.
         sections=tuple(
             replace(
                 section,
-                tables=tuple(_table(table, hidden, limit, gone) for table in section.tables),
-                figures=tuple(_figure(figure, hidden, limit) for figure in section.figures),
+                tables=tuple(_suppressed_table(table, hidden, limit, gone) for table in section.tables),
+                figures=tuple(_suppressed_figure(figure, hidden, limit) for figure in section.figures),
             )
             for section in record.sections
         ),
@@ -77,16 +77,16 @@ def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
 
 
 def _defined(audits: Sequence[AuditResult]) -> set[str]:
-    """The measurements that have a value to show; of others no other seed's value may be shown either."""
+    """Identifiers of measurements with a value; of all others the values of other seeds are suppressed as well."""
     return {measurement_id(a.name, m) for a in audits for m in a.measurements if m.value is not None}
 
 
-def hide(sizes: Mapping[Labels, int], limit: int) -> Hidden:
-    """Find the small cells, and further ones until no line gives a small cell away.
+def hidden_cells(sizes: Mapping[Labels, int], limit: int) -> Hidden:
+    """The small cells, and further ones until no line reveals a small cell.
 
-    A line is the set of cells that differ in one label alone, the levels of an attribute or those of one attribute
-    within one level of another, which add up to a total. Where the total is known, a line with hidden cells needs two
-    of them at least, `limit` people in all; where the total is hidden itself, one cell must be, or it could be summed.
+    A line is a set of cells that differ in one label and add up to a total: the levels of an attribute, overall or
+    within one level of another attribute. If the total is known, a line with hidden cells needs at least two of them
+    with `limit` people together. If the total is hidden, at least one cell must be, or a reader could add them up.
     """
     small = {labels for labels, size in sizes.items() if 0 < size < limit}
     hidden = set(small)
@@ -110,47 +110,47 @@ def hide(sizes: Mapping[Labels, int], limit: int) -> Hidden:
 
 
 def _lines(sizes: Mapping[Labels, int]) -> Iterable[tuple[Labels, list[Labels]]]:
-    """Every line, with the labels that its cells share: those of the total."""
+    """Every line, with the labels that its cells share, which are those of its total."""
 
-    def place(pair: tuple[Labels, tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
+    def shared_labels(pair: tuple[Labels, tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
         labels, (attribute, _) = pair
         return attribute, sorted(label for label in labels if label[0] != attribute)
 
     occupied = [(labels, label) for labels, size in sizes.items() if size for label in labels]
-    for (_, shared), line in groupby(sorted(occupied, key=place), key=place):
+    for (_, shared), line in groupby(sorted(occupied, key=shared_labels), key=shared_labels):
         yield frozenset(shared), [labels for labels, _ in line]
 
 
-def _audit(result: AuditResult, limit: int) -> tuple[AuditResult, Hidden, list[Measurement]]:
-    """The audit without what is about few, the groups that are hidden, and the measurements that are."""
+def _suppressed_audit(result: AuditResult, limit: int) -> tuple[AuditResult, Hidden, list[Measurement]]:
+    """The audit with small groups suppressed, the suppressed groups, and the suppressed measurements."""
     sizes: dict[Labels, int] = {}
     thin = set()
     for measurement in result.measurements:
         if measurement.group:
-            # the group's size is its largest denominator: those of conditional rates are parts of it
+            # a group's size is its largest denominator, because conditional rates are over parts of the group
             labels = frozenset(measurement.group.items())
-            sizes[labels] = max(sizes.get(labels, 0), measurement.n or 0, _counted(measurement))
+            sizes[labels] = max(sizes.get(labels, 0), measurement.n or 0, _count_value(measurement))
             if measurement.n is not None and 0 < measurement.n < limit:
                 thin.add((measurement.name, labels))
-    hidden = replace(hide(sizes, limit), thin=frozenset(thin))
-    measurements = tuple(_measurement(measurement, hidden, limit) for measurement in result.measurements)
+    hidden = replace(hidden_cells(sizes, limit), thin=frozenset(thin))
+    measurements = tuple(_suppressed_measurement(measurement, hidden, limit) for measurement in result.measurements)
     gone = [before for before, after in zip(result.measurements, measurements, strict=True) if after.value is None]
     shown = replace(
         result,
         measurements=measurements,
-        tables=tuple(_table(table, hidden, limit, gone) for table in result.tables),
-        figures=tuple(_figure(figure, hidden, limit) for figure in result.figures),
+        tables=tuple(_suppressed_table(table, hidden, limit, gone) for table in result.tables),
+        figures=tuple(_suppressed_figure(figure, hidden, limit) for figure in result.figures),
     )
     return shown, hidden, gone
 
 
-def _counted(measurement: Measurement) -> int:
+def _count_value(measurement: Measurement) -> int:
     return int(measurement.value) if measurement.name == "count" and measurement.value is not None else 0
 
 
-def _measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measurement:
+def _suppressed_measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measurement:
     labels = frozenset(measurement.group.items())
-    if _tells_of_few(measurement, labels, hidden):
+    if _reveals_few_people(measurement, labels, hidden):
         return replace(measurement, value=None, low=None, high=None, n=None, undefined=suppressed(limit))
     if labels in hidden.withheld:
         if measurement.name == "count":
@@ -159,11 +159,11 @@ def _measurement(measurement: Measurement, hidden: Hidden, limit: int) -> Measur
     return measurement
 
 
-def _tells_of_few(measurement: Measurement, labels: Labels, hidden: Hidden) -> bool:
-    """Whether it is about a small group, a rate over few of a large one, or a difference from either."""
+def _reveals_few_people(measurement: Measurement, labels: Labels, hidden: Hidden) -> bool:
+    """Whether it belongs to a small group, is a rate over few rows of a large one, or a difference from either."""
     if labels:
         return labels in hidden.small or (measurement.name, labels) in hidden.thin
-    # a difference between two groups names them among its parameters, and is called after the rate
+    # the parameters of a pairwise difference name its two groups, and its name starts with the rate's
     named = {str(value) for value in measurement.parameters.values()}
     few = [group for rate, group in hidden.thin if measurement.name.startswith(rate)]
     return any(
@@ -172,19 +172,19 @@ def _tells_of_few(measurement: Measurement, labels: Labels, hidden: Hidden) -> b
     )
 
 
-def _table(table: Table, groups: Hidden, limit: int, gone: Sequence[Measurement] = ()) -> Table:
-    """The table without its small rows, and without what its audit's measurements no longer tell.
+def _suppressed_table(table: Table, groups: Hidden, limit: int, gone: Sequence[Measurement] = ()) -> Table:
+    """The table without the numbers of small groups.
 
     Args:
-        groups: hidden groups of the audit, whose counts must not return here.
-        gone: measurements that are hidden; in a row that names their groups, their numbers are too.
+        groups: suppressed groups of the audit, whose counts the table must not show either.
+        gone: suppressed measurements; their numbers are removed from rows that name their groups.
     """
     names = [column.name for column in table.columns]
     at = names.index(table.count_column) if table.count_column in names else None
     labels = [_labels(names, row) for row in table.rows]
     counts = [None if at is None else row[at] for row in table.rows]
     sizes = {key: int(count) for key, count in zip(labels, counts, strict=True) if isinstance(count, (int, float))}
-    hidden = hide(sizes, limit)
+    hidden = hidden_cells(sizes, limit)
     elsewhere = {name for labels in groups.withheld for name in _spellings(labels)}
     marks = [(_named(m), {m.value, m.low, m.high}) for m in gone if m.value is not None]
 
@@ -195,10 +195,10 @@ def _table(table: Table, groups: Hidden, limit: int, gone: Sequence[Measurement]
                 for position, cell in enumerate(row)
             )
         words = {label for _, label in key}
-        secret = {number for about, numbers in marks if about and about <= words for number in numbers}
+        secret = {number for levels, numbers in marks if levels and levels <= words for number in numbers}
         row = tuple("suppressed" if isinstance(cell, float) and cell in secret else cell for cell in row)
         if key in hidden.withheld or (at is not None and words & elsewhere):
-            # with its other whole numbers, which are counts of parts of it
+            # all integers of the row, because they are counts of parts of the group
             return tuple(
                 WITHHELD if isinstance(cell, int) or position == at else cell for position, cell in enumerate(row)
             )
@@ -208,7 +208,7 @@ def _table(table: Table, groups: Hidden, limit: int, gone: Sequence[Measurement]
 
 
 def _named(measurement: Measurement) -> set[str]:
-    """The groups that a measurement is about, as a table's row names them."""
+    """The levels of a measurement's groups, as rows of a table name them."""
     levels = measurement.group.values() if measurement.group else measurement.parameters.values()
     return {level for level in levels if isinstance(level, str)}
 
@@ -217,8 +217,8 @@ def _labels(names: Sequence[str], row: tuple[Cell, ...]) -> Labels:
     return frozenset((name, cell) for name, cell in zip(names, row, strict=True) if isinstance(cell, str))
 
 
-def _figure(figure: Figure, hidden: Hidden, limit: int) -> Figure:
-    """The figure without the points and series of small groups, known by their count or by their name."""
+def _suppressed_figure(figure: Figure, hidden: Hidden, limit: int) -> Figure:
+    """The figure without the points and series of small groups, recognised by their count or their name."""
     names = {name for labels in hidden.small for name in _spellings(labels)}
     withheld = {name for labels in hidden.withheld for name in _spellings(labels)}
     data = dict(figure.data)
@@ -250,7 +250,7 @@ def _kept(items: Sequence[_Item], keep: Callable[[_Item], bool]) -> list[_Item]:
 
 
 def _spellings(labels: Labels) -> set[str]:
-    """How figures may call a group: its levels, or attributes and levels, put together in the usual ways."""
+    """Labels that figures may use for a group: its levels, or attributes and levels, joined in the usual ways."""
     pairs = sorted(labels)
     ways = [[level for _, level in pairs], [level for _, level in reversed(pairs)]]
     for between in ("=", ": ", " "):

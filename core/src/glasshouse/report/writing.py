@@ -1,4 +1,4 @@
-"""From a record to files: each format rendered first, then every file written whole."""
+"""Writes the reports of a record: all formats are rendered before the first file is written."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from glasshouse.system.atomic_files import write_atomic
 
 
 def check_formats(formats: Sequence[str], registry: Registry) -> dict[str, Component]:
-    """File name -> report format, for the names given; nothing is imported. A name given twice counts once.
+    """File name -> report format, for the given names; imports no renderer. A repeated name counts once.
 
     Raises:
-        UserError: for an unknown name, a format whose needs are not installed, or two that would write one file.
+        UserError: for an unknown name, a format with missing dependencies, or two formats with the same file name.
     """
     found: dict[str, Component] = {}
     for name in formats:
@@ -39,7 +39,7 @@ def write_reports(record: Record, run_dir: Path, formats: Sequence[str]) -> list
     """Write ``report<suffix>`` into a run's folder for each format; all are rendered before the first is written.
 
     Raises:
-        UserError: as `check_formats`; or if a renderer cannot be imported or fails, or a file cannot be written.
+        UserError: as `check_formats`, or if a renderer cannot be imported or fails, or a file cannot be written.
     """
     rendered = {
         run_dir / file_name: _render(component, record)
@@ -60,10 +60,12 @@ def _render(component: Component, record: Record) -> str | bytes:
     except UserError:
         raise
     except Exception as error:
-        if component.distribution == "glasshouse":  # a defect of ours keeps its traceback
+        if component.distribution == "glasshouse":  # an error in glasshouse itself keeps its traceback
             raise
         raise UserError(
-            str(component), f"cannot render this record: {type(error).__name__}: {error}.", "See it with --debug."
+            str(component),
+            f"cannot render this record: {type(error).__name__}: {error}.",
+            "Run with --debug for the traceback.",
         ) from error
     if not isinstance(content, (str, bytes)):
         raise UserError(str(component), f"expected str or bytes to write, received {type(content).__name__}.")

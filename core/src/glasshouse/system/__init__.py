@@ -1,1 +1,1 @@
-"""What glasshouse needs of the operating system and of libraries: files, processes, random state, time limits."""
+"""Services around the operating system and libraries: atomic files, processes, random state, redaction, time limits."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also where a process is killed or a disk is full while they are written."""
+"""Atomic writing of files: complete or not at all, also if the process is killed or the disk is full."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from glasshouse.errors import UserError
 from glasshouse.system import distributed
 
 PARTIAL = ".partial"
-"""How the names of files end that are being written; readers never look at them."""
+"""Suffix of files that are still being written; readers ignore them."""
 
 
 @contextmanager
 def atomic_replace(path: Path) -> Iterator[Path]:
-    """A file to write into, which takes the place of `path` at the end of the block.
+    """A temporary file to write to, which replaces `path` at the end of the block.
 
-    A reader sees the old content or the new, never a part. The content is on the disk before the name is: without
-    that, a machine that loses power can keep the name alone.
+    A reader sees either the old or the complete new content. The content is flushed to disk before the rename:
+    otherwise a power failure can leave an empty file under the new name.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
@@ -31,7 +31,7 @@ def atomic_replace(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    with suppress(OSError):  # some systems open no folders, and some file systems keep no order of their entries
+    with suppress(OSError):  # some systems cannot open a folder, and some file systems cannot sync one
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -40,7 +40,7 @@ def atomic_replace(path: Path) -> Iterator[Path]:
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file: a reader sees the old content or the new, never a part. Of several processes the first writes."""
+    """Write a file atomically. With several processes only rank 0 writes."""
     if not distributed.is_rank_zero():
         return
     with atomic_replace(path) as partial:
@@ -48,22 +48,26 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all, keys in the order given; NaN and infinity are refused with a ValueError."""
+    """Write JSON atomically, keys in the given order.
+
+    Raises:
+        ValueError: for NaN and infinity.
+    """
     write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
-    """Write YAML whole or not at all, keys in the order given."""
+    """Write YAML atomically, keys in the given order."""
     import yaml
 
     write_atomic(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
 
 
 def read_json(path: Path) -> Any:
-    """The values of a JSON file.
+    """The content of a JSON file.
 
     Raises:
-        UserError: if there is no such file, or it is not JSON.
+        UserError: if the file is missing, unreadable or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -76,6 +80,6 @@ def read_json(path: Path) -> Any:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder and those below it."""
+    """Remove the partial files that killed processes left in a folder and its subfolders."""
     for partial in folder.rglob(f".*{PARTIAL}"):
         partial.unlink(missing_ok=True)

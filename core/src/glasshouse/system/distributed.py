@@ -1,8 +1,8 @@
-"""Several processes that train one model (DDP, FSDP): which of them this is, and what they share.
+"""Distributed training with several processes (DDP, FSDP): rank, sharding and exchange of arrays.
 
-Lightning, torchrun, SLURM or Kubernetes start the whole command once per process. The first process has the run's
-folder and writes; the others train beside it, take their share of the evidence and of the explanations, and end
-without a word. Without torch.distributed every function here answers for one process.
+Lightning, torchrun, SLURM or Kubernetes start the whole command once per process. Rank 0 creates the run folder and
+writes all files; the other ranks train, compute their shards of predictions and explanations, and exit silently.
+Without torch.distributed every function here behaves as for a single process.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from glasshouse.data.batch import Batch
 
 _RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
-"""Where launchers say which process this is, the surest first, as Lightning reads them."""
+"""Environment variables with the rank, in Lightning's order of precedence."""
 _NODE_RANK_VARIABLES = ("NODE_RANK", "GROUP_RANK")
 _TIMEOUT = timedelta(days=30)
 
 
 def is_rank_zero() -> bool:
-    """Whether this process has the run's folder; known before the processes have met."""
+    """Whether this process has rank 0 and so writes the run folder; also before torch.distributed is initialized."""
     if _work.single_process:
         return True
     if _is_initialized():
@@ -42,7 +42,7 @@ def is_rank_zero() -> bool:
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """This process's number and how many there are; (0, 1) before they have met."""
+    """This process's rank and the number of processes; (0, 1) before torch.distributed is initialized."""
     if not _is_initialized():
         return 0, 1
     import torch
@@ -51,7 +51,7 @@ def rank_and_world_size() -> tuple[int, int]:
 
 
 def broadcast_from_rank0(text: str) -> str:
-    """What the first process says, on every process."""
+    """The text that rank 0 passes, on every rank. All ranks must call it."""
     if rank_and_world_size()[1] == 1:
         return text if is_rank_zero() else ""
     import numpy as np
@@ -61,9 +61,9 @@ def broadcast_from_rank0(text: str) -> str:
 
 
 def shard_batches(batches: Iterable[Any]) -> Iterable[Any]:
-    """This process's batches, every `world_size`-th, each of them a `Batch` with the indices that its rows have in all.
+    """This rank's batches: every `world_size`-th, as a `Batch` with the rows' indices in the whole split.
 
-    Where there are fewer batches than processes, or nobody knows how many, every process gets all of them.
+    With fewer batches than ranks, or an unknown number of batches, every rank gets all of them.
     """
     rank, world_size = rank_and_world_size()
     try:
@@ -89,7 +89,7 @@ def _every_nth(batches: Iterable[Any], rank: int, world_size: int) -> Iterator[B
 
 
 def all_gather_rows(rows: NDArray[Any]) -> NDArray[Any]:
-    """The rows (n, ...) of all processes, one process behind the other, on every process."""
+    """The rows (n, ...) of all ranks, concatenated in the order of ranks, on every rank; n may differ by rank."""
     _, world_size = rank_and_world_size()
     if world_size == 1:
         return rows
@@ -111,14 +111,14 @@ def all_gather_rows(rows: NDArray[Any]) -> NDArray[Any]:
 
 
 def row_shards(rows: int) -> list[slice]:
-    """Every process's part of so many rows: contiguous, in the order of the processes, some of them empty."""
+    """The slice of each rank of `rows` rows: contiguous, in the order of ranks; some may be empty."""
     _, world_size = rank_and_world_size()
     ends = [rows * k // world_size for k in range(world_size + 1)]
     return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 def any_rank_failed(failed: bool) -> bool:
-    """Whether some process failed: asked by all of them before they exchange results, so that none waits for ever."""
+    """Whether any rank failed. All ranks call it before exchanging results, so that none waits for a failed one."""
     import numpy as np
 
     return bool(all_gather_rows(np.array([failed])).any())
@@ -126,7 +126,7 @@ def any_rank_failed(failed: bool) -> bool:
 
 @contextmanager
 def shared_work(together: bool) -> Iterator[None]:
-    """Says for the block whether all processes do the same work, and so may share it: see `share`."""
+    """Within the block, whether all ranks do the same work and so may divide it: see `own_row_shard`."""
     before = _work.together
     _work.together = together
     try:
@@ -137,7 +137,7 @@ def shared_work(together: bool) -> Iterator[None]:
 
 @contextmanager
 def as_single_process() -> Iterator[None]:
-    """For the block this process answers as the only one, whatever the others do meanwhile."""
+    """Within the block this process behaves as the only one, whatever the other ranks do."""
     before = _work.single_process
     _work.single_process = True
     try:
@@ -147,7 +147,7 @@ def as_single_process() -> Iterator[None]:
 
 
 def own_row_shard(rows: int) -> slice | None:
-    """This process's part of the rows, where all processes work on them together and each gets one; else None."""
+    """This rank's slice of the rows within `shared_work`; None if the work is not shared or there are too few rows."""
     rank, world_size = rank_and_world_size()
     return row_shards(rows)[rank] if _work.together and 1 < world_size <= rows else None
 
@@ -177,7 +177,7 @@ _cpu_group: dict[int, Any] = {}
 
 
 def _gloo_group() -> Any:
-    """A group that exchanges tensors of the CPU, which NCCL cannot, and waits for as long as an audit takes."""
+    """A process group for CPU tensors, which NCCL cannot exchange, with a timeout longer than any audit."""
     import torch
 
     world = id(torch.distributed.group.WORLD)

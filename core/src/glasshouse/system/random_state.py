@@ -1,4 +1,4 @@
-"""The state of the global random generators: kept with a checkpoint, and put aside while something is seeded."""
+"""The states of the global random generators: saved with a checkpoint, and restored after a seeded block."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 def get_random_states() -> dict[str, Any]:
     """The states of Python's, NumPy's and torch's generators, as plain values and tensors.
 
-    A checkpoint that is read with `weights_only=True` holds no arrays of NumPy, so those are lists here. torch counts
-    where it is imported.
+    NumPy's state is a list, because a checkpoint read with `weights_only=True` cannot contain NumPy arrays. torch is
+    included only if it is already imported.
     """
     version, words, gauss = random.getstate()
     numpy_state: dict[str, Any] = np.random.get_state(legacy=False)
@@ -31,7 +31,7 @@ def get_random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Put the generators back where `get_random_states` found them; of accelerators as many as there are."""
+    """Restore the states of `get_random_states`; those of GPUs only if their number is the same."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words), gauss))
     numpy_state = states["numpy"]
@@ -47,7 +47,7 @@ def set_random_states(states: dict[str, Any]) -> None:
 
 @contextmanager
 def seeded(seed: int, name: str) -> Iterator[None]:
-    """The global generators seeded by `seed` and `name` for the block; afterwards they are as if it had not been."""
+    """Seed the global generators from `seed` and `name` within the block, then restore their states."""
     before = get_random_states()
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     number = int.from_bytes(digest[:4], "little")

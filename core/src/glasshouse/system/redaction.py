@@ -1,4 +1,4 @@
-"""Secrets taken out of what is written: by the names that they go under, and by the forms that tokens have."""
+"""Removal of secrets from everything that is written, by the names of keys and by the formats of tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEYS = {"api", "access", "private", "account", "secret", "encryption", "signing
 _TEXT = {"pad", "unk", "unknown", "mask", "cls", "sep", "bos", "eos", "sos", "start", "end", "begin", "special"} | {
     *("blank", "class", "per", "max", "min", "num", "next", "last", "first")
 }
-"""What stands before `token` where it is a piece of text."""
+"""Words before `token` that mean a token of text, such as `pad_token`."""
 
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@?#]*):([^/\s]+)@")
 _NAMED = re.compile(r"""(["']?)([A-Za-z][\w.-]*)\1(\s*[:=]\s*)(?!//)(["']?)([^\s"',;&}\]]+)\4""")
@@ -23,14 +23,14 @@ _FORMS = re.compile(
     r"|(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
     r"|(?<=Bearer )[\w.~+/-]{8,}=*"
 )
-"""Tokens of GitHub, GitLab, Hugging Face, OpenAI, Slack, AWS and Google, JSON web tokens, and what follows `Bearer`."""
+"""Tokens of GitHub, GitLab, Hugging Face, OpenAI, Slack, AWS and Google, JSON web tokens and bearer tokens."""
 
 
 def redact(value: Any) -> Any:
-    """Configuration, a command line or text without its secrets.
+    """A configuration, command line or text with its secrets replaced by ``[redacted]``.
 
-    Hidden are the values of keys and options that name a secret, passwords in URLs and their queries, and texts of a
-    form that tokens have. In a list or mapping under such a key texts are hidden and numbers stay.
+    Redacted are the values of keys and options whose name means a secret, passwords in URLs and in their queries, and
+    texts in the format of a token. In a list or mapping under such a key texts are redacted and numbers stay.
     """
     if isinstance(value, Mapping):
         return {key: _hidden(item) if names_secret(str(key)) else redact(item) for key, item in value.items()}
@@ -40,7 +40,7 @@ def redact(value: Any) -> Any:
 
 
 def names_secret(name: str) -> bool:
-    """Whether what goes under a name is a secret: ``api_key``, ``dbPassword``, ``--data.token``; not ``pad_token``."""
+    """Whether a key's value is a secret: ``api_key``, ``dbPassword``, ``--data.token``; not ``pad_token``."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name.rpartition(".")[2])]
     if not words:
         return False
@@ -51,7 +51,7 @@ def names_secret(name: str) -> bool:
 
 
 def _list(values: Sequence[Any]) -> list[Any]:
-    """A list item by item; on a command line the value of an option may be the next one."""
+    """A list item by item; on a command line the item after a secret option is its value."""
     found: list[Any] = []
     for at, value in enumerate(values):
         before = values[at - 1] if at else None

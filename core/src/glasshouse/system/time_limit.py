@@ -1,4 +1,4 @@
-"""Ending what takes too long, from inside the same process."""
+"""A time limit on a block of code, within the same process."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from contextlib import contextmanager
 from types import FrameType
 
 REPEAT_SECONDS = 10.0
-"""Seconds after which what took no notice is told again."""
+"""The alarm repeats after this many seconds, in case a bare `except` caught the first one."""
 
 
 class TimeLimitPassed(BaseException):
-    """No `Exception`, so that code which catches those does not go on regardless."""
+    """Not an `Exception`, so that `except Exception` in the limited code does not swallow it."""
 
 
 def can_limit_time() -> bool:
-    """Whether time can be limited here: by an alarm, which Windows lacks and which only a main thread hears."""
+    """Whether a limit is possible: it needs SIGALRM, which Windows lacks and only the main thread receives."""
     return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise in the block once `seconds` are over; None, or a place where time cannot be limited, sets no limit.
+    """Raise `TimeLimitPassed` in the block after `seconds`; no limit for None or where `can_limit_time` is false.
 
-    The alarm is heard between two steps of Python: one call of native code that never returns is not ended by it.
+    Python handles the alarm between two bytecodes, so a native call that never returns is not interrupted.
 
     Raises:
         TimeLimitPassed: in the block.
@@ -34,10 +34,10 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         yield
         return
 
-    def ring(number: int, frame: FrameType | None) -> None:
+    def raise_timeout(number: int, frame: FrameType | None) -> None:
         raise TimeLimitPassed(f"passed its limit of {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGALRM, raise_timeout)
     signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT_SECONDS)
     try:
         yield

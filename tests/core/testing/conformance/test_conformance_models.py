@@ -67,7 +67,7 @@ def test_a_broken_model_is_found_out(check: str, name: str, reason: str) -> None
 
 def test_what_no_other_process_can_build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLASSHOUSE_TEST_PROCESS", str(os.getpid()))
-    fails(tried("rebuilds_in_a_fresh_process", "LocalClass", targets=("binary",)), "cannot be made: not at home")
+    fails(tried("rebuilds_in_a_fresh_process", "LocalClass", targets=("binary",)), "cannot be created: not at home")
 
 
 @pytest.mark.parametrize(
