@@ -28,7 +28,12 @@ YAML = [
         "trainer: cannot be created: You selected an invalid accelerator name",
         "--debug",
     ),
-    ("trainer", {"max_epochs": -5}, "trainer: cannot be created: `max_epochs` must be a non-negative integer or -1", ""),
+    (
+        "trainer",
+        {"max_epochs": -5},
+        "trainer: cannot be created: `max_epochs` must be a non-negative integer or -1",
+        "",
+    ),
     (
         "trainer",
         {"callbacks": [{"class_path": "EarlyStopping", "init_args": {"monitr": "x"}}]},
