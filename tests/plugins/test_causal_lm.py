@@ -52,7 +52,7 @@ def test_each_word_is_foretold_from_those_before_it_alone() -> None:
 def test_losses_in_parts_are_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model = built()
     expected = model(TEXTS)
-    monkeypatch.setattr("glasshouse_plugins.models.causal_lm._LOGITS_AT_ONCE", 15)
+    monkeypatch.setattr("glasshouse_plugins.models.causal_lm._MAX_LOGITS", 15)
     torch.testing.assert_close(model(TEXTS), expected)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from glasshouse import UserError
-from glasshouse_plugins.data.idx import read_idx
+from glasshouse_plugins.data.idx_images import read_idx
 from glasshouse_plugins.data.mnist import MNIST
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from glasshouse import UserError
-from glasshouse_plugins.data.published import check_published
+from glasshouse_plugins.data.published_files import check_published
 
 WHO = "data 'toy'"
 PATH = Path("folder/file.bin")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from glasshouse import UserError
 from glasshouse_plugins.data.time_series_table import TimeSeriesTable
-from glasshouse_plugins.data.windows import filled_forward, standardised, window_starts
+from glasshouse_plugins.data.windows import forward_fill, standardise, window_starts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,10 +160,10 @@ def test_no_window_crosses(runs: list[tuple[int, int]], span: int, stride: int) 
 
 def test_filling_and_scaling_by_hand() -> None:
     nan = np.nan
-    filled = filled_forward(np.array([nan, 1, nan, nan, nan, 2.0]), np.array([0, 0, 0, 1, 1, 1]))
+    filled = forward_fill(np.array([nan, 1, nan, nan, nan, 2.0]), np.array([0, 0, 0, 1, 1, 1]))
     np.testing.assert_array_equal(filled, [nan, 1, 1, nan, nan, 2])
     values = np.array([[1.0, 5], [3, 5], [nan, 5], [9, 7]])
-    scaled = standardised(values, np.array([True, True, True, False]))
+    scaled = standardise(values, np.array([True, True, True, False]))
     np.testing.assert_allclose(scaled, [[-1, 0], [1, 0], [0, 0], [7, 2]])
 
 

@@ -8,9 +8,18 @@ from importlib import import_module
 import pytest
 from glasshouse import ModelPlugin
 from glasshouse.data.data_info import SIZE_NAMES
+from glasshouse.plugins import Component
+from glasshouse.plugins.declarations import Plugin
+from glasshouse.plugins.option_signatures import read_signature
 from glasshouse_plugins import declarations
 
-HOOKS = ("glasshouse_models", "glasshouse_data", "glasshouse_optimizers", "glasshouse_lr_schedulers")
+HOOKS = (
+    "glasshouse_models",
+    "glasshouse_data",
+    "glasshouse_optimizers",
+    "glasshouse_lr_schedulers",
+    "glasshouse_techniques",
+)
 DECLARED = [plugin for hook in HOOKS for plugin in getattr(declarations, hook)()]
 PRIMITIVE = (int, float, str, bool, tuple, type(None))
 
@@ -21,16 +30,18 @@ def test_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("plugin", DECLARED, ids=lambda plugin: f"{plugin.kind} {plugin.name}")
-def test_targets_exist_and_document_their_options(plugin: object) -> None:
-    module, _, attribute = plugin.target.partition(":")  # type: ignore[attr-defined]
-    component = getattr(import_module(module), attribute)
-    options = list(inspect.signature(component).parameters.values())
-    if plugin.kind in ("optimizer", "lr_scheduler"):  # type: ignore[attr-defined]
-        options = options[1:]  # parameters, or the optimizer, which the framework gives
-    for option in options:
-        documented = f"\n    {option.name}: " in (inspect.getdoc(component) or "")
-        assert documented, f"{component.__name__} does not document {option.name}, so the command line cannot"
-        assert option.default is inspect.Parameter.empty or isinstance(option.default, PRIMITIVE)
+def test_shown_options_are_those_of_the_constructor_with_plain_defaults(plugin: Plugin) -> None:
+    """`plugins show` and `--help` read options from the source; that each has a description is a contract test."""
+    component = Component(plugin=plugin, distribution="glasshouse-plugins", version="0", entry_point="ours")
+    module, _, attribute = plugin.target.partition(":")
+    parameters = list(inspect.signature(getattr(import_module(module), attribute)).parameters.values())
+    if plugin.kind in ("optimizer", "lr_scheduler"):
+        parameters = parameters[1:]  # model parameters, or the optimizer, which the framework passes
+    shown = read_signature(component).options
+    assert [option.name for option in shown] == [parameter.name for parameter in parameters]
+    assert [option.name for option in shown if len(option.doc.split()) < 2] == []
+    for parameter in parameters:
+        assert parameter.default is inspect.Parameter.empty or isinstance(parameter.default, PRIMITIVE)
 
 
 @pytest.mark.parametrize("plugin", list(declarations.glasshouse_models()), ids=lambda plugin: plugin.name)

@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from glasshouse import UserError
-from glasshouse_plugins.models.inception import Branches, Inception
+from glasshouse_plugins.models.inception import Inception, InceptionModule
 from glasshouse_plugins.models.linear import Linear
 from glasshouse_plugins.models.mlp import MLP
-from glasshouse_plugins.models.resnet import Basic, Bottleneck, ResNet
+from glasshouse_plugins.models.resnet import BasicBlock, Bottleneck, ResNet
 from glasshouse_plugins.models.vgg import VGG
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,7 +48,7 @@ def test_a_vgg_has_the_published_number_of_weights(convolutions: Any, published:
 
 def test_an_inception_module_has_the_published_number_of_weights() -> None:
     """Szegedy et al. 2015, table 1, module 3a: 192 maps enter, 256 leave, 159K weights (of 1,024)."""
-    module = Branches(192, 256)
+    module = InceptionModule(192, 256)
     assert weights(module, (nn.Conv2d,)) // 1024 == 159
     assert [branch(torch.zeros(1, 192, 5, 5)).shape[1] for branch in module.children()] == [64, 128, 32, 32]
 
@@ -89,7 +89,7 @@ def test_residual_blocks_start_as_the_identity(depth: Any) -> None:
     model = ResNet([1, 12, 12], 2, depth=depth, width=4)
     x = torch.randn(3, 16 if depth == 50 else 4, 5, 5)
     block = model.blocks[1]
-    assert isinstance(block, Bottleneck if depth == 50 else Basic)
+    assert isinstance(block, Bottleneck if depth == 50 else BasicBlock)
     torch.testing.assert_close(block(x), F.relu(x))
     shapes = []
     inner = model.stem(torch.zeros(1, 1, 12, 12))
@@ -107,7 +107,7 @@ def test_every_weight_learns() -> None:
     x = torch.rand(4, 1, 12, 12)
     for model in (VGG([1, 12, 12], 3, (1, 1)), ResNet([1, 12, 12], 3, width=4), Inception([1, 12, 12], 3, (1,), 16)):
         for module in model.modules():
-            if isinstance(module, (Basic, Bottleneck)):
+            if isinstance(module, (BasicBlock, Bottleneck)):
                 nn.init.ones_(module.last_norm.weight)  # from the identity on, the layers before it learn a step later
         F.cross_entropy(model(x), torch.tensor([0, 1, 2, 0])).backward()
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse_plugins.models.ft_transformer import Block, FeatureVectors, FTTransformer
+from glasshouse_plugins.models.ft_transformer import Block, FeatureTokenizer, FTTransformer
 from torch import nn
 
 
@@ -16,7 +16,7 @@ def rows(numeric: int, cardinalities: list[int], n: int) -> torch.Tensor:
 
 def test_vectors_of_features_by_hand() -> None:
     """One number, one category of two: x w + b, and the level's own vector + b."""
-    vectors = FeatureVectors(1, [2], width=2)
+    vectors = FeatureTokenizer(1, [2], width=2)
     with torch.no_grad():
         vectors.numbers.copy_(torch.tensor([[1.0, -1.0]]))
         vectors.categories[0].copy_(torch.tensor([[5.0, 6.0], [7.0, 8.0]]))

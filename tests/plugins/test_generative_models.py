@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse_plugins.models.autoencoder import Autoencoder, decoder, encoder
+from glasshouse_plugins.models.autoencoder import Autoencoder, build_decoder, build_encoder
 from glasshouse_plugins.models.gan import GAN
-from glasshouse_plugins.models.vae import VAE, divergence
+from glasshouse_plugins.models.vae import VAE, gaussian_kl_divergence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -45,8 +45,8 @@ def test_tables_come_back_in_their_width() -> None:
     x = torch.randn(5, 7)
     assert Autoencoder([7]).reconstruct(x).shape == (5, 7)
     assert VAE([7]).generate(4, seed=1).shape == (4, 7)
-    assert [m.out_features for m in encoder([7], 3, (), (5, 4)) if isinstance(m, nn.Linear)] == [5, 4, 3]
-    assert [m.out_features for m in decoder([7], 3, (), (5, 4)) if isinstance(m, nn.Linear)] == [4, 5, 7]
+    assert [m.out_features for m in build_encoder([7], 3, (), (5, 4)) if isinstance(m, nn.Linear)] == [5, 4, 3]
+    assert [m.out_features for m in build_decoder([7], 3, (), (5, 4)) if isinstance(m, nn.Linear)] == [4, 5, 7]
 
 
 @pytest.mark.parametrize("shape", [[6], [1, 8, 8]], ids=["table", "pictures"])
@@ -66,11 +66,11 @@ def test_the_score_is_the_mean_squared_difference(build: Any, shape: list[int]) 
 def test_the_divergence_is_torchs() -> None:
     mean, log_variance = torch.randn(4, 3), torch.randn(4, 3)
     expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(dim=1)
-    torch.testing.assert_close(divergence(mean, log_variance), expected)
+    torch.testing.assert_close(gaussian_kl_divergence(mean, log_variance), expected)
 
 
 @pytest.mark.parametrize("shape", [[6], [1, 8, 8]], ids=["table", "pictures"])
-def test_the_surprise_is_the_likelihood_of_torchs_distributions(shape: list[int]) -> None:
+def test_the_negative_log_likelihood_is_that_of_torchs_distributions(shape: list[int]) -> None:
     torch.manual_seed(0)
     model = VAE(shape, 2)
     x = torch.bernoulli(torch.full((5, *shape), 0.5))
@@ -80,7 +80,7 @@ def test_the_surprise_is_the_likelihood_of_torchs_distributions(shape: list[int]
     else:  # without its constant
         constant = shape[0] * np.log(2 * np.pi) / 2
         expected = -Normal(decoded, 1.0).log_prob(x).sum(dim=1) - constant
-    torch.testing.assert_close(model.surprise(x, decoded), expected)
+    torch.testing.assert_close(model.negative_log_likelihood(x, decoded), expected)
 
 
 def test_training_draws_codes_and_evaluation_takes_their_mean() -> None:
@@ -95,7 +95,9 @@ def test_training_draws_codes_and_evaluation_takes_their_mean() -> None:
     mean, log_variance = model.encode(x[:1])
     # E over codes, by hand: many codes from the same distribution through the same decoder
     codes = mean + (log_variance / 2).exp() * torch.randn(4000, 2)
-    expected = model.surprise(x, model.decoder(codes)).mean() + divergence(mean, log_variance)[0]
+    expected = (
+        model.negative_log_likelihood(x, model.decoder(codes)).mean() + gaussian_kl_divergence(mean, log_variance)[0]
+    )
     assert float(drawn) == pytest.approx(float(expected), rel=0.02)
 
 

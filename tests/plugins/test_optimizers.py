@@ -11,13 +11,13 @@ from glasshouse import UserError
 from glasshouse_plugins.optimizers.adagrad import Adagrad
 from glasshouse_plugins.optimizers.adam import Adam
 from glasshouse_plugins.optimizers.adamw import AdamW
-from glasshouse_plugins.optimizers.fused import can_fuse, listed
+from glasshouse_plugins.optimizers.fused import as_lists, can_fuse
 from glasshouse_plugins.optimizers.gd import GD
 from glasshouse_plugins.optimizers.lbfgs import LBFGS
 from glasshouse_plugins.optimizers.momentum import Momentum
 from glasshouse_plugins.optimizers.nesterov import Nesterov
 from glasshouse_plugins.optimizers.rmsprop import RMSprop
-from glasshouse_plugins.optimizers.sam import SAM, climb
+from glasshouse_plugins.optimizers.sam import SAM, perturb
 from glasshouse_plugins.optimizers.sgd import SGD
 
 PAIRS = [
@@ -146,7 +146,7 @@ def test_what_can_be_fused() -> None:
     complex_weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.complex64))
     assert can_fuse([torch.nn.Parameter(torch.zeros(1, dtype=torch.bfloat16))])
     assert not can_fuse([complex_weight])
-    assert not can_fuse(listed([{"params": iter([complex_weight])}]))
+    assert not can_fuse(as_lists([{"params": iter([complex_weight])}]))
 
 
 def test_a_step_of_sam_by_hand() -> None:
@@ -181,7 +181,7 @@ def test_the_climb_is_rho_long_over_all_weights() -> None:
     for parameter in parameters:
         parameter.grad = torch.randn_like(parameter)
     with torch.no_grad():
-        climb(parameters, 0.3)
+        perturb(parameters, 0.3)
     moved, gradients = (
         torch.cat([t.detach().flatten() for t in ts]) for ts in (parameters, [p.grad for p in parameters])
     )
@@ -189,7 +189,7 @@ def test_the_climb_is_rho_long_over_all_weights() -> None:
     assert float(torch.cosine_similarity(moved, gradients, dim=0)) == pytest.approx(1)
     parameters[0].grad.zero_(), parameters[1].grad.zero_()
     with torch.no_grad():
-        climb(parameters, 0.3)
+        perturb(parameters, 0.3)
     torch.testing.assert_close(torch.cat([p.flatten() for p in parameters]), moved)
 
 

@@ -13,7 +13,7 @@ import torch
 from glasshouse import UserError
 from glasshouse.data.data_info import SPLITS
 from glasshouse_plugins.data.interactions import Interactions
-from glasshouse_plugins.data.negatives import draw_negatives
+from glasshouse_plugins.data.negatives import sample_negatives
 from glasshouse_plugins.models.recommender import Recommender
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +68,7 @@ def ready(path, **options):
 def test_drawn_items_are_never_ones_that_the_user_has_met(meetings, each):
     users, items = (np.array(column) for column in zip(*meetings, strict=True))
     choice = np.unique(items)
-    for_row, drawn = draw_negatives(users, items, choice, each=each, seed=1)
+    for_row, drawn = sample_negatives(users, items, choice, each=each, seed=1)
     pairs = list(zip(users[for_row].tolist(), drawn.tolist(), strict=True))
     assert not set(meetings) & set(pairs)
     assert len(set(pairs)) == len(pairs)  # nor twice, or test rows would be trained on
@@ -86,10 +86,10 @@ def test_drawn_items_are_never_ones_that_the_user_has_met(meetings, each):
 def test_drawn_items_are_drawn_alike_and_again_the_same():
     users, items = np.arange(4000), np.zeros(4000, dtype=np.int64)
     choice = np.arange(1, 11)
-    drawn = draw_negatives(users, items, choice, each=1, seed=3)[1]
+    drawn = sample_negatives(users, items, choice, each=1, seed=3)[1]
     counts = np.bincount(drawn, minlength=11)[1:]
     assert ((counts - 400) ** 2 / 400).sum() < 27.9  # chi-squared with 9 degrees of freedom, 0.999
-    np.testing.assert_array_equal(draw_negatives(users, items, choice, each=1, seed=3)[1], drawn)
+    np.testing.assert_array_equal(sample_negatives(users, items, choice, each=1, seed=3)[1], drawn)
 
 
 def test_without_a_target_what_happened_stands_beside_what_did_not(tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse_plugins.models.attention import sinusoids
+from glasshouse_plugins.models.attention import sinusoidal_positions
 from glasshouse_plugins.models.gru import GRU
 from glasshouse_plugins.models.lstm import LSTM
 from glasshouse_plugins.models.recurrent import RecurrentNetwork, word_type_mask
@@ -191,7 +191,7 @@ def test_a_transformer_is_torchs(pooling: str) -> None:
 @given(place=st.integers(0, 40), column=st.integers(0, 4), width=st.sampled_from([9, 10]))
 def test_sinusoids_by_the_paper(place: int, column: int, width: int) -> None:
     """Vaswani et al. 2017, section 3.5, in double precision."""
-    table = sinusoids(41, width)
+    table = sinusoidal_positions(41, width)
     assert table.shape == (41, width)
     angle = place / 10000 ** (2 * column / width)
     assert table[place, 2 * column].item() == pytest.approx(math.sin(angle), abs=2e-5)

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import Target, UserError
-from glasshouse_plugins.techniques.adversarial_debiasing import AdversarialDebiasing, defeat, evidence
+from glasshouse_plugins.techniques.adversarial_debiasing import (
+    AdversarialDebiasing,
+    adversary_input,
+    combine_gradients,
+)
 from sklearn.metrics import roc_auc_score
 
 BINARY = Target(name="y", kind="binary", classes=("no", "yes"))
@@ -15,32 +19,32 @@ BINARY = Target(name="y", kind="binary", classes=("no", "yes"))
 def test_the_gradient_by_hand() -> None:
     """g = (3, 4), h = (0, 2): the projection of g on h is (0, 4); with strength .5 what is left is (3, 0 - 1)."""
     own, against = [torch.tensor([3.0]), torch.tensor([4.0])], [torch.tensor([0.0]), torch.tensor([2.0])]
-    defeat(own, against, 0.5)
+    combine_gradients(own, against, 0.5)
     assert [g.item() for g in own] == [3.0, -1.0]
 
 
 def test_without_strength_the_gradient_no_longer_helps_or_hurts_the_adversary() -> None:
     torch.manual_seed(0)
     own, against = [torch.randn(4, 3), torch.randn(5)], [torch.randn(4, 3), torch.randn(5)]
-    defeat(own, against, 0.0)
+    combine_gradients(own, against, 0.0)
     assert float(sum((g * h).sum() for g, h in zip(own, against, strict=True))) == pytest.approx(0, abs=1e-5)
 
 
 def test_an_adversary_without_a_gradient_changes_nothing() -> None:
     own = [torch.tensor([1.0, 2.0])]
-    defeat(own, [torch.zeros(2)], 1.0)
+    combine_gradients(own, [torch.zeros(2)], 1.0)
     assert own[0].tolist() == [1, 2]
-    defeat([], [], 1.0)
+    combine_gradients([], [], 1.0)
 
 
 def test_what_the_adversary_sees() -> None:
     scores = torch.tensor([[0.25, 0.75], [0.5, 0.5]])
     log_odds = float(np.log(3))
-    np.testing.assert_allclose(evidence(scores, BINARY, None), [[log_odds], [0]], atol=1e-6)
-    seen = evidence(scores, BINARY, torch.tensor([1, 0]))
+    np.testing.assert_allclose(adversary_input(scores, BINARY, None), [[log_odds], [0]], atol=1e-6)
+    seen = adversary_input(scores, BINARY, torch.tensor([1, 0]))
     np.testing.assert_allclose(seen, [[log_odds, 0, 1, 0, log_odds], [0, 1, 0, 0, 0]], atol=1e-6)
     number = Target(name="y", kind="regression", center=10.0, scale=2.0)
-    assert evidence(torch.tensor([[14.0]]), number, None).tolist() == [[2.0]]
+    assert adversary_input(torch.tensor([[14.0]]), number, None).tolist() == [[2.0]]
 
 
 def test_selection_rates_come_together(train, plain) -> None:

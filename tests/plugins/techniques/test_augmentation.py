@@ -10,13 +10,13 @@ import torch
 from glasshouse import Feature
 from glasshouse.training.batch_transforms import Mixed, apply_transforms
 from glasshouse_plugins.techniques.cutmix import CutMix
-from glasshouse_plugins.techniques.feature_masking import FeatureMasking, hidden_encoding
+from glasshouse_plugins.techniques.feature_masking import FeatureMasking, masked_encoding
 from glasshouse_plugins.techniques.feature_noise import FeatureNoise
 from glasshouse_plugins.techniques.mixup import Mixup
-from glasshouse_plugins.techniques.random_crop import RandomCrop, cropped
+from glasshouse_plugins.techniques.random_crop import RandomCrop, crop
 from glasshouse_plugins.techniques.random_erasing import RandomErasing
 from glasshouse_plugins.techniques.random_flip import RandomFlip
-from glasshouse_plugins.techniques.random_rotation import RandomRotation, rotated
+from glasshouse_plugins.techniques.random_rotation import RandomRotation, rotate
 from glasshouse_plugins.techniques.token_dropout import TokenDropout
 from glasshouse_plugins.techniques.token_swap import TokenSwap
 from hypothesis import given, settings
@@ -103,14 +103,14 @@ def test_a_crop_is_a_shift_and_every_shift_is_as_likely() -> None:
 
 def test_crops_by_hand() -> None:
     x = torch.arange(9.0).reshape(1, 1, 3, 3).repeat(2, 1, 1, 1)
-    found = cropped(x, torch.tensor([[0, 1], [1, 0]]), (2, 2))
+    found = crop(x, torch.tensor([[0, 1], [1, 0]]), (2, 2))
     assert found[:, 0].tolist() == [[[1, 2], [4, 5]], [[3, 4], [6, 7]]]
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3, -1])
 def test_a_right_angle_is_torchs(turns: int) -> None:
     x = pictures(2, height=7, width=7)
-    found = rotated(x, torch.full((2,), turns * math.pi / 2))
+    found = rotate(x, torch.full((2,), turns * math.pi / 2))
     torch.testing.assert_close(found, torch.rot90(x, turns, dims=(2, 3)), rtol=0, atol=1e-5)
 
 
@@ -118,14 +118,14 @@ def test_a_picture_that_is_not_square_is_turned_and_not_skewed() -> None:
     """A point 2 to the right of the middle is 2 above it after a quarter; half a turn is exact."""
     x = torch.zeros(1, 1, 5, 9)
     x[0, 0, 2, 6] = 1
-    assert rotated(x, torch.tensor([math.pi / 2]))[0, 0, 0, 4].item() == pytest.approx(1, abs=1e-5)
+    assert rotate(x, torch.tensor([math.pi / 2]))[0, 0, 0, 4].item() == pytest.approx(1, abs=1e-5)
     wide = pictures(1)
-    torch.testing.assert_close(rotated(wide, torch.tensor([math.pi])), wide.flip(2, 3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(rotate(wide, torch.tensor([math.pi])), wide.flip(2, 3), rtol=0, atol=1e-5)
 
 
 def test_no_angle_is_no_turn() -> None:
     x = pictures()
-    torch.testing.assert_close(rotated(x, torch.zeros(4)), x, rtol=0, atol=1e-5)
+    torch.testing.assert_close(rotate(x, torch.zeros(4)), x, rtol=0, atol=1e-5)
 
 
 def test_what_is_erased_is_one_rectangle_of_an_allowed_size() -> None:
@@ -281,7 +281,7 @@ def test_noise_is_added_to_numbers_alone() -> None:
 
 
 def test_hidden_features_are_said_to_be_missing() -> None:
-    feature_of, hidden = hidden_encoding(FEATURES, 9)
+    feature_of, hidden = masked_encoding(FEATURES, 9)
     assert feature_of.tolist() == [0, 1, 1, 2, 2, 2, 3, 3, 4]
     assert hidden.tolist() == [0, 0, 1, 0, 0, 1, 0, 0, 0]
 
@@ -291,7 +291,7 @@ def test_features_are_hidden_whole() -> None:
     technique.prepare(Info())  # type: ignore[arg-type]
     x = table(4000)
     found = technique.transform(x)
-    _, hidden = hidden_encoding(FEATURES, 9)
+    _, hidden = masked_encoding(FEATURES, 9)
     for feature in FEATURES:
         columns = list(feature.columns)
         kept = (found[:, columns] == x[:, columns]).all(dim=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import UserError
-from glasshouse_plugins.techniques.reweighing import Reweighing, independence_weights
+from glasshouse_plugins.techniques.reweighing import Reweighing, reweighing_weights
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -17,7 +17,7 @@ def test_weights_by_hand() -> None:
 
     Men accepted .5 x .6 / .4 = .75, men refused .5 x .4 / .1 = 2, women accepted 1.5, women refused .67.
     """
-    weights = independence_weights(torch.tensor([[1.0, 4.0], [3.0, 2.0]]))
+    weights = reweighing_weights(torch.tensor([[1.0, 4.0], [3.0, 2.0]]))
     np.testing.assert_allclose(weights, [[2.0, 0.75], [2 / 3, 1.5]], rtol=1e-6)
 
 
@@ -30,13 +30,13 @@ def test_weights_are_those_of_aif360s_formula() -> None:
         [n_unfav * n_up / (n * counts[0, 0]), n_fav * n_up / (n * counts[0, 1])],
         [n_unfav * n_p / (n * counts[1, 0]), n_fav * n_p / (n * counts[1, 1])],
     ]
-    np.testing.assert_allclose(independence_weights(torch.from_numpy(counts)), expected)
+    np.testing.assert_allclose(reweighing_weights(torch.from_numpy(counts)), expected)
 
 
 @given(arrays.arrays(np.int64, st.tuples(st.integers(1, 4), st.integers(2, 3)), elements=st.integers(1, 1000)))
 def test_weighted_groups_share_every_class_equally_and_keep_their_size(counts) -> None:
     table = torch.from_numpy(counts.astype(float))
-    weighted = (independence_weights(table) * table).numpy()
+    weighted = (reweighing_weights(table) * table).numpy()
     np.testing.assert_allclose(weighted.sum(axis=1), counts.sum(axis=1))
     np.testing.assert_allclose(weighted.sum(axis=0), counts.sum(axis=0))
     shares = weighted / weighted.sum(axis=1, keepdims=True)
@@ -44,7 +44,7 @@ def test_weighted_groups_share_every_class_equally_and_keep_their_size(counts) -
 
 
 def test_what_never_meets_has_no_weight() -> None:
-    weights = independence_weights(torch.tensor([[0.0, 4.0], [0.0, 0.0]]))
+    weights = reweighing_weights(torch.tensor([[0.0, 4.0], [0.0, 0.0]]))
     assert weights.tolist() == [[0, 1], [0, 0]]
 
 
@@ -69,7 +69,7 @@ def test_the_loss_of_a_batch_is_weighted(train, biased) -> None:
     batch = data.loader("train").rows
     counts = torch.zeros(2, 2)
     counts.index_put_((batch.sensitive[:, 0], batch.y), torch.ones(len(batch.y)), accumulate=True)
-    expected = independence_weights(counts)[batch.sensitive[:, 0], batch.y]
+    expected = reweighing_weights(counts)[batch.sensitive[:, 0], batch.y]
     torch.testing.assert_close(seen[0], expected)
     assert float(seen[0].mean()) == pytest.approx(1)
     assert trained.task.target.kind == "binary"
@@ -80,9 +80,9 @@ def test_a_missing_attribute_is_a_group_of_its_own() -> None:
 
     weights = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     batch = Batch(torch.zeros(3, 1), torch.tensor([1, 0, 1]), torch.tensor([[0], [1], [-1]]), torch.arange(3))
-    from glasshouse_plugins.techniques.attribute import codes_of
+    from glasshouse_plugins.techniques.attribute import attribute_codes
 
-    assert weights[codes_of(batch, 0, who="x"), batch.y].tolist() == [2, 3, 6]
+    assert weights[attribute_codes(batch, 0, who="x"), batch.y].tolist() == [2, 3, 6]
 
 
 def test_what_cannot_be_reweighed_is_refused(train, biased) -> None:

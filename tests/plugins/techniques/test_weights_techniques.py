@@ -18,8 +18,8 @@ from glasshouse_plugins.optimizers.schedules import Cosine, OneCycle
 from glasshouse_plugins.optimizers.sgd import SGD
 from glasshouse_plugins.techniques.l1_penalty import L1Penalty
 from glasshouse_plugins.techniques.l2_penalty import L2Penalty
-from glasshouse_plugins.techniques.parameter_groups import ParameterGroups, grouped
-from glasshouse_plugins.techniques.weights import kinds, spared
+from glasshouse_plugins.techniques.parameter_groups import ParameterGroups, build_parameter_groups
+from glasshouse_plugins.techniques.weights import named_parameter_kinds, parameters_except
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor, nn
 
@@ -43,7 +43,7 @@ class Several(nn.Module):
 
 
 def test_every_parameter_is_of_one_kind() -> None:
-    assert {name: kind for name, _, kind in kinds(Several())} == {
+    assert {name: kind for name, _, kind in named_parameter_kinds(Several())} == {
         "embed.weight": "embeddings",
         "recurrent.weight_ih_l0": "weights",
         "recurrent.weight_hh_l0": "weights",
@@ -58,12 +58,13 @@ def test_every_parameter_is_of_one_kind() -> None:
 
 
 def test_embeddings_of_tables_count_as_such_and_shared_weights_once() -> None:
-    assert {kind for name, _, kind in kinds(MLP(7, 2, [4])) if name.startswith("embeddings")} == {"embeddings"}
+    assert {kind for name, _, kind in named_parameter_kinds(MLP(7, 2, [4])) if name.startswith("embeddings")} == {
+        "embeddings"
+    }
     network = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     network[1].weight = network[0].weight
-    kept, left = spared(network, ["biases"])
-    assert kept == [network[0].weight]
-    assert left == [network[0].bias, network[1].bias]
+    assert parameters_except(network, ["biases"]) == [network[0].weight]
+    assert parameters_except(network, []) == [network[0].weight, network[0].bias, network[1].bias]
 
 
 def names_of(network: nn.Module, group: dict[str, Any]) -> set[str]:
@@ -73,7 +74,7 @@ def names_of(network: nn.Module, group: dict[str, Any]) -> set[str]:
 def test_groups_by_hand() -> None:
     network = Several()
     groups = [{"match": "embed.*", "lr": 0.1}, {"match": "*.weight_*", "lr": 0.2, "weight_decay": 0.5}]
-    found = grouped(network, ["norms", "biases"], groups)
+    found = build_parameter_groups(network, ["norms", "biases"], groups)
     assert [(names_of(network, g), {k: v for k, v in g.items() if k != "params"}) for g in found] == [
         ({"embed.weight"}, {"lr": 0.1}),
         ({"recurrent.weight_ih_l0", "recurrent.weight_hh_l0"}, {"lr": 0.2, "weight_decay": 0.5}),

@@ -1,4 +1,4 @@
-"""The American Community Survey, with the tasks of folktables."""
+"""The American Community Survey with the folktables tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glasshouse.data import Coded, SplitOption
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.acs_tasks import IMMUTABLE, LATER_NAMES, NUMERIC, RACES, SEXES, TASKS, Bounds
-from glasshouse_plugins.data.folders import data_folder
+from glasshouse_plugins.data.published_files import data_folder
 from glasshouse_plugins.data.tables import TableFile
 
 TaskName = Literal["income", "employment", "public_coverage", "mobility", "travel_time"]
@@ -23,29 +23,29 @@ _WEIGHT = "PWGTP"
 
 
 class ACS(TabularDataModule):
-    """People in the American Community Survey: income, employment, public health insurance, moving, or way to work.
+    """American Community Survey with the folktables tasks on income, employment, insurance, mobility and travel time.
 
-    Features, people and targets are those that folktables defines for ACSIncome (favourable: above 50,000 dollars),
-    ACSEmployment (employed), ACSPublicCoverage (covered), ACSMobility (none is favourable) and ACSTravelTime (at most
-    20 minutes). Sensitive are race (`RAC1P`), sex and age. Files are the person files of the Census Bureau, which
-    folktables downloads (``psam_p06.csv``), or its tables written as CSV or Parquet; only the columns in use are read.
-    From 2019 on `RELP` and `JWTR` are called `RELSHIPP` and `JWTRNS`: either is taken.
+    Features, filters and targets are those of folktables' ACSIncome (favourable: above 50,000 dollars), ACSEmployment
+    (employed), ACSPublicCoverage (covered), ACSMobility (no favourable class) and ACSTravelTime (at most 20 minutes).
+    Sensitive attributes are race (`RAC1P`), sex and age. Reads the person files of the Census Bureau, as downloaded by
+    folktables (``psam_p06.csv``), or such tables as CSV or Parquet; only the columns in use are read. The columns
+    `RELP` and `JWTR`, called `RELSHIPP` and `JWTRNS` from 2019 on, are accepted under both names.
 
-    Two things differ from folktables, which sets what is missing to 0 and takes codes for numbers: a missing number is
-    the training median, with a column that says so, and codes of occupations, places and the like become one-hot
-    blocks. A state at a time keeps these within memory: all people of 2018 have some 500 occupations.
+    Two things differ from folktables, which sets missing values to 0 and treats all codes as numbers: missing numbers
+    are set to the training median, with a missing indicator, and codes of occupations, places and the like become
+    one-hot blocks. Use one state at a time to limit memory: the people of 2018 have some 500 occupations.
 
     Args:
-        path: a file, or a folder of files, also in folders below it; default: ``$GLASSHOUSE_DATA/acs`` where that
+        path: a file, or a folder that is searched recursively; default: ``$GLASSHOUSE_DATA/acs`` where that
             variable is set, else ``../shared/data/acs``.
         task: ``income``, ``employment``, ``public_coverage``, ``mobility`` or ``travel_time``.
-        features: columns the model sees; default: those of the task.
-        weighted: whether audits count a row as the people it stands for (`PWGTP`).
+        features: columns used as model inputs; default: those of the task.
+        weighted: use the survey weights (`PWGTP`) as row weights in audits.
         batch_size: rows per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``; a
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``; a
             `column` is any of the files', e.g. ``{by: group, column: SERIALNO}`` for households.
     """
 
@@ -74,31 +74,29 @@ class ACS(TabularDataModule):
         self.weighted = weighted
 
     def load(self) -> RawTable:
-        """The people whom the task is about."""
+        """The rows and columns of the task."""
         task = TASKS[self.task]
         features = task.features if self.features is None else tuple(self.features)
         table = self._read([*features, task.target])
-        for bounds in task.people:
-            table = table.filter(_within(table, bounds))
+        for bounds in task.filters:
+            table = table.filter(_in_bounds(table, bounds))
         if not len(table):
-            raise UserError(
-                self.who, f"none of the people in {self._root()} is one that the task '{self.task}' is about."
-            )
-        answer = _within(table, task.yes).fill_null(False).to_numpy(zero_copy_only=False)
+            raise UserError(self.who, f"no row of {self._root()} passes the filters of task '{self.task}'.")
+        label = _in_bounds(table, task.positive).fill_null(False).to_numpy(zero_copy_only=False)
         columns = {name: _column(table, name) for name in table.column_names}
-        columns[task.asks] = Coded(answer.astype(np.int32), ("no", "yes"))
-        columns["race"] = _named(table["RAC1P"], RACES)
-        columns["sex"] = _named(table["SEX"], SEXES)
-        kept = ("RAC1P", "SEX", "AGEP")
-        named = {"RAC1P": "race", "SEX": "sex"}
+        columns[task.label] = Coded(label.astype(np.int32), ("no", "yes"))
+        columns["race"] = _decode(table["RAC1P"], RACES)
+        columns["sex"] = _decode(table["SEX"], SEXES)
+        always = ("RAC1P", "SEX", "AGEP")
+        renamed = {"RAC1P": "race", "SEX": "sex"}
         return RawTable(
             columns=columns,
-            target=task.asks,
+            target=task.label,
             task="binary",
             classes=("no", "yes"),
             favourable=task.favourable,
-            features=tuple(named.get(name, name) for name in features),
-            immutable=tuple(named.get(name, name) for name in IMMUTABLE if name in (*features, *kept)),
+            features=tuple(renamed.get(name, name) for name in features),
+            immutable=tuple(renamed.get(name, name) for name in IMMUTABLE if name in (*features, *always)),
             sensitive=(
                 SensitiveColumn(name="race", column="race"),
                 SensitiveColumn(name="sex", column="sex"),
@@ -118,51 +116,51 @@ class ACS(TabularDataModule):
         if root.is_file():
             return [root]
         found = sorted(path for path in root.rglob("*") if path.name.endswith(_ENDINGS)) if root.is_dir() else []
-        # households lie beside people where both were downloaded, and the codebook beside both
+        # folktables downloads household files and the codebook into the same folder
         people = [path for path in found if not path.name.startswith(("psam_h", "definition"))]
         if not people:
             raise UserError(
                 self.who,
                 f"there is no CSV or Parquet file in {root.absolute()}.",
                 "Unpack csv_pca.zip (or another state) of https://www2.census.gov/programs-surveys/acs/data/pums/2018/"
-                "1-Year/ there, or name a file or folder with `path:` or the folder above `acs` with GLASSHOUSE_DATA.",
+                "1-Year/ there, or set `path:` to a file or folder or GLASSHOUSE_DATA to the folder above `acs`.",
             )
         return people
 
-    def _read(self, asked: Sequence[str]) -> pa.Table:
+    def _read(self, wanted: Sequence[str]) -> pa.Table:
         by = self.split_plan.column
-        people = [column for column, _, _ in TASKS[self.task].people]
+        filtered = [column for column, _, _ in TASKS[self.task].filters]
         weight = [_WEIGHT] if self.weighted else []
-        needed = list(dict.fromkeys((*asked, *people, "AGEP", "RAC1P", "SEX", *weight, *([by] if by else []))))
+        needed = list(dict.fromkeys((*wanted, *filtered, "AGEP", "RAC1P", "SEX", *weight, *([by] if by else []))))
         parts = []
         for path in self._files():
             file = TableFile(path=path, who=self.who)
             names = file.names()
-            stored = {name: _stored(name, names) for name in needed}
-            for name, there in stored.items():
-                if there not in names:
+            stored = {name: _stored_name(name, names) for name in needed}
+            for name, stored_name in stored.items():
+                if stored_name not in names:
                     raise UserError(self.who, f"{path} has no column '{name}'.", did_you_mean(name, names))
             table = file.read(
-                list(stored.values()), {s: "categorical" for n, s in stored.items() if n == by not in asked}
+                list(stored.values()), {s: "categorical" for n, s in stored.items() if n == by not in wanted}
             )
             parts.append(table.select(list(stored.values())).rename_columns(needed))
         return pa.concat_tables(parts, promote_options="permissive")
 
 
-def _stored(name: str, names: Sequence[str]) -> str:
+def _stored_name(name: str, names: Sequence[str]) -> str:
     later = LATER_NAMES.get(name, name)
     return later if name not in names and later in names else name
 
 
-def _within(table: pa.Table, bounds: Bounds) -> pa.ChunkedArray:
-    """Whether each row's value lies between bounds; missing where it is missing."""
+def _in_bounds(table: pa.Table, bounds: Bounds) -> pa.ChunkedArray:
+    """Whether each row's value is within the bounds; null if the value is missing."""
     name, low, high = bounds
     values = table[name].cast(pa.float64())
     inside = None
     for bound, compare in ((low, pc.greater_equal), (high, pc.less_equal)):
         if bound is not None:
-            met = compare(values, bound)
-            inside = met if inside is None else pc.and_(inside, met)
+            meets = compare(values, bound)
+            inside = meets if inside is None else pc.and_(inside, meets)
     return inside
 
 
@@ -174,12 +172,12 @@ def _column(table: pa.Table, name: str) -> NDArray[np.float64] | Coded | pa.Chun
     return numbers if name in NUMERIC else _coded(numbers)
 
 
-def _named(values: pa.ChunkedArray, names: Mapping[int, str]) -> Coded:
-    """Codes with the names that the survey's dictionary gives them; others are missing."""
+def _decode(values: pa.ChunkedArray, names: Mapping[int, str]) -> Coded:
+    """A column of codes with their names from the survey's data dictionary; other codes are missing."""
     numbers = values.cast(pa.float64()).to_numpy()
     codes = np.full(len(numbers), -1, dtype=np.int32)
-    for place, code in enumerate(names):
-        codes[numbers == code] = place
+    for level, code in enumerate(names):
+        codes[numbers == code] = level
     return Coded(codes, tuple(names.values()))
 
 

@@ -1,11 +1,11 @@
-"""What folktables asks of the American Community Survey: features, people, target and what its answers mean."""
+"""The folktables tasks on the American Community Survey: features, filters, target and names of codes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 Bounds = tuple[str, float | None, float | None]
-"""A column, and the values between which (both included) people are kept; None: without a bound on that side."""
+"""A column with its lower and upper bound, both inclusive; None: no bound on that side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,28 +13,31 @@ class Task:
     """One of the prediction tasks of Ding, Hardt, Miller and Schmidt (2021), appendix B."""
 
     target: str
-    asks: str
-    """What the two classes answer with yes or no."""
-    yes: Bounds
-    """When the answer is yes."""
+    """Column that the label is computed from."""
+    label: str
+    """Name of the label, whose classes are yes and no."""
+    positive: Bounds
+    """Rows with the label yes."""
     features: tuple[str, ...]
-    people: tuple[Bounds, ...] = ()
+    filters: tuple[Bounds, ...] = ()
+    """Rows that meet all of these belong to the task."""
     favourable: str | None = None
+    """The favourable class, if there is one."""
 
 
 TASKS = {
     "income": Task(
         target="PINCP",
-        asks="income above 50,000 dollars",
-        yes=("PINCP", 50_001, None),
+        label="income above 50,000 dollars",
+        positive=("PINCP", 50_001, None),
         features=("AGEP", "COW", "SCHL", "MAR", "OCCP", "POBP", "RELP", "WKHP", "SEX", "RAC1P"),
-        people=(("AGEP", 17, None), ("PINCP", 101, None), ("WKHP", 1, None), ("PWGTP", 1, None)),
+        filters=(("AGEP", 17, None), ("PINCP", 101, None), ("WKHP", 1, None), ("PWGTP", 1, None)),
         favourable="yes",
     ),
     "employment": Task(
         target="ESR",
-        asks="employed",
-        yes=("ESR", 1, 1),
+        label="employed",
+        positive=("ESR", 1, 1),
         features=(
             *("AGEP", "SCHL", "MAR", "RELP", "DIS", "ESP", "CIT", "MIG", "MIL", "ANC", "NATIVITY", "DEAR", "DEYE"),
             *("DREM", "SEX", "RAC1P"),
@@ -43,46 +46,46 @@ TASKS = {
     ),
     "public_coverage": Task(
         target="PUBCOV",
-        asks="covered by public health insurance",
-        yes=("PUBCOV", 1, 1),
+        label="covered by public health insurance",
+        positive=("PUBCOV", 1, 1),
         features=(
             *("AGEP", "SCHL", "MAR", "SEX", "DIS", "ESP", "CIT", "MIG", "MIL", "ANC", "NATIVITY", "DEAR", "DEYE"),
             *("DREM", "PINCP", "ESR", "ST", "FER", "RAC1P"),
         ),
-        people=(("AGEP", None, 64), ("PINCP", None, 30_000)),
+        filters=(("AGEP", None, 64), ("PINCP", None, 30_000)),
         favourable="yes",
     ),
     "mobility": Task(
         target="MIG",
-        asks="at the same address as a year ago",
-        yes=("MIG", 1, 1),
+        label="at the same address as a year ago",
+        positive=("MIG", 1, 1),
         features=(
             *("AGEP", "SCHL", "MAR", "SEX", "DIS", "ESP", "CIT", "MIL", "ANC", "NATIVITY", "RELP", "DEAR", "DEYE"),
             *("DREM", "RAC1P", "GCL", "COW", "ESR", "WKHP", "JWMNP", "PINCP"),
         ),
-        people=(("AGEP", 19, 34),),
+        filters=(("AGEP", 19, 34),),
     ),
     "travel_time": Task(
         target="JWMNP",
-        asks="more than 20 minutes to work",
-        yes=("JWMNP", 21, None),
+        label="more than 20 minutes to work",
+        positive=("JWMNP", 21, None),
         features=(
             *("AGEP", "SCHL", "MAR", "SEX", "DIS", "ESP", "MIG", "RELP", "RAC1P", "PUMA", "ST", "CIT", "OCCP"),
             *("JWTR", "POWPUMA", "POVPIP"),
         ),
-        people=(("AGEP", 17, None), ("PWGTP", 1, None), ("ESR", 1, 1)),
+        filters=(("AGEP", 17, None), ("PWGTP", 1, None), ("ESR", 1, 1)),
         favourable="no",
     ),
 }
-"""All that is counted is whole: above 50,000 is 50,001 and more."""
+"""All amounts are whole numbers: above 50,000 means at least 50,001."""
 
 NUMERIC = ("AGEP", "SCHL", "WKHP", "PINCP", "JWMNP", "POVPIP", "PWGTP")
-"""Columns whose codes are amounts or, as years of schooling, in order; the codes of all others are names."""
+"""Columns with amounts or ordered codes, such as schooling; the other columns are categorical."""
 
 IMMUTABLE = ("AGEP", "SEX", "RAC1P", "POBP", "NATIVITY", "ANC")
 
 LATER_NAMES = {"RELP": "RELSHIPP", "JWTR": "JWTRNS"}
-"""What the Census Bureau calls a column from 2019 on."""
+"""Names of columns from 2019 on."""
 
 RACES = {
     1: "White",

@@ -1,4 +1,4 @@
-"""UCI Adult: people in the 1994 census of the United States, and whether they earn more than 50,000 dollars."""
+"""UCI Adult: people of the 1994 US census, and whether they earn more than 50,000 dollars."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError
 from glasshouse.data import SplitOption
 from pyarrow import csv
 
-from glasshouse_plugins.data.folders import data_folder
-from glasshouse_plugins.data.published import check_published
+from glasshouse_plugins.data.published_files import check_published, data_folder
 
 COLUMNS = (
     "age",
@@ -45,23 +44,23 @@ _DIGESTS = {
 
 
 class Adult(TabularDataModule):
-    """UCI Adult: 48,842 people, income above 50K (favourable), with the publishers' split into train and test.
+    """UCI Adult: 48,842 people, income above 50K (favourable), with the published split into train and test.
 
-    The validation split is cut from their training file. Missing values (``?``, in three categorical columns) are a
-    level of their own. Two columns are no features by default: `fnlwgt`, the number of people in the population for
-    whom a row stands, which is a property of the sampling and not of the person; and `education`, which says in words
-    what `education-num` says as an ordered number, so that each would take half of the other's attribution.
+    The validation split is taken from the training file. Missing values (``?``, in three categorical columns) are a
+    separate category. Two columns are not features by default: `fnlwgt`, the sampling weight of a row, which is not a
+    property of the person; and `education`, which repeats `education-num` as text, so that the two would share their
+    attribution.
 
     Args:
-        path: folder with ``adult.data`` and ``adult.test``; default: ``$GLASSHOUSE_DATA/adult`` where that variable is
+        path: folder with ``adult.data`` and ``adult.test``; default: ``$GLASSHOUSE_DATA/adult`` if that variable is
             set, else ``../shared/data/adult``.
-        features: columns the model sees; default: all but `fnlwgt` and `education`.
-        validate: share of the training file that becomes the validation split.
-        check_files: whether to refuse files that are not the published ones, by size and SHA-256.
+        features: columns used as model inputs; default: all but `fnlwgt` and `education`.
+        validate: fraction of the training file used as validation split, between 0 and 1.
+        check_files: refuse files that are not the published ones, by size and SHA-256.
         batch_size: rows per batch.
-        split_seed: where the validation split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
+        split_seed: seed of the random validation split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
     """
 
     name = "adult"
@@ -78,7 +77,7 @@ class Adult(TabularDataModule):
         split: SplitOption = None,
     ) -> None:
         if not 0 < validate < 1:
-            raise UserError("data 'adult'", f"validate is {validate}; expected a share between 0 and 1.")
+            raise UserError("data 'adult'", f"validate is {validate}; expected a fraction between 0 and 1.")
         super().__init__(
             batch_size=batch_size,
             fractions=(1 - validate, validate, 0.0),
@@ -94,7 +93,7 @@ class Adult(TabularDataModule):
 
     @property
     def folder(self) -> Path:
-        """Where the files are looked for."""
+        """The folder that the files are read from."""
         return data_folder(self.path, "adult")
 
     def load(self) -> RawTable:
@@ -123,8 +122,8 @@ class Adult(TabularDataModule):
             raise UserError(
                 self.who,
                 f"there is no file {path.absolute()}.",
-                "Unpack https://archive.ics.uci.edu/static/public/2/adult.zip there, or name its folder with `path:` "
-                "or the folder above `adult` with GLASSHOUSE_DATA.",
+                "Unpack https://archive.ics.uci.edu/static/public/2/adult.zip there, or set `path:` to its folder or "
+                "GLASSHOUSE_DATA to the folder above `adult`.",
             )
         if self.check_files:
             check_published(path, path.read_bytes(), _DIGESTS[name], size=_SIZES[name], who=self.who)
@@ -132,10 +131,10 @@ class Adult(TabularDataModule):
 
 
 def _read(path: Path, *, skip: bool) -> pa.Table:
-    """One file as an Arrow table: values without the spaces and full stops around them.
+    """One file as an Arrow table; spaces and full stops around values are removed.
 
     Raises:
-        UserError: where the file has other rows than the published one.
+        UserError: if the number of rows is not the published one.
     """
     texts = {name: pa.string() for name in COLUMNS if name not in _NUMBERS}
     try:
@@ -150,7 +149,7 @@ def _read(path: Path, *, skip: bool) -> pa.Table:
         raise UserError(
             "data 'adult'",
             f"{path} has {len(table):,} rows; expected {_ROWS[path.name]:,} as published.",
-            "The file is cut off or changed: fetch it again.",
+            "The file is truncated or changed: download it again.",
         )
     for position, name in enumerate(COLUMNS):
         if name in texts:

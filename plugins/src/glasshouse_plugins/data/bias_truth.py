@@ -1,4 +1,4 @@
-"""What is true of the population that `synthetic_bias` draws from, in closed form."""
+"""The true values of the population that `synthetic_bias` samples from, in closed form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.stats import multivariate_normal, norm
 
 GROUPS = ("a", "b")
 WEIGHTS: Mapping[str, float] = MappingProxyType({"merit": 1.0, "effort": 0.8})
-"""What the true score is made of; every other feature counts for nothing."""
+"""Weights of the true score; all other features have weight 0."""
 
 INTERCEPT = 0.3
 NOISE = 0.6
@@ -21,7 +21,7 @@ SUBGROUP: Mapping[str, str] = MappingProxyType({"region": "south", "shift": "nig
 REGIONS = ("east", "north", "south", "west")
 SHIFTS = ("day", "night")
 INSIDE = 1 / (len(REGIONS) * len(SHIFTS))
-"""The subgroup's share of all people."""
+"""Fraction of people in the subgroup."""
 
 _SPREAD = math.hypot(*WEIGHTS.values())
 _WITH_NOISE = math.hypot(_SPREAD, NOISE)
@@ -29,16 +29,17 @@ _WITH_NOISE = math.hypot(_SPREAD, NOISE)
 
 @dataclass(frozen=True, kw_only=True)
 class BiasTruth:
-    """The numbers that audits of `synthetic_bias` ought to find.
+    """The true values that audits of `synthetic_bias` should find.
 
-    A person's true score is s = 0.3 + 1.0 merit + 0.8 effort; who deserves it has s + e > 0, e normal with deviation
-    0.6. Merit is normal with deviation 1 and mean 0, in group b -`group_gap`; effort is standard normal. Labels are
-    what is deserved, except that in group b a share `label_bias` of those who deserve it is denied it, and that in the
-    subgroup (region south, at night) a share `subgroup_noise` of all labels is turned round. `proxy` is normal with
-    deviation 1 and mean 0, in group b `proxy_strength`; it has no part in the score. `leak` is the label in a share
-    `leakage` of rows and the toss of a coin in the others.
+    A person's true score is s = 0.3 + 1.0 merit + 0.8 effort. A person is deserving if s + e > 0, where e is normal
+    with standard deviation 0.6. Merit is normal with standard deviation 1 and mean 0 in group a, -`group_gap` in group
+    b; effort is standard normal. The label is whether the person is deserving, with two errors: in group b a fraction
+    `label_bias` of the deserving is denied, and in the subgroup (region south, night shift) a fraction `subgroup_noise`
+    of all labels is flipped. `proxy` is normal with standard deviation 1 and mean 0 in group a, `proxy_strength` in
+    group b; it does not affect the score. `leak` equals the label in a fraction `leakage` of rows and is a coin toss in
+    the others.
 
-    "The true rule" selects whom s > 0, whatever the labels say.
+    "The true rule" selects people with s > 0, independent of the labels.
     """
 
     group_gap: float
@@ -50,7 +51,7 @@ class BiasTruth:
 
     @property
     def selection_rates(self) -> dict[str, float]:
-        """By group, the share that the true rule selects: Phi(mean of s / deviation of s)."""
+        """Selection rate of the true rule by group: Phi(mean of s / standard deviation of s)."""
         return {group: float(norm.cdf(self._mean(group) / _SPREAD)) for group in GROUPS}
 
     @property
@@ -61,23 +62,23 @@ class BiasTruth:
 
     @property
     def deserved_rates(self) -> dict[str, float]:
-        """By group, the share that deserves it."""
+        """Fraction of deserving people by group."""
         return {group: float(norm.cdf(self._mean(group) / _WITH_NOISE)) for group in GROUPS}
 
     @property
     def label_rates(self) -> dict[str, float]:
-        """By group, the share with a favourable label."""
+        """Fraction of favourable labels by group."""
         rates = {}
         for group, deserved in self.deserved_rates.items():
-            rate = deserved * (1 - self._denied(group))
-            turned = self.subgroup_noise
-            rates[group] = rate + INSIDE * (rate * (1 - turned) + (1 - rate) * turned - rate)
+            rate = deserved * (1 - self._label_bias(group))
+            flipped = self.subgroup_noise
+            rates[group] = rate + INSIDE * (rate * (1 - flipped) + (1 - rate) * flipped - rate)
         return rates
 
     def error_rate(self, group: str, *, inside: bool) -> float:
-        """How often the true rule differs from the label, in a group, inside the subgroup or outside of it.
+        """Error rate of the true rule against the labels in a group, inside or outside the subgroup.
 
-        From the bivariate normal distribution of s and s + e, whose correlation is that of s with itself and noise.
+        Computed from the bivariate normal distribution of s and s + e.
         """
         mean = self._mean(group)
         both = multivariate_normal(
@@ -86,13 +87,13 @@ class BiasTruth:
         neither = float(both.cdf([0.0, 0.0]))
         selected, deserved = self.selection_rates[group], self.deserved_rates[group]
         chosen_and_deserved = selected + deserved - (1 - neither)
-        denied = self._denied(group)
+        denied = self._label_bias(group)
         error = (selected - chosen_and_deserved) + chosen_and_deserved * denied
         error += (deserved - chosen_and_deserved) * (1 - denied)
         return error * (1 - self.subgroup_noise) + (1 - error) * self.subgroup_noise if inside else error
 
     def overall_error_rate(self, *, inside: bool) -> float:
-        """The same over both groups."""
+        """Error rate of the true rule over both groups."""
         shares = {"a": 1 - self.share, "b": self.share}
         return sum(share * self.error_rate(group, inside=inside) for group, share in shares.items())
 
@@ -103,7 +104,7 @@ class BiasTruth:
 
     @property
     def features_auc(self) -> float:
-        """The same of the best prediction from all features, which adds up what proxy and merit tell."""
+        """Area under the ROC curve of the best prediction of the group from all features, i.e. from proxy and merit."""
         return float(norm.cdf(np.hypot(self.proxy_strength, self.group_gap) / np.sqrt(2)))
 
     @property
@@ -112,14 +113,14 @@ class BiasTruth:
         return (1 + self.leakage) / 2
 
     def score(self, features: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """(n,) the true score of features (n,) by name."""
+        """(n,) true score of rows, given as features (n,) by name."""
         total = sum(weight * np.asarray(features[name], dtype=np.float64) for name, weight in WEIGHTS.items())
         return np.asarray(INTERCEPT + total)
 
     def shapley_values(
         self, features: Mapping[str, NDArray[np.float64]], background: Mapping[str, NDArray[np.float64]]
     ) -> dict[str, NDArray[np.float64]]:
-        """By feature, (n,) exact interventional Shapley values of the true score: w (x - mean of the background)."""
+        """Exact interventional Shapley values (n,) of the true score by feature: w (x - mean of the background)."""
         return {
             name: WEIGHTS.get(name, 0.0) * (np.asarray(values) - np.mean(background[name]))
             for name, values in features.items()
@@ -128,5 +129,5 @@ class BiasTruth:
     def _mean(self, group: str) -> float:
         return INTERCEPT - (WEIGHTS["merit"] * self.group_gap if group == "b" else 0.0)
 
-    def _denied(self, group: str) -> float:
+    def _label_bias(self, group: str) -> float:
         return self.label_bias if group == "b" else 0.0

@@ -12,17 +12,17 @@ _CLASSES = ("malignant", "benign")
 
 
 class BreastCancer(TabularDataModule):
-    """569 tumours, 357 of them benign (favourable), by thirty measures of cell nuclei (inside scikit-learn).
+    """569 tumours, 357 of them benign (favourable), with thirty measurements of cell nuclei (from scikit-learn).
 
-    Mean, standard error and worst value of ten measures in a digitised image of a fine-needle aspirate. Nothing is said
-    of the patients, so that there is no sensitive attribute.
+    Features are the mean, standard error and worst value of ten measurements in a digitised image of a fine-needle
+    aspirate. The data does not describe the patients, so there is no sensitive attribute.
 
     Args:
         batch_size: rows per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random, folds: 5, fold: 0}``.
     """
 
     name = "breast_cancer"
@@ -38,7 +38,7 @@ class BreastCancer(TabularDataModule):
         super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
 
     def load(self) -> RawTable:
-        """The table as scikit-learn holds it."""
+        """The table of scikit-learn."""
         from sklearn.datasets import load_breast_cancer
 
         data = load_breast_cancer()

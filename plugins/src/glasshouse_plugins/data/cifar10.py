@@ -1,4 +1,4 @@
-"""CIFAR-10: small pictures in colour."""
+"""CIFAR-10: small colour images."""
 
 from __future__ import annotations
 
@@ -10,45 +10,34 @@ from glasshouse import ImageDataModule, RawImages, RawTable, UserError
 from glasshouse.data import Coded, SplitOption
 from numpy.typing import NDArray
 
-from glasshouse_plugins.data.arrays_of_pickles import read_pickle
-from glasshouse_plugins.data.folders import data_folder
-from glasshouse_plugins.data.published import check_published
+from glasshouse_plugins.data.published_files import data_folder
 
 _CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _SHAPE = (3, 32, 32)
-_PIXELS = 3 * 32 * 32
-_ROWS = 10_000
-
-_DIGESTS = {
-    "data_batch_1": "md5:c99cafc152244af753f735de768cd75f",
-    "data_batch_2": "md5:d4bba439e000b95fd0a9bffe97cbabec",
-    "data_batch_3": "md5:54ebc095f3ab1f0389bbae665268c751",
-    "data_batch_4": "md5:634d18415352ddfa80567beed471001a",
-    "data_batch_5": "md5:482c414d41f54cd18b22e5b47cb7c3cb",
-    "test_batch": "md5:40351d587109b95175f43aff81a1287e",
-}
-"""The Python batches as published; of the binary ones the size alone is known."""
+_RECORD = 1 + 3 * 32 * 32
+"""Bytes per image in a batch file: the label, then the red, green and blue pixels."""
+_IMAGES_PER_FILE = 10_000
+_BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+_ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 
 
 class CIFAR10(ImageDataModule):
-    """60,000 pictures of 32 x 32 pixels in colour, ten classes: 50,000 to train and 10,000 to test.
+    """60,000 colour images of 32 x 32 pixels in ten classes: 50,000 for training and 10,000 for testing.
 
-    Either the binary version (``data_batch_1.bin`` to ``5``, ``test_batch.bin``) or the Python version
-    (``data_batch_1`` to ``5``, ``test_batch``), whose pickles are read by a reader that builds arrays, lists and
-    strings and nothing else.
-    The validation split is cut from the training batches. All pictures are held in memory, a byte for each pixel and
-    channel: 184 MB, twice that while they are split.
+    Reads the binary version (``data_batch_1.bin`` to ``data_batch_5.bin``, ``test_batch.bin``). The Python version is
+    refused: its files are pickles, which can run code when they are opened. The validation split is taken from the
+    training batches. All images are kept in memory, one byte per pixel and channel: 184 MB, twice that while the data
+    is split.
 
     Args:
-        path: folder with the six files, or with the folder ``cifar-10-batches-bin`` or ``cifar-10-batches-py`` that
-            the archive holds; default: ``$GLASSHOUSE_DATA/cifar10`` where that variable is set, else
-            ``../shared/data/cifar10``.
-        validate: share of the training batches that becomes the validation split.
-        check_files: whether to refuse files that are not the published ones: by size (binary) or MD5 (Python).
-        batch_size: pictures per batch.
-        split_seed: where the validation split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+        path: folder with the six files, or with the folder ``cifar-10-batches-bin`` of the archive; default:
+            ``$GLASSHOUSE_DATA/cifar10`` if that variable is set, else ``../shared/data/cifar10``.
+        validate: fraction of the training batches used as validation split, between 0 and 1.
+        check_files: refuse files that do not have the published size.
+        batch_size: images per batch.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random, folds: 5, fold: 0}``; default: the published one.
     """
 
     name = "cifar10"
@@ -64,7 +53,7 @@ class CIFAR10(ImageDataModule):
         split: SplitOption = None,
     ) -> None:
         if not 0 < validate < 1:
-            raise UserError(self.who, f"validate is {validate}; expected a share between 0 and 1.")
+            raise UserError(self.who, f"validate is {validate}; expected a fraction between 0 and 1.")
         super().__init__(
             batch_size=batch_size,
             fractions=(1 - validate, validate, 0.0),
@@ -76,8 +65,8 @@ class CIFAR10(ImageDataModule):
         self.check_files = check_files
 
     def load(self) -> RawImages:
-        """The six batches, training first."""
-        batches = [self._batch(path) for path in self._files()]
+        """The six batches, training batches first."""
+        batches = [self._read(path) for path in self._files()]
         labels = np.concatenate([labels for _, labels in batches])
         if labels.max(initial=0) >= len(_CLASSES):
             raise UserError(self.who, f"a label is {labels.max()}; expected codes from 0 to 9.")
@@ -98,52 +87,40 @@ class CIFAR10(ImageDataModule):
 
     def _files(self) -> list[Path]:
         root = data_folder(self.path, "cifar10")
-        for folder, ending in (
-            (root, ".bin"),
-            (root / "cifar-10-batches-bin", ".bin"),
-            (root, ""),
-            (root / "cifar-10-batches-py", ""),
-        ):
-            paths = [folder / f"{name}{ending}" for name in _DIGESTS]
-            lacking = [path for path in paths if not path.is_file()]
-            if not lacking:
+        for folder in (root, root / "cifar-10-batches-bin"):
+            paths = [folder / f"{name}.bin" for name in _BATCHES]
+            missing = [path for path in paths if not path.is_file()]
+            if not missing:
                 return paths
-            if len(lacking) < len(paths):
-                raise UserError(self.who, f"there is no file {lacking[0].absolute()}.", "The other batches are there.")
+            if len(missing) < len(paths):
+                raise UserError(
+                    self.who,
+                    f"file {missing[0].absolute()} is missing; other batches are there.",
+                    f"Unpack {_ARCHIVE} again.",
+                )
+        for folder in (root, root / "cifar-10-batches-py"):
+            if (folder / _BATCHES[0]).is_file():
+                raise UserError(
+                    self.who,
+                    f"{folder.absolute()} has the Python version of CIFAR-10; expected the binary version "
+                    f"(data_batch_1.bin ... test_batch.bin), because pickles can run code.",
+                    f"Unpack {_ARCHIVE} there.",
+                )
         raise UserError(
             self.who,
             f"there are no files data_batch_1.bin ... test_batch.bin in {root.absolute()}.",
-            "Unpack https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz (or cifar-10-python.tar.gz) there, or name "
-            "its folder with `path:` or the folder above `cifar10` with GLASSHOUSE_DATA.",
+            f"Unpack {_ARCHIVE} there, or set `path:` to its folder or GLASSHOUSE_DATA to the folder above `cifar10`.",
         )
 
-    def _batch(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-        """(m, 3072) pixels, red, then green, then blue, and (m,) labels."""
+    def _read(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        """(m, 3072) pixels, the red, green and blue channel in turn, and (m,) labels."""
         content = path.read_bytes()
-        if path.suffix == ".bin":
-            return self._binary(path, content)
-        if self.check_files:
-            check_published(path, content, _DIGESTS[path.name], who=self.who)
-        batch = read_pickle(path, content, who=self.who)
-        found = (
-            {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
-            if isinstance(batch, dict)
-            else {}
-        )
-        pixels, labels = found.get("data"), found.get("labels")
-        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (_PIXELS,):
-            raise UserError(self.who, f"{path} has no `data` of 3,072 bytes a picture.", "It is no batch of CIFAR-10.")
-        if not isinstance(labels, list) or len(labels) != len(pixels):
-            raise UserError(self.who, f"{path} has no list of {len(pixels):,} `labels`.", "It is no batch of CIFAR-10.")
-        return pixels, np.asarray(labels, dtype=np.int64)
-
-    def _binary(self, path: Path, content: bytes) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-        record = 1 + _PIXELS
-        if not content or len(content) % record or (self.check_files and len(content) != _ROWS * record):
+        expected = _IMAGES_PER_FILE * _RECORD
+        if not content or len(content) % _RECORD or (self.check_files and len(content) != expected):
             raise UserError(
                 self.who,
-                f"{path} has {len(content):,} bytes; expected {_ROWS * record:,} as published, {record:,} a picture.",
-                "The file is cut off or changed: fetch it again.",
+                f"{path} has {len(content):,} bytes; expected {expected:,} as published, {_RECORD:,} per image.",
+                "The file is truncated or changed: download it again.",
             )
-        records = np.frombuffer(content, dtype=np.uint8).reshape(-1, record)
+        records = np.frombuffer(content, dtype=np.uint8).reshape(-1, _RECORD)
         return records[:, 1:], records[:, 0]

@@ -1,4 +1,4 @@
-"""COMPAS: defendants in Broward County, Florida, and whether they were arrested again within two years."""
+"""COMPAS: defendants in Broward County, Florida, and whether they were rearrested within two years."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, 
 from glasshouse.data import Coded, SplitOption
 from pyarrow import csv
 
-from glasshouse_plugins.data.folders import data_folder
-from glasshouse_plugins.data.published import check_published
+from glasshouse_plugins.data.published_files import check_published, data_folder
 
 _FILE = "compas-scores-two-years.csv"
 _SIZE = 2_546_489
@@ -37,27 +36,28 @@ _NUMBERS = ("age", "juv_fel_count", "juv_misd_count", "juv_other_count", "priors
 
 
 class Compas(TabularDataModule):
-    """ProPublica's two-year file: 6,172 defendants of 2013 and 2014; no new arrest within two years is favourable.
+    """ProPublica's two-year file: 6,172 defendants of 2013 and 2014; no rearrest within two years is favourable.
 
-    Of the file's 7,214 rows those are kept that ProPublica kept: charge and COMPAS score no more than 30 days apart,
-    a case found (`is_recid` is not -1), a charge that may lead to prison (degree other than O), a score that is not
-    N/A. Age and race are immutable, and sex; the score itself is no feature, since the question is what a model does
+    Of the file's 7,214 rows, those of ProPublica's analysis are kept: charge and COMPAS score at most 30 days apart, a
+    case found (`is_recid` is not -1), a charge that can lead to prison (degree other than O), and a score other than
+    N/A. Sex, age and race are immutable. The COMPAS score is not a feature, because the question is what a model does
     without it.
 
-    Barenstein (2019, ProPublica's COMPAS Data Revisited) shows that the file holds too many who were arrested again:
-    those screened after 1 April 2014 were kept only if they were. Rates of recidivism are too high in it.
+    Recidivism rates in the file are too high: people screened after 1 April 2014 are in it only if they were rearrested
+    (Barenstein 2019, ProPublica's COMPAS Data Revisited).
 
     Args:
-        path: ``compas-scores-two-years.csv`` or its folder; default: ``$GLASSHOUSE_DATA/compas`` where that variable
-            is set, else ``../shared/data/compas``.
-        features: columns the model sees; default: sex, age, race, counts of earlier offences and the charge's degree.
-        filtered: whether to leave out the rows that ProPublica left out.
-        check_files: whether to refuse a file that is not the published one, by size and SHA-256.
+        path: ``compas-scores-two-years.csv`` or its folder; default: ``$GLASSHOUSE_DATA/compas`` if that variable is
+            set, else ``../shared/data/compas``.
+        features: columns used as model inputs; default: sex, age, race, counts of prior offences and the
+            degree of the charge.
+        filtered: keep only the rows of ProPublica's analysis.
+        check_files: refuse a file that is not the published one, by size and SHA-256.
         batch_size: rows per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``; a
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``; a
             `column` is any of the file's, e.g. ``{by: time, column: compas_screening_date}``.
     """
 
@@ -82,18 +82,18 @@ class Compas(TabularDataModule):
         self.check_files = check_files
 
     def load(self) -> RawTable:
-        """The rows that ProPublica analysed."""
+        """The rows of ProPublica's analysis, or all rows."""
         table = self._read()
         if self.filtered:
             days = pc.abs(table["days_b_screening_arrest"])
             kept = pc.less_equal(days, 30)
             for name, unwanted in (("is_recid", -1), ("c_charge_degree", "O"), ("score_text", "N/A")):
                 kept = pc.and_(kept, pc.not_equal(table[name], unwanted))
-            table = table.filter(kept)  # a comparison with a missing value is missing, and no reason to keep a row
-        again = (table[_TARGET].to_numpy() == 1).astype(np.int32)
-        own = {name: table[name] for name in table.column_names if name != _TARGET}
+            table = table.filter(kept)  # a comparison with a missing value is null, and drops the row
+        rearrested = (table[_TARGET].to_numpy() == 1).astype(np.int32)
+        others = {name: table[name] for name in table.column_names if name != _TARGET}
         return RawTable(
-            columns={**own, _TARGET: Coded(1 - again, _CLASSES)},
+            columns={**others, _TARGET: Coded(1 - rearrested, _CLASSES)},
             target=_TARGET,
             task="binary",
             classes=_CLASSES,
@@ -107,14 +107,14 @@ class Compas(TabularDataModule):
         )
 
     def _file(self) -> Path:
-        given = data_folder(self.path, "compas")
-        path = given if given.suffix == ".csv" else given / _FILE
+        folder = data_folder(self.path, "compas")
+        path = folder if folder.suffix == ".csv" else folder / _FILE
         if not path.is_file():
             raise UserError(
                 self.who,
                 f"there is no file {path.absolute()}.",
-                f"Put https://raw.githubusercontent.com/propublica/compas-analysis/master/{_FILE} there, or name it "
-                "with `path:` or the folder above `compas` with GLASSHOUSE_DATA.",
+                f"Put https://raw.githubusercontent.com/propublica/compas-analysis/master/{_FILE} there, or set "
+                "`path:` to its folder or GLASSHOUSE_DATA to the folder above `compas`.",
             )
         return path
 
@@ -122,15 +122,15 @@ class Compas(TabularDataModule):
         path = self._file()
         if self.check_files:
             check_published(path, path.read_bytes(), _DIGEST, size=_SIZE, who=self.who)
-        asked = [name for name in (*self.features, self.split_plan.column) if name is not None]
-        needed = list(dict.fromkeys((*_TEXTS, *_NUMBERS, "days_b_screening_arrest", *asked)))
+        wanted = [name for name in (*self.features, self.split_plan.column) if name is not None]
+        needed = list(dict.fromkeys((*_TEXTS, *_NUMBERS, "days_b_screening_arrest", *wanted)))
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 header = next(lines.reader(file), [])
             for name in needed:
                 if name not in header:
                     raise UserError(self.who, f"{path} has no column '{name}'.", did_you_mean(name, header))
-            # two names stand twice in the published header: the first of each is meant
+            # two names occur twice in the published header: use the first of each
             names = [name if name not in header[:i] else f"{name} {i}" for i, name in enumerate(header)]
             types = dict.fromkeys(_TEXTS, pa.string()) | dict.fromkeys(
                 (*_NUMBERS, "days_b_screening_arrest"), pa.float64()
@@ -139,7 +139,7 @@ class Compas(TabularDataModule):
                 path,
                 read_options=csv.ReadOptions(column_names=names, skip_rows=1),
                 parse_options=csv.ParseOptions(newlines_in_values=True),
-                # "N/A" is a value of score_text, and what ProPublica filters by
+                # strings stay as they are: ProPublica filters by the value "N/A" of score_text
                 convert_options=csv.ConvertOptions(include_columns=needed, column_types=types),
             )
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Diabetes: 442 patients and the progression of their disease after one year."""
+"""Diabetes: 442 patients and the progression of the disease after one year."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _NAMES = {
 
 
 class Diabetes(TabularDataModule):
-    """442 diabetes patients: age, sex, body mass index, blood pressure and six blood values (inside scikit-learn).
+    """442 diabetes patients: age, sex, body mass index, blood pressure and six blood values (from scikit-learn).
 
-    The binary target asks whether the disease progressed more than in half of the patients (the median of all 442 is
-    part of the label's definition, not learned from a split); not to progress is favourable. Sex is coded 1 and 2 by
-    the publishers, who do not document which is which, so its levels are called "code 1" and "code 2".
+    The binary target is whether the disease progressed more than the median of all 442 patients (a fixed part of the
+    label's definition, not estimated from a split); "no" is favourable. The publishers code sex as 1 and 2 without
+    documenting which is which, so its levels are called "code 1" and "code 2".
 
     Args:
         task: ``binary`` (progression above the median) or ``regression`` (the progression score, 25 to 346).
         batch_size: rows per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
     """
 
     name = "diabetes"

@@ -13,17 +13,17 @@ _LEVELS = 16
 
 
 class Digits(ImageDataModule):
-    """1,797 handwritten digits by 13 people, 8 x 8 grey pixels, ten classes (inside scikit-learn).
+    """1,797 handwritten digits by 13 people, 8 x 8 grey pixels, ten classes (from scikit-learn).
 
-    Each pixel counts the black ones, 0 to 16, in a block of 4 x 4 of the scan; here 16 is white (255). Nothing is said
-    of the writers, so that there is no sensitive attribute.
+    Each pixel counts the black pixels, 0 to 16, in a 4 x 4 block of the scan; here 16 is white (255). The data does not
+    describe the writers, so there is no sensitive attribute.
 
     Args:
         batch_size: images per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random, folds: 5, fold: 0}``.
     """
 
     name = "digits"
@@ -39,7 +39,7 @@ class Digits(ImageDataModule):
         super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
 
     def load(self) -> RawImages:
-        """The images as scikit-learn holds them, as bytes."""
+        """The images of scikit-learn, as bytes."""
         from sklearn.datasets import load_digits
 
         data = load_digits()

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: articles of clothing, in the format of MNIST."""
+"""Fashion-MNIST: images of clothing in the format of MNIST."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from glasshouse_plugins.data.idx_images import IDXImages
 
 
 class FashionMNIST(IDXImages):
-    """Articles of clothing, 28 x 28 grey pixels, ten classes: 60,000 images to train and 10,000 to test.
+    """Images of clothing, 28 x 28 grey pixels, ten classes: 60,000 for training and 10,000 for testing.
 
-    With the test files alone, a seeded permutation of their images makes 8,000 for training and 2,000 for testing. The
-    validation split is cut from training.
+    With the test files only, their images are split at random into 8,000 for training and 2,000 for testing. The
+    validation split is taken from the training images.
 
     Args:
         path: folder with the four files ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
             ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, each gzipped (``.gz``) or not; default:
-            ``$GLASSHOUSE_DATA/fashion_mnist`` where that variable is set, else ``../shared/data/fashion_mnist``.
-        validate: share of the images for training that becomes the validation split.
-        check_files: whether to refuse files that, unpacked, are not the published ones, by MD5.
+            ``$GLASSHOUSE_DATA/fashion_mnist`` if that variable is set, else ``../shared/data/fashion_mnist``.
+        validate: fraction of the training images used as validation split, between 0 and 1.
+        check_files: refuse files that are not the published ones when decompressed, by MD5.
         batch_size: images per batch.
-        split_seed: where the splits come from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+        split_seed: seed of the random splits.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random, folds: 5, fold: 0}``.
     """
 
     name = "fashion_mnist"

@@ -1,4 +1,4 @@
-"""Statlog German Credit: 1,000 borrowers, good or bad risks."""
+"""Statlog German Credit: 1,000 borrowers, good or bad credit risk."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError
 from glasshouse.data import Coded, SplitOption
 from pyarrow import csv
 
-from glasshouse_plugins.data.folders import data_folder
-from glasshouse_plugins.data.published import check_published
+from glasshouse_plugins.data.published_files import check_published, data_folder
 
 _FILE = "german.data"
 _ROWS = 1_000
@@ -22,7 +21,7 @@ _DIGESTS = (
     "sha256:b21f3d81db8071257d5ff1deaeba1fd4303b62712e6fcc9715c7a86202cb5871",
     "sha256:3d775b09661d6d62efc72ca93b90bb6a79e6f733136c34580efcde87d91a5715",
 )
-"""As published, and with tabs in place of spaces."""
+"""Of the published file, and of a copy with tabs instead of spaces."""
 _CLASSES = ("bad", "good")
 
 _COLUMNS: dict[str, dict[str, str]] = {
@@ -89,29 +88,29 @@ _COLUMNS: dict[str, dict[str, str]] = {
     "foreign worker": {"A201": "yes", "A202": "no"},
     "risk": {"1": "good", "2": "bad"},
 }
-"""Columns in the order of the file, with the words of `german.doc` for their codes; none: numbers."""
+"""Columns in the order of the file, with the meaning of their codes in `german.doc`; empty: numeric."""
 
 _SEX = {"A91": "male", "A92": "female", "A93": "male", "A94": "male", "A95": "female"}
 
 
 class GermanCredit(TabularDataModule):
-    """Statlog German Credit: 1,000 borrowers of the 1970s, 700 of them good risks (favourable).
+    """Statlog German Credit: 1,000 borrowers of the 1970s, 700 of them good credit risks (favourable).
 
-    The published attribute 9 is split into `sex` and `personal status`, whose words are others for women than for men:
-    leaving out `sex` alone hides it from no model. Grömping (2019, South German Credit Data: Correcting a Widely Used
-    Data Set) shows that the published codes of several attributes, 9 among them, are wrong, and that women who are not
-    single cannot be told from men who are: what is found by sex here is of worth for comparing methods only.
+    The published attribute 9 is split into `sex` and `personal status`. Its categories differ between women and men, so
+    a model can infer sex even without the column `sex`. Use results by sex to compare methods only: several published
+    codes are wrong, attribute 9 among them, and women who are not single cannot be distinguished from single men
+    (Grömping 2019, South German Credit Data: Correcting a Widely Used Data Set).
 
     Args:
-        path: folder with ``german.data``; default: ``$GLASSHOUSE_DATA/german`` where that variable is set, else
+        path: folder with ``german.data``; default: ``$GLASSHOUSE_DATA/german`` if that variable is set, else
             ``../shared/data/german``.
-        features: columns the model sees; default: all.
-        check_files: whether to refuse a file that is not the published one, by size and SHA-256.
+        features: columns used as model inputs; default: all.
+        check_files: refuse a file that is not the published one, by size and SHA-256.
         batch_size: rows per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
     """
 
     name = "german_credit"
@@ -133,7 +132,7 @@ class GermanCredit(TabularDataModule):
         self.check_files = check_files
 
     def load(self) -> RawTable:
-        """The file with words in place of codes."""
+        """The table, with codes replaced by their meaning."""
         columns = self._columns()
         chosen = [name for name in columns if name != "risk"] if self.features is None else self.features
         return RawTable(
@@ -159,8 +158,8 @@ class GermanCredit(TabularDataModule):
             raise UserError(
                 self.who,
                 f"there is no file {path.absolute()}.",
-                "Unpack https://archive.ics.uci.edu/static/public/144/statlog+german+credit+data.zip there, or name "
-                "its folder with `path:` or the folder above `german` with GLASSHOUSE_DATA.",
+                "Unpack https://archive.ics.uci.edu/static/public/144/statlog+german+credit+data.zip there, or set "
+                "`path:` to its folder or GLASSHOUSE_DATA to the folder above `german`.",
             )
         if self.check_files:
             check_published(path, path.read_bytes(), *_DIGESTS, size=_SIZE, who=self.who)
@@ -170,22 +169,21 @@ class GermanCredit(TabularDataModule):
                 read_options=csv.ReadOptions(column_names=list(_COLUMNS)),
                 parse_options=csv.ParseOptions(delimiter=" "),
                 convert_options=csv.ConvertOptions(
-                    column_types={name: pa.string() if words else pa.float64() for name, words in _COLUMNS.items()}
+                    column_types={name: pa.string() if names else pa.float64() for name, names in _COLUMNS.items()}
                 ),
             )
         except pa.ArrowInvalid as error:
             raise UserError(self.who, f"{path} cannot be read: {error}") from error
-        coded = {n: self._in_words(table[n], n, words) if words else table[n] for n, words in _COLUMNS.items()}
-        before = {**coded, "sex": self._in_words(table["personal status"], "sex", _SEX)}
-        order = [*list(coded)[:8], "sex", *list(coded)[8:]]  # where the published attribute stands
-        return {name: before[name] for name in order}
+        coded = {n: self._decode(table[n], n, names) if names else table[n] for n, names in _COLUMNS.items()}
+        unordered = {**coded, "sex": self._decode(table["personal status"], "sex", _SEX)}
+        order = [*list(coded)[:8], "sex", *list(coded)[8:]]  # `sex` at the position of the published attribute
+        return {name: unordered[name] for name in order}
 
-    def _in_words(self, codes: pa.ChunkedArray, name: str, words: dict[str, str]) -> Coded:
-        known = pa.array(list(words))
-        places = pc.index_in(codes, value_set=known)
-        if places.null_count:
-            strange = codes.filter(pc.is_null(places))[0].as_py()
-            raise UserError(self.who, f"column '{name}' holds the code {strange!r}; expected one of {list(words)}.")
-        levels = tuple(dict.fromkeys(words.values()))
-        level_of = np.array([levels.index(word) for word in words.values()], dtype=np.int32)
-        return Coded(level_of[places.to_numpy()], levels)
+    def _decode(self, codes: pa.ChunkedArray, column: str, names: dict[str, str]) -> Coded:
+        indices = pc.index_in(codes, value_set=pa.array(list(names)))
+        if indices.null_count:
+            unknown = codes.filter(pc.is_null(indices))[0].as_py()
+            raise UserError(self.who, f"column '{column}' has the code {unknown!r}; expected one of {list(names)}.")
+        levels = tuple(dict.fromkeys(names.values()))
+        level_of = np.array([levels.index(name) for name in names.values()], dtype=np.int32)
+        return Coded(level_of[indices.to_numpy()], levels)

@@ -1,7 +1,9 @@
-"""Images in IDX files, as MNIST brought them and others follow: four files, training and test."""
+"""Images in IDX files, the format of MNIST: a magic number, the sizes, the values, all big-endian; gzipped or not."""
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -11,33 +13,34 @@ from glasshouse import ImageDataModule, RawImages, RawTable, UserError
 from glasshouse.data import Coded, SplitOption
 from numpy.typing import NDArray
 
-from glasshouse_plugins.data.folders import data_folder
-from glasshouse_plugins.data.idx import read_idx
+from glasshouse_plugins.data.published_files import check_published, data_folder
 
-_HELD_OUT = 0.2
+_TEST_FRACTION = 0.2
+_UNSIGNED_BYTE = 8
+_GZIP = b"\x1f\x8b"
 
 
 class IDXImages(ImageDataModule):
-    """Base of `mnist` and `fashion_mnist`, which say where their files come from and what the labels mean.
+    """Base of `mnist` and `fashion_mnist`, which set the source of the files and the meaning of the labels.
 
     Args:
-        path: folder with ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and perhaps
+        path: folder with ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and optionally
             ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, each gzipped (``.gz``) or not; default: the folder
-            of the data's name in ``$GLASSHOUSE_DATA`` where that variable is set, else in ``../shared/data``.
-        validate: share of the images for training that becomes the validation split.
-        check_files: whether to refuse files that, unpacked, are not the published ones, by their hash.
+            of the data's name in ``$GLASSHOUSE_DATA`` if that variable is set, else in ``../shared/data``.
+        validate: fraction of the training images used as validation split, between 0 and 1.
+        check_files: refuse files that are not the published ones when decompressed, by their hash.
         batch_size: images per batch.
-        split_seed: where the splits come from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+        split_seed: seed of the random splits.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random, folds: 5, fold: 0}``.
     """
 
     folder: str
-    """Under the folder of all data."""
+    """Name of the data's folder within ``$GLASSHOUSE_DATA``."""
     url: str
-    """Where the four files are to be had."""
+    """Address that the four files are downloaded from."""
     digests: ClassVar[Mapping[str, str]]
-    """Hashes of the unpacked files, which do not depend on who packed them (`check_published`)."""
+    """Hashes of the decompressed files, which do not depend on the compression (see `check_published`)."""
     label: str
     classes: tuple[str, ...]
     source: str
@@ -54,7 +57,7 @@ class IDXImages(ImageDataModule):
         split: SplitOption = None,
     ) -> None:
         if not 0 < validate < 1:
-            raise UserError(self.who, f"validate is {validate}; expected a share between 0 and 1.")
+            raise UserError(self.who, f"validate is {validate}; expected a fraction between 0 and 1.")
         super().__init__(
             batch_size=batch_size,
             fractions=(1 - validate, validate, 0.0),
@@ -66,12 +69,12 @@ class IDXImages(ImageDataModule):
         self.check_files = check_files
 
     def load(self) -> RawImages:
-        """Images and labels of all files there are."""
+        """Images and labels of all files in the folder."""
         folder = data_folder(self.path, self.folder)
         official = any(_file(folder, f"train-{part}") for part in ("images-idx3-ubyte", "labels-idx1-ubyte"))
         parts = [self._part(folder, name) for name in (("train", "t10k") if official else ("t10k",))]
         pixels = np.concatenate([images for images, _ in parts])
-        labels = np.concatenate([found for _, found in parts])
+        labels = np.concatenate([codes for _, codes in parts])
         if labels.max(initial=0) >= len(self.classes):
             raise UserError(self.who, f"a label is {labels.max()}; expected codes from 0 to {len(self.classes) - 1}.")
         if official:
@@ -80,8 +83,8 @@ class IDXImages(ImageDataModule):
         else:
             split = np.full(len(labels), "train", dtype="<U5")
             order = np.random.default_rng(self.split_seed).permutation(len(labels))
-            split[order[: round(_HELD_OUT * len(labels))]] = "test"
-            note = "the official test file alone, split by a seeded permutation"
+            split[order[: round(_TEST_FRACTION * len(labels))]] = "test"
+            note = "only the official test file, split by a seeded permutation"
         return RawImages(
             pixels=pixels[:, None],
             table=RawTable(
@@ -103,18 +106,58 @@ class IDXImages(ImageDataModule):
         return images, labels
 
     def _read(self, folder: Path, name: str, *, dimensions: int) -> NDArray[np.uint8]:
-        found = _file(folder, name)
-        if found is None:
+        path = _file(folder, name)
+        if path is None:
             raise UserError(
                 self.who,
                 f"there is no file {(folder / name).absolute()} (nor {name}.gz).",
-                f"Put {self.url}{name}.gz there, or name its folder with `path:` or the folder above `{self.folder}` "
-                "with GLASSHOUSE_DATA.",
+                f"Put {self.url}{name}.gz there, or set `path:` to its folder or GLASSHOUSE_DATA to the folder above "
+                f"`{self.folder}`.",
             )
         return read_idx(
-            found, dimensions=dimensions, who=self.who, digest=self.digests[name] if self.check_files else None
+            path, dimensions=dimensions, who=self.who, digest=self.digests[name] if self.check_files else None
         )
 
 
 def _file(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def read_idx(path: Path, *, dimensions: int, who: str, digest: str | None = None) -> NDArray[np.uint8]:
+    """The array of unsigned bytes in an IDX file; gzip is recognised by content, not by name.
+
+    Args:
+        path: the file.
+        dimensions: expected number of dimensions.
+        who: name of the data set in error messages.
+        digest: published hash of the decompressed file (see `check_published`); None: not compared.
+
+    Raises:
+        UserError: if the file is damaged, truncated, longer than its sizes say, of another type or number of
+            dimensions, or has another hash.
+    """
+    content = path.read_bytes()
+    if content.startswith(_GZIP):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(who, f"{path} cannot be decompressed: {error}.", "Download it again.") from error
+    start = 4 + 4 * dimensions
+    if len(content) < start or content[:4] != bytes((0, 0, _UNSIGNED_BYTE, dimensions)):
+        raise UserError(
+            who,
+            f"{path} is not an IDX file of unsigned bytes in {dimensions} dimension{'s' if dimensions > 1 else ''}: "
+            f"it begins with {content[:4].hex(' ') or 'nothing'}.",
+            "Download it again.",
+        )
+    shape = tuple(np.frombuffer(content[4:start], dtype=">u4").astype(np.int64).tolist())
+    expected = int(np.prod(shape, dtype=np.int64))
+    if len(content) - start != expected:
+        raise UserError(
+            who,
+            f"{path} has {len(content) - start:,} values; its sizes {shape} require {expected:,}.",
+            "The file is truncated or changed: download it again.",
+        )
+    if digest is not None:
+        check_published(path, content, digest, who=who)
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

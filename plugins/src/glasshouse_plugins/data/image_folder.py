@@ -1,4 +1,4 @@
-"""Any folder of pictures with one folder a class."""
+"""Any folder of images with one subfolder per class."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _MODES = {"grey": "L", "rgb": "RGB"}
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A picture's file, its class, and its split where the folder says one."""
+class _ImageFile:
+    """An image file, its class, and its split if the folder has splits."""
 
     path: Path
     label: str
@@ -31,25 +31,25 @@ class _Found:
 
 
 class ImageFolder(ImageDataModule):
-    """Pictures in ``FOLDER/CLASS/``, or, where the folder brings its split, in ``FOLDER/train/CLASS/`` and so on.
+    """Images in ``FOLDER/CLASS/``, or in ``FOLDER/train/CLASS/``, ``FOLDER/test/CLASS/`` etc. for a given split.
 
-    Folders called ``train``, ``test`` and ``validate`` (or ``val``) are splits where ``train`` is among them. All
-    pictures are held in memory, a byte for each pixel and channel: 100,000 of 64 x 64 in colour take 1.2 GB.
+    If there is a subfolder ``train``, the subfolders ``train``, ``test`` and ``validate`` (or ``val``, ``valid``) are
+    splits. All images are kept in memory, one byte per pixel and channel: 100,000 colour images of 64 x 64 take 1.2 GB.
 
     Args:
         path: the folder.
-        size: height and width to which pictures are scaled; default: they must all be of one size.
-        colour: ``rgb`` or ``grey``, to which pictures are converted.
-        attributes: a CSV or Parquet file with a column ``file`` (paths from the folder) and what else is known of
-            each picture.
-        sensitive: columns of `attributes` by whose values people must not be treated worse.
-        bins: edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
-        favourable: the class that is good for the person concerned.
-        fractions: shares of train, validate and test.
-        batch_size: pictures per batch.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``; a
+        size: [height, width] that images are resized to; default: all images must have the same size.
+        colour: ``rgb`` or ``grey``, the format that images are converted to.
+        attributes: a CSV, Parquet or Arrow file with attributes of the images, one row per image; its column ``file``
+            has paths relative to the folder.
+        sensitive: columns of `attributes` with sensitive attributes, whose groups the fairness audits compare.
+        bins: bin edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
+        favourable: the class that is the better outcome for the person; fairness audits compare its rates.
+        fractions: fractions of rows in the train, validate and test splits.
+        batch_size: images per batch.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``; a
             `column` is one of `attributes`.
     """
 
@@ -77,7 +77,9 @@ class ImageFolder(ImageDataModule):
             raise UserError(self.who, f"colour is {colour!r}; expected rgb or grey.")
         for option, used in (("sensitive", sensitive), ("split", self.split_plan.column)):
             if used and attributes is None:
-                raise UserError(self.who, f"`{option}` is given without `attributes`.", "Name the file that has them.")
+                raise UserError(
+                    self.who, f"`{option}` requires `attributes`.", "Set it to the file with these columns."
+                )
         self.bins = dict(bins or {})
         for column in self.bins:
             if column not in sensitive:
@@ -92,16 +94,16 @@ class ImageFolder(ImageDataModule):
         self.favourable = favourable
 
     def load(self) -> RawImages:
-        """All pictures, in the order of their paths."""
+        """All images, in the order of their paths."""
         root = Path(self.path).expanduser()
         found = self._files(root)
         classes = tuple(sorted({each.label for each in found}))
         if len(classes) < 2:
             raise UserError(
                 self.who,
-                f"pictures of {len(classes)} class{'' if len(classes) == 1 else 'es'} are in {root.absolute()}; "
-                "expected folders of at least two.",
-                f"Put pictures ({', '.join(_ENDINGS)}) in {root}/CLASS/.",
+                f"{root.absolute()} has images of {len(classes)} class{'' if len(classes) == 1 else 'es'}; expected "
+                "subfolders of at least two classes.",
+                f"Put images ({', '.join(_ENDINGS)}) in {root}/CLASS/.",
             )
         labels = np.array([classes.index(each.label) for each in found], dtype=np.int32)
         columns: dict[str, Any] = {"class": Coded(labels, classes)}
@@ -122,36 +124,36 @@ class ImageFolder(ImageDataModule):
             ),
         )
 
-    def _files(self, root: Path) -> list[_Found]:
+    def _files(self, root: Path) -> list[_ImageFile]:
         if not root.is_dir():
             raise UserError(
                 self.who, f"there is no folder {root.absolute()}.", "Relative paths start at the current folder."
             )
         if not (root / "train").is_dir():
-            return _pictures(root, None)
+            return _image_files(root, None)
         return [
             each
             for folder in sorted(root.iterdir())
             if folder.is_dir() and folder.name in _SPLIT_NAMES
-            for each in _pictures(folder, _SPLIT_NAMES[folder.name])
+            for each in _image_files(folder, _SPLIT_NAMES[folder.name])
         ]
 
-    def _pixels(self, found: Sequence[_Found]) -> NDArray[np.uint8]:
-        """(n, channels, height, width); decoded by several threads, which Pillow lets run side by side."""
+    def _pixels(self, found: Sequence[_ImageFile]) -> NDArray[np.uint8]:
+        """(n, channels, height, width); decoded by several threads, because Pillow releases the interpreter lock."""
         first = self._decode(found[0].path)
         pixels = np.empty((len(found), *first.shape), dtype=np.uint8)
 
         def fill(row: int) -> None:
-            picture = self._decode(found[row].path)
-            if picture.shape != first.shape:
-                height, width = picture.shape[1:]
+            decoded = self._decode(found[row].path)
+            if decoded.shape != first.shape:
+                height, width = decoded.shape[1:]
                 raise UserError(
                     self.who,
                     f"{found[row].path} is {height} x {width} pixels, and {found[0].path} is {first.shape[1]} x "
                     f"{first.shape[2]}.",
-                    f"Set `size: [{first.shape[1]}, {first.shape[2]}]` to scale all to one size.",
+                    f"Set `size: [{first.shape[1]}, {first.shape[2]}]` to resize all images.",
                 )
-            pixels[row] = picture
+            pixels[row] = decoded
 
         with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as threads:
             for _ in threads.map(fill, range(len(found))):
@@ -169,36 +171,36 @@ class ImageFolder(ImageDataModule):
                     converted = converted.resize((width, height), Image.Resampling.BILINEAR)
                 pixels = np.asarray(converted, dtype=np.uint8)
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(self.who, f"{path} is no picture that can be read: {error}.", "Remove it.") from error
+            raise UserError(self.who, f"{path} is no image that can be read: {error}.", "Remove it.") from error
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
-    def _attributes(self, root: Path, found: Sequence[_Found]) -> dict[str, Any]:
-        """The columns in use, in the order of the pictures."""
+    def _attributes(self, root: Path, found: Sequence[_ImageFile]) -> dict[str, Any]:
+        """The columns in use, in the order of the images."""
         if self.attributes is None:
             return {}
-        asked = [("sensitive", name) for name in self.sensitive]
+        used = [("sensitive", name) for name in self.sensitive]
         if self.split_plan.column is not None:
-            asked.append(("split", self.split_plan.column))
-        names = list(dict.fromkeys(name for _, name in asked))
+            used.append(("split", self.split_plan.column))
+        names = list(dict.fromkeys(name for _, name in used))
         file = TableFile(path=Path(self.attributes).expanduser(), who=self.who, texts=("file",))
-        file.require([("attributes", "file"), *asked], file.names())
+        file.require([("attributes", "file"), *used], file.names())
         table = file.read([*names, "file"])
         row_of = {name: row for row, name in enumerate(table["file"].to_pylist())}
         paths = [each.path.relative_to(root).as_posix() for each in found]
-        lacking = [path for path in paths if path not in row_of]
-        if lacking:
+        missing = [path for path in paths if path not in row_of]
+        if missing:
             raise UserError(
                 self.who,
-                f"{file.path} says nothing of {len(lacking):,} of {len(paths):,} pictures, {lacking[0]} among them.",
-                "Its column `file` has paths from the folder of pictures.",
+                f"{file.path} has no row for {len(missing):,} of {len(paths):,} images, e.g. {missing[0]}.",
+                "Its column `file` must have paths relative to the folder of images.",
             )
         rows = [row_of[path] for path in paths]
         return {name: table[name].take(rows) for name in names}
 
 
-def _pictures(folder: Path, split: str | None) -> list[_Found]:
+def _image_files(folder: Path, split: str | None) -> list[_ImageFile]:
     return [
-        _Found(path, kind.name, split)
+        _ImageFile(path, kind.name, split)
         for kind in sorted(folder.iterdir())
         if kind.is_dir() and not kind.name.startswith(".")
         for path in sorted(kind.rglob("*"))

@@ -1,4 +1,4 @@
-"""Who liked what: a file of users, items and ratings or clicks."""
+"""Users and items: ratings, clicks or implicit feedback from a file."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ from glasshouse.data import SPLITS, Coded, Column, Labelled, SplitOption, SplitP
 from glasshouse.datamodules import InMemoryDataModule
 from numpy.typing import NDArray
 
-from glasshouse_plugins.data.negatives import draw_negatives
+from glasshouse_plugins.data.negatives import sample_negatives
 from glasshouse_plugins.data.tables import TableFile
 
 _TARGET = "interaction"
 
 
 class Interactions(InMemoryDataModule):
-    """A CSV or Parquet file with a row for each user and item that met, for models such as `recommender`.
+    """A CSV, Parquet or Arrow file with one row per interaction of a user and an item, for models like `recommender`.
 
-    The model is given int64 codes, (n, a + b): the user and `user_features`, then the item and `item_features`. Codes
-    count from 1 in the order of the values in the training split; 0 is what that does not hold, or a missing feature.
-    Rows of one user are a cluster, so that intervals do not take them for independent, and one ranking for the audit
-    `exposure`.
+    Inputs are int64 codes (n, a + b): the user and `user_features`, then the item and `item_features`. Codes start at
+    1, in the order of the values in the training split; 0 is a value that is not in the training split, or a missing
+    feature. The rows of one user are a cluster, so that confidence intervals do not treat them as independent, and one
+    ranking for the audit `exposure`.
 
-    Without a `target`, every row is something that happened (a click, a purchase), and for each of them `negatives`
-    items are drawn, seeded, that the user has not met, each once: the target is whether it happened. They come from all
-    items of the training split alike, so that ranking measures over them are higher than over all items, and may order
-    models otherwise (Krichene and Rendle, "On Sampled Metrics for Item Recommendation", KDD 2020).
+    Without a `target`, the data is implicit feedback: every row is a positive example (a click, a purchase), and for
+    each of them `negatives` items that the user has not interacted with are sampled as negative examples, each once per
+    user, uniformly from the items of the training split. Ranking metrics over such samples are higher than over all
+    items, and can order models differently (Krichene and Rendle, "On Sampled Metrics for Item Recommendation", KDD
+    2020).
 
     Args:
         path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather.
-        user: the column that names users.
-        item: the column that names items.
-        target: the column of ratings or of clicks (two values); default: every row happened, see above.
+        user: column with user ids.
+        item: column with item ids.
+        target: column with ratings or clicks (two values); default: none, implicit feedback (see above).
         task: ``binary`` or ``regression``; default: binary for two values, else regression.
-        favourable: the class that is good; default: the second.
-        negatives: without a `target`, items drawn beside each row.
-        user_features: columns of categories that tell of the user; numbers count as categories.
-        item_features: the same of the item.
-        sensitive: columns of users by whose values these must not be treated worse.
-        item_groups: columns of items by whose values the items' providers must not be treated worse.
-        split: what is split by, as for `table`; default: shares of the rows of every user.
-        fractions: shares of train, validate and test.
-        delimiter: between the cells of a CSV file; default: a tab for .tsv, else a comma.
+        favourable: the favourable class; default: the second one.
+        negatives: sampled items per row without a `target`, at least 1.
+        user_features: categorical columns that describe users; numbers count as categories.
+        item_features: categorical columns that describe items; numbers count as categories.
+        sensitive: columns with sensitive attributes of users, whose groups the fairness audits compare.
+        item_groups: columns with groups of items, e.g. their providers, which fairness audits compare.
+        split: how to split, as for `table`; default: the rows of each user by `fractions`.
+        fractions: fractions of rows in the train, validate and test splits.
+        delimiter: column separator of a CSV file; default: tab for .tsv, else comma.
         batch_size: rows per batch.
-        split_seed: where the split, and the items drawn, come from.
-        seed: order of training batches; default: the seed of `seed_everything`.
+        split_seed: seed of the random split and of the sampled items.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
     """
 
     name = "interactions"
@@ -84,7 +85,7 @@ class Interactions(InMemoryDataModule):
         if negatives < 1:
             raise UserError(self.who, f"negatives is {negatives}; expected at least 1.")
         if target is None and (task == "regression" or favourable is not None):
-            raise UserError(self.who, "`task: regression` and `favourable` need a `target`.", "Name its column.")
+            raise UserError(self.who, "`task: regression` and `favourable` require a `target`.", "Set it to a column.")
         self.path = path
         self.user = user
         self.item = item
@@ -100,39 +101,39 @@ class Interactions(InMemoryDataModule):
         self._clusters: dict[str, NDArray[np.int64]] = {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Load, split, draw what did not happen, and code; the second call and every later one does nothing."""
+        """Load, split, sample negatives and encode; does nothing when called again."""
         if self._rows:
             return
-        file, found = self._read()
-        users, items = self._who(found, self.user), self._who(found, self.item)
-        by = found[self.split_plan.column] if self.split_plan.column else None
+        file, table = self._read()
+        users, items = self._ids(table, self.user), self._ids(table, self.item)
+        by = table[self.split_plan.column] if self.split_plan.column else None
         no_strata = np.zeros(len(users), dtype=np.int64)
         parts = np.empty(len(users), dtype=np.int64)
         for code, chosen in enumerate(self.split_plan.rows(strata=no_strata, values=by, who=self.who).values()):
             parts[chosen] = code
-        # a row's user and what is known of it stand in row `of_user` of the file, its item's in row `of_item`
-        of_user = of_item = np.arange(len(users))
+        # Rows of the file with the user, and with the item, of each example.
+        user_row = item_row = np.arange(len(users))
         if self.target is None:
-            drawn_for, drawn = draw_negatives(
+            sampled_for, sampled = sample_negatives(
                 users, items, np.unique(items[parts == 0]), each=self.negatives, seed=self.split_seed
             )
-            first_of = np.unique(items, return_index=True)[1]
-            of_user = np.concatenate([of_user, drawn_for])
-            of_item = np.concatenate([of_item, first_of[drawn]])
-            parts = parts[of_user]
-        raw, columns = self._labels(found, of_user, of_item, file.source)
-        happens = SplitPlan.read(None, self.fractions, seed=self.split_seed, who=self.who)
-        seen = (*self.user_features, *self.item_features)
-        labelled = Labelled.read(raw, columns, happens, given=np.array(SPLITS)[parts], seen=seen, who=self.who)
+            first_row = np.unique(items, return_index=True)[1]
+            user_row = np.concatenate([user_row, sampled_for])
+            item_row = np.concatenate([item_row, first_row[sampled]])
+            parts = parts[user_row]
+        raw, columns = self._labels(table, user_row, item_row, file.source)
+        plan = SplitPlan.read(None, self.fractions, seed=self.split_seed, who=self.who)
+        features = (*self.user_features, *self.item_features)
+        labelled = Labelled.read(raw, columns, plan, given=np.array(SPLITS)[parts], seen=features, who=self.who)
         train = labelled.rows["train"]
         sides = [
             [
-                _coded(users[of_user], train),
-                *(self._feature(found, name, of_user, train) for name in self.user_features),
+                _encode(users[user_row], train),
+                *(self._feature(table, name, user_row, train) for name in self.user_features),
             ],
             [
-                _coded(items[of_item], train),
-                *(self._feature(found, name, of_item, train) for name in self.item_features),
+                _encode(items[item_row], train),
+                *(self._feature(table, name, item_row, train) for name in self.item_features),
             ],
         ]
         x = torch.from_numpy(np.stack([codes for side in sides for codes, _ in side], axis=1))
@@ -153,7 +154,7 @@ class Interactions(InMemoryDataModule):
             source=file.source,
         )
         for split, chosen in labelled.rows.items():
-            self._clusters[split] = users[of_user][chosen]
+            self._clusters[split] = users[user_row][chosen]
         digest = {f"input {column}": x[:, column].double().numpy() for column in range(x.shape[1])}
         rows = {split: labelled.batch(split, x[torch.from_numpy(labelled.rows[split])]) for split in SPLITS}
         self._keep(rows, info, fingerprint({**digest, **columns, "": labelled.parts()}))
@@ -165,40 +166,40 @@ class Interactions(InMemoryDataModule):
 
     def _read(self) -> tuple[TableFile, pa.Table]:
         file = TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter)
-        asked = [("user", self.user), ("item", self.item), ("target", self.target), ("split", self.split_plan.column)]
+        options = [("user", self.user), ("item", self.item), ("target", self.target), ("split", self.split_plan.column)]
         for option in ("user_features", "item_features", "sensitive", "item_groups"):
-            asked += [(option, name) for name in getattr(self, option)]
-        named = [(option, name) for option, name in asked if name is not None]
-        file.require(named, file.names())
-        found = file.read(list(dict.fromkeys(name for _, name in named)))
-        if not len(found):
+            options += [(option, name) for name in getattr(self, option)]
+        used = [(option, name) for option, name in options if name is not None]
+        file.require(used, file.names())
+        table = file.read(list(dict.fromkeys(name for _, name in used)))
+        if not len(table):
             raise UserError(self.who, f"{file.path} has no rows.")
-        return file, found
+        return file, table
 
-    def _who(self, found: pa.Table, name: str) -> NDArray[np.int64]:
-        """(n,) users or items by the rank of their names, so that the order of the rows does not matter."""
-        absent = found[name].null_count
+    def _ids(self, table: pa.Table, name: str) -> NDArray[np.int64]:
+        """(n,) users or items as ranks of their ids, so that the order of the rows does not matter."""
+        absent = table[name].null_count
         if absent:
-            raise UserError(self.who, f"column '{name}' is missing in {absent:,} of {len(found):,} rows.")
-        coded = pc.dictionary_encode(found[name].combine_chunks())
+            raise UserError(self.who, f"column '{name}' is missing in {absent:,} of {len(table):,} rows.")
+        coded = pc.dictionary_encode(table[name].combine_chunks())
         rank = np.empty(len(coded.dictionary), dtype=np.int64)
         rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
         ranks: NDArray[np.int64] = rank[coded.indices.to_numpy()]
         return ranks
 
     def _labels(
-        self, found: pa.Table, of_user: NDArray[np.int64], of_item: NDArray[np.int64], source: str
+        self, table: pa.Table, user_row: NDArray[np.int64], item_row: NDArray[np.int64], source: str
     ) -> tuple[RawTable, dict[str, Column]]:
-        """What is known of each row, and the columns coded."""
-        values: dict[str, Any] = {name: found[name].take(of_user) for name in self.sensitive}
-        values |= {name: found[name].take(of_item) for name in self.item_groups}
+        """Targets and sensitive attributes of each example, raw and encoded."""
+        values: dict[str, Any] = {name: table[name].take(user_row) for name in self.sensitive}
+        values |= {name: table[name].take(item_row) for name in self.item_groups}
         task: str | None = self.task
         if self.target is None:
-            happened = (np.arange(len(of_user)) < len(found)).astype(np.int32)
-            values[_TARGET] = Coded(happened, ("no", "yes"))
+            positive = (np.arange(len(user_row)) < len(table)).astype(np.int32)
+            values[_TARGET] = Coded(positive, ("no", "yes"))
         else:
-            values[self.target] = found[self.target]
-            task = task or ("binary" if len(pc.unique(found[self.target])) <= 2 else "regression")
+            values[self.target] = table[self.target]
+            task = task or ("binary" if len(pc.unique(table[self.target])) <= 2 else "regression")
         target = self.target or _TARGET
         raw = RawTable(
             columns=values,
@@ -213,21 +214,22 @@ class Interactions(InMemoryDataModule):
         labels = columns[target]
         absent = int((labels.codes < 0).sum() if isinstance(labels, Coded) else np.isnan(labels).sum())
         if absent:
-            raise UserError(self.who, f"the target '{target}' is missing in {absent:,} of {len(of_user):,} rows.")
+            raise UserError(self.who, f"the target '{target}' is missing in {absent:,} of {len(user_row):,} rows.")
         return raw, columns
 
     def _feature(
-        self, found: pa.Table, name: str, rows: NDArray[np.int64], train: NDArray[np.int64]
+        self, table: pa.Table, name: str, rows: NDArray[np.int64], train: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], int]:
-        coded = pc.dictionary_encode(found[name].combine_chunks())
+        """(n,) codes of a feature and the number of codes."""
+        coded = pc.dictionary_encode(table[name].combine_chunks())
         rank = np.empty(len(coded.dictionary) + 1, dtype=np.int64)
         rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(coded.dictionary))
         rank[-1] = -1  # missing
-        return _coded(rank[coded.indices.fill_null(-1).to_numpy()][rows], train)
+        return _encode(rank[coded.indices.fill_null(-1).to_numpy()][rows], train)
 
 
-def _coded(ranks: NDArray[np.int64], train: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """(n,) codes from 1 on for what is in the training rows, 0 for the rest and for ranks of -1; and how many codes."""
+def _encode(ranks: NDArray[np.int64], train: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """(n,) codes from 1 for ranks in the training rows, 0 for others and for rank -1; and the number of codes."""
     known = np.unique(ranks[train])
     known = known[known >= 0]
     lookup = np.zeros(max(int(ranks.max()), 0) + 2, dtype=np.int64)  # the last entry, reached by -1, stays 0

@@ -8,22 +8,21 @@ from glasshouse_plugins.data.idx_images import IDXImages
 
 
 class MNIST(IDXImages):
-    """Handwritten digits, 28 x 28 grey pixels, ten classes.
+    """Handwritten digits, 28 x 28 grey pixels, ten classes: 60,000 images for training and 10,000 for testing.
 
-    Where the folder holds the official training files, their 60,000 images are for training and the 10,000 of the test
-    files for testing. With the test files alone, a seeded permutation of their images makes 8,000 for training and
-    2,000 for testing. The validation split is cut from training.
+    With the test files only, their images are split at random into 8,000 for training and 2,000 for testing. The
+    validation split is taken from the training images.
 
     Args:
-        path: folder with ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and perhaps
+        path: folder with ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and optionally
             ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, each gzipped (``.gz``) or not; default:
-            ``$GLASSHOUSE_DATA/mnist`` where that variable is set, else ``../shared/data/mnist``.
-        validate: share of the images for training that becomes the validation split.
-        check_files: whether to refuse files that, unpacked, are not the published ones, by SHA-256.
+            ``$GLASSHOUSE_DATA/mnist`` if that variable is set, else ``../shared/data/mnist``.
+        validate: fraction of the training images used as validation split, between 0 and 1.
+        check_files: refuse files that are not the published ones when decompressed, by SHA-256.
         batch_size: images per batch.
-        split_seed: where the splits come from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
+        split_seed: seed of the random splits.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random, folds: 5, fold: 0}``.
     """
 
     name = "mnist"

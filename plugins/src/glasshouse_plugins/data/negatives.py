@@ -1,4 +1,4 @@
-"""Items that users have not met, drawn beside those that they have. Pure arithmetic on arrays."""
+"""Negative sampling for implicit feedback, on arrays only."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDS = 20
-"""How often what cannot be taken is drawn again."""
+"""Maximum number of redraws."""
 
 
-def draw_negatives(
+def sample_negatives(
     users: NDArray[np.int64], items: NDArray[np.int64], choice: NDArray[np.int64], *, each: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each meeting, `each` items of `choice` that its user meets nowhere, uniformly.
+    """For each interaction, sample `each` items of `choice` that its user never interacts with, uniformly.
 
-    No user gets an item twice, be it for different meetings: what is held out to test would be trained on. Draws that
-    hit what was met or drawn already are made again, twenty times at most: somebody who has met nearly everything gets
-    fewer, and somebody who has met all of it none.
+    No item is sampled twice for a user, even for different interactions; otherwise test examples could be trained on.
+    Collisions are drawn again, at most twenty times: users who have interacted with nearly all items get fewer
+    negatives, and users who have interacted with all of them none.
 
     Args:
-        users: (n,) numbers from 0 on.
-        items: (n,) numbers from 0 on.
-        choice: numbers of the items to draw from.
-        each: draws for each meeting.
-        seed: where they come from.
+        users: (n,) user of each interaction, numbered from 0.
+        items: (n,) item of each interaction, numbered from 0.
+        choice: items to sample from.
+        each: negatives per interaction.
+        seed: seed of the sampling.
 
     Returns:
-        (m,) numbers of meetings, ascending, and (m,) the items drawn for them.
+        (m,) indices of interactions, ascending, and (m,) the items sampled for them.
     """
     rng = np.random.default_rng(seed)
     span = int(max(items.max(), choice.max())) + 1
     taken = np.unique(users * span + items)
-    places = np.repeat(np.arange(len(users)), each)
-    found_for, found = [], []
+    pending = np.repeat(np.arange(len(users)), each)
+    accepted_for, accepted = [], []
     for _ in range(_ROUNDS):
-        if not len(places):
+        if not len(pending):
             break
-        drawn = choice[rng.integers(len(choice), size=len(places))]
-        keys = users[places] * span + drawn
+        candidates = choice[rng.integers(len(choice), size=len(pending))]
+        keys = users[pending] * span + candidates
         first = np.zeros(len(keys), dtype=bool)
         first[np.unique(keys, return_index=True)[1]] = True
-        good = first & ~_among(keys, taken)
-        found_for.append(places[good])
-        found.append(drawn[good])
-        taken, places = np.union1d(taken, keys[good]), places[~good]
-    drawn_for = np.concatenate(found_for)
-    order = np.argsort(drawn_for, kind="stable")
-    return drawn_for[order], np.concatenate(found)[order]
+        good = first & ~_is_member(keys, taken)
+        accepted_for.append(pending[good])
+        accepted.append(candidates[good])
+        taken, pending = np.union1d(taken, keys[good]), pending[~good]
+    sampled_for = np.concatenate(accepted_for)
+    order = np.argsort(sampled_for, kind="stable")
+    return sampled_for[order], np.concatenate(accepted)[order]
 
 
-def _among(keys: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each key is one of the sorted ones."""
-    places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    found: NDArray[np.bool_] = known[places] == keys
-    return found
+def _is_member(keys: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each key is among the sorted `known` ones."""
+    positions = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    member: NDArray[np.bool_] = known[positions] == keys
+    return member

@@ -1,4 +1,4 @@
-"""Any table on OpenML, by name and version or by number."""
+"""Any data set of OpenML, by name and version or by id."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ import numpy as np
 from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
 from glasshouse.data import Coded, SplitOption
 
-from glasshouse_plugins.data.folders import data_folder
+from glasshouse_plugins.data.published_files import data_folder
 
 
 class OpenML(TabularDataModule):
-    """A data set of openml.org, fetched by scikit-learn and kept in a folder.
+    """A data set of openml.org, downloaded by scikit-learn and cached in a folder.
 
-    Nothing is downloaded unless `download` says so; what has been is found in the folder ever after, which may also be
-    one that `sklearn.datasets.fetch_openml` filled (`data_home`). scikit-learn compares each file with the hash that
-    OpenML gives. Nominal columns are categorical, others numeric; the target is the one that OpenML names.
+    Downloads only if `download` is true; afterwards the data is read from the folder, which can also be a `data_home`
+    of `sklearn.datasets.fetch_openml`. scikit-learn checks each file against OpenML's hash. Nominal columns are
+    categorical, others numeric; the default target is OpenML's.
 
     Args:
-        dataset: the data set's name, with `version`; or leave it out and give `data_id`.
-        version: the version of that name.
-        data_id: the data set's number.
-        download: whether what the folder lacks may be fetched.
-        path: the folder; default: ``$GLASSHOUSE_DATA/openml`` where that variable is set, else
+        dataset: name of the data set, together with `version`; or give `data_id` instead.
+        version: version of the data set.
+        data_id: OpenML id of the data set.
+        download: download files that are not in the folder.
+        path: the folder; default: ``$GLASSHOUSE_DATA/openml`` if that variable is set, else
             ``../shared/data/openml``.
         target: the column to predict; default: OpenML's.
-        drop: columns the model does not see; they may still be sensitive attributes.
-        sensitive: columns by whose values people must not be treated worse.
-        bins: edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
-        task: ``binary``, ``multiclass`` or ``regression``; default: classes for text and up to ten distinct whole
-            numbers, else regression.
-        favourable: the class that is good for the person concerned.
-        immutable: columns that nobody can change about themselves.
-        missing: ``error``, ``impute`` (training median and a marker column) or ``drop`` (rows where a feature or the
-            target is missing).
+        drop: columns not used as model inputs; they may still be sensitive attributes.
+        sensitive: columns with sensitive attributes, whose groups the fairness audits compare.
+        bins: bin edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
+        task: ``binary``, ``multiclass`` or ``regression``; default: classification for text and for at most ten
+            distinct whole numbers, else regression.
+        favourable: the class that is the better outcome for the person; fairness audits compare its rates.
+        immutable: columns that a person cannot change, e.g. age.
+        missing: what to do with missing numbers: ``error``, ``impute`` (training median and a missing indicator) or
+            ``drop`` (rows with a missing feature or target).
         batch_size: rows per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
     """
 
     name = "openml"
@@ -78,7 +78,7 @@ class OpenML(TabularDataModule):
             raise UserError(
                 self.who,
                 "expected either `dataset` with its `version`, or `data_id`.",
-                "A name without a version is not the same data tomorrow: e.g. `dataset: adult, version: 2`.",
+                "E.g. `dataset: adult, version: 2`: without a version, the data may change.",
             )
         self.bins = dict(bins or {})
         for column in self.bins:
@@ -99,26 +99,26 @@ class OpenML(TabularDataModule):
         self.immutable = immutable
 
     def load(self) -> RawTable:
-        """The table as OpenML describes it."""
-        bunch = self._fetched()
+        """The data set with OpenML's description."""
+        bunch = self._fetch()
         frame, details = bunch.frame, bunch.details
         target = self.target or (bunch.target_names[0] if bunch.target_names else None)
         if target is None:
-            raise UserError(self.who, "OpenML names no target of these data.", "Name one with `target:`.")
-        asked = [("target", target), *(("drop", name) for name in self.drop)]
-        asked += [("sensitive", name) for name in self.sensitive]
-        for role, name in asked:
+            raise UserError(self.who, "OpenML declares no target for this data set.", "Set `target:` to a column.")
+        used = [("target", target), *(("drop", name) for name in self.drop)]
+        used += [("sensitive", name) for name in self.sensitive]
+        for option, name in used:
             if name not in frame.columns:
                 raise UserError(
-                    self.who, f"`{role}` names '{name}', which is no column.", did_you_mean(name, list(frame.columns))
+                    self.who, f"`{option}`: there is no column '{name}'.", did_you_mean(name, list(frame.columns))
                 )
-        hidden = {target, self.split_plan.column, *self.drop}
+        excluded = {target, self.split_plan.column, *self.drop}
         return RawTable(
             columns={name: _column(frame[name]) for name in frame.columns},
             target=target,
             task=self.task,
             favourable=self.favourable,
-            features=tuple(name for name in frame.columns if name not in hidden),
+            features=tuple(name for name in frame.columns if name not in excluded),
             immutable=tuple(self.immutable),
             sensitive=tuple(
                 SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
@@ -128,51 +128,51 @@ class OpenML(TabularDataModule):
             licence=details.get("licence", "none stated"),
         )
 
-    def _fetched(self) -> Any:
+    def _fetch(self) -> Any:
         from sklearn.datasets import fetch_openml
 
         folder = data_folder(self.path, "openml")
-        what: dict[str, Any] = (
+        query: dict[str, Any] = (
             {"data_id": self.data_id} if self.dataset is None else {"name": self.dataset, "version": self.version}
         )
-        said = ", ".join(f"{key} {value}" for key, value in what.items())
+        label = ", ".join(f"{key} {value}" for key, value in query.items())
         try:
             with _offline(unless=self.download):
-                return fetch_openml(**what, data_home=folder, as_frame=True, parser="liac-arff", n_retries=1)
+                return fetch_openml(**query, data_home=folder, as_frame=True, parser="liac-arff", n_retries=1)
         except URLError as error:
             if not self.download:
                 raise UserError(
                     self.who,
-                    f"{said} is not in {Path(folder).absolute()}, or not all of it.",
-                    "Set `download: true` once, or name the folder with `path:` (scikit-learn's `data_home`).",
+                    f"{label} is not, or not completely, in {Path(folder).absolute()}.",
+                    "Set `download: true` once, or set `path:` to the folder with it (scikit-learn's `data_home`).",
                 ) from error
-            raise UserError(self.who, f"{said} cannot be fetched: {error}.", "Try again later.") from error
+            raise UserError(self.who, f"{label} cannot be downloaded: {error}.", "Try again later.") from error
         except ValueError as error:
-            raise UserError(self.who, f"{said} cannot be read: {str(error).splitlines()[0]}") from error
+            raise UserError(self.who, f"{label} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 @contextmanager
 def _offline(*, unless: bool) -> Iterator[None]:
-    """scikit-learn answers from its folder or not at all; it has no switch for that, but one place that asks."""
+    """Keep scikit-learn from downloading; it has no option for that, but one function that opens URLs."""
     from sklearn.datasets import _openml
 
     if unless:
         yield
         return
-    asks = _openml.urlopen
-    _openml.urlopen = _refuse
+    urlopen = _openml.urlopen
+    _openml.urlopen = _refuse_download
     try:
         yield
     finally:
-        _openml.urlopen = asks
+        _openml.urlopen = urlopen
 
 
-def _refuse(request: Request, *arguments: Any, **options: Any) -> Any:
+def _refuse_download(request: Request, *arguments: Any, **options: Any) -> Any:
     raise URLError(f"{request.full_url} is not in the folder")
 
 
 def _column(values: Any) -> Any:
-    """A column of the frame; the codes of a nominal one stand for the levels that OpenML lists."""
+    """A column of the frame; nominal columns keep the levels that OpenML lists."""
     if hasattr(values, "cat"):
         levels = tuple(str(level) for level in values.cat.categories)
         return Coded(values.cat.codes.to_numpy().astype(np.int32), levels)

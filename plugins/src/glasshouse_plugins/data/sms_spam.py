@@ -1,4 +1,4 @@
-"""SMS Spam Collection: text messages, wanted and unwanted."""
+"""SMS Spam Collection: text messages, spam or not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from glasshouse import RawTable, RawTexts, TextDataModule, UserError
 from glasshouse.data import Coded, SplitOption
 
-from glasshouse_plugins.data.folders import data_folder
-from glasshouse_plugins.data.published import check_published
+from glasshouse_plugins.data.published_files import check_published, data_folder
 
 _FILE = "SMSSpamCollection"
 _ROWS = 5_574
@@ -19,33 +18,33 @@ _DIGESTS = (
     "sha256:7d039a24a6083ed9ef0f806ebad56bbb976e3aeb8de05669173bfdc4996c239d",
     "sha256:4a4eecbda9581d0a459e538cb1e61280846b4e729e5d0960a0d987ead033cfe7",
 )
-"""As published, and with one message broken across two lines."""
+"""Of the published file, and of a copy with one message broken across two lines."""
 _CLASSES = ("ham", "spam")
 _LABEL = re.compile(r"^(ham|spam)\t", re.MULTILINE)
 
 
 class SMSSpam(TextDataModule):
-    """5,574 text messages in English, of which 13.4 % are spam.
+    """5,574 text messages in English, 13.4 % of them spam.
 
-    Some 400 messages are in the collection more than once. A copy in the test split would have been trained on, so
-    that only the first of equal messages is kept unless `repeats` says otherwise.
+    403 messages are duplicates of others. By default only the first of equal messages is kept, because a duplicate in
+    the test split would have been trained on.
 
     Args:
-        path: folder with the file ``SMSSpamCollection``; default: ``$GLASSHOUSE_DATA/sms_spam`` where that variable is
+        path: folder with the file ``SMSSpamCollection``; default: ``$GLASSHOUSE_DATA/sms_spam`` if that variable is
             set, else ``../shared/data/sms_spam``.
-        repeats: ``drop`` all but the first of equal messages, or ``keep`` them.
-        check_files: whether to refuse a file that is not the published one, by SHA-256.
+        repeats: ``drop`` duplicates of a message, or ``keep`` them.
+        check_files: refuse a file that is not the published one, by SHA-256.
         batch_size: messages per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        max_words: words in the vocabulary, the most frequent.
-        min_count: a word that occurs less often in the training split is unknown.
-        sequence_length: words of a message that the model is given; default: enough for 99 of 100 training messages to
-            be whole.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random, folds: 5, fold: 0}``.
-        tokenizer: folder of a tokenizer that cuts and numbers the texts instead, as a model from elsewhere needs it;
-            `max_words` and `min_count` then say nothing.
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        max_words: maximum number of words in the vocabulary; the most frequent ones are kept.
+        min_count: minimum occurrences of a word in the training split; rarer words are the unknown token.
+        sequence_length: length in tokens that messages are truncated to; default: long enough for 99 % of the training
+            messages.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random, folds: 5, fold: 0}``.
+        tokenizer: folder of a pretrained tokenizer to use instead, which a pretrained model requires; `max_words` and
+            `min_count` are then ignored.
     """
 
     name = "sms_spam"
@@ -89,19 +88,19 @@ class SMSSpam(TextDataModule):
             raise UserError(
                 self.who,
                 f"there is no file {path.absolute()}.",
-                "Unpack https://archive.ics.uci.edu/static/public/228/sms+spam+collection.zip there, or name its "
-                "folder with `path:` or the folder above `sms_spam` with GLASSHOUSE_DATA.",
+                "Unpack https://archive.ics.uci.edu/static/public/228/sms+spam+collection.zip there, or set `path:` "
+                "to its folder or GLASSHOUSE_DATA to the folder above `sms_spam`.",
             )
         if self.check_files:
             check_published(path, path.read_bytes(), *_DIGESTS, who=self.who)
-        # Read by labels, not by lines: a message may hold a line break.
+        # Split at labels, not at lines: a message may contain a line break.
         before, *parts = _LABEL.split(path.read_text(encoding="utf-8"))
         labels, texts = parts[::2], [text.rstrip("\n") for text in parts[1::2]]
         if before or len(labels) != _ROWS:
             raise UserError(
                 self.who,
                 f"{path} has {len(labels):,} messages; expected {_ROWS:,} as published.",
-                "The file is cut off or changed: fetch it again.",
+                "The file is truncated or changed: download it again.",
             )
         kept = np.arange(_ROWS)
         if self.repeats == "drop":

@@ -1,4 +1,4 @@
-"""Made-up people among whom bias, its sources and its traces are known."""
+"""Synthetic people with known bias."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ _CLASSES = ("denied", "granted")
 
 
 class SyntheticBias(TabularDataModule):
-    """People of two groups who are granted something or denied it; `truth` knows what audits ought to find.
+    """People of two groups whose application is granted or denied; `truth` has the values that audits should find.
 
-    Features are merit, effort, noise, proxy, region and shift, and where `leakage` is above 0 leak; the group is none
-    unless the model is to see it. How they are made, and in which numbers the bias shows, is written in
-    `glasshouse_plugins.data.bias_truth.BiasTruth`: selection rates and their gap, error rates inside a subgroup and
-    outside, how well the proxy tells the group and the leak the label, Shapley values of the true score.
+    Features are merit, effort, noise, proxy, region and shift, and, if `leakage` is above 0, leak. The group is a
+    feature only with `sees_group`. `glasshouse_plugins.data.bias_truth.BiasTruth` documents how the data is generated
+    and has the true values: selection rates and their gap, error rates inside and outside a subgroup, how well the
+    proxy predicts the group and the leak the label, and Shapley values of the true score.
 
     Args:
-        rows: people.
-        group_gap: by how much the mean merit of group b lies below that of group a, in standard deviations.
-        label_bias: share of those in group b who deserve to be granted and are denied.
-        proxy_strength: by how much the mean of `proxy` lies higher in group b, in standard deviations.
-        leakage: share of rows whose column `leak` holds the label; 0: there is no such column.
-        subgroup_noise: share of labels that are turned round for those in the south who work at night, up to 0.5.
-        share: share of group b.
-        sees_group: whether the group is a feature.
-        task: ``binary`` (granted or denied) or ``regression`` (the score with its noise, without bias of labels).
-        data_seed: where the people come from.
+        rows: number of people, at least 1.
+        group_gap: difference in mean merit between group a and group b, in standard deviations.
+        label_bias: fraction of deserving people in group b whose label is denied, in [0, 1].
+        proxy_strength: difference in the mean of `proxy` between group b and group a, in standard deviations.
+        leakage: fraction of rows whose column `leak` equals the label, in [0, 1]; 0: no such column.
+        subgroup_noise: fraction of labels that are flipped for people in the south on night shifts, in [0, 0.5].
+        share: fraction of people in group b, in [0, 1].
+        sees_group: use the group as a feature.
+        task: ``binary`` (granted or denied) or ``regression`` (the score with noise, without label bias).
+        data_seed: seed of the generated people.
         batch_size: rows per batch.
-        fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: to split otherwise, ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
+        fractions: fractions of rows in the train, validate and test splits.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        split: another split, e.g. ``{by: stratified | random | group | time, column: ..., folds: 5, fold: 0}``.
     """
 
     name = "synthetic_bias"
@@ -62,15 +62,15 @@ class SyntheticBias(TabularDataModule):
         split: SplitOption = None,
     ) -> None:
         super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
-        shares = (
+        limits = (
             ("label_bias", label_bias, 1.0),
             ("leakage", leakage, 1.0),
             ("subgroup_noise", subgroup_noise, 0.5),
             ("share", share, 1.0),
         )
-        for option, value, most in shares:
+        for option, value, most in limits:
             if not 0 <= value <= most:
-                raise UserError(self.who, f"{option} is {value}; expected a share from 0 to {most:g}.")
+                raise UserError(self.who, f"{option} is {value}; expected a fraction from 0 to {most:g}.")
         if rows < 1:
             raise UserError(self.who, f"rows is {rows}; expected at least 1.")
         if task not in ("binary", "regression"):
@@ -89,7 +89,7 @@ class SyntheticBias(TabularDataModule):
         )
 
     def load(self) -> RawTable:
-        """People drawn from `data_seed`."""
+        """The people generated with `data_seed`."""
         truth, n, rng = self.truth, self.people, np.random.default_rng(self.data_seed)
         b = rng.random(n) < truth.share
         numbers = {
@@ -109,8 +109,8 @@ class SyntheticBias(TabularDataModule):
             "shift": _coded(shift, SHIFTS),
         }
         if truth.leakage > 0:
-            told = rng.random(n) < truth.leakage
-            columns["leak"] = np.where(told, granted, rng.random(n) < 0.5).astype(np.float64)
+            leaked = rng.random(n) < truth.leakage
+            columns["leak"] = np.where(leaked, granted, rng.random(n) < 0.5).astype(np.float64)
         features = (*columns, *(("group",) if self.sees_group else ()))
         binary = self.task == "binary"
         target = "outcome" if binary else "value"
@@ -127,7 +127,7 @@ class SyntheticBias(TabularDataModule):
             features=features,
             immutable=("group",),
             sensitive=(SensitiveColumn(name="group", column="group"),),
-            source="made up: glasshouse_plugins.data.bias_truth says how",
+            source="synthetic, documented in glasshouse_plugins.data.bias_truth",
             licence="none needed",
             synthetic=True,
         )

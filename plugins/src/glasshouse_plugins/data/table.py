@@ -1,4 +1,4 @@
-"""Any CSV, Parquet or Arrow file, or the answer of a database, with a target column."""
+"""Any CSV, Parquet or Arrow file, or the result of an SQL query, with a target column."""
 
 from __future__ import annotations
 
@@ -14,39 +14,40 @@ from glasshouse_plugins.data.tables import TYPES, TableFile
 
 
 class Table(TabularDataModule):
-    """A CSV file (with a header), a Parquet or an Arrow file, or a query: one row an example, one column the target.
+    """A CSV (with a header), Parquet or Arrow file, or an SQL query, with one row per example and a target column.
 
-    Numbers are numeric features, text and true/false categorical ones; `types` overrides that. In CSV files an empty
-    cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing. A missing category is a level of its own, a missing
-    number an error unless `missing` says otherwise.
+    Columns of numbers are numeric features, columns of text or true/false categorical ones; `types` overrides that. In
+    CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing values. A missing category is a
+    separate level; a missing number is an error unless `missing` is set.
 
     Args:
-        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather. Or the URL of
-            a database, as SQLAlchemy has it (``sqlite:///people.db``), in which ``$NAME`` is an environment variable.
+        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather. Or, with
+            `query`, the URL of a database for SQLAlchemy (``sqlite:///people.db``); environment variables such as
+            ``$PASSWORD`` in it are expanded.
         target: the column to predict.
-        features: columns the model sees; default: all but the target and the split column.
-        drop: columns the model does not see, e.g. identifiers; they may still be sensitive attributes.
-        sensitive: columns by whose values people must not be treated worse.
-        bins: edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
-        types: ``numeric`` or ``categorical`` by column, where the guess is wrong, e.g. ``{zip: categorical}``.
-        task: ``binary``, ``multiclass`` or ``regression``; default: classes for text and up to ten distinct whole
-            numbers, else regression.
-        favourable: the class that is good for the person concerned.
-        immutable: columns that nobody can change about themselves.
-        weights: a column with what each row counts for in audits; no feature unless it is named as one.
-        clusters: a column that names what rows belong together, such as a household or a patient, so that audits do
-            not take them for independent; no feature unless it is named as one.
-        split: a column that says ``train``, ``validate`` or ``test``; or how to split, as ``{by: time, column: day}``:
-            by ``stratified`` (the default), ``random``, ``group`` or ``time``, with ``folds: 5, fold: 0`` to hold out
-            one of five folds. The column is no feature unless it is named as one.
-        fractions: shares of train, validate and test.
-        missing: ``error``, ``impute`` (training median and a marker column) or ``drop`` (rows where a feature or the
-            target is missing).
-        delimiter: between the cells of a CSV file; default: a tab for .tsv, else a comma.
-        query: what a database is asked: one SELECT.
+        features: columns used as model inputs; default: all but the target and the split column.
+        drop: columns not used as model inputs, e.g. ids; they may still be sensitive attributes.
+        sensitive: columns with sensitive attributes, whose groups the fairness audits compare.
+        bins: bin edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
+        types: ``numeric`` or ``categorical`` by column, to override the inferred type, e.g. ``{zip: categorical}``.
+        task: ``binary``, ``multiclass`` or ``regression``; default: classification for text and for at most ten
+            distinct whole numbers, else regression.
+        favourable: the class that is the better outcome for the person; fairness audits compare its rates.
+        immutable: columns that a person cannot change, e.g. age.
+        weights: column with row weights for audits; not a feature unless listed in `features`.
+        clusters: column with ids of dependent rows, such as a household or a patient, which audits do not treat as
+            independent; not a feature unless listed in `features`.
+        split: a column with ``train``, ``validate`` and ``test``; or how to split, e.g. ``{by: time, column: day}``: by
+            ``stratified`` (the default), ``random``, ``group`` or ``time``, with ``folds: 5, fold: 0`` to test on one
+            of five folds. The column is not a feature unless listed in `features`.
+        fractions: fractions of rows in the train, validate and test splits.
+        missing: what to do with missing numbers: ``error``, ``impute`` (training median and a missing indicator) or
+            ``drop`` (rows with a missing feature or target).
+        delimiter: column separator of a CSV file; default: tab for .tsv, else comma.
+        query: SQL query of the database in `path`, one SELECT.
         batch_size: rows per batch.
-        split_seed: where the split comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
+        split_seed: seed of the random split.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
     """
 
     name = "table"
@@ -93,7 +94,7 @@ class Table(TabularDataModule):
         self.query = query
         if ("://" in path) != (query is not None):
             raise UserError(
-                self.who, "`path` of a database and `query` go together.", "Give both, or a file's path alone."
+                self.who, "`query` requires the URL of a database in `path`, and vice versa.", "Set both, or a file."
             )
         for column in self.bins:
             if column not in sensitive:
@@ -106,7 +107,7 @@ class Table(TabularDataModule):
 
     def load(self) -> RawTable:
         """The columns in use."""
-        file = self._opened()
+        file = self._open()
         features = self._chosen_features(file)
         extra = [name for name in (self.split_plan.column, self.weights, self.clusters) if name is not None]
         needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
@@ -126,15 +127,15 @@ class Table(TabularDataModule):
             source=file.source,
         )
 
-    def _opened(self) -> TableFile | SqlTable:
+    def _open(self) -> TableFile | SqlTable:
         if self.query is not None:
             return SqlTable(self.path, self.query, who=self.who)
         return TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter)
 
     def _chosen_features(self, file: TableFile | SqlTable) -> tuple[str, ...]:
-        """Feature columns, after checking that every column the user names exists."""
+        """Feature columns, after checking that all columns named in options exist."""
         names = file.names()
-        asked: Iterable[tuple[str, str]] = (
+        used: Iterable[tuple[str, str]] = (
             ("target", self.target),
             *(("features", name) for name in self.features or ()),
             *(("drop", name) for name in self.drop),
@@ -142,8 +143,8 @@ class Table(TabularDataModule):
             *(("types", name) for name in self.types),
             *(("immutable", name) for name in self.immutable),
             *(
-                (role, name)
-                for role, name in (
+                (option, name)
+                for option, name in (
                     ("split", self.split_plan.column),
                     ("weights", self.weights),
                     ("clusters", self.clusters),
@@ -151,7 +152,7 @@ class Table(TabularDataModule):
                 if name is not None
             ),
         )
-        file.require(asked, names)
+        file.require(used, names)
         candidates = names if self.features is None else self.features
-        beside = {self.target, self.weights, self.clusters, self.split_plan.column} if self.features is None else set()
-        return tuple(name for name in candidates if name not in {*self.drop, *beside})
+        others = {self.target, self.weights, self.clusters, self.split_plan.column} if self.features is None else set()
+        return tuple(name for name in candidates if name not in {*self.drop, *others})

@@ -22,10 +22,13 @@ TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
 class TableFile:
     """A CSV file with a header, a Parquet file, or an Arrow IPC file (Feather, version 2).
 
-    In CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing, except in columns of texts.
+    In CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing values, except in `texts`.
 
-    `delimiter` stands between the cells of a CSV file; None: a tab for .tsv, else a comma. `texts` names the columns
-    whose cells are taken word for word, line breaks within quotes included.
+    Args:
+        path: the file.
+        who: name of the data in error messages.
+        delimiter: column separator of a CSV file; None: tab for .tsv, else comma.
+        texts: text columns, whose cells are read verbatim, including line breaks within quotes.
     """
 
     path: Path
@@ -41,49 +44,48 @@ class TableFile:
         endings = (*_CSV, *_PARQUET, *_ARROW)
         if not self.path.name.endswith(endings):
             raise UserError(
-                self.who, f"{self.path.name} is no table we read.", f"Its name must end in {', '.join(endings)}."
+                self.who,
+                f"{self.path.name} is not a supported table; expected a name that ends in {', '.join(endings)}.",
             )
 
     @property
     def source(self) -> str:
-        """What reports call it."""
+        """Name of the source in reports."""
         return self.path.name
 
     def names(self) -> list[str]:
-        """Its columns.
+        """Names of the columns.
 
         Raises:
-            UserError: where it cannot be read, or has two columns of one name.
+            UserError: if the file cannot be read, or two columns have the same name.
         """
         try:
-            found = self._names()
+            names = self._names()
         except pa.ArrowInvalid as error:
             raise self._unreadable(error) from error
-        repeated = [name for name, count in Counter(found).items() if count > 1]
+        repeated = [name for name, count in Counter(names).items() if count > 1]
         if repeated:
             raise UserError(self.who, f"{self.path} has several columns called '{repeated[0]}'.", "Rename them.")
-        return found
+        return names
 
-    def require(self, asked: Iterable[tuple[str, str]], names: Sequence[str]) -> None:
-        """Refuse an option that names a column which is not there.
+    def require(self, used: Iterable[tuple[str, str]], names: Sequence[str]) -> None:
+        """Refuse an option that names a column which does not exist.
 
         Args:
-            asked: options and the columns that they name.
-            names: the file's columns.
+            used: pairs of an option and a column that it names.
+            names: the columns that exist.
         """
-        for role, name in asked:
+        for option, name in used:
             if name not in names:
-                raise UserError(
-                    self.who, f"`{role}` names '{name}', which is no column of {self.path}.", did_you_mean(name, names)
-                )
+                raise UserError(self.who, f"`{option}`: {self.path} has no column '{name}'.", did_you_mean(name, names))
 
     def read(
         self, needed: Sequence[str], types: Mapping[str, Literal["numeric", "categorical"]] | None = None
     ) -> pa.Table:
-        """Some of its columns.
+        """The columns `needed`, cast to `types`.
 
         Raises:
-            UserError: where it cannot be read.
+            UserError: if the file cannot be read, or a column cannot be cast.
         """
         try:
             if self.path.name.endswith(_CSV):
@@ -105,8 +107,8 @@ class TableFile:
         return UserError(self.who, f"{self.path} cannot be read: {str(error).splitlines()[0]}")
 
     def _parse_options(self) -> csv.ParseOptions:
-        guessed = "\t" if ".tsv" in self.path.suffixes else ","
-        return csv.ParseOptions(delimiter=self.delimiter or guessed, newlines_in_values=bool(self.texts))
+        default = "\t" if ".tsv" in self.path.suffixes else ","
+        return csv.ParseOptions(delimiter=self.delimiter or default, newlines_in_values=bool(self.texts))
 
     def _header(self) -> list[str]:
         with csv.open_csv(self.path, parse_options=self._parse_options()) as reader:
@@ -121,16 +123,16 @@ class TableFile:
             strings_can_be_null=True,
         )
         table = csv.read_csv(self.path, parse_options=self._parse_options(), convert_options=options)
-        if texts:  # what is missing is said for all columns of a pass at once: "null" and "?" are words of a text
+        if texts:  # null values apply to all columns of a pass, but "null" and "?" are ordinary words of a text
             options = csv.ConvertOptions(include_columns=texts, column_types=dict.fromkeys(texts, pa.string()))
-            words = csv.read_csv(self.path, parse_options=self._parse_options(), convert_options=options)
+            verbatim = csv.read_csv(self.path, parse_options=self._parse_options(), convert_options=options)
             for name in texts:
-                table = table.append_column(name, words[name])
+                table = table.append_column(name, verbatim[name])
         return table
 
 
 def cast(table: pa.Table, types: Mapping[str, Literal["numeric", "categorical"]]) -> pa.Table:
-    """The same table with some columns taken for numbers or for text."""
+    """The table with some columns cast to numbers or to text."""
     for position, name in enumerate(table.column_names):
         if name in types:
             table = table.set_column(position, name, table[name].cast(TYPES[types[name]]))

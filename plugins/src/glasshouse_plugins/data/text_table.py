@@ -1,4 +1,4 @@
-"""Any CSV or Parquet file with a column of text and a target column."""
+"""Any CSV, Parquet or Arrow file with a text column and a target column."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from glasshouse_plugins.data.tables import TableFile
 
 
 class TextTable(TextDataModule):
-    """A CSV file (with a header) or a Parquet file: one row a text and what is to be predicted of it.
+    """A CSV (with a header), Parquet or Arrow file with one text and its target per row.
 
-    Texts are cut into words; the vocabulary is learned on the training split alone. A missing text is an empty one, a
-    missing target is an error. In CSV files texts with commas or line breaks stand in quotes.
+    Texts are split into words; the vocabulary is built from the training split only. A missing text is treated as
+    empty; a missing target is an error. In CSV files, texts with commas or line breaks must be quoted.
 
     Args:
-        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet or .pq.
-        text: the column of texts.
+        path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather.
+        text: column with the texts.
         target: the column to predict.
-        sensitive: columns by whose values people must not be treated worse.
-        bins: edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
-        task: ``binary``, ``multiclass`` or ``regression``; default: classes for text and up to ten distinct whole
-            numbers, else regression.
-        favourable: the class that is good for the person concerned.
-        split: a column that says ``train``, ``validate`` or ``test``; or how to split, as ``{by: time, column: day}``:
-            by ``stratified`` (the default), ``random``, ``group`` or ``time``, with ``folds: 5, fold: 0`` to hold out
-            one of five folds. The column is no feature unless it is named as one.
-        fractions: shares of train, validate and test.
-        delimiter: between the cells of a CSV file; default: a tab for .tsv, else a comma.
+        sensitive: columns with sensitive attributes, whose groups the fairness audits compare.
+        bins: bin edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
+        task: ``binary``, ``multiclass`` or ``regression``; default: classification for text and for at most ten
+            distinct whole numbers, else regression.
+        favourable: the class that is the better outcome for the person; fairness audits compare its rates.
+        split: a column with ``train``, ``validate`` and ``test``; or how to split, e.g. ``{by: time, column: day}``: by
+            ``stratified`` (the default), ``random``, ``group`` or ``time``, with ``folds: 5, fold: 0`` to test on one
+            of five folds.
+        fractions: fractions of rows in the train, validate and test splits.
+        delimiter: column separator of a CSV file; default: tab for .tsv, else comma.
         batch_size: texts per batch.
-        split_seed: where the split comes from.
-        max_words: words in the vocabulary, the most frequent.
-        min_count: a word that occurs less often in the training split is unknown.
-        sequence_length: words of a text that the model is given; default: enough for 99 of 100 training texts to be
-            whole, at most 512.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        tokenizer: folder of a tokenizer that cuts and numbers the texts instead, as a model from elsewhere needs it;
-            `max_words` and `min_count` then say nothing.
+        split_seed: seed of the random split.
+        max_words: maximum number of words in the vocabulary; the most frequent ones are kept.
+        min_count: minimum occurrences of a word in the training split; rarer words are the unknown token.
+        sequence_length: length in tokens that texts are truncated to; default: long enough for 99 % of the training
+            texts, at most 512.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
+        tokenizer: folder of a pretrained tokenizer to use instead, which a pretrained model requires; `max_words` and
+            `min_count` are then ignored.
     """
 
     name = "text_table"
@@ -109,8 +109,8 @@ class TextTable(TextDataModule):
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
             raise UserError(
                 self.who,
-                f"column '{self.text}' holds {texts.type}; expected text.",
-                "Name another column with `text:`.",
+                f"column '{self.text}' has type {texts.type}; expected text.",
+                "Set `text:` to another column.",
             )
         return RawTexts(
             texts=texts,

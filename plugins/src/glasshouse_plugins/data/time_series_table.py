@@ -1,4 +1,4 @@
-"""Any long table of time series: an entity, a time, numbers, and what is to be predicted."""
+"""Sliding windows over time series in a table with one row per entity and time."""
 
 from __future__ import annotations
 
@@ -27,44 +27,44 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glasshouse_plugins.data.tables import TableFile
-from glasshouse_plugins.data.windows import filled_forward, standardised, window_starts
+from glasshouse_plugins.data.windows import forward_fill, standardise, window_starts
 
 
 class TimeSeriesTable(CompactDataModule):
-    """Windows over a CSV, Parquet or Arrow file in which each row is one entity at one time.
+    """Sliding windows over a CSV, Parquet or Arrow file in which each row is one entity at one time.
 
-    The model is given (n, length, features) float32: `length` rows of one entity that follow each other in time, each
-    feature standardised by the rows of the training split. Rows are taken as they come: whether they are equally far
-    apart is for you to see to. The target is that of the row `ahead` rows behind the window's last.
+    Inputs are (n, length, features) float32: `length` consecutive rows of one entity, with each feature standardised by
+    the training rows. Equal time steps are not checked. The target is that of the row `ahead` rows after the window's
+    last row.
 
-    Rows are split before windows are cut, by time (the default: the earliest train, the latest test) or by entity
-    (``{by: group, column: ENTITY}``), and a window lies in one split with all its rows, its target's included: those
-    that would cross are left out. Windows share rows, so that they cannot be drawn at random. Rows are held once and
-    windows cut as they are asked for.
+    Rows are split before windows are built, by time (the default: earliest rows train, latest rows test) or by entity
+    (``{by: group, column: ENTITY}``). All rows of a window, including its target row, are in one split; windows that
+    cross a boundary are left out. Windows overlap, so they cannot be split at random. Rows are stored once, and windows
+    are built per batch.
 
     Args:
         path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather.
-        entity: the column that says whose series a row belongs to; none: the file is one series.
-        time: the column of times: numbers, or dates after ISO 8601.
+        entity: column with the id of each row's series; default: the file is one series.
+        time: column with times: numbers, or ISO 8601 dates.
         target: the column to predict.
-        length: rows of a window.
-        features: numeric columns the model sees; default: all numbers but entity, time and, where it is of the
-            window's own last row (`ahead` 0), the target.
-        ahead: how many rows behind the window's last the target lies; 0: it is the last one's own.
-        stride: rows from the start of one window to the next.
-        sensitive: columns by whose values people must not be treated worse, as they are in the target's row.
-        bins: edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
-        task: ``binary``, ``multiclass`` or ``regression``; default: classes for text and up to ten distinct whole
-            numbers, else regression.
-        favourable: the class that is good for the person concerned.
-        missing: what a missing number among the features means: ``error``, or ``forward``: the entity's last known one
-            (before the first: the mean of the training rows).
-        split: how rows are split: ``{by: time, column: TIME}``, ``{by: group, column: ..., folds: 5, fold: 0}``, or a
-            column that says ``train``, ``validate`` or ``test``; default: by time.
-        fractions: shares of rows in train, validate and test.
+        length: rows per window, at least 1.
+        features: numeric columns used as model inputs; default: all numeric columns except entity, time, the split
+            column, sensitive attributes and, with `ahead` 0, the target.
+        ahead: number of rows between the window's last row and the target row, at least 0; 0: the last row itself.
+        stride: rows from the start of one window to the next, at least 1.
+        sensitive: columns with sensitive attributes, read from the target row; fairness audits compare their groups.
+        bins: bin edges that turn a numeric sensitive column into groups, e.g. ``{age: [30, 50]}``.
+        task: ``binary``, ``multiclass`` or ``regression``; default: classification for text and for at most ten
+            distinct whole numbers, else regression.
+        favourable: the class that is the better outcome for the person; fairness audits compare its rates.
+        missing: what to do with missing feature values: ``error``, or ``forward``: use the entity's last known value,
+            or the training mean if there is none.
+        split: how to split rows: ``{by: time, column: TIME}``, ``{by: group, column: ..., folds: 5, fold: 0}``, or a
+            column with ``train``, ``validate`` and ``test``; default: by time.
+        fractions: fractions of rows in the train, validate and test splits.
         batch_size: windows per batch.
-        split_seed: where a split by group comes from.
-        seed: order of training batches; default: the seed of `seed_everything`.
+        split_seed: seed of a random split by group.
+        seed: seed of the order of training batches; default: that of `seed_everything`.
     """
 
     name = "time_series_table"
@@ -102,8 +102,8 @@ class TimeSeriesTable(CompactDataModule):
         if self.split_plan.by not in ("time", "group", "given"):
             raise UserError(
                 self.who,
-                f"`split` is by {self.split_plan.by}; windows share rows, so that one split would know another's.",
-                "Split by time, group or given.",
+                f"`split` is by {self.split_plan.by}; windows overlap, so rows would leak between splits.",
+                "Split by time or group, or give a column with the splits.",
             )
         self.bins = dict(bins or {})
         for column in self.bins:
@@ -125,7 +125,7 @@ class TimeSeriesTable(CompactDataModule):
         self.missing = missing
 
     def setup(self, stage: str | None = None) -> None:
-        """Read, sort, split and cut; the second call and every later one does nothing."""
+        """Read, sort and split the rows, and find the windows; does nothing when called again."""
         if self._rows:
             return
         table = self._sorted(self._read())
@@ -134,8 +134,8 @@ class TimeSeriesTable(CompactDataModule):
         part = self._parts(table)
         values = self._values(table, entity, part == 0)
         starts = window_starts(entity, part, span=self.length + self.ahead, stride=self.stride)
-        said = starts + self.length - 1 + self.ahead
-        columns = {name: table[name].take(said) for name in dict.fromkeys((self.target, *self.sensitive))}
+        target_rows = starts + self.length - 1 + self.ahead
+        columns = {name: table[name].take(target_rows) for name in dict.fromkeys((self.target, *self.sensitive))}
         labelled, digest = self._labelled(columns, part[starts])
         self._series = {torch.device("cpu"): torch.from_numpy(values)}
         rows = {s: labelled.batch(s, torch.from_numpy(starts[labelled.rows[s]].astype(np.int64))) for s in SPLITS}
@@ -162,7 +162,7 @@ class TimeSeriesTable(CompactDataModule):
         self._keep(rows, info, whole.hexdigest())
 
     def encode(self, x: Tensor) -> Tensor:
-        """Numbers of first rows (m,) as windows (m, length, features), on the device that the numbers are on."""
+        """Windows (m, length, features) from the indices of their first rows (m,), on the device of the indices."""
         if x.device not in self._series:
             self._series[x.device] = self._series[torch.device("cpu")].to(x.device)
         steps = torch.arange(self.length, device=x.device)
@@ -170,7 +170,7 @@ class TimeSeriesTable(CompactDataModule):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The columns that the model sees, in the order of its inputs; valid after `setup`."""
+        """Names of the features, in the order of the inputs; available after `setup`."""
         self._require_setup()
         return self._names
 
@@ -178,39 +178,38 @@ class TimeSeriesTable(CompactDataModule):
         file = TableFile(path=Path(self.path).expanduser(), who=self.who)
         names = file.names()
         column = self.split_plan.column
-        asked = [("time", self.time), ("target", self.target), *(("features", f) for f in self.features or ())]
-        asked += [("sensitive", name) for name in self.sensitive]
-        asked += [(role, name) for role, name in (("entity", self.entity), ("split", column)) if name is not None]
-        file.require(asked, names)
-        known = [name for _, name in asked]
-        table = file.read(list(dict.fromkeys(known)) if self.features is not None else names)
+        used = [("time", self.time), ("target", self.target), *(("features", f) for f in self.features or ())]
+        used += [("sensitive", name) for name in self.sensitive]
+        used += [(option, name) for option, name in (("entity", self.entity), ("split", column)) if name is not None]
+        file.require(used, names)
+        table = file.read(list(dict.fromkeys(name for _, name in used)) if self.features is not None else names)
         if not len(table):
             raise UserError(self.who, f"{file.path} has no rows.")
         if self.features is None:
-            beside = {self.entity, self.time, column, *self.sensitive, *([self.target] if self.ahead == 0 else [])}
-            self._names = tuple(name for name in names if name not in beside and _is_number(table[name].type))
+            others = {self.entity, self.time, column, *self.sensitive, *([self.target] if self.ahead == 0 else [])}
+            self._names = tuple(name for name in names if name not in others and _is_number(table[name].type))
         else:
             self._names = tuple(self.features)
         if not self._names:
-            raise UserError(self.who, f"{file.path} has no column of numbers to see.", "Name some with `features:`.")
+            raise UserError(self.who, f"{file.path} has no numeric column for features.", "Set `features:`.")
         return table
 
     def _sorted(self, table: pa.Table) -> pa.Table:
-        """By entity, then by time.
+        """The rows sorted by entity, then by time.
 
         Raises:
-            UserError: where an entity has two rows of one time.
+            UserError: if an entity has two rows with the same time.
         """
         times = time_codes(table[self.time], self.time, who=self.who)
         entity = self._entities(table)
         order = np.lexsort((times, entity))
-        twice = (np.diff(times[order]) == 0) & (np.diff(entity[order]) == 0)
-        if twice.any():
-            whose = f" of '{table[self.entity][int(order[np.argmax(twice)])].as_py()}'" if self.entity else ""
+        repeated = (np.diff(times[order]) == 0) & (np.diff(entity[order]) == 0)
+        if repeated.any():
+            whose = f" of '{table[self.entity][int(order[np.argmax(repeated)])].as_py()}'" if self.entity else ""
             raise UserError(
                 self.who,
-                f"{int(twice.sum()):,} rows{whose} have the time of the row before.",
-                "Name the column that tells series apart with `entity:`, or keep one row of each.",
+                f"{int(repeated.sum()):,} rows{whose} have the same time as the row before.",
+                "Set `entity:` to the column with the id of each series, or keep one row per time.",
             )
         return table.take(pa.array(order))
 
@@ -220,7 +219,7 @@ class TimeSeriesTable(CompactDataModule):
         return group_codes(table[self.entity], self.entity, who=self.who)
 
     def _parts(self, table: pa.Table) -> NDArray[np.int64]:
-        """(n,) the split that each row is in."""
+        """(n,) split of each row, as its index in `SPLITS`."""
         by = None if self.split_plan.column is None else table[self.split_plan.column]
         rows = self.split_plan.rows(strata=np.zeros(len(table), dtype=np.int64), values=by, who=self.who)
         part = np.empty(len(table), dtype=np.int64)
@@ -233,25 +232,25 @@ class TimeSeriesTable(CompactDataModule):
         for name in self._names:
             column = as_column(table[name], name, who=self.who)
             if isinstance(column, Coded):
-                raise UserError(self.who, f"column '{name}' holds text; features are numbers.", "Leave it out.")
+                raise UserError(self.who, f"column '{name}' has text; expected numbers.", "Remove it from `features:`.")
             absent = int((~np.isfinite(column)).sum())
             if absent and self.missing == "error":
                 raise UserError(
                     self.who,
                     f"column '{name}' is missing or infinite in {absent:,} of {len(column):,} rows.",
-                    "Set `missing: forward` for the last known value, or leave the column out.",
+                    "Set `missing: forward` to use the last known value, or leave the column out.",
                 )
-            columns.append(filled_forward(column, entity) if absent else column)
-        return standardised(np.stack(columns, axis=1), train)
+            columns.append(forward_fill(column, entity) if absent else column)
+        return standardise(np.stack(columns, axis=1), train)
 
     def _labelled(self, columns: Mapping[str, Any], part: NDArray[np.int64]) -> tuple[Labelled, str]:
         counts = np.bincount(part, minlength=len(SPLITS))
         if not counts.all():
-            said = ", ".join(f"{split} {count}" for split, count in zip(SPLITS, counts, strict=True))
+            listed = ", ".join(f"{split} {count}" for split, count in zip(SPLITS, counts, strict=True))
             raise UserError(
                 self.who,
-                f"split '{SPLITS[int(np.argmin(counts))]}' holds no window of {self.length} rows ({said} windows).",
-                "Take a smaller `length` or `ahead`, or other `fractions`.",
+                f"split '{SPLITS[int(np.argmin(counts))]}' has no window of {self.length} rows (windows: {listed}).",
+                "Set a smaller `length` or `ahead`, or other `fractions`.",
             )
         table = RawTable(
             columns=columns,

@@ -1,1 +1,1 @@
-"""Models, one a file: plain `torch.nn.Module`s."""
+"""Models, one per file: plain `torch.nn.Module`s."""

@@ -1,4 +1,4 @@
-"""A small language model: each word from those before it."""
+"""A small decoder-only language model."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from glasshouse.data import PADDING, UNKNOWN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glasshouse_plugins.models.attention import SMALL, Block, require_heads
-from glasshouse_plugins.models.sequences import lengths, require_positive, require_shares
+from glasshouse_plugins.models.attention import INIT_STD, Block, require_divisible_width
+from glasshouse_plugins.models.sequences import require_dropout, require_positive, sequence_lengths
 
-_LOGITS_AT_ONCE = 2**24
+_MAX_LOGITS = 2**24
+"""Logits computed at a time, which bounds memory."""
 
 
 class CausalLM(nn.Module):
-    """A transformer's decoder that foretells each word of a text, and its end, from the words before.
+    """A decoder-only transformer that predicts each token of a text, and its end, from the tokens before (GPT-2 style).
 
-    Input (n, length) numbers of words, 0 for padding behind a text. It learns without labels; its score of a text,
-    (n, 1), is the mean negative log-likelihood of the text's words and its end in nats, 0 and above, smaller is better.
-    The exponential of that mean over many texts is the perplexity. The end is the number 0; it is not foretold for
-    texts that fill the whole length, which may have been cut there. Words that the vocabulary lacks are one word.
+    Input: token ids (n, length), with 0 as padding after a text. Trained without labels. Output (n, 1): the mean
+    negative log-likelihood of the text's tokens and its end, in nats, at least 0; smaller is better. The exponential
+    of its mean over texts is the perplexity. The end is token 0; it is not predicted for texts of the full length,
+    which may have been truncated. Words outside the vocabulary share one token.
 
-    Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, its decoder alone, as in Radford et al. 2019
-    (GPT-2): norms in front, learned places, GELU; the matrix of word vectors gives the logits, too (Press and Wolf
-    2017).
+    Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, decoder only, as in Radford et al. 2019 (GPT-2):
+    pre-norm, learned positions, GELU, and output weights tied to the embeddings (Press and Wolf 2017).
 
     Args:
-        vocab_size: numbers of words in use; filled from the data.
-        input_shape: [length] of texts; filled from the data.
-        width: of the vector of a word, shared by the heads.
-        heads: of attention in each block.
-        layers: blocks.
-        feedforward: units between the two linear layers of a block.
-        dropout: share that is silenced while training of what comes in and of what each block adds; in [0, 1).
+        vocab_size: number of token ids; filled from the data.
+        input_shape: [length] of texts in tokens; filled from the data.
+        width: size of the token vectors; a multiple of `heads`.
+        heads: attention heads per block.
+        layers: number of transformer blocks.
+        feedforward: units of the hidden layer in each block's feed-forward part.
+        dropout: dropout probability of the embeddings and of each residual branch, in [0, 1).
 
     Raises:
-        UserError: for sizes below one, heads that do not divide the width, a share outside [0, 1), or longer texts than
-            it was built for.
+        UserError: for sizes below 1, heads that do not divide the width, a dropout outside [0, 1), or texts longer than
+            `input_shape`.
     """
 
     predicts: ClassVar[Target] = Target(name="nats_per_token", kind="regression", observed=False)
@@ -68,85 +68,91 @@ class CausalLM(nn.Module):
             layers=layers,
             feedforward=feedforward,
         )
-        require_heads(_WHO, width, heads)
-        require_shares(_WHO, dropout=dropout)
+        require_divisible_width(_WHO, width, heads)
+        require_dropout(_WHO, dropout=dropout)
         self.embed = nn.Embedding(vocab_size, width)
-        self.start = nn.Parameter(torch.randn(width) * SMALL)
-        self.places = nn.Parameter(torch.randn(1 + length, width) * SMALL)
-        nn.init.normal_(self.embed.weight, std=SMALL)  # as logits: all words equally likely
+        self.start = nn.Parameter(torch.randn(width) * INIT_STD)
+        self.places = nn.Parameter(torch.randn(1 + length, width) * INIT_STD)
+        nn.init.normal_(self.embed.weight, std=INIT_STD)  # tied weights: all tokens start equally likely
         self.dropout = dropout
         self.blocks = nn.ModuleList(Block(width, heads, feedforward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, length) words to (n, 1): mean negative log-likelihood of a text's words and end, in nats."""
-        losses, told = self._losses(x)
-        return (_of_texts(losses, told) / told.sum(dim=1)).unsqueeze(1)
+        """(n, length) token ids to (n, 1): mean negative log-likelihood of a text's tokens and end, in nats."""
+        losses, predicted = self._losses(x)
+        return (_sum_per_text(losses, predicted) / predicted.sum(dim=1)).unsqueeze(1)
 
     def loss_per_row(self, x: Tensor) -> Tensor:
-        """(n,) what training minimises: a text's negative log-likelihood over the places of the model.
+        """(n,) training loss: a text's negative log-likelihood divided by the model's number of positions.
 
-        These are as many for all texts, so that each token counts alike. By the mean of each text, the words of short
-        texts would count more, and would be learned to be likelier than they are.
+        The divisor is the same for all texts, so that every token has the same weight. With each text's own mean,
+        tokens of short texts would weigh more and be overestimated.
         """
-        return _of_texts(*self._losses(x)) / len(self.places)
+        return _sum_per_text(*self._losses(x)) / len(self.places)
 
     def token_losses(self, x: Tensor) -> Tensor:
-        """(n, length + 1) negative log-likelihood of each word and of the end in nats, NaN behind it."""
-        losses, told = self._losses(x)
-        return losses.new_full(told.shape, torch.nan).masked_scatter(told, losses)
+        """(n, length + 1) negative log-likelihood of each token and of the end in nats, NaN after the end."""
+        losses, predicted = self._losses(x)
+        return losses.new_full(predicted.shape, torch.nan).masked_scatter(predicted, losses)
 
     def continue_text(self, tokens: Tensor, *, words: int, temperature: float = 1.0, seed: int) -> Tensor:
-        """Texts (n, k), padded behind, with up to `words` more, (n, k + words); a text that ends is padded behind.
+        """Continue texts (n, k), padded at the end, by up to `words` tokens to (n, k + words).
 
-        Words are drawn from what the model foretells, its logits divided by `temperature`; at 0 the likeliest is
-        taken. The unknown word is never drawn. Of texts longer than those that it was built for it looks at the end.
+        A text that ends earlier is padded. The unknown token is never generated. Of texts longer than the model's
+        context, only the end is used.
+
+        Args:
+            tokens: token ids.
+            words: number of tokens to generate.
+            temperature: divisor of the logits before sampling; 0 takes the most likely token.
+            seed: seed of the sampling.
 
         Raises:
             UserError: for a temperature below 0.
         """
         if temperature < 0:
             raise UserError(_WHO, f"temperature is {temperature}; expected 0 or above.")
-        drawing = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         tokens = F.pad(tokens, (0, words))
-        length = lengths(tokens != PADDING)
-        going = torch.ones_like(length, dtype=torch.bool)
+        length = sequence_lengths(tokens != PADDING)
+        unfinished = torch.ones_like(length, dtype=torch.bool)
         rows = torch.arange(len(tokens), device=tokens.device)
-        most = len(self.places) - 1
+        context = len(self.places) - 1
         for _ in range(words if len(tokens) else 0):
-            first = (length - most).clamp_min(0)
-            seen = int((length - first).max())
-            places = (first[:, None] + torch.arange(seen, device=tokens.device)).clamp_max(tokens.shape[1] - 1)
-            states = self._states(tokens.gather(1, places))
+            first = (length - context).clamp_min(0)
+            longest = int((length - first).max())
+            positions = (first[:, None] + torch.arange(longest, device=tokens.device)).clamp_max(tokens.shape[1] - 1)
+            states = self._states(tokens.gather(1, positions))
             logits = self._logits(states[rows, length - first])
             logits[:, UNKNOWN] = -torch.inf
-            drawn = _draw(logits, temperature, drawing).where(going, PADDING)
-            going = drawn != PADDING
-            tokens[rows[going], length[going]] = drawn[going]
-            length = length + going
+            sampled = _sample_tokens(logits, temperature, generator).where(unfinished, PADDING)
+            unfinished = sampled != PADDING
+            tokens[rows[unfinished], length[unfinished]] = sampled[unfinished]
+            length = length + unfinished
         return tokens
 
     def _losses(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(m,) losses of all words and ends, and (n, length + 1) where they stand, row by row."""
+        """(m,) losses of all predicted tokens, row by row, and their positions as a mask (n, length + 1)."""
         if x.shape[1] >= len(self.places):
-            raise UserError(_WHO, f"was given {x.shape[1]} words; it was built for {len(self.places) - 1}.")
-        length = lengths(x != PADDING)
-        # A text that fills all places may have been cut: whether it ends there is not known.
-        told = torch.arange(x.shape[1] + 1, device=x.device) <= length[:, None]
-        told[:, len(self.places) - 1 :] = False
-        states = self._states(x)[told]
-        words = F.pad(x, (0, 1))[told]
-        # Only words that are there are foretold, and not all of them at once: a batch times the vocabulary is large.
-        at_once = max(1, _LOGITS_AT_ONCE // self.embed.num_embeddings)
+            raise UserError(_WHO, f"received texts of {x.shape[1]} tokens; expected at most {len(self.places) - 1}.")
+        length = sequence_lengths(x != PADDING)
+        # A text of full length may have been truncated, so it is unknown whether it ends there.
+        predicted = torch.arange(x.shape[1] + 1, device=x.device) <= length[:, None]
+        predicted[:, len(self.places) - 1 :] = False
+        states = self._states(x)[predicted]
+        tokens = F.pad(x, (0, 1))[predicted]
+        # Logits only for real tokens, and in chunks: a batch times the vocabulary is large.
+        chunk = max(1, _MAX_LOGITS // self.embed.num_embeddings)
         parts = [
             F.cross_entropy(self._logits(some), truth, reduction="none")
-            for some, truth in zip(torch.split(states, at_once), torch.split(words, at_once), strict=True)
+            for some, truth in zip(torch.split(states, chunk), torch.split(tokens, chunk), strict=True)
         ]
-        return torch.cat(parts), told
+        return torch.cat(parts), predicted
 
     def _states(self, x: Tensor) -> Tensor:
-        """(n, length + 1, width): what is known in front of each word and behind the last."""
-        # `embed` is called once, on the words: explainers put other vectors in the place of what it returns.
+        """(n, length + 1, width) hidden states, each computed from the tokens before its position."""
+        # `embed` is called once and on token ids only: explainers replace the vectors that it returns.
         vectors = torch.cat([self.start.expand(len(x), 1, -1), self.embed(x)], dim=1) + self.places[: 1 + x.shape[1]]
         vectors = F.dropout(vectors, self.dropout, self.training)
         for block in self.blocks:
@@ -160,14 +166,14 @@ class CausalLM(nn.Module):
 _WHO = "model 'causal_lm'"
 
 
-def _of_texts(losses: Tensor, told: Tensor) -> Tensor:
-    """(n,) sums of the losses of each text's tokens."""
-    return losses.new_zeros(len(told)).index_add(0, told.nonzero()[:, 0], losses)
+def _sum_per_text(losses: Tensor, predicted: Tensor) -> Tensor:
+    """(n,) sum of the losses of each text's tokens."""
+    return losses.new_zeros(len(predicted)).index_add(0, predicted.nonzero()[:, 0], losses)
 
 
-def _draw(logits: Tensor, temperature: float, drawing: torch.Generator) -> Tensor:
-    """(n,) words from (n, vocab_size) logits; drawn on the CPU, so that a seed means the same on every device."""
+def _sample_tokens(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """(n,) token ids from (n, vocab_size) logits, sampled on the CPU so that a seed gives the same on every device."""
     if temperature == 0:
         return logits.argmax(dim=1)
-    shares = torch.softmax(logits.double().cpu() / temperature, dim=1)
-    return torch.multinomial(shares, 1, generator=drawing)[:, 0].to(logits.device)
+    probabilities = torch.softmax(logits.double().cpu() / temperature, dim=1)
+    return torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(logits.device)

@@ -11,19 +11,19 @@ from torch import Tensor, nn
 class CNN(nn.Module):
     """Blocks of convolution, batch norm, ReLU and pooling, then one linear layer.
 
-    Input (n, channels, height, width), output (n, num_classes): logits, or values for regression. Each block convolves
-    3 x 3 and halves the picture's sides; what is left is averaged down to at most 4 x 4 places, so that the linear
-    layer stays small whatever the picture's size.
+    Input: images (n, channels, height, width). Output (n, num_classes): logits, or values for regression. Each block
+    convolves 3 x 3 and halves height and width. The last feature maps are averaged to at most 4 x 4 positions, so that
+    the linear layer stays small for any image size.
 
     Args:
-        input_shape: channels, height and width; filled from the data.
-        num_classes: width of the output (1 for regression); filled from the data.
-        channels: of each block.
-        dropout: share of the linear layer's inputs that are silenced while training, in [0, 1).
+        input_shape: [channels, height, width] of images; filled from the data.
+        num_classes: number of outputs (1 for regression); filled from the data.
+        channels: feature maps of each block, at least 1 each; one block per entry.
+        dropout: dropout probability of the linear layer's inputs, in [0, 1).
 
     Raises:
-        UserError: for another input than pictures, no block, more blocks than the picture can be halved, widths below
-            one, or a dropout outside [0, 1).
+        UserError: for input that is not images, no block, more blocks than the image can be halved, sizes below 1, or
+            a dropout outside [0, 1).
     """
 
     def __init__(
@@ -36,23 +36,23 @@ class CNN(nn.Module):
         if min(sides) < 2 ** len(channels):
             raise UserError(
                 "model 'cnn'",
-                f"{len(channels)} blocks halve a picture of {sides[0]} x {sides[1]} to nothing.",
+                f"an image of {sides[0]} x {sides[1]} cannot be halved {len(channels)} times, once per block.",
                 "Give fewer `channels`.",
             )
         if not 0 <= dropout < 1:
             raise UserError("model 'cnn'", f"dropout is {dropout}; expected 0 <= dropout < 1.")
         blocks: list[nn.Module] = []
-        for wider in channels:
-            blocks += [nn.Conv2d(width, wider, 3, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
+        for maps in channels:
+            blocks += [nn.Conv2d(width, maps, 3, padding=1, bias=False), nn.BatchNorm2d(maps), nn.ReLU()]
             blocks.append(nn.MaxPool2d(2))
-            width = wider
+            width = maps
         self.blocks = nn.Sequential(*blocks)
-        places = [min(4, side >> len(channels)) for side in sides]
+        rows, columns = (min(4, side >> len(channels)) for side in sides)
         self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d((places[0], places[1])),
+            nn.AdaptiveAvgPool2d((rows, columns)),
             nn.Flatten(),
             nn.Dropout(dropout),
-            nn.Linear(width * places[0] * places[1], num_classes),
+            nn.Linear(width * rows * columns, num_classes),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class CNN(nn.Module):
 
 
 def image_shape(model: str, input_shape: Sequence[int]) -> tuple[int, int, int]:
-    """Channels, height and width.
+    """Channels, height and width of `input_shape`.
 
     Raises:
         UserError: for any other shape.
@@ -70,7 +70,7 @@ def image_shape(model: str, input_shape: Sequence[int]) -> tuple[int, int, int]:
         raise UserError(
             f"model '{model}'",
             f"input_shape is {list(input_shape)}; expected [channels, height, width].",
-            "Choose data of pictures, e.g. `data: mnist`.",
+            "Choose image data, e.g. `data: mnist`.",
         )
     channels, height, width = input_shape
     return channels, height, width

@@ -1,4 +1,4 @@
-"""Several networks that answer together."""
+"""A deep ensemble: networks whose predictions are averaged."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _WHO = "model 'ensemble'"
 
 
 class Ensemble(nn.Module):
-    """Networks that learn apart from each other, and whose probabilities, or values, are averaged.
+    """Averages the probabilities (or values) of networks that are trained independently.
 
-    Input as the members'; output (n, K): mean probabilities, or the mean of the members' values. Each member begins
-    with weights of its own and follows its own loss on the same batches (their sum is minimised): a deep ensemble
+    Input: that of the members. Output (n, K): mean probabilities, or the mean of the members' values. Members start
+    from different initial weights and minimise their own loss on the same batches; the training loss is the sum
     (Lakshminarayanan, Pritzel and Blundell, "Simple and Scalable Predictive Uncertainty Estimation using Deep
-    Ensembles", NeurIPS 2017, without adversarial training). Clipping by norm is over all members together. Members with
-    a score of their own, such as autoencoders, make an ensemble whose score is the mean of theirs. The members of an
-    ensemble among the members are members like all others.
+    Ensembles", NeurIPS 2017, without adversarial training). Gradient clipping by norm uses the norm over all members.
+    Members that compute their own score, such as autoencoders, give an ensemble with the mean score. An ensemble among
+    the members is replaced by its members.
 
     Args:
-        members: networks, by name or as class_path and init_args; sizes that are left out are filled from the data.
-        member: one network that all members are copies of, each with initial weights of its own; instead of `members`.
-        copies: how many; with `member` alone.
+        members: networks, each a name or class_path and init_args; sizes left out are filled from the data.
+        member: instead of `members`: one network, of which every member is a copy with different initial weights.
+        copies: number of copies of `member`.
 
     Raises:
-        UserError: for neither or both of `members` and `member`, no members, a LightningModule, or members whose
-            outputs do not mean the same.
+        UserError: for neither or both of `members` and `member`, no members, a LightningModule, or members with
+            different kinds of output.
     """
 
     members: nn.ModuleList
@@ -45,16 +45,16 @@ class Ensemble(nn.Module):
         if (members is None) == (member is None):
             raise UserError(
                 _WHO,
-                f"expected either members or a member to copy, received {'neither' if members is None else 'both'}.",
+                f"expected either `members` or `member`, received {'neither' if members is None else 'both'}.",
                 "Set `model: {class_path: ensemble, init_args: {member: mlp, copies: 5}}`.",
             )
-        given = [member() for _ in range(copies)] if member is not None else list(members or ())
+        built = [member() for _ in range(copies)] if member is not None else list(members or ())
         networks: list[nn.Module] = []
-        for network in given:
+        for network in built:
             networks += network.members if isinstance(network, Ensemble) else [network]
         if not networks:
             raise UserError(_WHO, "has no members.", "Give at least one.")
-        _refuse_foreign(networks)
+        _check_members(networks)
         self.members = nn.ModuleList(networks)
         self.output_kind = getattr(networks[0], "output_kind", None)
         self._target: Target | None = None
@@ -62,7 +62,7 @@ class Ensemble(nn.Module):
             self.predicts = predicts
 
     def set_target(self, target: Target) -> None:
-        """Learn what is predicted, which says how outputs become probabilities."""
+        """Set the target, which determines how outputs become probabilities."""
         self._target = target
         self._member_kind = trained_output_kind(self.members[0], target)
         self.output_kind = "probabilities" if target.classes else self._member_kind
@@ -75,18 +75,18 @@ class Ensemble(nn.Module):
         """(n, K) from the members' own outputs.
 
         Raises:
-            UserError: before it is known what is predicted.
+            UserError: if the target is not set yet.
         """
         if self._target is None and not hasattr(self, "predicts"):
             raise UserError(
-                _WHO, "does not know yet what is predicted.", "Wrap it in a `glasshouse.training.task.Task`."
+                _WHO, "has no target yet.", "Wrap it in a `glasshouse.training.Task`, or call `set_target`."
             )
         if self._target is not None and self._target.classes:
             outputs = [to_scores(output, self._target, self._member_kind) for output in outputs]
         return torch.stack([output.unsqueeze(1) if output.ndim == 1 else output for output in outputs]).mean(dim=0)
 
     def loss_per_row(self, x: Tensor) -> Tensor:
-        """(n,) what members with a score of their own minimise, summed."""
+        """(n,) sum of the training losses of members that compute their own score."""
         losses = [
             member.loss_per_row(x) if hasattr(member, "loss_per_row") else member(x)[:, 0]  # type: ignore[operator]
             for member in self.members
@@ -94,13 +94,14 @@ class Ensemble(nn.Module):
         return torch.stack(losses).sum(dim=0)
 
 
-def _refuse_foreign(networks: Sequence[nn.Module]) -> None:
+def _check_members(networks: Sequence[nn.Module]) -> None:
     for network in networks:
         name = type(network).__name__
         if isinstance(network, LightningModule):
             raise UserError(
-                _WHO, f"'{name}' is a LightningModule, which trains itself: nothing can train it beside others."
+                _WHO,
+                f"member '{name}' is a LightningModule with its own training step; expected a plain torch.nn.Module.",
             )
-    meanings = {(getattr(network, "output_kind", None), getattr(network, "predicts", None)) for network in networks}
-    if len(meanings) > 1:
-        raise UserError(_WHO, "its members' outputs do not mean the same.", "Give members of one `output_kind`.")
+    kinds = {(getattr(network, "output_kind", None), getattr(network, "predicts", None)) for network in networks}
+    if len(kinds) > 1:
+        raise UserError(_WHO, "members have different kinds of output.", "Give members with the same `output_kind`.")

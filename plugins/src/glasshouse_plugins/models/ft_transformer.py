@@ -1,4 +1,4 @@
-"""A transformer whose words are the features of a table."""
+"""FT-Transformer: a transformer whose tokens are the features of a table."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from glasshouse import UserError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glasshouse_plugins.models.attention import require_heads
-from glasshouse_plugins.models.sequences import require_positive, require_shares
+from glasshouse_plugins.models.attention import require_divisible_width
+from glasshouse_plugins.models.sequences import require_dropout, require_positive
 
 
 class FTTransformer(nn.Module):
-    """A vector for each feature and one that stands for the row, blocks of self-attention, a linear layer on the row's.
+    """FT-Transformer: one token per feature and a CLS token, self-attention blocks, a linear layer on the CLS token.
 
     Input (n, in_features): numeric columns, then one-hot blocks of the widths in `cardinalities`. Output
-    (n, num_classes): logits, or values for regression. A numeric column x becomes x w + b, a category its own vector
-    plus b, with w and b of the feature.
+    (n, num_classes): logits, or values for regression. The token of a numeric feature x is x w + b, that of a
+    categorical feature the category's embedding plus b; w and b belong to the feature.
 
     Source: Gorishniy, Rubachev, Khrulkov and Babenko, "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021,
-    section 3.3 and appendix E: norms in front of each part but the very first, ReGLU, dropout of attention and within
-    the feedforward part alone. There the width is 192, with 8 heads and 3 blocks; the default here has a twentieth of
-    the weights, and trains on tens of thousands of rows within minutes on a CPU.
+    section 3.3 and appendix E: pre-norm except before the first attention, ReGLU, dropout of attention weights and in
+    the feed-forward part only. The paper uses width 192, 8 heads and 3 blocks; the default here has a twentieth of
+    the parameters and trains on tens of thousands of rows within minutes on a CPU.
 
     Args:
-        in_features: encoded columns; filled from the data.
-        num_classes: width of the output (1 for regression); filled from the data.
-        cardinalities: widths of the one-hot blocks that stand last in the input; filled from the data. An empty
-            list makes every column a number.
-        width: of the vectors, shared by the heads.
-        heads: of attention in each block.
-        blocks: of attention and two linear layers.
-        feedforward: units between the two linear layers, as a multiple of the width.
-        attention_dropout: share of what attention looks at that is silenced while training, in [0, 1).
-        dropout: share of the units between the linear layers that is silenced while training, in [0, 1).
+        in_features: number of encoded columns; filled from the data.
+        num_classes: number of outputs (1 for regression); filled from the data.
+        cardinalities: widths of the one-hot blocks, which are the last columns of the input; filled from the data. An
+            empty list treats every column as numeric.
+        width: size of the token vectors; a multiple of `heads`.
+        heads: attention heads per block.
+        blocks: number of transformer blocks.
+        feedforward: units of the hidden layer in the feed-forward part, as a multiple of `width`.
+        attention_dropout: dropout probability of attention weights, in [0, 1).
+        dropout: dropout probability in the feed-forward part, in [0, 1).
 
     Raises:
-        UserError: for sizes below one, heads that do not divide the width, a dropout outside [0, 1), or one-hot blocks
+        UserError: for sizes below 1, heads that do not divide the width, a dropout outside [0, 1), or one-hot blocks
             wider than the input.
     """
 
@@ -60,33 +60,34 @@ class FTTransformer(nn.Module):
         self.numeric = in_features - sum(self.cardinalities)
         who = "model 'ft_transformer'"
         if self.numeric < 0:
-            raise UserError(who, f"the categorical blocks are {-self.numeric} columns wider than the whole input.")
+            raise UserError(
+                who, f"the one-hot blocks (cardinalities) are {-self.numeric} columns wider than the input."
+            )
         require_positive(who, width=width, heads=heads, blocks=blocks, feedforward=round(feedforward * width))
-        require_heads(who, width, heads)
-        require_shares(who, attention_dropout=attention_dropout, dropout=dropout)
-        self.embeddings = FeatureVectors(self.numeric, self.cardinalities, width)
+        require_divisible_width(who, width, heads)
+        require_dropout(who, attention_dropout=attention_dropout, dropout=dropout)
+        self.embeddings = FeatureTokenizer(self.numeric, self.cardinalities, width)
         self.row = nn.Parameter(_uniform(width))
         self.blocks = nn.ModuleList(
-            Block(width, heads, round(feedforward * width), attention_dropout, dropout, first=place == 0)
-            for place in range(blocks)
+            Block(width, heads, round(feedforward * width), attention_dropout, dropout, first=number == 0)
+            for number in range(blocks)
         )
         self.head = nn.Sequential(nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_features) to (n, num_classes)."""
-        vectors = torch.cat([self.row.expand(len(x), 1, -1), self.embeddings(x)], dim=1)
+        tokens = torch.cat([self.row.expand(len(x), 1, -1), self.embeddings(x)], dim=1)
         for block in self.blocks[:-1]:
-            vectors = block(vectors, vectors)
-        # Only the row's own vector is read: behind the last block the others need not exist.
-        return self.head(self.blocks[-1](vectors[:, :1], vectors)[:, 0])  # type: ignore[no-any-return]
+            tokens = block(tokens, tokens)
+        # The head reads the CLS token only, so the last block need not compute the others.
+        return self.head(self.blocks[-1](tokens[:, :1], tokens)[:, 0])  # type: ignore[no-any-return]
 
 
-class FeatureVectors(nn.Module):
-    """(n, columns) to (n, features, width).
+class FeatureTokenizer(nn.Module):
+    """Encoded columns (n, columns) to one token per feature (n, features, width).
 
-    The vector of a category is a matrix product with its one-hot block, not a look-up by position, so that the output
-    can be differentiated with respect to the input. A block that is all zero (a level unknown in training) is the
-    feature's b alone.
+    Categories are embedded by a matrix product with their one-hot block, not by index, so that the output is
+    differentiable with respect to the input. An all-zero block (a category unknown in training) gives only the bias.
     """
 
     def __init__(self, numeric: int, cardinalities: Sequence[int], width: int) -> None:
@@ -98,13 +99,13 @@ class FeatureVectors(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         numbers, *blocks = torch.split(x, self.sizes, dim=1)
-        found = [numbers.unsqueeze(2) * self.numbers]
-        found += [(block @ table).unsqueeze(1) for block, table in zip(blocks, self.categories, strict=True)]
-        return torch.cat(found, dim=1) + self.bias
+        tokens = [numbers.unsqueeze(2) * self.numbers]
+        tokens += [(block @ table).unsqueeze(1) for block, table in zip(blocks, self.categories, strict=True)]
+        return torch.cat(tokens, dim=1) + self.bias
 
 
 class Block(nn.Module):
-    """Attention of some places to all, then two linear layers with ReGLU; both are added to what came in."""
+    """Pre-norm transformer block with ReGLU, whose attention can be computed for the first tokens only."""
 
     def __init__(
         self, width: int, heads: int, units: int, attention_dropout: float, dropout: float, *, first: bool
@@ -121,21 +122,21 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.leave = nn.Linear(units, width)
 
-    def forward(self, asking: Tensor, all_: Tensor) -> Tensor:
-        """(n, asking places, width), (n, places, width) to the shape of the first."""
-        seen = self.before_attention(all_)
-        queries = self.query(seen[:, : asking.shape[1]])  # those that ask come first
-        keys, values = self.key_and_value(seen).chunk(2, dim=2)
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """New vectors of `x` (n, k, width), the first k tokens of `context` (n, tokens, width), attending to all."""
+        normed = self.before_attention(context)
+        queries = self.query(normed[:, : x.shape[1]])
+        keys, values = self.key_and_value(normed).chunk(2, dim=2)
         queries, keys, values = (
             part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (queries, keys, values)
         )
-        share = self.attention_dropout if self.training else 0.0
-        found = F.scaled_dot_product_attention(queries, keys, values, dropout_p=share)
-        x = asking + self.attended(found.transpose(1, 2).flatten(2))
+        probability = self.attention_dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(queries, keys, values, dropout_p=probability)
+        x = x + self.attended(attended.transpose(1, 2).flatten(2))
         units, gate = self.enter(self.before_feedforward(x)).chunk(2, dim=2)
         return x + self.leave(self.dropout(units * F.relu(gate)))  # type: ignore[no-any-return]
 
 
 def _uniform(*shape: int) -> Tensor:
-    """Between -1 / sqrt(width) and 1 / sqrt(width), as in the authors' code."""
+    """Uniform between -1 / sqrt(width) and 1 / sqrt(width), as in the authors' code."""
     return torch.empty(shape).uniform_(-1, 1) / math.sqrt(shape[-1])

@@ -1,4 +1,4 @@
-"""Any sequence classifier of the transformers library, from a local folder or built from its configuration."""
+"""Any sequence classifier of the transformers library, from a local folder or from its configuration."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from glasshouse import UserError, did_you_mean
 from glasshouse.data import FolderTokenizer, swap_padding_id
 from torch import Tensor, nn
 
-from glasshouse_plugins.models.sequences import require_positive, within
+from glasshouse_plugins.models.sequences import require_positive, valid_positions
 
 _WHO = "model 'huggingface'"
-_SMALL: Mapping[str, Any] = {
+_DEFAULT_CONFIG: Mapping[str, Any] = {
     "model_type": "bert",
     "hidden_size": 64,
     "num_hidden_layers": 2,
@@ -25,30 +25,30 @@ _SMALL: Mapping[str, Any] = {
 
 
 class HuggingFace(nn.Module):
-    """A sequence classifier or regression of the transformers library (`pip install glasshouse-plugins[transformers]`).
+    """A sequence classifier or regressor of the transformers library (`pip install glasshouse-plugins[transformers]`).
 
-    Input (n, length) numbers of words, 0 for padding, which attention is told of; output (n, num_classes): logits, or
-    values for regression.
+    Input: token ids (n, length), with 0 as padding, which attention ignores. Output (n, num_classes): logits, or values
+    for regression.
 
-    From a folder come the configuration and the weights, of safetensors files alone; nothing is downloaded, and no
-    code of the folder is run. A head that the folder lacks, or has for other classes, is drawn anew. Where the folder
-    has a tokenizer, the data must number words by it: `data: {init_args: {tokenizer: FOLDER}}`. To rebuild a trained
-    model, the folder's ``config.json`` is enough: its weights are in the run's checkpoint.
+    The configuration and the weights are read from a local folder, weights from safetensors files only. Nothing is
+    downloaded, and no code of the folder runs. A head that is missing in the folder, or has another number of classes,
+    is newly initialised. If the folder has a tokenizer, the data must use it: `data: {init_args: {tokenizer: FOLDER}}`.
+    To rebuild a trained model, the folder's ``config.json`` is enough: the weights are in the run's checkpoint.
 
     Source: Wolf et al., "Transformers: State-of-the-Art Natural Language Processing", EMNLP 2020 (system
     demonstrations). Default: a BERT (Devlin et al. 2019) of two layers, 64 wide, untrained.
 
     Args:
-        num_classes: width of the output (1 for regression); filled from the data.
-        vocab_size: numbers of words in use; filled from the data.
-        sequence_length: words of a text; filled from the data.
-        folder: a model's files, as `save_pretrained` writes them.
-        config: or a configuration to build an untrained model from: `model_type` and its options, such as
-            ``{model_type: bert, hidden_size: 64}``; number of words, classes and padding are the data's.
+        num_classes: number of outputs (1 for regression); filled from the data.
+        vocab_size: number of token ids; filled from the data.
+        sequence_length: length of texts in tokens; filled from the data.
+        folder: folder with a model's files, as written by `save_pretrained`.
+        config: instead of `folder`: configuration of an untrained model, `model_type` and its options, e.g.
+            ``{model_type: bert, hidden_size: 64}``; vocabulary size, classes and padding are set from the data.
 
     Raises:
-        UserError: for both a folder and a config, a folder that is none or has no usable files, an unknown model type
-            or options that it refuses, or data that number words in another way.
+        UserError: for both a folder and a config, a folder that does not exist or has no usable files, an unknown model
+            type or options that it rejects, or data with another tokenizer.
     """
 
     def __init__(
@@ -62,25 +62,25 @@ class HuggingFace(nn.Module):
         super().__init__()
         require_positive(_WHO, num_classes=num_classes, vocab_size=vocab_size)
         if folder is not None and config is not None:
-            raise UserError(_WHO, "has both a folder and a config; expected one of them.")
+            raise UserError(_WHO, "received both `folder` and `config`; expected one of them.")
         if folder is None:
-            self.model = _built({**_SMALL} if config is None else config, num_classes, vocab_size)
+            self.model = _from_config({**_DEFAULT_CONFIG} if config is None else config, num_classes, vocab_size)
             self.without_weights = False
         else:
-            self.model, self.without_weights = _loaded(Path(folder).expanduser(), num_classes, vocab_size)
+            self.model, self.without_weights = _from_folder(Path(folder).expanduser(), num_classes, vocab_size)
         self._folder = folder
         most = getattr(self.model.config, "max_position_embeddings", None)
         if sequence_length is not None and most is not None and sequence_length > most:
             raise UserError(
                 _WHO,
-                f"the data give {sequence_length} words of a text; the model takes {most}.",
+                f"the data has texts of {sequence_length} tokens; the model accepts at most {most}.",
                 f"Set `data: {{init_args: {{sequence_length: {most}}}}}`.",
             )
-        self.register_load_state_dict_post_hook(_weights_have_come)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_mark_weights_loaded)  # type: ignore[no-untyped-call]
 
     @property
     def embed(self) -> nn.Module:
-        """The layer of word vectors."""
+        """The token embedding layer."""
         return self.model.get_input_embeddings()  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,21 +88,21 @@ class HuggingFace(nn.Module):
         if self.without_weights:
             raise UserError(
                 _WHO,
-                f"the folder {self._folder} has a configuration and no weights; a model that was trained already can "
-                "be rebuilt from it, and none can be trained.",
-                "Put its .safetensors files there.",
+                f"the folder {self._folder} has a configuration but no weights; expected .safetensors files for "
+                "training. (Without them, only a trained run can be rebuilt.)",
+                "Put the model's .safetensors files there.",
             )
-        if not len(x):  # attention of the library does not take it
+        if not len(x):  # the library's attention fails on an empty batch
             return self.forward(x.new_zeros(1, x.shape[1]))[:0]
-        numbers = swap_padding_id(x, self.model.config.pad_token_id or 0)
-        return self.model(input_ids=numbers, attention_mask=within(x, words=True).long()).logits  # type: ignore[no-any-return]
+        token_ids = swap_padding_id(x, self.model.config.pad_token_id or 0)
+        return self.model(input_ids=token_ids, attention_mask=valid_positions(x, words=True).long()).logits  # type: ignore[no-any-return]
 
 
-def _weights_have_come(model: Any, _: Any) -> None:
+def _mark_weights_loaded(model: Any, _: Any) -> None:
     model.without_weights = False
 
 
-def _built(config: Mapping[str, Any], num_classes: int, vocab_size: int) -> Any:
+def _from_config(config: Mapping[str, Any], num_classes: int, vocab_size: int) -> Any:
     """An untrained model."""
     from transformers import CONFIG_MAPPING, AutoConfig
 
@@ -110,90 +110,92 @@ def _built(config: Mapping[str, Any], num_classes: int, vocab_size: int) -> Any:
     kind = str(options.pop("model_type", ""))
     if kind not in CONFIG_MAPPING:
         raise UserError(
-            _WHO, f"config has the model_type {kind!r}, which is none.", did_you_mean(kind, list(CONFIG_MAPPING))
+            _WHO,
+            f"model_type in `config` is {kind!r}; expected one that transformers knows.",
+            did_you_mean(kind, list(CONFIG_MAPPING)),
         )
-    with _refusing(f"config for the model_type '{kind}'"):
-        return _untrained(AutoConfig.for_model(kind, **options))
+    with _as_user_error(f"config for the model_type '{kind}'"):
+        return _build_untrained(AutoConfig.for_model(kind, **options))
 
 
-def _untrained(config: Any) -> Any:
+def _build_untrained(config: Any) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     build: Any = AutoModelForSequenceClassification.from_config
     return build(config, trust_remote_code=False)
 
 
-def _loaded(folder: Path, num_classes: int, vocab_size: int) -> tuple[Any, bool]:
-    """A model from its files, and whether its weights are still to come."""
+def _from_folder(folder: Path, num_classes: int, vocab_size: int) -> tuple[Any, bool]:
+    """The model of a folder, and whether its weights are missing."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     if not folder.is_dir():
         raise UserError(
             _WHO,
-            f"there is no folder {folder.absolute()}; nothing is downloaded.",
-            "Fetch the model with a tool of your choice, and name the folder with its config.json and .safetensors.",
+            f"there is no folder {folder.absolute()}, and models are not downloaded.",
+            "Download the model, and set `folder:` to the folder with its config.json and .safetensors files.",
         )
     if not (folder / "config.json").is_file():
         raise UserError(_WHO, f"the folder {folder} has no config.json.", "Write it with `save_pretrained`.")
     if (folder / "tokenizer.json").is_file():
-        _require_numbers(folder, vocab_size)
+        _check_tokenizer(folder, vocab_size)
     files_only: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    with _refusing(f"the folder {folder}"):
+    with _as_user_error(f"the folder {folder}"):
         config = AutoConfig.from_pretrained(folder, num_labels=num_classes, **files_only)
     known = getattr(config, "vocab_size", vocab_size)
     if vocab_size > known:
-        raise UserError(_WHO, f"the data number {vocab_size} words; the model in {folder} knows {known}.")
+        raise UserError(_WHO, f"the data has {vocab_size} token ids; the model in {folder} knows {known}.")
     if not any(folder.glob("*.safetensors")):
         if any(folder.glob("*.bin")):
             raise UserError(
                 _WHO,
-                f"the folder {folder} has weights as a pickle alone, which can run code.",
-                "Write them anew with `save_pretrained`, as .safetensors.",
+                f"the folder {folder} has weights only as a pickle, which can run code; expected .safetensors files.",
+                "Save the model again with `save_pretrained`.",
             )
-        with _refusing(f"the folder {folder}"):
-            return _untrained(config), True
-    with _refusing(f"the folder {folder}"), _quiet():
+        with _as_user_error(f"the folder {folder}"):
+            return _build_untrained(config), True
+    with _as_user_error(f"the folder {folder}"), _without_progress_bars():
         model = AutoModelForSequenceClassification.from_pretrained(
             folder,
             config=config,
             use_safetensors=True,
-            ignore_mismatched_sizes=True,  # the head, where it was for other classes
+            ignore_mismatched_sizes=True,  # the head, if it has another number of classes
             dtype=torch.float32,
             **files_only,
         )
     return model, False
 
 
-def _require_numbers(folder: Path, vocab_size: int) -> None:
+def _check_tokenizer(folder: Path, vocab_size: int) -> None:
     tokenizer = FolderTokenizer(str(folder), who=_WHO)
     if tokenizer.size != vocab_size:
         raise UserError(
             _WHO,
-            f"the tokenizer in {folder} numbers {tokenizer.size} words; the data number {vocab_size}, in another way.",
+            f"the tokenizer in {folder} has {tokenizer.size} token ids; the data has {vocab_size} of another one.",
             f"Set `data: {{init_args: {{tokenizer: {folder}}}}}`.",
         )
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
-    """Say what the library refuses in one line."""
+def _as_user_error(what: str) -> Iterator[None]:
+    """Turn an error of the library into a UserError with its first line."""
     try:
         yield
     except (ValueError, OSError, TypeError, KeyError, RuntimeError, ImportError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(_WHO, f"transformers does not take {what}: {said[0]}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(_WHO, f"transformers rejects {what}: {lines[0]}") from error
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's progress bars, which come also where no terminal is."""
-    from transformers.utils import logging as theirs
+def _without_progress_bars() -> Iterator[None]:
+    """Disable the library's progress bars, which it also prints without a terminal."""
+    from transformers.utils import logging as transformers_logging
 
-    logging: Any = theirs
-    shown = logging.is_progress_bar_enabled()
+    logging: Any = transformers_logging
+    enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if enabled:
             logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""Long short-term memory over words or numbers."""
+"""LSTM networks for text or numeric sequences."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from glasshouse_plugins.models.recurrent import RecurrentNetwork
 
 
 class LSTM(RecurrentNetwork):
-    """An LSTM in both directions with variational dropout, the largest of each unit's states, one linear layer.
+    """A bidirectional LSTM with variational dropout, max pooling over time and a linear layer.
 
-    Input (n, length) numbers of words, 0 for padding behind a text, or (n, length, features) numbers; output
-    (n, num_classes): logits, or values for regression. States behind a text's end are left out, but for the first one
-    of a text without words.
+    Input: token ids (n, length), with 0 as padding after a text, or numeric sequences (n, length, features). Output
+    (n, num_classes): logits, or values for regression. States at padding are ignored; an empty text counts as one
+    padding token.
 
-    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997; both directions as in
-    Graves and Schmidhuber 2005; the same mask at every step as in Gal and Ghahramani 2016; the largest state as in
-    Conneau et al. 2017 (InferSent).
+    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997; bidirectional as in
+    Graves and Schmidhuber 2005; variational dropout as in Gal and Ghahramani 2016; max pooling as in Conneau et al.
+    2017 (InferSent).
 
     Args:
-        num_classes: width of the output (1 for regression); filled from the data.
-        vocab_size: numbers of words in use; filled from the data, None for sequences of numbers.
-        input_shape: [length, features] of sequences of numbers; filled from the data.
-        dimensions: of the vector that stands for a word or for the numbers of a step.
-        units: of each layer in each direction.
-        layers: one on the states of the other.
-        dropout: share of the inputs of each layer, and of the largest states, that are silenced while training, the
-            same at every step; in [0, 1).
-        recurrent_dropout: share of the states that are silenced where they are fed back, the same at every step.
-        word_dropout: share of the different words of a text that are silenced wherever they occur in it.
+        num_classes: number of outputs (1 for regression); filled from the data.
+        vocab_size: number of token ids; filled from the data; None for numeric sequences.
+        input_shape: [length, features] of numeric sequences; filled from the data.
+        dimensions: size of the vector of a token or time step, at least 1.
+        units: units of each layer in each direction, at least 1.
+        layers: number of stacked layers.
+        dropout: dropout probability of each layer's inputs and of the pooled states, with the same mask at every step;
+            in [0, 1).
+        recurrent_dropout: dropout probability of the recurrent states, with the same mask at every step; in [0, 1).
+        word_dropout: probability that all occurrences of a word in a text are dropped, in [0, 1).
 
     Raises:
-        UserError: for sizes below one, or shares outside [0, 1).
+        UserError: for sizes below 1, or a dropout outside [0, 1).
     """
 
     name = "lstm"
@@ -66,8 +66,8 @@ class LSTM(RecurrentNetwork):
         )
 
     @staticmethod
-    def step(entered: Tensor, recurred: Tensor, carried: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The state, and the memory cell that is never silenced."""
-        admit, keep, candidate, show = (entered + recurred).chunk(4, dim=-1)
-        cell = keep.sigmoid() * carried[1] + admit.sigmoid() * candidate.tanh()
-        return show.sigmoid() * torch.tanh(cell), cell
+    def step(from_input: Tensor, from_state: Tensor, carried: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The new state, and the memory cell, which has no dropout."""
+        input_gate, forget_gate, candidate, output_gate = (from_input + from_state).chunk(4, dim=-1)
+        cell = forget_gate.sigmoid() * carried[1] + input_gate.sigmoid() * candidate.tanh()
+        return output_gate.sigmoid() * torch.tanh(cell), cell

@@ -1,4 +1,4 @@
-"""Fully connected layers over numbers and embedded categories."""
+"""A multi-layer perceptron over numeric columns and embedded categorical columns."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Ta
 
 
 class MLP(nn.Module):
-    """A multi-layer perceptron whose categorical columns are embedded first.
+    """A multi-layer perceptron with embeddings of categorical columns.
 
-    Input (n, in_features): numeric columns, then one-hot blocks of the widths in `cardinalities`; or pictures
-    (n, channels, height, width), whose numbers stand in a row. Output (n, num_classes): logits, or values for
-    regression. Each hidden layer is linear, batch norm (if asked), activation, dropout.
+    Input: rows (n, in_features), i.e. numeric columns, then one-hot blocks of the widths in `cardinalities`; or images
+    (n, channels, height, width), which are flattened. Output (n, num_classes): logits, or values for regression. Each
+    hidden layer is a linear layer, batch norm (optional), activation, dropout.
 
     Args:
-        in_features: encoded columns, or numbers of a picture; filled from the data.
-        num_classes: width of the output (1 for regression); filled from the data.
-        cardinalities: widths of the one-hot blocks that stand last in the input; filled from the data. An empty
-            list lets them enter as they are.
-        hidden: units of each hidden layer.
-        dropout: share of hidden units that are silenced while training, in [0, 1).
-        batch_norm: normalise each hidden layer over the batch.
-        activation: relu, gelu, silu or tanh.
+        in_features: number of encoded columns, or of values per image; filled from the data.
+        num_classes: number of outputs (1 for regression); filled from the data.
+        cardinalities: widths of the one-hot blocks, which are the last columns of the input; filled from the data. An
+            empty list uses the one-hot columns without embedding.
+        hidden: units of each hidden layer, at least 1 each; an empty list gives a linear model.
+        dropout: dropout probability of hidden units, in [0, 1).
+        batch_norm: apply batch norm in each hidden layer.
+        activation: ``relu``, ``gelu``, ``silu`` or ``tanh``.
 
     Raises:
-        UserError: for widths below one, a dropout outside [0, 1), an unknown activation, or blocks wider than the
+        UserError: for sizes below 1, a dropout outside [0, 1), an unknown activation, or one-hot blocks wider than the
             input.
     """
 
@@ -49,13 +49,12 @@ class MLP(nn.Module):
         self.cardinalities = list(cardinalities or ())
         self.numeric = in_features - sum(self.cardinalities)
         _check(self.numeric, hidden, dropout, activation)
-        # An embedding is a matrix product with a one-hot row. Written as that product, rather than as a look-up by
-        # position, the same weights give the same output, and the output can be differentiated with respect to x,
-        # which integrated gradients and adversarial search need. A block that is all zero (a level unknown in
-        # training) embeds as zero.
+        # An embedding is a matrix product with a one-hot row. As a product, rather than an index look-up, it is
+        # differentiable with respect to x, which integrated gradients and adversarial search require. An all-zero
+        # block (a category unknown in training) embeds as zero.
         embeddings = [nn.Linear(levels, embedding_width(levels), bias=False) for levels in self.cardinalities]
         for embedding in embeddings:
-            nn.init.normal_(embedding.weight)  # as nn.Embedding; of the scale of the standardised numbers beside it
+            nn.init.normal_(embedding.weight)  # as nn.Embedding, on the scale of standardised numeric columns
         self.embeddings = nn.ModuleList(embeddings)
 
         layers: list[nn.Module] = []
@@ -72,7 +71,7 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, in_features), or pictures of as many numbers, to (n, num_classes)."""
+        """(n, in_features), or images of as many values, to (n, num_classes)."""
         x = x.flatten(1)
         if self.embeddings:
             numbers, *blocks = torch.split(x, [self.numeric, *self.cardinalities], dim=1)
@@ -82,7 +81,7 @@ class MLP(nn.Module):
 
 
 def embedding_width(levels: int) -> int:
-    """Numbers that stand for one of `levels` categories: min(600, round(1.6 levels^0.56)).
+    """Embedding size of a column with `levels` categories: min(600, round(1.6 levels^0.56)).
 
     Source: the rule of thumb of fastai (`fastai.tabular.model.emb_sz_rule`; Howard and Gugger 2020).
     """
@@ -92,9 +91,9 @@ def embedding_width(levels: int) -> int:
 def _check(numeric: int, hidden: Sequence[int], dropout: float, activation: str) -> None:
     who = "model 'mlp'"
     if numeric < 0:
-        raise UserError(who, f"the categorical blocks are {-numeric} columns wider than the whole input.")
+        raise UserError(who, f"the one-hot blocks (cardinalities) are {-numeric} columns wider than the input.")
     if any(units < 1 for units in hidden):
-        raise UserError(who, f"hidden is {list(hidden)}; expected widths of at least 1.")
+        raise UserError(who, f"hidden is {list(hidden)}; expected numbers of at least 1.")
     if not 0 <= dropout < 1:
         raise UserError(who, f"dropout is {dropout}; expected 0 <= dropout < 1.")
     if activation not in _ACTIVATIONS:

@@ -1,4 +1,4 @@
-"""Who may like what: matrix factorisation, or two towers."""
+"""Recommenders: matrix factorisation and two-tower models."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from torch import Tensor, nn
 
 
 class Recommender(nn.Module):
-    """The inner product of a user's vector and an item's, plus what each is worth by itself.
+    """The inner product of a user vector and an item vector, plus a bias of each.
 
-    Without `hidden` this is matrix factorisation with biases. With it, each vector goes through fully connected layers
-    of its side first: two towers, whose items can be looked up by nearest neighbours once they are trained. What is
-    known of users and items beside their codes adds its vectors to theirs, so that somebody new is not a blank.
+    Without `hidden` this is matrix factorisation with biases. With `hidden`, user and item vectors first pass through
+    fully connected layers of their own (two towers); trained item vectors can be searched by nearest neighbours.
+    Vectors of user and item features are added to those of the ids, so that new users and items are not zero vectors.
 
-    Input (n, a + b) int64: `a` codes of the user (who it is, then features), then `b` of the item; 0 stands for what
-    the training split does not hold, and adds nothing. Output (n, 2) logits of no and yes, or (n, 1) values for
-    regression.
+    Input (n, a + b) int64: `a` codes of the user (id, then features), then `b` codes of the item; 0 is a value that is
+    not in the training split, and adds nothing. Output (n, 2): logits of no and yes, or (n, 1): values for regression.
 
     Source: Koren, Bell and Volinsky, "Matrix Factorization Techniques for Recommender Systems", Computer 42(8), 2009;
     sums of feature vectors: Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", 2015; towers: Yi
     et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019.
 
     Args:
-        cardinalities: numbers of codes, [[users, user features ...], [items, item features ...]]; filled from the data.
+        cardinalities: number of codes per column, [[users, user features ...], [items, item features ...]]; filled from
+            the data.
         num_classes: 2, or 1 for regression; filled from the data.
-        dimensions: of the vectors.
-        hidden: units of each layer of a tower; none: matrix factorisation.
-        dropout: share of the units of a tower's layers that are silenced while training, in [0, 1).
+        dimensions: size of the user and item vectors, at least 1.
+        hidden: units of each hidden layer of both towers; empty: matrix factorisation.
+        dropout: dropout probability of the towers' hidden units, in [0, 1).
 
     Raises:
-        UserError: for data of something else than users and items, and options out of range.
+        UserError: for data that is not users and items, and for options out of range.
     """
 
     def __init__(
@@ -49,41 +49,43 @@ class Recommender(nn.Module):
         if not pair:
             raise UserError(
                 who,
-                f"expects codes of users and of items, cardinalities such as [[100], [50]]; received {cardinalities}.",
-                "Use it with data 'interactions', or data of your own that say so.",
+                f"cardinalities is {cardinalities}; expected codes of users and of items, e.g. [[100], [50]].",
+                "Use it with data 'interactions', or with data that gives such `cardinalities`.",
             )
         if num_classes not in (1, 2):
-            raise UserError(who, f"has one output, or two classes; the target has {num_classes}.", "Set `task:`.")
+            raise UserError(
+                who, f"the target has {num_classes} outputs; expected 2 classes or regression.", "Set `task:`."
+            )
         if dimensions < 1 or any(units < 1 for units in hidden):
             raise UserError(who, f"dimensions is {dimensions}, hidden {list(hidden)}; expected numbers of 1 or more.")
         if not 0 <= dropout < 1:
             raise UserError(who, f"dropout is {dropout}; expected 0 <= dropout < 1.")
         self.classes = num_classes
-        self.of_user = len(cardinalities[0])
-        self.user = Side(cardinalities[0], dimensions, hidden, dropout)
-        self.item = Side(cardinalities[1], dimensions, hidden, dropout)
+        self.user_columns = len(cardinalities[0])
+        self.user = SideEncoder(cardinalities[0], dimensions, hidden, dropout)
+        self.item = SideEncoder(cardinalities[1], dimensions, hidden, dropout)
         self.offset = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, a + b) codes -> (n, 2) logits or (n, 1) values."""
-        user, worth_of_user = self.user(x[:, : self.of_user])
-        item, worth_of_item = self.item(x[:, self.of_user :])
-        score = (user * item).sum(dim=1) + worth_of_user + worth_of_item + self.offset
-        # softmax of (0, s) is (1 - p, p) with p the sigmoid of s
+        """(n, a + b) codes to (n, 2) logits or (n, 1) values."""
+        user, user_bias = self.user(x[:, : self.user_columns])
+        item, item_bias = self.item(x[:, self.user_columns :])
+        score = (user * item).sum(dim=1) + user_bias + item_bias + self.offset
+        # softmax of (0, s) is (1 - p, p), where p is the sigmoid of s
         return score[:, None] if self.classes == 1 else torch.stack([torch.zeros_like(score), score], dim=1)
 
 
-class Side(nn.Module):
-    """Users or items: codes (n, c) -> vectors (n, dimensions) and worths (n,), each a sum over the codes."""
+class SideEncoder(nn.Module):
+    """Codes (n, c) of users or of items to vectors (n, dimensions) and biases (n,), each summed over the codes."""
 
     def __init__(self, cardinalities: Sequence[int], dimensions: int, hidden: Sequence[int], dropout: float) -> None:
         super().__init__()
         vectors = [nn.Embedding(codes, dimensions, padding_idx=0) for codes in cardinalities]
-        worths = [nn.Embedding(codes, 1, padding_idx=0) for codes in cardinalities]
-        for vector, worth in zip(vectors, worths, strict=True):
-            nn.init.normal_(vector.weight[1:], std=dimensions**-0.5 / 2)  # scores of order one to begin with
-            nn.init.zeros_(worth.weight)
-        self.vectors, self.worths = nn.ModuleList(vectors), nn.ModuleList(worths)
+        biases = [nn.Embedding(codes, 1, padding_idx=0) for codes in cardinalities]
+        for vector, bias in zip(vectors, biases, strict=True):
+            nn.init.normal_(vector.weight[1:], std=dimensions**-0.5 / 2)  # initial scores of order one
+            nn.init.zeros_(bias.weight)
+        self.vectors, self.worths = nn.ModuleList(vectors), nn.ModuleList(biases)
         layers: list[nn.Module] = []
         width = dimensions
         for units in hidden:
@@ -92,8 +94,8 @@ class Side(nn.Module):
         self.tower = nn.Sequential(*layers, nn.Linear(width, dimensions)) if layers else nn.Identity()
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors and worths."""
+        """Vectors (n, dimensions) and biases (n,)."""
         columns = codes.unbind(dim=1)
         vectors = torch.stack([layer(column) for layer, column in zip(self.vectors, columns, strict=True)]).sum(dim=0)
-        worths = torch.stack([layer(column) for layer, column in zip(self.worths, columns, strict=True)]).sum(dim=0)
-        return self.tower(vectors), worths[:, 0]
+        biases = torch.stack([layer(column) for layer, column in zip(self.worths, columns, strict=True)]).sum(dim=0)
+        return self.tower(vectors), biases[:, 0]

@@ -1,8 +1,8 @@
-"""What recurrent networks share: both directions, variational dropout, and the largest state of each unit.
+"""The base of the recurrent networks: bidirectional layers, variational dropout and max pooling over time.
 
-Variational dropout silences the same units at every step of a sequence (Gal and Ghahramani, "A Theoretically Grounded
-Application of Dropout in Recurrent Neural Networks", NeurIPS 2016): of the inputs of each layer, of the states that
-are fed back, and, for words, whole word types. Each sequence has masks of its own, as in the paper's section 4.2.
+Variational dropout uses the same mask at every step of a sequence (Gal and Ghahramani, "A Theoretically Grounded
+Application of Dropout in Recurrent Neural Networks", NeurIPS 2016): for the inputs of each layer, for the recurrent
+states, and, for text, for all occurrences of a word. Each sequence has its own masks, as in section 4.2 of the paper.
 """
 
 from __future__ import annotations
@@ -16,18 +16,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from glasshouse_plugins.models.sequences import entrance, lengths, require_positive, require_shares, within
+from glasshouse_plugins.models.sequences import (
+    input_layer,
+    require_dropout,
+    require_positive,
+    sequence_lengths,
+    valid_positions,
+)
 
 
 class RecurrentNetwork(nn.Module):
-    """Base of `rnn`, `gru` and `lstm`: a subclass names torch's layer and writes down what one step of it does."""
+    """Base of `rnn`, `gru` and `lstm`; a subclass gives torch's layer and computes one step of it."""
 
     name: ClassVar[str]
-    """Its short name."""
+    """Short name of the model, for error messages."""
     layer: ClassVar[type[nn.RNN | nn.GRU | nn.LSTM]]
-    """torch's layer, which computes without masks on the states, and holds the weights."""
+    """torch's layer, which has the weights, and computes the states if there is no recurrent dropout."""
     carried: ClassVar[int] = 1
-    """Tensors that one step hands to the next; the first is the state that is fed back and given out."""
+    """Number of tensors that one step passes to the next; the first is the state, which is also the output."""
 
     def __init__(
         self,
@@ -45,8 +51,8 @@ class RecurrentNetwork(nn.Module):
         super().__init__()
         who = f"model '{self.name}'"
         require_positive(who, dimensions=dimensions, units=units, layers=layers)
-        require_shares(who, dropout=dropout, recurrent_dropout=recurrent_dropout, word_dropout=word_dropout)
-        self.embed, self.words = entrance(who, vocab_size, input_shape, dimensions)
+        require_dropout(who, dropout=dropout, recurrent_dropout=recurrent_dropout, word_dropout=word_dropout)
+        self.embed, self.words = input_layer(who, vocab_size, input_shape, dimensions)
         widths = [dimensions] + [2 * units] * (layers - 1)
         self.layers = nn.ModuleList(self.layer(width, units, batch_first=True, bidirectional=True) for width in widths)
         self.dropout = dropout
@@ -56,33 +62,38 @@ class RecurrentNetwork(nn.Module):
 
     @staticmethod
     @abstractmethod
-    def step(entered: Tensor, recurred: Tensor, carried: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """One step of torch's layer, from what its input and its last state give each gate, and what was carried."""
+    def step(from_input: Tensor, from_state: Tensor, carried: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """One step of torch's layer.
+
+        Args:
+            from_input: linear transformation of the step's input, one chunk per gate.
+            from_state: linear transformation of the last state, one chunk per gate.
+            carried: tensors from the step before.
+        """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, length) words or (n, length, features) numbers to (n, num_classes)."""
-        inside = within(x, self.words)
+        """(n, length) token ids or (n, length, features) values to (n, num_classes)."""
+        valid = valid_positions(x, self.words)
         states = self.embed(x)
         if self.words and self.training and self.word_dropout:
             states = states * word_type_mask(x, self.word_dropout).to(states.dtype)
-        length = lengths(inside)
+        length = sequence_lengths(valid)
         longest = int(length.max()) if len(x) else 1
-        inside, states = inside[:, :longest], states[:, :longest]
+        valid, states = valid[:, :longest], states[:, :longest]
         for layer in self.layers:
-            states = self._recur(layer, self._silenced(states), length)  # type: ignore[arg-type]
-        largest = states.masked_fill(~inside.unsqueeze(2), -torch.inf).amax(dim=1)
-        # The states' own mask would be the same at each step too, and the largest of masked states is the masked
-        # largest one.
-        return self.head(F.dropout(largest, self.dropout, self.training))  # type: ignore[no-any-return]
+            states = self._recur(layer, self._drop_inputs(states), length)  # type: ignore[arg-type]
+        pooled = states.masked_fill(~valid.unsqueeze(2), -torch.inf).amax(dim=1)
+        # A variational mask on the states is the same at every step, so masking after the maximum is equivalent.
+        return self.head(F.dropout(pooled, self.dropout, self.training))  # type: ignore[no-any-return]
 
-    def _silenced(self, x: Tensor) -> Tensor:
-        """(n, length, width) without some inputs, the same at every step of a sequence."""
+    def _drop_inputs(self, x: Tensor) -> Tensor:
+        """(n, length, width) with variational dropout: one mask per sequence for all steps."""
         if not (self.training and self.dropout):
             return x
         return x * F.dropout(x.new_ones(len(x), 1, x.shape[2]), self.dropout)
 
     def _recur(self, layer: nn.RNNBase, x: Tensor, length: Tensor) -> Tensor:
-        """States (n, length, 2 units) of both directions; the second starts at a sequence's last place."""
+        """States (n, length, 2 units) of both directions; the backward one starts at a sequence's last position."""
         if self.training and self.recurrent_dropout:
             return self._stepwise(layer, x, length)
         if not len(x):
@@ -92,37 +103,37 @@ class RecurrentNetwork(nn.Module):
         return states
 
     def _stepwise(self, layer: nn.RNNBase, x: Tensor, length: Tensor) -> Tensor:
-        """The same with states silenced where they are fed back: torch's layers have no place for such a mask.
+        """The states as in `_recur`, with dropout of the recurrent states, which torch's layers do not support.
 
-        Both directions take a step together, which makes up for what the loop costs: on a processor it is as fast as
-        torch's layer.
+        Both directions are computed in the same step, which makes up for the cost of the loop: on a CPU it is as fast
+        as torch's layer.
         """
         weights = {
             name: torch.stack([getattr(layer, f"{name}_l0"), getattr(layer, f"{name}_l0_reverse")])
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         }
-        places = torch.arange(x.shape[1], device=x.device)
-        mirrored = torch.where(places < length[:, None], length[:, None] - 1 - places, places).unsqueeze(2)
-        both = torch.stack([x, x.gather(1, mirrored.expand_as(x))])  # (2, n, length, width)
-        entered = both @ weights["weight_ih"].mT.unsqueeze(1) + weights["bias_ih"][:, None, None]
-        back, bias = weights["weight_hh"].mT, weights["bias_hh"].unsqueeze(1)
+        positions = torch.arange(x.shape[1], device=x.device)
+        reverse = torch.where(positions < length[:, None], length[:, None] - 1 - positions, positions).unsqueeze(2)
+        both = torch.stack([x, x.gather(1, reverse.expand_as(x))])  # (2, n, length, width)
+        from_input = both @ weights["weight_ih"].mT.unsqueeze(1) + weights["bias_ih"][:, None, None]
+        weight, bias = weights["weight_hh"].mT, weights["bias_hh"].unsqueeze(1)
         carried = tuple(x.new_zeros(2, len(x), layer.hidden_size) for _ in range(self.carried))
         mask = F.dropout(torch.ones_like(carried[0]), self.recurrent_dropout)
         states = []
-        for step in entered.unbind(2):
-            carried = self.step(step, torch.baddbmm(bias, carried[0] * mask, back), carried)
+        for step_input in from_input.unbind(2):
+            carried = self.step(step_input, torch.baddbmm(bias, carried[0] * mask, weight), carried)
             states.append(carried[0])
-        ahead, behind = torch.stack(states, dim=2)
-        return torch.cat([ahead, behind.gather(1, mirrored.expand_as(behind))], dim=2)
+        forward, backward = torch.stack(states, dim=2)
+        return torch.cat([forward, backward.gather(1, reverse.expand_as(backward))], dim=2)
 
 
-def word_type_mask(x: Tensor, share: float) -> Tensor:
-    """(n, length, 1): 0 for every occurrence of some words of each text, 1 / (1 - share) for the others.
+def word_type_mask(x: Tensor, probability: float) -> Tensor:
+    """(n, length, 1): 0 for every occurrence of randomly dropped words of each text, 1 / (1 - probability) elsewhere.
 
-    One number is drawn for each different word of a text, found by sorting rather than in a table of the vocabulary.
+    One value is drawn per distinct word of a text. Sorting finds the distinct words without a table of the vocabulary.
     """
     words, order = x.sort(dim=1)
     new = (words[:, 1:] != words[:, :-1]).long()
-    kind = F.pad(new.cumsum(dim=1), (1, 0))  # (n, length): the how-manieth different word
-    drawn = F.dropout(torch.ones(x.shape, device=x.device), share)
-    return torch.empty_like(drawn).scatter_(1, order, drawn.gather(1, kind)).unsqueeze(2)
+    word_index = F.pad(new.cumsum(dim=1), (1, 0))  # (n, length): index of the distinct word
+    mask = F.dropout(torch.ones(x.shape, device=x.device), probability)
+    return torch.empty_like(mask).scatter_(1, order, mask.gather(1, word_index)).unsqueeze(2)

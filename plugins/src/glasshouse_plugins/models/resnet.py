@@ -1,4 +1,4 @@
-"""ResNet, 18 to 50 layers deep, for small pictures."""
+"""ResNet-18, -34 and -50 for small images."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from glasshouse_plugins.models.cnn import image_shape
 
 
-class Basic(nn.Module):
-    """Two 3 x 3 convolutions and a way around them (He et al. 2016, figure 5, left); (n, c, h, w) to (n, maps, ...)."""
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions with a shortcut (He et al. 2016, figure 5, left); (n, c, h, w) to (n, maps, ...)."""
 
     expansion = 1
 
-    def __init__(self, entering: int, maps: int, stride: int) -> None:
+    def __init__(self, in_channels: int, maps: int, stride: int) -> None:
         super().__init__()
-        self.first, self.first_norm = _convolution(entering, maps, 3, stride), nn.BatchNorm2d(maps)
+        self.first, self.first_norm = _convolution(in_channels, maps, 3, stride), nn.BatchNorm2d(maps)
         self.last, self.last_norm = _convolution(maps, maps, 3), nn.BatchNorm2d(maps)
-        self.around = _around(entering, maps, stride)
+        self.around = _shortcut(in_channels, maps, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = F.relu(self.first_norm(self.first(x)))
@@ -29,17 +29,17 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1 x 1, 3 x 3 and 1 x 1 convolutions, the last to four times the maps, and a way around (ibid., right)."""
+    """1 x 1, 3 x 3 and 1 x 1 convolutions, the last to four times the maps, with a shortcut (figure 5, right)."""
 
     expansion = 4
 
-    def __init__(self, entering: int, maps: int, stride: int) -> None:
+    def __init__(self, in_channels: int, maps: int, stride: int) -> None:
         super().__init__()
-        leaving = self.expansion * maps
-        self.narrow, self.narrow_norm = _convolution(entering, maps, 1), nn.BatchNorm2d(maps)
+        out_channels = self.expansion * maps
+        self.narrow, self.narrow_norm = _convolution(in_channels, maps, 1), nn.BatchNorm2d(maps)
         self.middle, self.middle_norm = _convolution(maps, maps, 3, stride), nn.BatchNorm2d(maps)
-        self.last, self.last_norm = _convolution(maps, leaving, 1), nn.BatchNorm2d(leaving)
-        self.around = _around(entering, leaving, stride)
+        self.last, self.last_norm = _convolution(maps, out_channels, 1), nn.BatchNorm2d(out_channels)
+        self.around = _shortcut(in_channels, out_channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = F.relu(self.narrow_norm(self.narrow(x)))
@@ -47,35 +47,34 @@ class Bottleneck(nn.Module):
         return F.relu(self.last_norm(self.last(inner)) + self.around(x))
 
 
-_DEPTHS: dict[int, tuple[type[Basic] | type[Bottleneck], tuple[int, ...]]] = {
-    18: (Basic, (2, 2, 2, 2)),
-    34: (Basic, (3, 4, 6, 3)),
+_DEPTHS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, ...]]] = {
+    18: (BasicBlock, (2, 2, 2, 2)),
+    34: (BasicBlock, (3, 4, 6, 3)),
     50: (Bottleneck, (3, 4, 6, 3)),
 }
-"""The kind of block and how many of them each stage has: He et al. 2016, table 1."""
+"""Depth to type of block and number of blocks per stage: He et al. 2016, table 1."""
 
 
 class ResNet(nn.Module):
-    """A residual network: blocks that learn what to add to their input.
+    """A residual network (ResNet): four stages of residual blocks, global average pooling, a linear layer.
 
-    Input (n, channels, height, width), output (n, num_classes): logits, or values for regression. Four stages of
-    blocks, each with twice the maps of the one before; all but the first halve the picture's sides. The maps' means
-    enter one linear layer.
+    Input: images (n, channels, height, width). Output (n, num_classes): logits, or values for regression. Each stage
+    has twice the feature maps of the one before; all but the first halve height and width.
 
-    Source: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", CVPR 2016, table 1. For small
-    pictures the stem is one 3 x 3 convolution, as in their section 4.2, where that for ImageNet would leave a sixteenth
-    of the pixels. The last norm of each block starts at 0, so that each block starts as the identity (Goyal et al.
-    2017, section 5.1). Their width is 64; the default, 16, has 701,178 weights at depth 18 for grey pixels and ten
+    Source: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", CVPR 2016, table 1. The stem is one
+    3 x 3 convolution, as in their section 4.2 for small images; the stem for ImageNet would leave a sixteenth of the
+    pixels. The last norm of each block starts at 0, so that each block starts as the identity (Goyal et al. 2017,
+    section 5.1). The paper's width is 64; the default of 16 has 701,178 parameters at depth 18 for grey pixels and ten
     classes.
 
     Args:
-        input_shape: channels, height and width; filled from the data.
-        num_classes: width of the output (1 for regression); filled from the data.
+        input_shape: [channels, height, width] of images; filled from the data.
+        num_classes: number of outputs (1 for regression); filled from the data.
         depth: 18, 34 or 50 layers.
-        width: maps of the first stage.
+        width: feature maps of the first stage, at least 1.
 
     Raises:
-        UserError: for another input than pictures, another depth, or a width below one.
+        UserError: for input that is not images, another depth, or a width below 1.
     """
 
     def __init__(
@@ -90,35 +89,35 @@ class ResNet(nn.Module):
         block, stages = _DEPTHS[depth]
         self.stem = nn.Sequential(_convolution(channels, width, 3), nn.BatchNorm2d(width), nn.ReLU())
         blocks: list[nn.Module] = []
-        entering = width
+        maps = width
         for stage, count in enumerate(stages):
             for number in range(count):
-                blocks.append(block(entering, width << stage, stride=2 if stage and not number else 1))
-                entering = (width << stage) * block.expansion
+                blocks.append(block(maps, width << stage, stride=2 if stage and not number else 1))
+                maps = (width << stage) * block.expansion
         self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(entering, num_classes))
-        _start(self)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(maps, num_classes))
+        _init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, height, width) to (n, num_classes)."""
         return self.head(self.blocks(self.stem(x)))  # type: ignore[no-any-return]
 
 
-def _convolution(entering: int, leaving: int, size: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(entering, leaving, size, stride=stride, padding=size // 2, bias=False)
+def _convolution(in_channels: int, out_channels: int, size: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, size, stride=stride, padding=size // 2, bias=False)
 
 
-def _around(entering: int, leaving: int, stride: int) -> nn.Module:
-    """The identity, or a projection where the number of maps or their size changes (option B of the paper)."""
-    if entering == leaving and stride == 1:
+def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """The identity, or a projection if the number of maps or their size changes (option B of the paper)."""
+    if in_channels == out_channels and stride == 1:
         return nn.Identity()
-    return nn.Sequential(_convolution(entering, leaving, 1, stride), nn.BatchNorm2d(leaving))
+    return nn.Sequential(_convolution(in_channels, out_channels, 1, stride), nn.BatchNorm2d(out_channels))
 
 
-def _start(network: nn.Module) -> None:
-    """He's normal distribution for convolutions, and every block the identity."""
+def _init_weights(network: nn.Module) -> None:
+    """Initialise convolutions by He's normal distribution, and every block as the identity."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if isinstance(module, (Basic, Bottleneck)):
+        if isinstance(module, (BasicBlock, Bottleneck)):
             nn.init.zeros_(module.last_norm.weight)

@@ -1,4 +1,4 @@
-"""The plain recurrent network over words or numbers."""
+"""Plain recurrent networks for text or numeric sequences."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from glasshouse_plugins.models.recurrent import RecurrentNetwork
 
 
 class RNN(RecurrentNetwork):
-    """A plain recurrent layer (tanh) in both directions with variational dropout, the largest of each unit's states,
-    one linear layer.
+    """A bidirectional tanh RNN with variational dropout, max pooling over time and a linear layer.
 
-    Input (n, length) numbers of words, 0 for padding behind a text, or (n, length, features) numbers; output
-    (n, num_classes): logits, or values for regression. States behind a text's end are left out, but for the first one
-    of a text without words. What lies many steps back fades: `gru` and `lstm` were made against that.
+    Input: token ids (n, length), with 0 as padding after a text, or numeric sequences (n, length, features). Output
+    (n, num_classes): logits, or values for regression. States at padding are ignored; an empty text counts as one
+    padding token. Influence fades over many steps; `gru` and `lstm` keep it longer.
 
-    Source: Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990. The same mask at every step as in Gal and
-    Ghahramani 2016; the largest state as in Conneau et al. 2017 (InferSent).
+    Source: Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990; variational dropout as in Gal and
+    Ghahramani 2016; max pooling as in Conneau et al. 2017 (InferSent).
 
     Args:
-        num_classes: width of the output (1 for regression); filled from the data.
-        vocab_size: numbers of words in use; filled from the data, None for sequences of numbers.
-        input_shape: [length, features] of sequences of numbers; filled from the data.
-        dimensions: of the vector that stands for a word or for the numbers of a step.
-        units: of each layer in each direction.
-        layers: one on the states of the other.
-        dropout: share of the inputs of each layer, and of the largest states, that are silenced while training, the
-            same at every step; in [0, 1).
-        recurrent_dropout: share of the states that are silenced where they are fed back, the same at every step.
-        word_dropout: share of the different words of a text that are silenced wherever they occur in it.
+        num_classes: number of outputs (1 for regression); filled from the data.
+        vocab_size: number of token ids; filled from the data; None for numeric sequences.
+        input_shape: [length, features] of numeric sequences; filled from the data.
+        dimensions: size of the vector of a token or time step, at least 1.
+        units: units of each layer in each direction, at least 1.
+        layers: number of stacked layers.
+        dropout: dropout probability of each layer's inputs and of the pooled states, with the same mask at every step;
+            in [0, 1).
+        recurrent_dropout: dropout probability of the recurrent states, with the same mask at every step; in [0, 1).
+        word_dropout: probability that all occurrences of a word in a text are dropped, in [0, 1).
 
     Raises:
-        UserError: for sizes below one, or shares outside [0, 1).
+        UserError: for sizes below 1, or a dropout outside [0, 1).
     """
 
     name = "rnn"
@@ -64,6 +63,6 @@ class RNN(RecurrentNetwork):
         )
 
     @staticmethod
-    def step(entered: Tensor, recurred: Tensor, carried: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The state."""
-        return ((entered + recurred).tanh(),)
+    def step(from_input: Tensor, from_state: Tensor, carried: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The new state."""
+        return ((from_input + from_state).tanh(),)

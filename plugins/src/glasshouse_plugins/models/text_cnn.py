@@ -1,4 +1,4 @@
-"""Convolutions over words."""
+"""A convolutional text classifier."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from torch.nn import functional as F
 
 
 class TextCNN(nn.Module):
-    """Word vectors, filters over a few neighbouring words, the largest answer of each filter, one linear layer.
+    """Token embeddings, convolutions over neighbouring tokens, max pooling over the text, a linear layer.
 
-    Input (n, sequence_length) numbers of words, 0 for padding; output (n, num_classes): logits, or values for
-    regression.
+    Input: token ids (n, sequence_length), with 0 as padding. Output (n, num_classes): logits, or values for regression.
 
-    Source: Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014, its CNN-rand: word vectors are
-    learned with the rest.
+    Source: Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014, variant CNN-rand: embeddings
+    are learned from scratch.
 
     Args:
-        vocab_size: numbers of words in use; filled from the data.
-        num_classes: width of the output (1 for regression); filled from the data.
-        dimensions: of a word's vector.
-        windows: words that a filter sees; one group of filters for each.
-        filters: in each group.
-        dropout: share of the filters' answers that are silenced while training, in [0, 1).
+        vocab_size: number of token ids; filled from the data.
+        num_classes: number of outputs (1 for regression); filled from the data.
+        dimensions: size of the token embeddings, at least 1.
+        windows: kernel sizes in tokens; one group of filters per entry.
+        filters: filters per group, at least 1.
+        dropout: dropout probability of the pooled filter outputs, in [0, 1).
 
     Raises:
-        UserError: for sizes below one, no window, or a dropout outside [0, 1).
+        UserError: for sizes below 1, no window, or a dropout outside [0, 1).
     """
 
     def __init__(
@@ -42,7 +41,11 @@ class TextCNN(nn.Module):
     ) -> None:
         super().__init__()
         if min(vocab_size, dimensions, filters, *windows) < 1 or not windows:
-            raise UserError("model 'text_cnn'", "vocab_size, dimensions, filters and each of windows are at least 1.")
+            raise UserError(
+                "model 'text_cnn'",
+                f"vocab_size is {vocab_size}, dimensions {dimensions}, filters {filters}, windows {list(windows)}; "
+                "expected at least 1 each, and at least one window.",
+            )
         if not 0 <= dropout < 1:
             raise UserError("model 'text_cnn'", f"dropout is {dropout}; expected 0 <= dropout < 1.")
         self.embed = nn.Embedding(vocab_size, dimensions, padding_idx=0)
@@ -54,7 +57,7 @@ class TextCNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, sequence_length) to (n, num_classes)."""
         vectors = self.embed(x).transpose(1, 2)  # (n, dimensions, sequence_length)
-        # Padding on both sides lets each filter see the first and last words, and texts shorter than its window.
+        # Padding on both sides lets each filter reach the first and last tokens, and texts shorter than its window.
         vectors = F.pad(vectors, (self.widest - 1, self.widest - 1))
-        answers = [convolve(vectors).relu().amax(dim=2) for convolve in self.convolutions]
-        return self.head(self.dropout(torch.cat(answers, dim=1)))  # type: ignore[no-any-return]
+        pooled = [convolve(vectors).relu().amax(dim=2) for convolve in self.convolutions]
+        return self.head(self.dropout(torch.cat(pooled, dim=1)))  # type: ignore[no-any-return]

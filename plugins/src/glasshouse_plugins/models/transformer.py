@@ -1,4 +1,4 @@
-"""A transformer's encoder over words or numbers."""
+"""A transformer encoder for text or numeric sequences."""
 
 from __future__ import annotations
 
@@ -10,37 +10,41 @@ from glasshouse import UserError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glasshouse_plugins.models.attention import SMALL, Block, require_heads, sinusoids
-from glasshouse_plugins.models.sequences import entrance, lengths, require_positive, require_shares, within
+from glasshouse_plugins.models.attention import INIT_STD, Block, require_divisible_width, sinusoidal_positions
+from glasshouse_plugins.models.sequences import (
+    input_layer,
+    require_dropout,
+    require_positive,
+    sequence_lengths,
+    valid_positions,
+)
 
 
 class Transformer(nn.Module):
-    """Vectors of words or steps with their places, blocks of self-attention, one vector for all, one linear layer.
+    """A transformer encoder: embeddings with positions, self-attention blocks, pooling, a linear layer.
 
-    Input (n, length) numbers of words, 0 for padding behind a text, or (n, length, features) numbers; output
-    (n, num_classes): logits, or values for regression. Padding is looked at by no word; a text without words is one
-    padding long.
+    Input: token ids (n, length), with 0 as padding after a text, or numeric sequences (n, length, features). Output
+    (n, num_classes): logits, or values for regression. Attention ignores padding; an empty text counts as one padding
+    token.
 
-    Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, its encoder with the norms in front (Xiong et al.
-    2020); a vector of its own that stands for the whole, `cls`, as in Devlin et al. 2019 (BERT).
+    Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, encoder with pre-norm (Xiong et al. 2020); the
+    CLS token as in Devlin et al. 2019 (BERT).
 
     Args:
-        num_classes: width of the output (1 for regression); filled from the data.
-        vocab_size: numbers of words in use; filled from the data, None for sequences of numbers.
-        input_shape: [length] of texts or [length, features] of sequences of numbers; filled from the data.
-        width: of the vector of a word or step, shared by the heads.
-        heads: of attention in each block.
-        layers: blocks.
-        feedforward: units between the two linear layers of a block.
-        positions: ``learned`` vectors of places, or fixed ``sinusoidal`` ones.
-        pooling: the ``mean`` of the vectors behind the last block, or ``cls``, that of a place of its own before the
-            first.
-        dropout: share that is silenced while training of what comes in, of what each block adds, and of the pooled
-            vector; in [0, 1).
+        num_classes: number of outputs (1 for regression); filled from the data.
+        vocab_size: number of token ids; filled from the data; None for numeric sequences.
+        input_shape: [length] of texts or [length, features] of numeric sequences; filled from the data.
+        width: size of the vector of a token or time step; a multiple of `heads`.
+        heads: attention heads per block.
+        layers: number of transformer blocks.
+        feedforward: units of the hidden layer in each block's feed-forward part.
+        positions: ``learned`` or fixed ``sinusoidal`` positional encoding.
+        pooling: ``mean`` of the last block's outputs, or output of the ``cls`` token.
+        dropout: dropout probability of the embeddings, of each residual branch and of the pooled vector, in [0, 1).
 
     Raises:
-        UserError: for sizes below one, heads that do not divide the width, an unknown choice, a share outside [0, 1),
-            or longer sequences than it was built for.
+        UserError: for sizes below 1, heads that do not divide the width, an unknown choice, a dropout outside [0, 1),
+            or sequences longer than `input_shape`.
     """
 
     def __init__(
@@ -59,48 +63,49 @@ class Transformer(nn.Module):
         super().__init__()
         who = "model 'transformer'"
         require_positive(who, width=width, heads=heads, layers=layers, feedforward=feedforward)
-        require_heads(who, width, heads)
-        require_shares(who, dropout=dropout)
+        require_divisible_width(who, width, heads)
+        require_dropout(who, dropout=dropout)
         if positions not in ("learned", "sinusoidal"):
             raise UserError(who, f"positions is {positions!r}; expected learned or sinusoidal.")
         if pooling not in ("mean", "cls"):
             raise UserError(who, f"pooling is {pooling!r}; expected mean or cls.")
         if not input_shape:
-            raise UserError(who, "needs an input_shape of [length] or [length, features].")
-        self.embed, self.words = entrance(who, vocab_size, input_shape, width)
-        places = sinusoids(input_shape[0], width)
+            raise UserError(who, "input_shape is missing; expected [length] or [length, features].")
+        self.embed, self.words = input_layer(who, vocab_size, input_shape, width)
+        encoding = sinusoidal_positions(input_shape[0], width)
         if positions == "learned":
-            self.places = nn.Parameter(torch.randn_like(places) * SMALL)
+            self.places = nn.Parameter(torch.randn_like(encoding) * INIT_STD)
         else:
-            self.register_buffer("places", places, persistent=False)
-        self.whole = nn.Parameter(torch.randn(width) * SMALL) if pooling == "cls" else None
+            self.register_buffer("places", encoding, persistent=False)
+        self.whole = nn.Parameter(torch.randn(width) * INIT_STD) if pooling == "cls" else None
         self.dropout = dropout
         self.blocks = nn.ModuleList(Block(width, heads, feedforward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, length) words or (n, length, features) numbers to (n, num_classes)."""
+        """(n, length) token ids or (n, length, features) values to (n, num_classes)."""
         if x.shape[1] > len(self.places):
             raise UserError(
-                "model 'transformer'", f"was given {x.shape[1]} places; it was built for {len(self.places)}."
+                "model 'transformer'",
+                f"received sequences of length {x.shape[1]}; expected at most {len(self.places)}.",
             )
-        inside = within(x, self.words)
+        valid = valid_positions(x, self.words)
         vectors = self.embed(x) + self.places[: x.shape[1]]
-        longest = int(lengths(inside).max()) if len(x) else 1
-        inside, vectors = inside[:, :longest], vectors[:, :longest]
+        longest = int(sequence_lengths(valid).max()) if len(x) else 1
+        valid, vectors = valid[:, :longest], vectors[:, :longest]
         if self.whole is not None:
             vectors = torch.cat([self.whole.expand(len(x), 1, -1), vectors], dim=1)
-            inside = F.pad(inside, (1, 0), value=True)
+            valid = F.pad(valid, (1, 0), value=True)
         vectors = F.dropout(vectors, self.dropout, self.training)
         for block in self.blocks:
-            vectors = block(vectors, seen=inside)
+            vectors = block(vectors, seen=valid)
         vectors = self.norm(vectors)
-        pooled = vectors[:, 0] if self.whole is not None else _mean_within(vectors, inside)
+        pooled = vectors[:, 0] if self.whole is not None else _masked_mean(vectors, valid)
         return self.head(F.dropout(pooled, self.dropout, self.training))  # type: ignore[no-any-return]
 
 
-def _mean_within(vectors: Tensor, inside: Tensor) -> Tensor:
-    """(n, width) mean over the places that are part of a sequence."""
-    share = inside / inside.sum(dim=1, keepdim=True)
-    return (vectors * share.unsqueeze(2).to(vectors.dtype)).sum(dim=1)
+def _masked_mean(vectors: Tensor, valid: Tensor) -> Tensor:
+    """(n, width) mean over the valid positions."""
+    weights = valid / valid.sum(dim=1, keepdim=True)
+    return (vectors * weights.unsqueeze(2).to(vectors.dtype)).sum(dim=1)

@@ -9,32 +9,37 @@ import torch.nn.functional as F
 from glasshouse import Target
 from torch import Tensor, nn
 
-from glasshouse_plugins.models.autoencoder import check_coders, decoder, encoder, reconstruction_error
+from glasshouse_plugins.models.autoencoder import (
+    build_decoder,
+    build_encoder,
+    check_autoencoder_options,
+    reconstruction_error,
+)
 
 
 class VAE(nn.Module):
-    """Learns the distribution of its rows: a normal code, and what each code is decoded to; can draw new rows.
+    """A variational autoencoder: the reconstruction error is an anomaly score, and the decoder generates new rows.
 
-    Input (n, channels, height, width) in [0, 1], or (n, in_features); labels are not looked at. Output (n, 1): the
-    reconstruction error from the code's mean, the mean squared difference over the input's numbers, at least 0, in
-    squares of the encoded input's unit; the larger, the stranger the row.
+    Input: images (n, channels, height, width) in [0, 1], or rows (n, in_features); labels are not used. Output (n, 1):
+    the reconstruction error from the latent mean, i.e. the mean squared difference between input and reconstruction;
+    at least 0, in squared units of the encoded input; larger is more anomalous.
 
-    Training minimises the negative evidence lower bound of each row in nats: the surprise at the row given a code drawn
-    for it (pixels: Bernoulli; columns: normal with variance 1, without its constant), and the Kullback-Leibler
-    divergence of the code's distribution from the standard normal. In evaluation the code's mean is taken in place of a
-    draw, so that a row's loss is no matter of chance; the bound's own mean is a little above it.
+    Training minimises the negative evidence lower bound (ELBO) of each row in nats: the negative log-likelihood of the
+    row given a sampled latent vector (pixels: Bernoulli; columns: normal with variance 1, without the constant term),
+    plus the Kullback-Leibler divergence of the latent distribution from the standard normal. Evaluation uses the
+    latent mean instead of a sample, so that the loss is deterministic; the expected loss is slightly higher.
 
     Source: Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014, equations 7 and 10 and appendix C. The
-    default has 86,433 weights for 28 x 28 grey pixels.
+    default has 86,433 parameters for 28 x 28 grey pixels.
 
     Args:
-        input_shape: channels, height and width, or encoded columns; filled from the data.
-        code: numbers in the middle.
-        channels: pictures: maps after each halving.
-        hidden: tables: units of each layer on the way in; the way back has the same in reverse.
+        input_shape: [channels, height, width] of images or [columns] of encoded rows; filled from the data.
+        code: size of the latent vector, at least 1.
+        channels: for images: feature maps after each convolution with stride 2, which halves height and width.
+        hidden: for rows: units of each hidden layer of the encoder; the decoder has the same in reverse order.
 
     Raises:
-        UserError: for another input, numbers below one, or more halvings than the picture bears.
+        UserError: for another input shape, sizes below 1, or more halvings than the image size allows.
     """
 
     predicts = Target(name="reconstruction_error", kind="regression", observed=False)
@@ -47,11 +52,11 @@ class VAE(nn.Module):
         hidden: Sequence[int] = (64, 32),
     ) -> None:
         super().__init__()
-        check_coders("vae", input_shape, code, channels, hidden)
+        check_autoencoder_options("vae", input_shape, code, channels, hidden)
         self.code = code
-        self.pictures = len(input_shape) == 3
-        self.encoder = encoder(input_shape, 2 * code, channels, hidden)
-        self.decoder = decoder(input_shape, code, channels, hidden)
+        self.is_image = len(input_shape) == 3
+        self.encoder = build_encoder(input_shape, 2 * code, channels, hidden)
+        self.decoder = build_decoder(input_shape, code, channels, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, *input_shape) to (n, 1)."""
@@ -64,26 +69,26 @@ class VAE(nn.Module):
         code = mean
         if self.training:
             code = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-        return self.surprise(x, self.decoder(code)) + divergence(mean, log_variance)
+        return self.negative_log_likelihood(x, self.decoder(code)) + gaussian_kl_divergence(mean, log_variance)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance of each row's code, (n, code) each."""
+        """Mean and log-variance of each row's latent vector, (n, code) each."""
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         return mean, log_variance
 
-    def surprise(self, x: Tensor, decoded: Tensor) -> Tensor:
-        """(n,) negative logarithm of the likelihood of each row, in nats."""
-        if self.pictures:
+    def negative_log_likelihood(self, x: Tensor, decoded: Tensor) -> Tensor:
+        """(n,) negative log-likelihood of each row given its reconstruction, in nats."""
+        if self.is_image:
             return F.binary_cross_entropy(decoded, x, reduction="none").flatten(1).sum(dim=1)
         return (decoded - x).square().sum(dim=1) / 2
 
     def generate(self, count: int, *, seed: int) -> Tensor:
-        """(count, *input_shape): what codes drawn from the standard normal are decoded to, without pixel noise."""
+        """(count, *input_shape) new rows, decoded from standard normal latent vectors, without pixel noise."""
         device = next(self.parameters()).device
         codes = torch.randn(count, self.code, generator=torch.Generator().manual_seed(seed))
         return self.decoder(codes.to(device))  # type: ignore[no-any-return]
 
 
-def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """(n,) Kullback-Leibler divergence of independent normals from the standard normal, in nats; appendix B."""
+def gaussian_kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """(n,) Kullback-Leibler divergence of independent normals from the standard normal, in nats (appendix B)."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2

@@ -1,1 +1,1 @@
-"""Optimizers, one a file, and schedules of the learning rate."""
+"""Optimizers, one per file, and learning-rate schedules."""

@@ -8,14 +8,14 @@ import torch
 
 
 class Adagrad(torch.optim.Adagrad):
-    """Gradients divided by the root of the sum of all squared gradients so far (Duchi, Hazan and Singer 2011).
+    """Adagrad: gradients divided by the root of the sum of all past squared gradients (Duchi, Hazan and Singer 2011).
 
     Args:
-        lr: learning rate.
-        lr_decay: the rate is divided by 1 + steps lr_decay.
-        initial_accumulator_value: where the sums of squares begin.
-        eps: added to the root, for stability.
-        weight_decay: L2 penalty, added to the gradient.
+        lr: learning rate, above 0.
+        lr_decay: the learning rate is divided by 1 + steps * lr_decay; at least 0.
+        initial_accumulator_value: initial value of the sums of squared gradients, at least 0.
+        eps: added to the denominator for numerical stability.
+        weight_decay: coefficient of the L2 penalty, added to the gradient; 0 is none.
     """
 
     def __init__(

@@ -6,20 +6,20 @@ from typing import Any
 
 import torch
 
-from glasshouse_plugins.optimizers.fused import can_fuse, listed
+from glasshouse_plugins.optimizers.fused import as_lists, can_fuse
 
 
 class Adam(torch.optim.Adam):
-    """Adaptive moment estimation (Kingma and Ba 2015).
+    """Adam: adaptive moment estimation (Kingma and Ba 2015).
 
     Args:
-        lr: learning rate.
-        beta1: share of the running mean of gradients that is kept.
-        beta2: share of the running mean of squared gradients that is kept.
-        eps: added to the root, for stability.
-        weight_decay: L2 penalty, added to the gradient.
-        fused: one kernel for the whole step; default: wherever it works. Set it to false to clip gradients under
-            precision 16-mixed: a fused step unscales gradients itself, after the clipping, which Lightning refuses.
+        lr: learning rate, above 0.
+        beta1: decay rate of the running mean of gradients, in [0, 1).
+        beta2: decay rate of the running mean of squared gradients, in [0, 1).
+        eps: added to the denominator for numerical stability.
+        weight_decay: coefficient of the L2 penalty, added to the gradient; 0 is none.
+        fused: run the step as torch's fused kernel; default: if all parameters support it. Set it to false to clip
+            gradients under precision 16-mixed: a fused step unscales gradients after clipping, which Lightning refuses.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Adam(torch.optim.Adam):
         weight_decay: float = 0.0,
         fused: bool | None = None,
     ) -> None:
-        params = listed(params)
+        params = as_lists(params)
         super().__init__(
             params,
             lr=lr,

@@ -1,4 +1,4 @@
-"""When an optimizer's step may be one kernel."""
+"""Whether torch's fused kernel can run an optimizer's step."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 _DEVICES = ("cpu", "cuda")
 
 
-def listed(params: Iterable[Any]) -> list[Any]:
-    """What an optimizer takes (parameters, named parameters or groups) as lists, to be read more than once."""
-    found = []
+def as_lists(params: Iterable[Any]) -> list[Any]:
+    """An optimizer's `params` (parameters, named parameters or groups) as lists, which can be read more than once."""
+    entries = []
     for entry in params:
         if isinstance(entry, dict):
-            inside = entry["params"]
-            entry = {**entry, "params": [inside] if isinstance(inside, Tensor) else list(inside)}
-        found.append(entry)
-    return found
+            group = entry["params"]
+            entry = {**entry, "params": [group] if isinstance(group, Tensor) else list(group)}
+        entries.append(entry)
+    return entries
 
 
 def can_fuse(params: list[Any]) -> bool:
-    """Whether all parameters are real floating point numbers on a CPU or a CUDA device."""
+    """Whether all parameters are real floating-point tensors on a CPU or a CUDA device."""
     tensors: list[Any] = []
     for entry in params:
         tensors += entry["params"] if isinstance(entry, dict) else [entry]

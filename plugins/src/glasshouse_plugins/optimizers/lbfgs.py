@@ -8,20 +8,20 @@ import torch
 
 
 class LBFGS(torch.optim.LBFGS):
-    """A quasi-Newton method over all training rows at once, one step an epoch (Liu and Nocedal 1989).
+    """Full-batch L-BFGS, a quasi-Newton method, with one step per epoch (Liu and Nocedal 1989).
 
-    Each step goes through the training rows up to `max_iter` x 1.25 times (the line search's trials counted), so that
-    a few epochs are enough for a convex loss. Batches only say how many rows are in memory at once. The line search
-    compares losses: it is led astray by what makes them random, such as dropout and augmentation. For one process,
-    without parameter groups, gradient clipping and precision 16-mixed.
+    Each step evaluates the training rows up to `max_iter` x 1.25 times, including the line search, so that a few epochs
+    suffice for a convex loss. The batch size only limits the rows in memory at once. The line search compares losses,
+    so it fails with random losses, e.g. from dropout or augmentation. Supports one process only, and neither parameter
+    groups, gradient clipping nor precision 16-mixed.
 
     Args:
-        lr: the first step size tried.
-        max_iter: iterations per epoch.
-        history_size: pairs of steps and gradients that the curvature is guessed from.
-        tolerance_grad: a step ends where the largest part of the gradient is below.
-        tolerance_change: a step ends where weights or loss change by less.
-        line_search_fn: ``strong_wolfe``, or none: then every iteration takes the whole step.
+        lr: initial step size of the line search, above 0.
+        max_iter: maximum iterations per step.
+        history_size: number of past steps used to approximate the curvature.
+        tolerance_grad: stop the step when the largest absolute gradient component is at most this.
+        tolerance_change: stop the step when parameters or loss change by less than this.
+        line_search_fn: ``strong_wolfe``, or null for a fixed step size.
     """
 
     full_batch = True

@@ -6,19 +6,19 @@ from typing import Any
 
 import torch
 
-from glasshouse_plugins.optimizers.fused import can_fuse, listed
+from glasshouse_plugins.optimizers.fused import as_lists, can_fuse
 
 
 class Momentum(torch.optim.SGD):
     """SGD with momentum: v <- momentum v + g, w <- w - lr v (Sutskever et al. 2013, in torch's form).
 
     Args:
-        lr: learning rate.
-        momentum: share of the last velocity that is kept.
-        nesterov: look ahead along the velocity.
-        weight_decay: L2 penalty, added to the gradient.
-        fused: one kernel for the whole step; default: wherever it works. Set it to false to clip gradients under
-            precision 16-mixed: a fused step unscales gradients itself, after the clipping, which Lightning refuses.
+        lr: learning rate, above 0.
+        momentum: fraction of the last velocity that is kept, in [0, 1).
+        nesterov: use Nesterov momentum.
+        weight_decay: coefficient of the L2 penalty, added to the gradient; 0 is none.
+        fused: run the step as torch's fused kernel; default: if all parameters support it. Set it to false to clip
+            gradients under precision 16-mixed: a fused step unscales gradients after clipping, which Lightning refuses.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Momentum(torch.optim.SGD):
         weight_decay: float = 0.0,
         fused: bool | None = None,
     ) -> None:
-        params = listed(params)
+        params = as_lists(params)
         super().__init__(
             params,
             lr=lr,

@@ -6,20 +6,20 @@ from typing import Any
 
 import torch
 
-from glasshouse_plugins.optimizers.fused import can_fuse, listed
+from glasshouse_plugins.optimizers.fused import as_lists, can_fuse
 
 
 class Nesterov(torch.optim.SGD):
-    """SGD that looks ahead along its velocity: v <- momentum v + g, w <- w - lr (g + momentum v).
+    """SGD with Nesterov momentum: v <- momentum v + g, w <- w - lr (g + momentum v).
 
     Source: Nesterov 1983, in the form of Sutskever et al. 2013, section 2, and of torch.
 
     Args:
-        lr: learning rate.
-        momentum: share of the last velocity that is kept; above 0.
-        weight_decay: L2 penalty, added to the gradient.
-        fused: one kernel for the whole step; default: wherever it works. Set it to false to clip gradients under
-            precision 16-mixed: a fused step unscales gradients itself, after the clipping, which Lightning refuses.
+        lr: learning rate, above 0.
+        momentum: fraction of the last velocity that is kept, in (0, 1).
+        weight_decay: coefficient of the L2 penalty, added to the gradient; 0 is none.
+        fused: run the step as torch's fused kernel; default: if all parameters support it. Set it to false to clip
+            gradients under precision 16-mixed: a fused step unscales gradients after clipping, which Lightning refuses.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Nesterov(torch.optim.SGD):
         weight_decay: float = 0.0,
         fused: bool | None = None,
     ) -> None:
-        params = listed(params)
+        params = as_lists(params)
         super().__init__(
             params,
             lr=lr,

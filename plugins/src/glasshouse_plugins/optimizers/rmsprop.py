@@ -8,14 +8,14 @@ import torch
 
 
 class RMSprop(torch.optim.RMSprop):
-    """Gradients divided by a running root mean square (Hinton 2012, lecture 6e).
+    """RMSprop: gradients divided by their running root mean square (Hinton 2012, lecture 6e).
 
     Args:
-        lr: learning rate.
-        alpha: share of the running mean square that is kept.
-        eps: added to the root, for stability.
-        momentum: share of the last step that is kept.
-        weight_decay: L2 penalty, added to the gradient.
+        lr: learning rate, above 0.
+        alpha: decay rate of the running mean of squared gradients, in [0, 1).
+        eps: added to the denominator for numerical stability.
+        momentum: fraction of the last step that is kept, in [0, 1).
+        weight_decay: coefficient of the L2 penalty, added to the gradient; 0 is none.
     """
 
     def __init__(

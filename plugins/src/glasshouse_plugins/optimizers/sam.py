@@ -11,7 +11,7 @@ from torch import Tensor
 
 from glasshouse_plugins.optimizers.adam import Adam
 from glasshouse_plugins.optimizers.adamw import AdamW
-from glasshouse_plugins.optimizers.fused import listed
+from glasshouse_plugins.optimizers.fused import as_lists
 from glasshouse_plugins.optimizers.momentum import Momentum
 from glasshouse_plugins.optimizers.sgd import SGD
 
@@ -20,21 +20,22 @@ _TINY = 1e-12
 
 
 class SAM(torch.optim.Optimizer):
-    """Steps along the gradient at the worst point nearby: g(w + rho g(w) / |g(w)|), both over the same batch.
+    """Sharpness-aware minimisation: uses the gradient at w + rho g(w) / |g(w)|, both gradients from the same batch.
 
-    Flat minima are said to generalise better (Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware Minimization for
-    Efficiently Improving Generalization", ICLR 2021, algorithm 1, with the Euclidean norm over all weights). Each step
-    costs two passes; in the second, batch norm leaves its running statistics alone, and nothing is counted or logged.
-    Without accumulated gradients and precision 16-mixed.
+    Searches for flat minima, which tend to generalise better (Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware
+    Minimization for Efficiently Improving Generalization", ICLR 2021, algorithm 1, with the Euclidean norm over all
+    weights). Each step costs two passes; the second neither updates batch norm statistics nor logs metrics. Supports
+    neither gradient accumulation nor precision 16-mixed.
 
     Args:
-        lr: learning rate of the optimizer that takes the steps.
-        rho: how far away the worst point is looked for; at 0 this is the optimizer inside.
-        base: the optimizer that takes the steps: sgd, momentum, adam or adamw, with its other options as they are.
-        weight_decay: of the optimizer that takes the steps.
+        lr: learning rate of the base optimizer, above 0.
+        rho: radius of the perturbation in weight space, at least 0; 0 gives the base optimizer.
+        base: the optimizer that applies the gradient, with its default options: ``sgd``, ``momentum``, ``adam`` or
+            ``adamw``.
+        weight_decay: weight decay of the base optimizer; 0 is none.
 
     Raises:
-        UserError: for a negative rho or another base.
+        UserError: for a negative rho or an unknown base.
     """
 
     def __init__(
@@ -49,14 +50,14 @@ class SAM(torch.optim.Optimizer):
             raise UserError("optimizer 'sam'", f"rho is {rho}; expected 0 or more.")
         if base not in _BASES:
             raise UserError("optimizer 'sam'", f"base is {base!r}; expected one of {', '.join(_BASES)}.")
-        params = listed(params)
+        params = as_lists(params)
         self.rho = rho
         self.base: torch.optim.Optimizer = _BASES[base](params, lr=lr, weight_decay=weight_decay)
         super().__init__(self.base.param_groups, self.base.defaults)
         self._share()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; `closure` computes the loss and its gradients from zero, and is called twice.
+        """Run one step; `closure` computes the loss and its gradients, and is called twice.
 
         Raises:
             UserError: without a closure, as under precision 16-mixed.
@@ -64,36 +65,36 @@ class SAM(torch.optim.Optimizer):
         if closure is None:
             raise UserError(
                 "optimizer 'sam'",
-                "needs a closure that evaluates the loss again; none is given.",
-                "Set `trainer: {precision: bf16-mixed}` or `32-true` where it is 16-mixed.",
+                "requires a closure that computes the loss again, which precision 16-mixed does not pass.",
+                "Set `trainer: {precision: bf16-mixed}` or `32-true`.",
             )
         with torch.enable_grad():
             loss = closure()
-        found = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
-        if not found:
+        parameters = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+        if not parameters:
             return loss
-        start = [p.detach().clone() for p in found]
+        start = [p.detach().clone() for p in parameters]
         with torch.no_grad():
-            climb(found, self.rho)
+            perturb(parameters, self.rho)
         with torch.enable_grad():
             closure()
         with torch.no_grad():
-            torch._foreach_copy_(found, start)
+            torch._foreach_copy_(parameters, start)
         self.base.step()
         return loss
 
     def load_state_dict(self, state_dict: Any) -> None:
-        """The inverse of `state_dict`, which is that of the optimizer inside."""
+        """The inverse of `state_dict`, which is that of the base optimizer."""
         self.base.load_state_dict(state_dict)
         self._share()
 
     def _share(self) -> None:
-        # One state, so that schedules, checkpoints and the move to another device see what takes the steps.
+        # Share one state with the base optimizer, so that schedules, checkpoints and device moves apply to it.
         self.param_groups, self.state = self.base.param_groups, self.base.state
 
 
-def climb(parameters: list[Tensor], rho: float) -> None:
-    """Move parameters in place by rho along their gradients, taken as one vector; no gradient, no move."""
+def perturb(parameters: list[Tensor], rho: float) -> None:
+    """Move parameters in place by distance rho along their gradients, taken as one vector; no move at gradient 0."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     norms = torch._foreach_norm(gradients)
     length = torch.linalg.vector_norm(torch.stack([norm.to(norms[0].device) for norm in norms]))

@@ -1,4 +1,4 @@
-"""Schedules of the learning rate. Lengths that are left out are filled with the length of the whole training."""
+"""Learning-rate schedules. Lengths left out are set to the length of the whole training."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch.optim import lr_scheduler
 
 
 class Constant(lr_scheduler.LambdaLR):
-    """The optimizer's own rate throughout."""
+    """Keeps the optimizer's learning rate."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         super().__init__(optimizer, lambda _: 1.0)
 
 
 class Step(lr_scheduler.StepLR):
-    """The rate times `gamma` every `step_size` epochs.
+    """Multiplies the learning rate by `gamma` every `step_size` epochs.
 
     Args:
-        step_size: epochs between two reductions.
-        gamma: what the rate is multiplied by.
+        step_size: epochs between two reductions, at least 1.
+        gamma: factor of each reduction.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, step_size: int = 10, gamma: float = 0.1) -> None:
@@ -29,11 +29,11 @@ class Step(lr_scheduler.StepLR):
 
 
 class Cosine(lr_scheduler.CosineAnnealingLR):
-    """Half a cosine from the optimizer's rate down to `eta_min` (Loshchilov and Hutter 2017, without restarts).
+    """Cosine annealing from the optimizer's learning rate to `eta_min` (Loshchilov and Hutter 2017, without restarts).
 
     Args:
-        T_max: optimizer steps until `eta_min`; default: the whole training.
-        eta_min: the last rate.
+        T_max: number of optimizer steps until `eta_min`; default: the whole training.
+        eta_min: final learning rate.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, T_max: int | None = None, eta_min: float = 0.0) -> None:
@@ -41,15 +41,15 @@ class Cosine(lr_scheduler.CosineAnnealingLR):
 
 
 class OneCycle(lr_scheduler.OneCycleLR):
-    """Up to `max_lr` and down again along cosines (Smith and Topin 2018).
+    """One-cycle schedule: increases to `max_lr`, then decreases, both by cosine annealing (Smith and Topin 2018).
 
     Args:
-        max_lr: the highest rate; default: the optimizer's own.
-        total_steps: optimizer steps of the whole cycle; default: the whole training.
-        pct_start: share of the steps in which the rate rises.
-        div_factor: `max_lr` divided by the first rate.
-        final_div_factor: the first rate divided by the last.
-        cycle_momentum: let momentum fall and rise the other way round; for optimizers that have it.
+        max_lr: highest learning rate; default: the optimizer's learning rate.
+        total_steps: number of optimizer steps of the cycle; default: the whole training.
+        pct_start: fraction of the steps in which the learning rate increases, in [0, 1].
+        div_factor: `max_lr` divided by the initial learning rate.
+        final_div_factor: the initial learning rate divided by the final one.
+        cycle_momentum: cycle the momentum in the opposite direction; requires an optimizer with momentum.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class OneCycle(lr_scheduler.OneCycleLR):
 
 
 class WarmupCosine(lr_scheduler.LambdaLR):
-    """A straight line up to the optimizer's rate, then half a cosine down.
+    """Linear warm-up to the optimizer's learning rate, then cosine annealing.
 
-    At step t of T with w = round(warmup T), the rate is multiplied by (t + 1) / (w + 1) while t < w, and then by
-    final + (1 - final) (1 + cos(pi (t - w) / (T - w))) / 2; beyond T it stays at `final`.
+    At step t of T with w = round(warmup T), the learning rate is multiplied by (t + 1) / (w + 1) while t < w, and then
+    by final + (1 - final) (1 + cos(pi (t - w) / (T - w))) / 2; after step T the factor stays at `final`.
 
     Args:
-        total_steps: T; default: the whole training.
-        warmup: share of the steps in which the rate rises, in [0, 1).
-        final: the last rate as a share of the optimizer's, in [0, 1].
+        total_steps: number of optimizer steps T; default: the whole training.
+        warmup: fraction of the steps used for warm-up, in [0, 1).
+        final: final learning rate as a fraction of the optimizer's, in [0, 1].
     """
 
     def __init__(
@@ -99,25 +99,25 @@ class WarmupCosine(lr_scheduler.LambdaLR):
                 f"warmup is {warmup} and final is {final}; expected 0 <= warmup < 1 and 0 <= final <= 1.",
             )
         total = _length("warmup_cosine", "total_steps", total_steps)
-        rising = min(round(warmup * total), total - 1)
+        warmup_steps = min(round(warmup * total), total - 1)
 
         def factor(step: int) -> float:
-            if step < rising:
-                return (step + 1) / (rising + 1)
-            progress = min(1.0, (step - rising) / (total - rising))
+            if step < warmup_steps:
+                return (step + 1) / (warmup_steps + 1)
+            progress = min(1.0, (step - warmup_steps) / (total - warmup_steps))
             return final + (1 - final) * (1 + math.cos(math.pi * progress)) / 2
 
         super().__init__(optimizer, factor)
 
 
 class Plateau(lr_scheduler.ReduceLROnPlateau):
-    """The rate times `factor` whenever `monitor` has not become smaller for more than `patience` epochs.
+    """Multiplies the learning rate by `factor` when `monitor` has not decreased for more than `patience` epochs.
 
     Args:
-        monitor: the logged metric that is watched.
-        factor: what the rate is multiplied by.
-        patience: epochs without improvement that are tolerated.
-        min_lr: the rate never goes below.
+        monitor: name of the logged metric; lower is better.
+        factor: factor of each reduction, below 1.
+        patience: epochs without improvement before a reduction.
+        min_lr: lower bound of the learning rate.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ def _length(schedule: str, argument: str, steps: int | None) -> int:
     if steps is None or steps < 1:
         raise UserError(
             f"lr_scheduler '{schedule}'",
-            f"{argument} is {steps}; expected the number of steps of the training, at least 1.",
-            f"Set `{argument}`, or `trainer: {{max_epochs: ...}}` from which it is filled.",
+            f"{argument} is {steps}; expected the number of optimizer steps, at least 1.",
+            f"Set `{argument}`, or `trainer: {{max_epochs: ...}}`, from which it is computed.",
         )
     return steps

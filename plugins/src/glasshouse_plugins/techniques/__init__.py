@@ -1,1 +1,1 @@
-"""Techniques: Lightning callbacks that compose under `techniques:`; one a file."""
+"""Techniques, one per file: Lightning callbacks that can be combined under `techniques:`."""

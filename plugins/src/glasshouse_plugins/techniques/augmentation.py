@@ -1,4 +1,4 @@
-"""What techniques share that change the inputs of training batches alone."""
+"""The base of data augmentation: techniques that change the inputs of training batches only."""
 
 from __future__ import annotations
 
@@ -10,68 +10,68 @@ from glasshouse.training import Mixed
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from glasshouse_plugins.techniques.attribute import trained_by_us
+from glasshouse_plugins.techniques.attribute import require_task
 
 
 class Augmentation(Callback):
-    """Changes the inputs of every training batch, on its device and by torch's own generator; other splits stay.
+    """Transforms the inputs of every training batch, on the batch's device, with torch's random generator.
 
-    A subclass says what it is called, which modalities it is made for, and what it does, in `transform`; what it needs
-    to know of the data it takes in `prepare`. A batch is never changed in place: its rows may be those of the data.
+    A subclass sets `who` and `modalities` and implements `transform`; `prepare` receives the data's description. A
+    transform must not change a batch in place, because the batch may share memory with the data.
     """
 
     who: str
-    """How messages call it."""
+    """Name in error messages."""
     modalities: tuple[str, ...]
-    """Kinds of data that it is made for."""
+    """Supported modalities of data."""
 
     @abstractmethod
     def transform(self, x: Tensor) -> Tensor | Mixed:
-        """(n, ...) to the same shape, n rows drawn for apart; or rows mixed with one another."""
+        """Augmented rows of the same shape as `x` (n, ...), each with its own random draw; or mixed rows."""
 
     def prepare(self, info: DataInfo | None) -> None:
-        """Look at what is known of the data; None where they do not describe themselves."""
+        """Read what is needed from the data's description; None if the data has none."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Have the task's batches transformed.
+        """Add the transform to the task.
 
         Raises:
-            UserError: for data of another modality, or a LightningModule with a training step of its own.
+            UserError: for data of another modality, or a LightningModule with its own training step.
         """
-        task = trained_by_us(pl_module, who=self.who)
+        task = require_task(pl_module, who=self.who)
         info = getattr(getattr(trainer, "datamodule", None), "info", None)
         info = info if isinstance(info, DataInfo) else None
         if info is not None and info.modality not in self.modalities:
             raise UserError(
-                self.who, f"made for {' and '.join(self.modalities)} data, not {info.modality}.", "Leave it out."
+                self.who, f"supports {' and '.join(self.modalities)} data, not {info.modality}.", "Leave it out."
             )
         self.prepare(info)
         task.batch_transforms.append(self.transform)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the task as it was."""
+        """Remove the changes to the task."""
         pl_module.batch_transforms.remove(self.transform)  # type: ignore[union-attr,operator]
 
 
-def drawn(share: float, shape: tuple[int, ...], x: Tensor) -> Tensor:
-    """Booleans on the device of `x`, each true with probability `share`."""
-    return torch.rand(shape, device=x.device) < share
+def bernoulli(probability: float, shape: tuple[int, ...], x: Tensor) -> Tensor:
+    """Random booleans on the device of `x`, each True with the given probability."""
+    return torch.rand(shape, device=x.device) < probability
 
 
-def require_pictures(x: Tensor, *, who: str) -> None:
-    """Refuse what is not (n, channels, height, width) of real numbers."""
+def require_images(x: Tensor, *, who: str) -> None:
+    """Raise a UserError unless `x` is floating-point (n, channels, height, width)."""
     if x.ndim != 4 or not x.is_floating_point():
-        raise UserError(who, f"expected pictures (n, channels, height, width), received {tuple(x.shape)} {x.dtype}.")
+        raise UserError(who, f"expected images (n, channels, height, width), received {tuple(x.shape)} {x.dtype}.")
 
 
-def require_words(x: Tensor, *, who: str) -> None:
-    """Refuse what is not (n, words) of integers."""
+def require_tokens(x: Tensor, *, who: str) -> None:
+    """Raise a UserError unless `x` is integer (n, length)."""
     if x.ndim != 2 or x.is_floating_point():
-        raise UserError(who, f"expected numbers of words (n, words), received {tuple(x.shape)} {x.dtype}.")
+        raise UserError(who, f"expected token ids (n, length), received {tuple(x.shape)} {x.dtype}.")
 
 
-def require_share(name: str, value: float) -> None:
-    """Refuse what is no probability.
+def require_probability(name: str, value: float) -> None:
+    """Check an option that is a probability.
 
     Raises:
         ValueError: outside [0, 1].
@@ -80,12 +80,14 @@ def require_share(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value}; expected 0 to 1")
 
 
-def known(info: DataInfo | None, *, who: str) -> DataInfo:
-    """What is known of the data.
+def require_info(info: DataInfo | None, *, who: str) -> DataInfo:
+    """`info`, the description of the data.
 
     Raises:
-        UserError: where they do not describe themselves.
+        UserError: if the data has none.
     """
     if info is None:
-        raise UserError(who, "the data do not say which columns are numbers.", "Give data with an `info`.")
+        raise UserError(
+            who, "the data module has no `info`, which lists the features.", "Use a data module with `info`."
+        )
     return info

@@ -1,4 +1,4 @@
-"""Train through torch.compile."""
+"""Training with torch.compile."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import nn
 
 
 class Compile(Callback):
-    """Compiles the network while it is trained and tested; what audits look at is the module as it was written.
+    """Compiles the network for training and testing; audits use the uncompiled module.
 
-    Names of weights stay as they are, so checkpoints fit either way. The first steps take longer, since they compile;
-    another batch size, as that of an epoch's last batch, compiles once more. With the default backend a C++ compiler
-    is needed on CPU.
+    Parameter names do not change, so checkpoints fit with and without this technique. The first steps are slower,
+    because they compile; a new batch size, such as that of an epoch's last batch, compiles again. On CPU the default
+    backend requires a C++ compiler.
 
     Args:
         backend: one of `torch.compiler.list_backends()`, or ``eager``, which only traces.
-        mode: ``default``, ``reduce-overhead`` or ``max-autotune``; what torch.compile makes of them.
+        mode: mode of torch.compile: ``default``, ``reduce-overhead`` or ``max-autotune``; default: that of torch.
     """
 
     def __init__(self, backend: str = "inductor", mode: str | None = None) -> None:
@@ -30,6 +30,6 @@ class Compile(Callback):
 
 
 def _network(module: LightningModule) -> nn.Module:
-    """The network inside a task; a LightningModule of one's own is compiled itself, as its `forward`."""
+    """The network inside a task, or the module itself if it is another LightningModule, whose `forward` is compiled."""
     network = getattr(module, "network", None)
     return network if isinstance(network, nn.Module) else module

@@ -1,4 +1,4 @@
-"""Pictures with a part of another."""
+"""CutMix augmentation."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import torch
 from glasshouse.training import Mixed
 from torch import Tensor
 
-from glasshouse_plugins.techniques.augmentation import require_pictures
+from glasshouse_plugins.techniques.augmentation import require_images
 from glasshouse_plugins.techniques.mixing import Mixing
 
 
 class CutMix(Mixing):
-    """Trains on pictures with a rectangle out of another, and the losses against both targets by their areas.
+    """Replaces a random rectangle of each training image by that of another; the loss weights both targets by area.
 
     Source: Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", ICCV
-    2019, section 3: the rectangle's sides are sqrt(1 - s) of the picture's with s from Beta(alpha, alpha), its middle
-    lies anywhere, what reaches outside is cut off, and s becomes the share that is left; here for each picture, where
-    the authors' code draws once a batch. Not together with `fair_regularizer` or `adversarial_debiasing`.
+    2019, section 3: the rectangle's sides are sqrt(1 - s) of the image's, with s from Beta(alpha, alpha). Its centre is
+    uniform over the image, it is clipped at the border, and s becomes the fraction of the image that is kept. Here s is
+    drawn per image; the authors' code draws it per batch. Not together with `fair_regularizer` or
+    `adversarial_debiasing`, which compare unmixed rows.
 
     Args:
-        alpha: of the Beta(alpha, alpha) distribution of shares; above 0. At 1 all shares are as likely.
+        alpha: parameter of the Beta(alpha, alpha) distribution of s, above 0; 1 is uniform.
     """
 
     who = "technique 'cutmix'"
@@ -30,18 +31,18 @@ class CutMix(Mixing):
 
     def transform(self, x: Tensor) -> Mixed:
         """(n, channels, height, width)."""
-        require_pictures(x, who=self.who)
+        require_images(x, who=self.who)
         n, _, height, width = x.shape
-        share, partner = self.draw(n, x.device)
-        rows, columns = (_stretch((1 - share).sqrt(), whole) for whole in (height, width))
+        weight, partner = self.draw(n, x.device)
+        rows, columns = (_random_interval((1 - weight).sqrt(), size) for size in (height, width))
         inside = rows[:, :, None] & columns[:, None, :]
-        kept = 1 - inside.flatten(1).to(share.dtype).mean(dim=1)
+        kept = 1 - inside.flatten(1).to(weight.dtype).mean(dim=1)
         return Mixed(torch.where(inside.unsqueeze(1), x[partner], x), partner, kept)
 
 
-def _stretch(shares: Tensor, whole: int) -> Tensor:
-    """(n, whole) which places lie within stretches of these shares of the whole about a middle anywhere."""
-    half = shares[:, None] * whole / 2
-    middle = torch.rand((len(shares), 1), device=shares.device) * whole
-    centres = torch.arange(whole, device=shares.device) + 0.5
+def _random_interval(fractions: Tensor, size: int) -> Tensor:
+    """(n, size) mask of intervals with a random centre and the given fractions of `size` as length, clipped."""
+    half = fractions[:, None] * size / 2
+    middle = torch.rand((len(fractions), 1), device=fractions.device) * size
+    centres = torch.arange(size, device=fractions.device) + 0.5
     return (centres - middle).abs() < half

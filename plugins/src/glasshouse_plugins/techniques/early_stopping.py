@@ -1,4 +1,4 @@
-"""Stop when the validation loss no longer falls."""
+"""Early stopping."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pytorch_lightning import callbacks
 
 
 class EarlyStopping(callbacks.EarlyStopping):
-    """Ends training once `monitor` has not improved for `patience` validations (Prechelt 1998).
+    """Stops training when `monitor` has not improved for `patience` validations (Prechelt 1998).
 
-    The run goes on with the best checkpoint, so what is audited is the model at its lowest validation loss.
+    Audits use the best checkpoint, i.e. the model with the lowest validation loss.
 
     Args:
-        patience: validations without an improvement that are waited for; above 0.
-        min_delta: a smaller fall does not count, in units of `monitor`.
-        monitor: the logged metric to watch; lower is better.
+        patience: validations without improvement before training stops, at least 1.
+        min_delta: smallest decrease that counts as improvement, in units of `monitor`.
+        monitor: name of the logged metric; lower is better.
     """
 
     def __init__(self, patience: int = 5, min_delta: float = 0.0, monitor: str = "validate_loss") -> None:

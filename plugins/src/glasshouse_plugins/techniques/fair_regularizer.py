@@ -1,32 +1,38 @@
-"""Fair regularizer: a penalty on scores that differ between groups."""
+"""A fairness penalty on differences in mean score between groups."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from glasshouse_plugins.techniques.attribute import chosen, codes_of, constraint_of, trained_by_us
+from glasshouse_plugins.techniques.attribute import (
+    Constraint,
+    attribute_codes,
+    is_class_conditional,
+    require_task,
+    sensitive_attribute,
+)
 
 _WHO = "technique 'fair_regularizer'"
-Constraint = Literal["demographic_parity", "equalized_odds"]
 
 
 class FairRegularizer(Callback):
-    """Adds to the training loss how much of the scores' variance lies between the groups.
+    """Adds the between-group variance of the scores to the training loss.
 
-    The penalty is ``strength`` times the sum over groups of their share times the squared distance of their mean score
-    from the mean of all, in every batch. For two groups that is the squared covariance of score and group divided by
-    the variance of the group, the quantity that Zafar et al. 2017 ("Fairness Constraints: Mechanisms for Fair
-    Classification", AISTATS, section 3.2) bound, here as a penalty and on probabilities. Batches should hold some
-    rows of every group: small ones make the penalty noisy. Rows with a missing attribute are left out of it.
+    In every batch, the penalty is ``strength`` times the mean over rows of the squared difference between the mean
+    score of the row's group and the overall mean. For two groups this equals the squared covariance of score and group
+    divided by the variance of the group: the quantity that Zafar et al. 2017 ("Fairness Constraints: Mechanisms for
+    Fair Classification", AISTATS, section 3.2) constrain, here as a penalty and on probabilities. Batches should have
+    rows of every group; small batches make the penalty noisy. Rows with a missing attribute are ignored.
 
     Args:
-        strength: of the penalty; 0 is none. Larger means more equal and less accurate.
-        constraint: ``demographic_parity`` compares groups over all rows, ``equalized_odds`` among those of each class.
-        attribute: the sensitive attribute; default: the first that the data declare.
+        strength: weight of the penalty, at least 0; 0 is none. A larger value reduces differences between groups, at
+            the cost of accuracy.
+        constraint: ``demographic_parity`` compares groups over all rows, ``equalized_odds`` within each true class.
+        attribute: name of the sensitive attribute; default: the first one that the data declares.
     """
 
     def __init__(
@@ -43,14 +49,14 @@ class FairRegularizer(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the penalty to the task's loss."""
-        task = trained_by_us(pl_module, who=_WHO)
-        position, attribute = chosen(trainer, self.attribute, who=_WHO)
+        task = require_task(pl_module, who=_WHO)
+        position, attribute = sensitive_attribute(trainer, self.attribute, who=_WHO)
         target, levels = task.target, len(attribute.levels)
-        by_class = constraint_of(self.constraint, target.kind, who=_WHO)
+        by_class = is_class_conditional(self.constraint, target.kind, who=_WHO)
 
         def term(scores: Tensor, batch: Any) -> Tensor:
-            codes = codes_of(batch, position, who=_WHO)
-            # The two probabilities of a binary target say the same twice; values count in units of their spread.
+            codes = attribute_codes(batch, position, who=_WHO)
+            # Binary: one of two complementary probabilities suffices. Regression: values in standard deviations.
             compared = scores[:, 1:] if target.kind == "binary" else scores / target.scale
             if not by_class:
                 return self.strength * between_groups(compared, codes, levels)
@@ -63,16 +69,16 @@ class FairRegularizer(Callback):
         task.loss_terms.append(term)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the task as it was."""
+        """Remove the changes to the task."""
         pl_module.loss_terms.remove(self._term)  # type: ignore[union-attr,operator]
 
 
 def between_groups(scores: Tensor, codes: Tensor, levels: int) -> Tensor:
-    """Variance of the scores between groups, summed over the K outputs; 0 where all groups have the same mean.
+    """Between-group variance of the scores, summed over the K outputs; 0 if all groups have the same mean.
 
     Args:
         scores: (n, K).
-        codes: (n,) the group of each row; rows with -1 are left out.
+        codes: (n,) group of each row; rows with -1 are ignored.
         levels: number of groups.
     """
     member = torch.nn.functional.one_hot(codes + 1, levels + 1)[:, 1:].to(scores.dtype)

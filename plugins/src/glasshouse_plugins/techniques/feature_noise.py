@@ -1,4 +1,4 @@
-"""Numbers of a table with noise."""
+"""Gaussian noise on numeric features."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import torch
 from glasshouse import DataInfo, UserError
 from torch import Tensor
 
-from glasshouse_plugins.techniques.augmentation import Augmentation, known
+from glasshouse_plugins.techniques.augmentation import Augmentation, require_info
 
 
 class FeatureNoise(Augmentation):
-    """Adds normal noise to the numeric columns of a table while training; categories stay (Bishop 1995).
+    """Adds Gaussian noise to the numeric features of training rows (Bishop 1995).
 
-    Columns that say that a value is missing are left alone too.
+    Categorical features and missing indicators do not change.
 
     Args:
-        scale: standard deviation of the noise, in those of the features among the training rows.
+        scale: standard deviation of the noise, in standard deviations of each feature in the training split; at least
+            0.
     """
 
     who = "technique 'feature_noise'"
@@ -31,11 +32,13 @@ class FeatureNoise(Augmentation):
         """Find the numeric columns.
 
         Raises:
-            UserError: where there are none, or the data do not say.
+            UserError: if there are none, or the data has no `info`.
         """
-        numeric = [feature.columns[0] for feature in known(info, who=self.who).features if feature.kind == "numeric"]
+        numeric = [
+            feature.columns[0] for feature in require_info(info, who=self.who).features if feature.kind == "numeric"
+        ]
         if not numeric:
-            raise UserError(self.who, "the data have no numeric feature.", "Try `feature_masking`.")
+            raise UserError(self.who, "the data has no numeric feature.", "Try `feature_masking`.")
         self._columns = torch.tensor(numeric)
 
     def transform(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What techniques share that mix the rows of training batches."""
+"""The base of `mixup` and `cutmix`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from glasshouse_plugins.techniques.augmentation import Augmentation
 
 
 class Mixing(Augmentation):
-    """Mixes each row with another of its batch; the loss is that against both targets, by their shares.
+    """Mixes each row with another row of its batch; the loss is the weighted mean of the losses for both targets.
 
     Args:
-        alpha: of the Beta(alpha, alpha) distribution of shares; above 0. Small ones leave most rows nearly whole.
+        alpha: parameter of the Beta(alpha, alpha) distribution of the mixing weights, above 0.
     """
 
     def __init__(self, alpha: float) -> None:
@@ -24,22 +24,24 @@ class Mixing(Augmentation):
         self.alpha = alpha
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what looks at rows as whole ones.
+        """Refuse models and techniques that require unmixed rows.
 
         Raises:
-            UserError: for a model with a score of its own, or techniques that compare groups of rows.
+            UserError: for a model that trains without targets, or together with techniques that compare groups of rows.
         """
         if not pl_module.target.observed:  # type: ignore[union-attr]
-            raise UserError(self.who, "mixes the targets of rows, and this model learns without them.", "Leave it out.")
+            raise UserError(
+                self.who, "mixes targets, but this model trains without targets.", "Remove it from `techniques:`."
+            )
         if pl_module.loss_terms:
             raise UserError(
                 self.who,
-                "mixes rows, which another technique compares by the groups they belong to.",
-                "Leave out one of the two.",
+                "mixes rows of different groups, but another technique compares groups of rows.",
+                "Remove one of the two from `techniques:`.",
             )
 
     def draw(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(n,) shares of the rows themselves, and (n,) partners for the rest: a random order of the rows."""
+        """(n,) mixing weights of the rows, and (n,) indices of their partners, a random permutation."""
         alpha = torch.full((), self.alpha, device=device)
-        share = Beta(alpha, alpha, validate_args=False).sample((rows,))
-        return share, torch.randperm(rows, device=device)
+        weight = Beta(alpha, alpha, validate_args=False).sample((rows,))
+        return weight, torch.randperm(rows, device=device)

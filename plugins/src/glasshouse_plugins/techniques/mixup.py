@@ -1,4 +1,4 @@
-"""Rows averaged with one another."""
+"""Mixup augmentation."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from glasshouse_plugins.techniques.mixing import Mixing
 
 
 class Mixup(Mixing):
-    """Trains on weighted means of two rows, s a + (1 - s) b, with the same mean of the losses against both targets.
+    """Trains on weighted means of two rows, s a + (1 - s) b; the loss weights both targets alike.
 
-    Source: Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018; s is drawn from
-    Beta(alpha, alpha), here for each row where the authors' code draws once a batch. One-hot blocks of tables become
-    shares of their levels. Not together with `fair_regularizer` or `adversarial_debiasing`, which compare whole rows;
-    `reweighing` weighs each part of a row.
+    Source: Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018. s is drawn from
+    Beta(alpha, alpha), here per row; the authors' code draws it per batch. One-hot blocks become weighted means, too.
+    Not together with `fair_regularizer` or `adversarial_debiasing`, which compare unmixed rows; `reweighing` weights
+    both parts of a mixed row.
 
     Args:
-        alpha: of the Beta(alpha, alpha) distribution of shares; above 0. Small ones leave most rows nearly whole.
+        alpha: parameter of the Beta(alpha, alpha) distribution of s, above 0; small values mix most rows only little.
     """
 
     who = "technique 'mixup'"
@@ -28,9 +28,11 @@ class Mixup(Mixing):
         super().__init__(alpha)
 
     def transform(self, x: Tensor) -> Mixed:
-        """(n, ...) real numbers."""
+        """(n, ...) floating-point rows."""
         if not x.is_floating_point():
-            raise UserError(self.who, f"expected real numbers, received {x.dtype}: there is nothing between two words.")
-        share, partner = self.draw(len(x), x.device)
-        own = share.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
-        return Mixed(own * x + (1 - own) * x[partner], partner, share)
+            raise UserError(
+                self.who, f"expected floating-point input, received {x.dtype}; token ids cannot be averaged."
+            )
+        weight, partner = self.draw(len(x), x.device)
+        s = weight.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        return Mixed(s * x + (1 - s) * x[partner], partner, weight)

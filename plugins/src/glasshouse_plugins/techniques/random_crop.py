@@ -1,4 +1,4 @@
-"""Pictures shifted at random."""
+"""Random cropping of images."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from glasshouse_plugins.techniques.augmentation import Augmentation, require_pictures
+from glasshouse_plugins.techniques.augmentation import Augmentation, require_images
 
 
 class RandomCrop(Augmentation):
-    """Pads pictures with black and cuts them to their size at a random place, while training.
+    """Pads training images with black and crops them to their size at a random position.
 
-    That is a shift of up to `padding` pixels in each direction, every one as likely (He et al. 2016, section 4.2, on
+    This shifts each image uniformly by up to `padding` pixels in each direction (He et al. 2016, section 4.2, on
     CIFAR-10).
 
     Args:
-        padding: pixels on each side; at least 1.
+        padding: pixels added on each side, at least 1.
     """
 
     who = "technique 'random_crop'"
@@ -29,15 +29,15 @@ class RandomCrop(Augmentation):
 
     def transform(self, x: Tensor) -> Tensor:
         """(n, channels, height, width)."""
-        require_pictures(x, who=self.who)
+        require_images(x, who=self.who)
         offsets = torch.randint(2 * self.padding + 1, (2, len(x)), device=x.device)
-        return cropped(F.pad(x, [self.padding] * 4), offsets, (x.shape[2], x.shape[3]))
+        return crop(F.pad(x, [self.padding] * 4), offsets, (x.shape[2], x.shape[3]))
 
 
-def cropped(x: Tensor, offsets: Tensor, size: tuple[int, int]) -> Tensor:
-    """(n, channels, *size): of each picture what begins at its row and column in `offsets` (2, n)."""
+def crop(x: Tensor, offsets: Tensor, size: tuple[int, int]) -> Tensor:
+    """(n, channels, *size): the crop of each image that starts at its row and column in `offsets` (2, n)."""
     rows = offsets[0, :, None] + torch.arange(size[0], device=x.device)
     columns = offsets[1, :, None] + torch.arange(size[1], device=x.device)
     each = torch.arange(len(x), device=x.device)[:, None, None]
-    # Channels behind what is picked: one gather for all of them.
+    # With channels last, one gather serves all channels.
     return x.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()

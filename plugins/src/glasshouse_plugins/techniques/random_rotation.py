@@ -1,4 +1,4 @@
-"""Pictures turned at random."""
+"""Random rotations of images."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from glasshouse_plugins.techniques.augmentation import Augmentation, require_pictures
+from glasshouse_plugins.techniques.augmentation import Augmentation, require_images
 
 
 class RandomRotation(Augmentation):
-    """Turns pictures about their middle while training, each by an angle of its own; corners are filled with black.
+    """Rotates training images about their centre by random angles; corners are filled with black.
 
-    Pixels are interpolated bilinearly (Simard, Steinkraus and Platt 2003 turn digits).
+    Pixels are interpolated bilinearly (Simard, Steinkraus and Platt 2003 rotate digits).
 
     Args:
-        degrees: largest angle in either direction, in (0, 180]; all in between are as likely.
+        degrees: maximum angle in either direction, in (0, 180]; angles are uniform.
     """
 
     who = "technique 'random_rotation'"
@@ -30,16 +30,16 @@ class RandomRotation(Augmentation):
 
     def transform(self, x: Tensor) -> Tensor:
         """(n, channels, height, width)."""
-        require_pictures(x, who=self.who)
-        return rotated(x, (2 * torch.rand(len(x), device=x.device) - 1) * math.radians(self.degrees))
+        require_images(x, who=self.who)
+        return rotate(x, (2 * torch.rand(len(x), device=x.device) - 1) * math.radians(self.degrees))
 
 
-def rotated(x: Tensor, angles: Tensor) -> Tensor:
-    """Pictures turned counter-clockwise by `angles` (n,) in radians; by a right angle as `torch.rot90` does."""
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """Images rotated counter-clockwise by `angles` (n,) in radians; a right angle gives the same as `torch.rot90`."""
     height, width = x.shape[2:]
     cosine, sine = angles.to(x.dtype).cos(), angles.to(x.dtype).sin()
-    nothing = torch.zeros_like(cosine)
-    # Where each pixel comes from, in units of half a side, which are not the same in both directions.
-    rows = [cosine, -sine * height / width, nothing, sine * width / height, cosine, nothing]
+    zero = torch.zeros_like(cosine)
+    # The source of each pixel, in half sizes of the image, which differ between height and width.
+    rows = [cosine, -sine * height / width, zero, sine * width / height, cosine, zero]
     grid = F.affine_grid(torch.stack(rows, dim=1).reshape(-1, 2, 3), list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

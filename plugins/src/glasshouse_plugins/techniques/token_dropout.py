@@ -1,4 +1,4 @@
-"""Words forgotten at random."""
+"""Random replacement of tokens by the unknown token."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import torch
 from glasshouse.data import PADDING, UNKNOWN
 from torch import Tensor
 
-from glasshouse_plugins.techniques.augmentation import Augmentation, drawn, require_share, require_words
+from glasshouse_plugins.techniques.augmentation import Augmentation, bernoulli, require_probability, require_tokens
 
 
 class TokenDropout(Augmentation):
-    """Puts the number of unknown words in place of words while training, each word by a draw of its own.
+    """Replaces random tokens of training texts by the unknown token.
 
-    So no single word is all that is looked at, and the vector of unknown words is trained (Iyyer et al. 2015, word
-    dropout; Bowman et al. 2016). Padding, 0, stays padding.
+    This keeps the model from relying on single words, and trains the embedding of the unknown token (word dropout,
+    Iyyer et al. 2015; Bowman et al. 2016). Padding does not change.
 
     Args:
-        share: of words that are replaced.
-        replacement: what they are replaced by: 1, which stands for unknown words in our own data.
+        share: probability that a token is replaced, in [0, 1].
+        replacement: token id of the replacement, at least 0; the default is the unknown token of glasshouse's
+            vocabularies.
     """
 
     who = "technique 'token_dropout'"
     modalities = ("text",)
 
     def __init__(self, share: float = 0.1, replacement: int = UNKNOWN) -> None:
-        require_share("share", share)
+        require_probability("share", share)
         if replacement < 0:
-            raise ValueError(f"replacement is {replacement}; expected the number of a word, 0 or more")
+            raise ValueError(f"replacement is {replacement}; expected a token id, 0 or more")
         self.share = share
         self.replacement = replacement
 
     def transform(self, x: Tensor) -> Tensor:
-        """(n, words)."""
-        require_words(x, who=self.who)
-        forgotten = drawn(self.share, tuple(x.shape), x) & (x != PADDING)
-        return torch.where(forgotten, torch.full_like(x, self.replacement), x)
+        """(n, length)."""
+        require_tokens(x, who=self.who)
+        replaced = bernoulli(self.share, tuple(x.shape), x) & (x != PADDING)
+        return torch.where(replaced, torch.full_like(x, self.replacement), x)

@@ -1,25 +1,71 @@
-"""What the parameters of a network are: weights, biases, norms or embeddings; and which of them a technique spares."""
+"""Kinds of a network's parameters (weights, biases, norms and embeddings), and penalties on the weights."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+import torch
 from glasshouse import UserError
-from torch import nn
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+
+from glasshouse_plugins.techniques.attribute import require_task
 
 Kind = Literal["norms", "biases", "embeddings"]
-"""What may be spared; all other parameters are weights, which never are."""
+"""Kinds that an option can exclude; all other parameters are weights."""
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 
 
-def kinds(network: nn.Module) -> Iterator[tuple[str, nn.Parameter, str]]:
-    """(name, parameter, kind) of every trainable parameter once: ``norms``, ``biases``, ``embeddings`` or ``weights``.
+class WeightPenalty(Callback):
+    """Base of `l1_penalty` and `l2_penalty`. The logged training loss excludes the penalty.
 
-    Norms are told by their module. Embeddings are torch's, and whatever lies below an attribute whose name begins with
-    ``embed``. Biases are called ``bias`` or have a name that begins or ends with it, or have a single dimension.
+    Args:
+        strength: weight of the penalty, at least 0; 0 is none.
+        spare: kinds of parameters without penalty: any of ``norms``, ``biases``, ``embeddings``.
+    """
+
+    who: str
+    """Name in error messages."""
+
+    def __init__(self, strength: float = 1e-4, spare: Sequence[Kind] = ("norms", "biases")) -> None:
+        if not strength >= 0:
+            raise ValueError(f"strength is {strength}; expected 0 or more")
+        require_kinds("spare", spare)
+        self.strength = strength
+        self.spare = spare
+        self._penalty: Any = None
+
+    @abstractmethod
+    def norm(self, weight: Tensor) -> Tensor:
+        """The penalty of one parameter, a scalar."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the penalty to the task's loss."""
+        task = require_task(pl_module, who=self.who)
+        weights = parameters_except(task.network, self.spare)
+        zero = torch.zeros((), device=task.device)
+
+        def penalty() -> Tensor:
+            return self.strength * sum((self.norm(weight) for weight in weights), zero)
+
+        self._penalty = penalty
+        task.penalties.append(penalty)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove the changes to the task."""
+        pl_module.penalties.remove(self._penalty)  # type: ignore[union-attr,operator]
+
+
+def named_parameter_kinds(network: nn.Module) -> Iterator[tuple[str, nn.Parameter, str]]:
+    """(name, parameter, kind) of every trainable parameter; a kind is norms, biases, embeddings or weights.
+
+    Norms are the parameters of normalisation layers. Embeddings are those of torch's embedding layers and of modules
+    below an attribute whose name begins with ``embed``. Biases have a name that begins or ends with ``bias``, or a
+    single dimension.
     """
     for path, module in network.named_modules():
         for own, parameter in module.named_parameters(recurse=False):
@@ -28,21 +74,19 @@ def kinds(network: nn.Module) -> Iterator[tuple[str, nn.Parameter, str]]:
                 yield name, parameter, _kind(module, path, own, parameter)
 
 
-def spared(network: nn.Module, spare: Sequence[Kind]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Trainable parameters that are not spared, and those that are; each once, in the network's order."""
-    kept: dict[nn.Parameter, None] = {}
-    left: dict[nn.Parameter, None] = {}
-    for _, parameter, kind in kinds(network):
-        if parameter not in kept and parameter not in left:
-            (left if kind in spare else kept)[parameter] = None
-    return list(kept), list(left)
+def parameters_except(network: nn.Module, excluded: Sequence[Kind]) -> list[nn.Parameter]:
+    """Trainable parameters of other kinds than `excluded`; a shared parameter once, with the kind of its first name."""
+    first_kind: dict[nn.Parameter, str] = {}
+    for _, parameter, kind in named_parameter_kinds(network):
+        first_kind.setdefault(parameter, kind)
+    return [parameter for parameter, kind in first_kind.items() if kind not in excluded]
 
 
 def require_kinds(who: str, spare: Sequence[Kind]) -> None:
-    """Refuse what is no kind of parameter.
+    """Check an option that lists kinds of parameters.
 
     Raises:
-        ValueError: for an unknown one.
+        ValueError: for an unknown kind.
     """
     unknown = [kind for kind in spare if kind not in get_args(Kind)]
     if isinstance(spare, str) or unknown:
@@ -50,16 +94,16 @@ def require_kinds(who: str, spare: Sequence[Kind]) -> None:
 
 
 def trainable_network(module: nn.Module, *, who: str) -> nn.Module:
-    """The network within a `glasshouse.training.task.Task`; a LightningModule of one's own is looked at as a whole.
+    """The network of a `glasshouse.training.Task`, or the module itself if it is another LightningModule.
 
     Raises:
-        UserError: where nothing is to be trained.
+        UserError: if there is no trainable parameter.
     """
     network = getattr(module, "network", None)
-    found = network if isinstance(network, nn.Module) else module
-    if not any(p.requires_grad for p in found.parameters()):
-        raise UserError(who, f"model '{type(found).__name__}' has no parameters to train.")
-    return found
+    trained = network if isinstance(network, nn.Module) else module
+    if not any(p.requires_grad for p in trained.parameters()):
+        raise UserError(who, f"model '{type(trained).__name__}' has no trainable parameters.")
+    return trained
 
 
 def _kind(module: nn.Module, path: str, own: str, parameter: nn.Parameter) -> str:
