@@ -1,4 +1,4 @@
-"""The project's own training, untouched; the audits are asked for afterwards."""
+"""The project's own training, unchanged; audits run afterwards."""
 
 import glasshouse
 import pytorch_lightning as pl

@@ -1,4 +1,4 @@
-"""No Lightning at all: a network, loaders and a loop by hand."""
+"""Without Lightning: a network, loaders and a training loop in plain PyTorch."""
 
 import glasshouse
 import torch

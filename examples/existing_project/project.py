@@ -1,7 +1,7 @@
-"""A Lightning project as many are: it knows nothing of glasshouse, and its batches are `(x, y)`.
+"""A typical Lightning project: it does not use glasshouse, and its batches are `(x, y)`.
 
-Does a patient's disease progress faster than in half of the patients? scikit-learn brings the data; the sex of the
-patients is not among the inputs.
+Does a patient's disease progress more than the median? The data comes with scikit-learn; the patients' sex is not among
+the inputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FEATURES = ["age", "bmi", "blood pressure", "s1", "s2", "s3", "s4", "s5", "s6"]
 
 
 class Patients(LightningDataModule):
-    """442 patients, split at random under a seed."""
+    """442 patients, split at random with a fixed seed."""
 
     def __init__(self, batch_size: int = 32) -> None:
         super().__init__()
@@ -69,6 +69,6 @@ class Classifier(LightningModule):
 
 
 def sex_of_all_patients() -> list[str]:
-    """One value a patient, in the order of the published table; which code is which sex is not published."""
+    """One value per patient, in the order of the published table; which code is which sex is not published."""
     codes = load_diabetes(scaled=False).data[:, 1]
     return [f"code {code:.0f}" for code in codes]

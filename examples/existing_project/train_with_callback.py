@@ -1,4 +1,4 @@
-"""The project's own training, and one callback."""
+"""The project's own training with one callback."""
 
 import glasshouse
 import pytorch_lightning as pl

@@ -1,6 +1,6 @@
 #!/bin/sh
-# For machines that may be taken away at any moment: goes on with the newest run called NAME that is not finished, and
-# begins one where there is none. Start it again as often as the machine comes back.
+# For preemptible machines: resumes the newest unfinished run called NAME, or starts one. Run it again each time the
+# machine is back.
 set -eu
 NAME="${NAME:-spot}"
 RUNS="${RUNS:-runs}"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# One machine with four devices. On several machines start this on each, with the same --rdzv-endpoint, and
-# NODES=2 (and --trainer.num_nodes 2) for all of them.
+# One machine with four devices. For several machines, run this on each with the same --rdzv-endpoint and
+# NODES=2 (and --trainer.num_nodes 2).
 set -eu
 NODES="${NODES:-1}"
 DEVICES="${DEVICES:-4}"

@@ -65,7 +65,7 @@ def test_a_model_that_knows_nothing_has_the_perplexity_of_its_vocabulary() -> No
 def test_padding_and_cutting_change_nothing() -> None:
     model = built()
     torch.testing.assert_close(model(TEXTS[:2, :3]), model(TEXTS[:2]))
-    with pytest.raises(UserError, match="was given 6 words; it was built for 5"):
+    with pytest.raises(UserError, match="received texts of 6 tokens; expected at most 5"):
         model(torch.ones(1, 6, dtype=torch.long))
 
 
@@ -149,7 +149,7 @@ def test_its_handle_says_that_it_is_a_language_model() -> None:
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(UserError, match=r"input_shape is \[5, 2\]; expected \[length\] of texts"):
         CausalLM(7, [5, 2])
-    with pytest.raises(UserError, match="width is 10, which 4 heads cannot share"):
+    with pytest.raises(UserError, match="width is 10; expected a multiple of heads, 4"):
         CausalLM(7, [5], width=10)
     with pytest.raises(UserError, match="dropout is -1"):
         CausalLM(7, [5], dropout=-1)

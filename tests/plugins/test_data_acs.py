@@ -141,5 +141,5 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"psam_p06\.csv has no column 'OCCP'"):
         ready(tmp_path)
     write(tmp_path, people().assign(AGEP=3))
-    with pytest.raises(UserError, match=r"none of the people in .* is one that the task 'mobility' is about"):
+    with pytest.raises(UserError, match=r"no row of .* passes the filters of task 'mobility'"):
         ready(tmp_path, task="mobility")

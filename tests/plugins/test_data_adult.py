@@ -110,7 +110,7 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path, content: str, mess
 
 @pytest.mark.parametrize("validate", [0.0, 1.0])
 def test_without_a_validation_split_nothing_is_chosen(validate: float) -> None:
-    with pytest.raises(UserError, match=r"validate is .*; expected a share between 0 and 1"):
+    with pytest.raises(UserError, match=r"validate is .*; expected a fraction between 0 and 1"):
         Adult(validate=validate)
 
 

@@ -89,7 +89,7 @@ def test_attributes_of_pictures(tmp_path: Path) -> None:
         assert codes[:, 0].tolist() == (number % 2).tolist()
         assert codes[:, 1].tolist() == (20 + number >= 30).long().tolist()
     listed.write_text("file,sex,age\n" + "\n".join(rows[:-2]) + "\n")
-    with pytest.raises(UserError, match=r"says nothing of 2 of 30 pictures, cat/13\.png among them"):
+    with pytest.raises(UserError, match=r"has no row for 2 of 30 images, e\.g\. cat/13\.png"):
         ready(root, attributes=str(listed), sensitive=["sex"])
     with pytest.raises(UserError, match="`sensitive` names 'sexx'"):
         ready(root, attributes=str(listed), sensitive=["sexx"])
@@ -98,17 +98,17 @@ def test_attributes_of_pictures(tmp_path: Path) -> None:
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no folder"):
         ready(tmp_path / "nothing")
-    with pytest.raises(UserError, match=r"pictures of 0 classes are in .*; expected folders of at least two"):
+    with pytest.raises(UserError, match=r"has images of 0 classes; expected subfolders of at least two"):
         ready(tmp_path)
     root = pictures(tmp_path)
     (root / "cat" / "broken.png").write_bytes(b"no picture at all")
-    with pytest.raises(UserError, match=r"broken\.png is no picture that can be read"):
+    with pytest.raises(UserError, match=r"broken\.png cannot be read as an image"):
         ready(root)
     with pytest.raises(UserError, match=r"size is \[3\]; expected \[height, width\]"):
         ImageFolder(path="x", size=[3])
     with pytest.raises(UserError, match="colour is 'blue'"):
         ImageFolder(path="x", colour="blue")  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="`sensitive` is given without `attributes`"):
+    with pytest.raises(UserError, match="`sensitive` requires `attributes`"):
         ImageFolder(path="x", sensitive=["sex"])
 
 
@@ -116,5 +116,5 @@ def test_a_cut_off_picture_is_refused(tmp_path: Path) -> None:
     root = pictures(tmp_path, ending="jpg")
     path = root / "dog" / "03.jpg"
     path.write_bytes(path.read_bytes()[:-80])
-    with pytest.raises(UserError, match=r"03\.jpg is no picture that can be read"):
+    with pytest.raises(UserError, match=r"03\.jpg cannot be read as an image"):
         ready(root)

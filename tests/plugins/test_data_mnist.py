@@ -48,7 +48,7 @@ def test_the_test_files_alone_are_split_by_a_permutation(tmp_path: Path, gz: boo
     held_out = np.sort(np.random.default_rng(0).permutation(200)[:40])
     np.testing.assert_allclose(data.inputs("test")[:, 0], images[held_out] / 255, atol=1e-7)
     assert data._split("test").y.tolist() == labels[held_out].tolist()
-    assert "test file alone" in data.info.source
+    assert "only the official test file" in data.info.source
     assert ready(tmp_path, split_seed=1).table_fingerprint != data.table_fingerprint
 
 
@@ -81,13 +81,13 @@ def test_a_missing_file_says_where_to_get_it_and_where_to_put_it(tmp_path: Path)
     ("content", "message"),
     [
         (b"", "it begins with nothing"),
-        (b"not an idx file", "no IDX file of unsigned bytes in 1 dimension: it begins with 6e 6f 74 20"),
+        (b"not an idx file", "not an IDX file of unsigned bytes in 1 dimension: it begins with 6e 6f 74 20"),
         (idx(np.zeros((2, 2), np.uint8)), "in 1 dimension: it begins with 00 00 08 02"),
         (idx(np.zeros(3, np.uint8), kind=9), "it begins with 00 00 09 01"),
-        (idx(np.zeros(5, np.uint8))[:-1], r"holds 4 values; its sizes \(5,\) ask for 5"),
-        (idx(np.zeros(5, np.uint8)) + b"x", "holds 6 values"),
-        (gzip.compress(idx(np.zeros(5000, np.uint8)))[:-12], "cannot be unpacked"),
-        (struct.pack(">BBBBI", 0, 0, 8, 1, 2**32 - 1), "holds 0 values"),
+        (idx(np.zeros(5, np.uint8))[:-1], r"has 4 values; its sizes \(5,\) require 5"),
+        (idx(np.zeros(5, np.uint8)) + b"x", "has 6 values"),
+        (gzip.compress(idx(np.zeros(5000, np.uint8)))[:-12], "cannot be decompressed"),
+        (struct.pack(">BBBBI", 0, 0, 8, 1, 2**32 - 1), "has 0 values"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -100,12 +100,12 @@ def test_titanic_with_groups_and_gaps(tmp_path: Path) -> None:
 
 def test_nothing_is_fetched_unasked(tmp_path: Path) -> None:
     before = _openml.urlopen
-    with pytest.raises(UserError, match=r"data_id 61 is not in .*, or not all of it\. Set `download: true` once"):
+    with pytest.raises(UserError, match=r"data_id 61 is not, or not completely, in .*\. Set `download: true` once"):
         ready(tmp_path, data_id=61)
-    with pytest.raises(UserError, match=r"or not all of it"):
+    with pytest.raises(UserError, match=r"or not completely"):
         ready(cached(tmp_path, 61, without_data=True), data_id=61)
     assert _openml.urlopen is before
-    with pytest.raises(UserError, match=r"data_id 2 cannot be fetched: .*the net is not there"):
+    with pytest.raises(UserError, match=r"data_id 2 cannot be downloaded: .*the net is not there"):
         ready(tmp_path, data_id=2, download=True)
 
 
@@ -113,9 +113,9 @@ def test_nothing_is_fetched_unasked(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({}, "expected either `dataset` with its `version`, or `data_id`"),
-        ({"dataset": "iris"}, "A name without a version is not the same data tomorrow"),
+        ({"dataset": "iris"}, "without a version, the data may change"),
         ({"dataset": "iris", "version": 1, "data_id": 61}, "expected either"),
-        ({"data_id": 61, "target": "klass"}, r"`target` names 'klass', which is no column\. Did you mean 'class'"),
+        ({"data_id": 61, "target": "klass"}, r"`target` names 'klass', which is not a column\. Did you mean 'class'"),
         ({"data_id": 61, "sensitive": ["sex"]}, "`sensitive` names 'sex'"),
         ({"data_id": 61, "bins": {"sex": [1]}}, "`bins` names 'sex', which is not in `sensitive`"),
     ],

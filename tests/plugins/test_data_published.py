@@ -28,5 +28,5 @@ def test_both_hashes_are_named() -> None:
 
 
 def test_both_sizes_are_named() -> None:
-    with pytest.raises(UserError, match=r"file\.bin has 3 bytes; expected 4,000 as published\. Fetch it again, or set"):
+    with pytest.raises(UserError, match=r"file\.bin has 3 bytes; expected 4,000 as published\. Download it again, or"):
         check_published(PATH, b"abc", "sha256:0123", size=4000, who=WHO)

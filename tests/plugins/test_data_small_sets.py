@@ -85,7 +85,7 @@ def test_german_files_that_are_not_as_published(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"german\.data has \d+ bytes; expected 79,793 as published"):
         GermanCredit(path=str(tmp_path)).setup()
     (tmp_path / "german.data").write_text(row.replace("A93", "A99") * 10)
-    with pytest.raises(UserError, match="column 'personal status' holds the code 'A99'; expected one of"):
+    with pytest.raises(UserError, match="column 'personal status' has the code 'A99'; expected one of"):
         GermanCredit(path=str(tmp_path), check_files=False).setup()
     (tmp_path / "german.data").write_text("A11,6\n")
     with pytest.raises(UserError, match="cannot be read"):

@@ -142,7 +142,7 @@ def test_missing_values_in_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "lone"}, r"`target` names 'lone', which is no column of .*people.csv. Did you mean 'loan'\?"),
+        ({"target": "lone"}, r"`target` names 'lone', which is not a column of .*people.csv. Did you mean 'loan'\?"),
         ({"features": ["ages"]}, r"`features` names 'ages', .*Did you mean 'age'\?"),
         ({"drop": ["x9"]}, r"`drop` names 'x9', .*Known: age, id, loan, member, sex, zip\."),
         ({"sensitive": ["race"]}, "`sensitive` names 'race'"),
@@ -165,7 +165,7 @@ def test_columns_that_do_not_fit(csv: str, options: dict[str, Any], message: str
     ("name", "content", "message"),
     [
         ("gone.csv", None, r"there is no file .*gone.csv. Relative paths start"),
-        ("t.xlsx", "", "t.xlsx is no table we read. Its name must end in .csv"),
+        ("t.xlsx", "", "t.xlsx is not a supported table; expected a name that ends in .csv"),
         ("t.csv", "", "t.csv cannot be read: Empty CSV file"),
         ("t.csv", "a,loan\n1,2\n1,2,3\n", "t.csv cannot be read: .*Expected 2 columns, got 3"),
         ("t.csv", "a,a,loan\n1,2,3\n", "has several columns called 'a'"),

@@ -71,7 +71,7 @@ def test_missing_texts_are_empty(tmp_path: Path) -> None:
 
 def test_what_is_refused(tmp_path: Path) -> None:
     path = csv_file(tmp_path)
-    with pytest.raises(UserError, match=r"`text` names 'nota', which is no column .* Did you mean 'note'"):
+    with pytest.raises(UserError, match=r"`text` names 'nota', which is not a column .* Did you mean 'note'"):
         ready(path, text="nota")
     with pytest.raises(UserError, match="`sensitive` names 'sex'"):
         ready(path, sensitive=["sex"])
@@ -80,8 +80,8 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="data 'text_table': there is no file"):
         ready(tmp_path / "no.csv")
     (tmp_path / "notes.xls").write_text("")
-    with pytest.raises(UserError, match=r"notes\.xls is no table we read"):
+    with pytest.raises(UserError, match=r"notes\.xls is not a supported table"):
         ready(tmp_path / "notes.xls")
     parquet.write_table(pa.table(COLUMNS), tmp_path / "n.parquet")
-    with pytest.raises(UserError, match="column 'age' holds int64; expected text"):
+    with pytest.raises(UserError, match="column 'age' has type int64; expected text"):
         ready(tmp_path / "n.parquet", text="age")

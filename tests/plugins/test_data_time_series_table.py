@@ -170,17 +170,17 @@ def test_filling_and_scaling_by_hand() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": {"by": "random"}}, "`split` is by random; windows share rows"),
-        ({"split": {"folds": 3}}, "`split` is by stratified; windows share rows"),
+        ({"split": {"by": "random"}}, "`split` is by random; windows overlap"),
+        ({"split": {"folds": 3}}, "`split` is by stratified; windows overlap"),
         ({"length": 0}, "length is 0; expected at least 1"),
         ({"ahead": -1}, "ahead is -1; expected at least 0"),
         ({"missing": "drop"}, "missing is 'drop'; expected error or forward"),
-        ({"length": 9}, r"split 'validate' holds no window of 9 rows \(train \d+, validate 0, test 0 windows\)"),
-        ({"entity": None}, "rows have the time of the row before. Name the column"),
-        ({"entity": "sex"}, "rows of 'f' have the time of the row before"),
+        ({"length": 9}, r"split 'validate' has no window of 9 rows \(windows: train \d+, validate 0, test 0\)"),
+        ({"entity": None}, "rows have the same time as the row before. Set `entity:`"),
+        ({"entity": "sex"}, "rows of 'f' have the same time as the row before"),
         ({"time": "dya"}, r"`time` names 'dya', .*Did you mean 'day'\?"),
         ({"time": "who"}, "column 'who' holds texts that are no dates"),
-        ({"features": ["sex"]}, "column 'sex' holds text; features are numbers"),
+        ({"features": ["sex"]}, "column 'sex' has text; expected numbers"),
         ({"bins": {"age": [3]}}, "`bins` names 'age', which is not in `sensitive`"),
     ],
 )

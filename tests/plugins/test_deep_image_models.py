@@ -117,7 +117,7 @@ def test_every_weight_learns() -> None:
     ("build", "message"),
     [
         (lambda: VGG([10], 2), r"model 'vgg': input_shape is \[10\]"),
-        (lambda: VGG([1, 7, 28], 2), "3 blocks halve a picture of 7 x 28 to nothing"),
+        (lambda: VGG([1, 7, 28], 2), "an image of 7 x 28 cannot be halved 3 times"),
         (lambda: VGG([1, 28, 28], 2, ()), r"convolutions is \[\]"),
         (lambda: VGG([1, 28, 28], 2, width=0), "width is 0 and hidden 128"),
         (lambda: VGG([1, 28, 28], 2, dropout=1.0), "dropout is 1.0"),
@@ -126,7 +126,7 @@ def test_every_weight_learns() -> None:
         (lambda: ResNet([1, 28, 28], 2, width=0), "width is 0"),
         (lambda: Inception([10], 2), r"model 'inception': input_shape is \[10\]"),
         (lambda: Inception([1, 28, 28], 2, width=24), "width is 24; expected a multiple of 16"),
-        (lambda: Inception([1, 3, 3], 2), "2 stages halve a picture of 3 x 3 to nothing"),
+        (lambda: Inception([1, 3, 3], 2), "an image of 3 x 3 cannot be halved 2 times"),
         (lambda: Inception([1, 28, 28], 2, modules=(0,)), r"modules is \[0\]"),
         (lambda: Inception([1, 28, 28], 2, dropout=-0.1), "dropout is -0.1"),
     ],

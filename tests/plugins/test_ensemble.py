@@ -138,14 +138,14 @@ class Foreign(LightningModule):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"expected either members or a member to copy, received neither\. Set `model: {class_path: ensemble"),
+        ({}, r"expected either `members` or `member`, received neither\. Set `model: {class_path: ensemble"),
         (
             {"members": [Fixed(1.0)], "member": lambda: Fixed(1.0)},
-            "expected either members or a member to copy, received both",
+            "expected either `members` or `member`, received both",
         ),
         ({"members": []}, "has no members"),
-        ({"members": [Fixed(1.0), Foreign()]}, "'Foreign' is a LightningModule, which trains itself"),
-        ({"members": [Fixed(1.0), OwnScore(1.0)]}, "its members' outputs do not mean the same"),
+        ({"members": [Fixed(1.0), Foreign()]}, "member 'Foreign' is a LightningModule with its own training step"),
+        ({"members": [Fixed(1.0), OwnScore(1.0)]}, "members have different kinds of output"),
     ],
 )
 def test_what_is_refused(options: dict[str, Any], message: str) -> None:
@@ -154,7 +154,7 @@ def test_what_is_refused(options: dict[str, Any], message: str) -> None:
 
 
 def test_without_a_target_there_are_no_probabilities() -> None:
-    with pytest.raises(UserError, match="does not know yet what is predicted"):
+    with pytest.raises(UserError, match="has no target yet"):
         Ensemble([Fixed(1.0)])(torch.zeros(1, 1))
 
 

@@ -86,8 +86,8 @@ def test_it_learns_what_no_sum_of_features_can() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cardinalities": [3, 4]}, "the categorical blocks are 2 columns wider than the whole input"),
-        ({"width": 10, "heads": 4}, "width is 10, which 4 heads cannot share evenly"),
+        ({"cardinalities": [3, 4]}, r"the one-hot blocks \(cardinalities\) are 2 columns wider than the input"),
+        ({"width": 10, "heads": 4}, "width is 10; expected a multiple of heads, 4"),
         ({"blocks": 0}, "blocks is 0; expected at least 1"),
         ({"feedforward": 0.0}, "feedforward is 0; expected at least 1"),
         ({"dropout": 1.0}, "dropout is 1.0; expected 0 <= dropout < 1"),

@@ -152,7 +152,7 @@ def test_a_gans_loss_is_the_cross_entropy_of_real() -> None:
     [
         (lambda: Autoencoder([2, 3]), r"model 'autoencoder': input_shape is \[2, 3\]"),
         (lambda: Autoencoder([5], code=0), "code is 0"),
-        (lambda: VAE([1, 3, 9]), "a picture of 3 x 9 cannot be halved 2 times"),
+        (lambda: VAE([1, 3, 9]), "an image of 3 x 9 cannot be halved 2 times"),
         (lambda: VAE([1, 9, 9], channels=()), "cannot be halved 0 times"),
         (lambda: GAN([7]), r"model 'gan': input_shape is \[7\]; expected \[channels, height, width\]"),
         (lambda: GAN([1, 8, 8], lr=0.0), "lr is 0.0; expected a number above 0"),

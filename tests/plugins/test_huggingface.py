@@ -118,27 +118,27 @@ def test_a_trained_model_is_rebuilt_without_the_folders_weights(model_folder: Pa
         shutil.copy(model_folder / name, tmp_path)
     rebuilt = HuggingFace(2, len(WORDS), folder=str(tmp_path)).eval()
     x = torch.tensor([[1, 4, 3, 0]])
-    with pytest.raises(UserError, match=r"has a configuration and no weights; .* none can be trained"):
+    with pytest.raises(UserError, match=r"has a configuration but no weights; expected \.safetensors files"):
         rebuilt(x)
     rebuilt.load_state_dict(torch.load(tmp_path / "weights.ckpt", weights_only=True))
     torch.testing.assert_close(rebuilt(x), trained(x))
 
 
 def test_what_cannot_be_loaded_is_refused(model_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no folder .*bert-base-uncased; nothing is downloaded"):
+    with pytest.raises(UserError, match=r"there is no folder .*bert-base-uncased, and models are not downloaded"):
         HuggingFace(2, 9, folder="bert-base-uncased")
     with pytest.raises(UserError, match=r"has no config\.json"):
         HuggingFace(2, 9, folder=str(tmp_path))
-    with pytest.raises(UserError, match="both a folder and a config"):
+    with pytest.raises(UserError, match="received both `folder` and `config`"):
         HuggingFace(2, 9, folder=str(model_folder), config=TINY)
-    with pytest.raises(UserError, match=r"numbers 9 words; the data number 700, in another way\.") as refused:
+    with pytest.raises(UserError, match=r"has 9 token ids; the data has 700, from another tokenizer\.") as refused:
         HuggingFace(2, 700, folder=str(model_folder))
     assert f"tokenizer: {model_folder}" in str(refused.value)
     shutil.copy(model_folder / "config.json", tmp_path)
-    with pytest.raises(UserError, match=r"the data number 10 words; the model in .* knows 9"):
+    with pytest.raises(UserError, match=r"the data has 10 token ids; the model in .* knows 9"):
         HuggingFace(2, 10, folder=str(tmp_path))
     torch.save({}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match="has weights as a pickle alone, which can run code"):
+    with pytest.raises(UserError, match="has weights only as a pickle, which can run code"):
         HuggingFace(2, 9, folder=str(tmp_path))
 
 
@@ -147,18 +147,18 @@ def test_a_folders_own_code_is_not_run(model_folder: Path, tmp_path: Path) -> No
     config |= {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "mine.py").write_text("raise SystemExit('ran')")
-    with pytest.raises(UserError, match="transformers does not take the folder"):
+    with pytest.raises(UserError, match="transformers rejects the folder"):
         HuggingFace(2, 9, folder=str(tmp_path))
 
 
 def test_options_that_fit_no_model_are_refused() -> None:
-    with pytest.raises(UserError, match=r"model_type 'brt', which is none.*bert"):
+    with pytest.raises(UserError, match=r"model_type in `config` is 'brt'; expected one .*bert"):
         HuggingFace(2, 9, config={**TINY, "model_type": "brt"})
-    with pytest.raises(UserError, match="model_type ''"):
+    with pytest.raises(UserError, match="model_type in `config` is ''"):
         HuggingFace(2, 9, config={})
-    with pytest.raises(UserError, match="transformers does not take config for the model_type 'bert'"):
+    with pytest.raises(UserError, match="transformers rejects config for the model_type 'bert'"):
         HuggingFace(2, 9, config={**TINY, "num_attention_heads": 3})
-    with pytest.raises(UserError, match=r"the data give 13 words of a text; the model takes 12"):
+    with pytest.raises(UserError, match=r"the data has texts of 13 tokens; the model accepts at most 12"):
         HuggingFace(2, 9, sequence_length=13, config=TINY)
 
 

@@ -47,13 +47,13 @@ def test_image_models_refuse_other_inputs(build: type) -> None:
 
 
 def test_image_models_refuse_what_leaves_nothing() -> None:
-    with pytest.raises(UserError, match="3 blocks halve a picture of 4 x 9 to nothing"):
+    with pytest.raises(UserError, match="an image of 4 x 9 cannot be halved 3 times"):
         CNN([1, 4, 9], 2)
     with pytest.raises(UserError, match="channels is \\[\\]"):
         CNN([1, 28, 28], 2, [])
     with pytest.raises(UserError, match="dropout is 1"):
         CNN([1, 28, 28], 2, dropout=1)
-    with pytest.raises(UserError, match="pictures are 8 x 28; expected at least 12 x 12"):
+    with pytest.raises(UserError, match="images are 8 x 28; expected at least 12 x 12"):
         LeNet([1, 8, 28], 2)
 
 
@@ -95,5 +95,5 @@ def test_a_text_cnn_refuses_sizes_of_nothing() -> None:
 
 
 def test_a_text_cnn_needs_a_window() -> None:
-    with pytest.raises(UserError, match="windows are at least 1"):
+    with pytest.raises(UserError, match=r"windows \[\]; expected at least 1 each, and at least one window"):
         TextCNN(7, 2, windows=[])

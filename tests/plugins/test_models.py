@@ -101,8 +101,8 @@ def test_embedding_widths(levels: int, width: int) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cardinalities": [3, 4]}, "the categorical blocks are 2 columns wider than the whole input"),
-        ({"hidden": [8, 0]}, r"hidden is \[8, 0\]; expected widths of at least 1"),
+        ({"cardinalities": [3, 4]}, r"the one-hot blocks \(cardinalities\) are 2 columns wider than the input"),
+        ({"hidden": [8, 0]}, r"hidden is \[8, 0\]; expected numbers of at least 1"),
         ({"dropout": 1.0}, "dropout is 1.0; expected 0 <= dropout < 1"),
         ({"activation": "swish"}, "activation is 'swish'; expected one of relu, gelu, silu, tanh"),
     ],

@@ -224,5 +224,5 @@ def test_what_sam_refuses() -> None:
         SAM([w], rho=-1)
     with pytest.raises(UserError, match=r"base is 'lbfgs'; expected one of sgd, momentum, adam, adamw"):
         SAM([w], base="lbfgs")  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=r"needs a closure .*precision: bf16-mixed"):
+    with pytest.raises(UserError, match=r"requires a closure .*precision: bf16-mixed"):
         SAM([w]).step()

@@ -183,9 +183,9 @@ def test_the_fingerprint_is_that_of_the_rows_in_use(file):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"user": "who"}, r"`user` names 'who', which is no column of"),
+        ({"user": "who"}, r"`user` names 'who', which is not a column of"),
         ({"negatives": 0}, r"negatives is 0; expected at least 1\."),
-        ({"task": "regression"}, r"`task: regression` and `favourable` need a `target`\. Name its column\."),
+        ({"task": "regression"}, r"`task: regression` and `favourable` require a `target`\. Set it to a column\."),
         ({"target": "sex", "task": "regression"}, r"the target 'sex' holds text; a regression task needs numbers"),
         ({"target": "rating", "item_groups": ["item_group"]}, r"`item_groups` names 'item_group'"),
     ],
@@ -240,9 +240,15 @@ def sizes_of(data):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"cardinalities": [3, 4]}, r"expects codes of users and of items, cardinalities such as \[\[100\], \[50\]\]"),
-        ({"cardinalities": [[3], [4], [5]]}, r"expects codes of users"),
-        ({"num_classes": 5}, r"has one output, or two classes; the target has 5"),
+        (
+            {"cardinalities": [3, 4]},
+            r"cardinalities is \[3, 4\]; expected codes of users and of items",
+        ),
+        (
+            {"cardinalities": [[3], [4], [5]]},
+            r"is \[\[3\], \[4\], \[5\]\]; expected codes of users and of items",
+        ),
+        ({"num_classes": 5}, r"the target has 5 outputs; expected 2 classes or regression"),
         ({"dimensions": 0}, r"dimensions is 0, hidden \[\]; expected numbers of 1 or more"),
         ({"hidden": [4, 0]}, r"dimensions is 16, hidden \[4, 0\]"),
         ({"dropout": 1.0}, r"dropout is 1.0; expected 0 <= dropout < 1"),

@@ -104,7 +104,7 @@ def test_without_warmup_it_is_the_cosine_and_stays_at_its_end() -> None:
 )
 @pytest.mark.parametrize("length", [None, 0])
 def test_a_length_nobody_filled_in(schedule: Any, name: str, argument: str, length: int | None) -> None:
-    with pytest.raises(UserError, match=f"lr_scheduler '{name}': {argument} is {length}; expected the number of steps"):
+    with pytest.raises(UserError, match=f"lr_scheduler '{name}': {argument} is {length}; expected the number of opt"):
         rates(lambda o: schedule(o, **{argument: length}))
 
 

@@ -67,7 +67,10 @@ def test_sequences_of_numbers(build: type) -> None:
 
 @pytest.mark.parametrize("build", [*RECURRENT, Transformer])
 def test_data_that_are_no_sequences_are_refused(build: type) -> None:
-    with pytest.raises(UserError, match=r"expects words \(a vocab_size\) or sequences of numbers.* is \[9\]"):
+    with pytest.raises(
+        UserError,
+        match=r"input_shape is \[9\]; expected \[length, features\] of numeric",
+    ):
         build(2, input_shape=[9])
     with pytest.raises(UserError, match="dropout is 1; expected 0 <= dropout < 1"):
         built(build, dropout=1)
@@ -127,7 +130,7 @@ def test_the_largest_state_of_the_words_is_what_counts() -> None:
 
 def test_inputs_are_silenced_at_every_step_alike() -> None:
     model = built(RNN, dropout=0.5)
-    ratio = model._silenced(torch.ones(8, 6, 64))
+    ratio = model._drop_inputs(torch.ones(8, 6, 64))
     assert set(ratio.unique().tolist()) == {0.0, 2.0}
     assert (ratio == ratio[:, :1]).all()
     assert not (ratio[0] == ratio[1]).all(), "each sequence has a mask of its own"
@@ -207,13 +210,13 @@ def test_order_matters_to_a_transformer_of_either_kind() -> None:
 
 
 def test_a_transformer_refuses_what_it_cannot_do() -> None:
-    with pytest.raises(UserError, match="width is 10, which 4 heads cannot share evenly"):
+    with pytest.raises(UserError, match="width is 10; expected a multiple of heads, 4"):
         built(Transformer, width=10)
     with pytest.raises(UserError, match="positions is 'none'; expected learned or sinusoidal"):
         built(Transformer, positions="none")
     with pytest.raises(UserError, match="pooling is 'max'; expected mean or cls"):
         built(Transformer, pooling="max")
-    with pytest.raises(UserError, match="was given 7 places; it was built for 6"):
+    with pytest.raises(UserError, match="received sequences of length 7; expected at most 6"):
         built(Transformer)(torch.ones(1, 7, dtype=torch.long))
-    with pytest.raises(UserError, match="needs an input_shape"):
+    with pytest.raises(UserError, match="input_shape is missing"):
         Transformer(2, vocab_size=7)

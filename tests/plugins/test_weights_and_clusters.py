@@ -55,7 +55,7 @@ def test_without_them_there_are_none(visits: Path) -> None:
     [
         ({"weights": "sex"}, "the weights 'sex' are not numbers of 0 or more"),
         ({"weights": "dose"}, "the weights 'dose' are not numbers of 0 or more"),
-        ({"clusters": "patients"}, "`clusters` names 'patients', which is no column"),
+        ({"clusters": "patients"}, "`clusters` names 'patients', which is not a column"),
     ],
 )
 def test_columns_that_do_not_fit(visits: Path, options: dict[str, str], message: str) -> None:

@@ -64,7 +64,7 @@ def test_no_file(refused):
 def test_no_such_column(refused, option, value, column):
     table()
     error = refused(**{option: value})
-    assert f"data 'table': `{option}` names '{column}', which is no column of table.csv." in error
+    assert f"data 'table': `{option}` names '{column}', which is not a column of table.csv." in error
     assert "Known: dose, healed, part, sex." in error
 
 

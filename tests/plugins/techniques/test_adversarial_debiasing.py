@@ -85,7 +85,7 @@ def test_what_cannot_be_done_is_refused(train, biased) -> None:
         AdversarialDebiasing(constraint="x")
     with pytest.raises(ValueError, match="lr is 0 and hidden is 16"):
         AdversarialDebiasing(lr=0)
-    with pytest.raises(UserError, match="does not work with accumulated gradients"):
+    with pytest.raises(UserError, match="does not support gradient accumulation"):
         train(AdversarialDebiasing(), accumulate_grad_batches=2)
-    with pytest.raises(UserError, match="equalized_odds needs classes"):
+    with pytest.raises(UserError, match="equalized_odds requires a binary or multiclass target"):
         train(AdversarialDebiasing(constraint="equalized_odds"), data=biased(task="regression"))

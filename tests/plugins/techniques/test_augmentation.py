@@ -315,7 +315,7 @@ def test_features_are_hidden_whole() -> None:
         (lambda: RandomErasing(ratio=0), "ratio is 0; expected more than 0"),
         (lambda: Mixup(0), "alpha is 0; expected more than 0"),
         (lambda: TokenDropout(-0.1), "share is -0.1; expected 0 to 1"),
-        (lambda: TokenDropout(replacement=-1), "replacement is -1; expected the number of a word"),
+        (lambda: TokenDropout(replacement=-1), "replacement is -1; expected a token id"),
         (lambda: TokenSwap(2), "share is 2; expected 0 to 1"),
         (lambda: FeatureNoise(-1), "scale is -1; expected 0 or more"),
         (lambda: FeatureMasking(7), "share is 7; expected 0 to 1"),

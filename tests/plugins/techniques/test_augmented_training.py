@@ -203,24 +203,25 @@ class Own(LightningModule):
 
 
 def test_what_does_not_fit_is_refused_before_training(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^technique 'token_dropout': made for text data, not image\. Leave it out"):
+    with pytest.raises(UserError, match=r"^technique 'token_dropout': supports text data, not image\. Leave it out"):
         fitted(tmp_path, TokenDropout())
-    with pytest.raises(UserError, match="technique 'random_flip': made for image data, not text"):
+    with pytest.raises(UserError, match="technique 'random_flip': supports image data, not text"):
         fitted(tmp_path, RandomFlip(), data=Pictures(modality="text"))
-    with pytest.raises(UserError, match="technique 'mixup': made for tabular and image and sequence data, not text"):
+    with pytest.raises(UserError, match="technique 'mixup': supports tabular and image and sequence data, not text"):
         fitted(tmp_path, Mixup(), data=Pictures(modality="text"))
-    with pytest.raises(
-        UserError, match=r"technique 'feature_noise': the data have no numeric feature\. Try `feature_m"
-    ):
+    with pytest.raises(UserError, match=r"technique 'feature_noise': the data has no numeric feature\. Try `feature_m"):
         fitted(tmp_path, FeatureNoise(), data=Pictures(modality="tabular"))
-    with pytest.raises(UserError, match=r"technique 'feature_masking': the data declare no features"):
+    with pytest.raises(UserError, match=r"technique 'feature_masking': the data declares no features"):
         fitted(tmp_path, FeatureMasking(), data=Pictures(modality="tabular"))
-    with pytest.raises(UserError, match=r"technique 'mixup': mixes the targets of rows, and this model learns without"):
+    with pytest.raises(UserError, match=r"technique 'mixup': mixes targets, but this model trains without targets"):
         fitted(tmp_path, Mixup(), data=Pictures(OWN))
     trainer = make_trainer(
         {"max_epochs": 1, "accelerator": "cpu"}, folder=tmp_path, monitor=None, callbacks=[RandomFlip()], loggers=[]
     )
-    with pytest.raises(UserError, match="model 'Own' has a training step of its own, which cannot be changed from out"):
+    with pytest.raises(
+        UserError,
+        match="model 'Own' is a LightningModule whose training step cannot be changed",
+    ):
         trainer.fit(Own(), datamodule=Pictures())
 
 
@@ -229,7 +230,7 @@ def test_what_does_not_fit_is_refused_before_training(tmp_path: Path) -> None:
 def test_mixed_rows_belong_to_no_group(train: Any, other: Any, mixed_first: bool) -> None:
     both = [Mixup(), other()] if mixed_first else [other(), Mixup()]
     with pytest.raises(
-        UserError, match="technique 'mixup': mixes rows, which another technique compares by the groups"
+        UserError, match="technique 'mixup': mixes rows of different groups, but another technique compares groups"
     ):
         train(*both, epochs=1)
 
@@ -247,7 +248,5 @@ def test_pictures_of_data_that_say_nothing_are_looked_at(tmp_path: Path) -> None
     trainer = make_trainer(
         {"max_epochs": 1, "accelerator": "cpu"}, folder=tmp_path, monitor=None, callbacks=[RandomFlip()], loggers=[]
     )
-    with pytest.raises(
-        UserError, match=r"'random_flip': expected pictures \(n, channels, height, width\), received \(4"
-    ):
+    with pytest.raises(UserError, match=r"'random_flip': expected images \(n, channels, height, width\), received \(4"):
         trainer.fit(task, InMemoryLoader(torch.rand(4, 16), torch.zeros(4, dtype=torch.long)))

@@ -171,7 +171,7 @@ class ImageFolder(ImageDataModule):
                     converted = converted.resize((width, height), Image.Resampling.BILINEAR)
                 pixels = np.asarray(converted, dtype=np.uint8)
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError(self.who, f"{path} is no image that can be read: {error}.", "Remove it.") from error
+            raise UserError(self.who, f"{path} cannot be read as an image: {error}.", "Remove it.") from error
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
     def _attributes(self, root: Path, found: Sequence[_ImageFile]) -> dict[str, Any]:

@@ -110,7 +110,9 @@ class OpenML(TabularDataModule):
         for option, name in used:
             if name not in frame.columns:
                 raise UserError(
-                    self.who, f"`{option}`: there is no column '{name}'.", did_you_mean(name, list(frame.columns))
+                    self.who,
+                    f"`{option}` names '{name}', which is not a column.",
+                    did_you_mean(name, list(frame.columns)),
                 )
         excluded = {target, self.split_plan.column, *self.drop}
         return RawTable(

@@ -89,7 +89,11 @@ class SqlTable:
         """
         for option, name in used:
             if name not in names:
-                raise UserError(self.who, f"`{option}`: the query has no column '{name}'.", did_you_mean(name, names))
+                raise UserError(
+                    self.who,
+                    f"`{option}` names '{name}', which is not a column of the query.",
+                    did_you_mean(name, names),
+                )
 
     def read(
         self, needed: Sequence[str], types: Mapping[str, Literal["numeric", "categorical"]] | None = None

@@ -77,7 +77,11 @@ class TableFile:
         """
         for option, name in used:
             if name not in names:
-                raise UserError(self.who, f"`{option}`: {self.path} has no column '{name}'.", did_you_mean(name, names))
+                raise UserError(
+                    self.who,
+                    f"`{option}` names '{name}', which is not a column of {self.path}.",
+                    did_you_mean(name, names),
+                )
 
     def read(
         self, needed: Sequence[str], types: Mapping[str, Literal["numeric", "categorical"]] | None = None

@@ -171,7 +171,8 @@ def _check_tokenizer(folder: Path, vocab_size: int) -> None:
     if tokenizer.size != vocab_size:
         raise UserError(
             _WHO,
-            f"the tokenizer in {folder} has {tokenizer.size} token ids; the data has {vocab_size} of another one.",
+            f"the tokenizer in {folder} has {tokenizer.size} token ids; the data has {vocab_size}, from another "
+            "tokenizer.",
             f"Set `data: {{init_args: {{tokenizer: {folder}}}}}`.",
         )
 
