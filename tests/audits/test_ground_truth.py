@@ -154,7 +154,7 @@ def test_error_rates_of_the_true_rule_by_simulation() -> None:
 
 def test_options_that_are_refused() -> None:
     for option, value in (("label_bias", 1.5), ("leakage", -0.1), ("subgroup_noise", 0.6), ("share", 2.0)):
-        with pytest.raises(glasshouse.UserError, match=rf"{option} is {value}; expected a share from 0 to"):
+        with pytest.raises(glasshouse.UserError, match=rf"{option} is {value}; expected a fraction from 0 to"):
             SyntheticBias(**{option: value})
     with pytest.raises(glasshouse.UserError, match="rows is 0; expected at least 1"):
         SyntheticBias(rows=0)
