@@ -44,8 +44,8 @@ def violations(python: Path, folder: Path, *options: str) -> dict[str, float]:
     run_dir = folder / said.splitlines()[-1]
     record = json.loads((run_dir / "record.json").read_text(encoding="utf-8"))
     assert {audit["status"] for audit in record["audits"]} == {"completed"}, record["audits"]
-    assert "Promised directions" in [section["title"] for section in record["sections"]]
-    assert "Promised directions" in (run_dir / "report.html").read_text(encoding="utf-8")
+    assert "Monotonicity" in [section["title"] for section in record["sections"]]
+    assert "Monotonicity" in (run_dir / "report.html").read_text(encoding="utf-8")
     (audit,) = [audit for audit in record["audits"] if audit["name"] == "monotonicity"]
     return {m["parameters"]["feature"]: m["value"] for m in audit["measurements"]}
 

@@ -1,4 +1,4 @@
-"""The audit counts what goes against a promise."""
+"""The audit counts violations of monotonicity."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glasshouse import DataInfo, Evidence, Feature, ModelHandle, Predictions, Ta
 from pytorch_lightning import LightningModule
 from scipy.stats import binomtest
 
-from glasshouse_monotone.audit import MonotonicityAudit, against
+from glasshouse_monotone.audit import MonotonicityAudit, violation_rate
 
 
 class Bent(LightningModule):
@@ -47,7 +47,7 @@ def test_four_rows_worked_by_hand() -> None:
 
 
 def test_the_interval_is_scipys() -> None:
-    found = against(np.array([-1.0, 0.0, 0.0, 1.0]), 1).fields()
+    found = violation_rate(np.array([-1.0, 0.0, 0.0, 1.0]), 1).fields()
     expected = binomtest(1, 4).proportion_ci(method="wilson")
     assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
 

@@ -1,4 +1,4 @@
-"""Glasshouse's own checks of every component."""
+"""Conformance checks of every component."""
 
 from __future__ import annotations
 

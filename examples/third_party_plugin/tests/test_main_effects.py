@@ -1,4 +1,4 @@
-"""The explainer beside a model whose Shapley values are known."""
+"""The explainer on a model with known Shapley values."""
 
 from __future__ import annotations
 

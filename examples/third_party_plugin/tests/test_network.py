@@ -1,4 +1,4 @@
-"""The network keeps its promises whatever its weights are."""
+"""The network is monotone for any weights."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The section tells what the audit found, and nothing where it found nothing."""
+"""The section shows the audit's results, and is absent without them."""
 
 from __future__ import annotations
 
 from glasshouse import AuditResult, Measurement
 
 from glasshouse_monotone.audit import NAME
-from glasshouse_monotone.section import promised_directions
+from glasshouse_monotone.section import monotonicity_sections
 
 
 def test_a_row_for_each_promise() -> None:
@@ -15,10 +15,10 @@ def test_a_row_for_each_promise() -> None:
     )
     other = Measurement(name="accuracy", value=1.0)
     result = AuditResult(name="monotonicity", family="robustness", measurements=[kept, empty, other])
-    (section,) = promised_directions([result])
+    (section,) = monotonicity_sections([result])
     (table,) = section.tables
     assert table.rows == (("income", "rises", 0.25, 40), ("debt", "falls", None, 0))
 
 
 def test_nothing_where_the_audit_has_not_run() -> None:
-    assert list(promised_directions([AuditResult(name="performance", family="performance")])) == []
+    assert list(monotonicity_sections([AuditResult(name="performance", family="performance")])) == []

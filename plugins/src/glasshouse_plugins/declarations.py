@@ -151,7 +151,7 @@ def glasshouse_data() -> Iterator[DataPlugin]:
     yield DataPlugin(
         name="interactions",
         target="glasshouse_plugins.data.interactions:Interactions",
-        summary="users and items of any CSV or Parquet file: ratings, clicks or implicit feedback",
+        summary="users and items of any table: ratings, clicks or implicit feedback",
         modalities=("sequence",),
         targets=("binary", "regression"),
     )

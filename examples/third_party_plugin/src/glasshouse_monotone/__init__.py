@@ -1,1 +1,1 @@
-"""For glasshouse: networks that keep to promised directions, and an audit of whether a model does."""
+"""A glasshouse plugin: monotone networks, and an audit of monotonicity."""

@@ -1,4 +1,4 @@
-"""How many people's scores move against a promised direction."""
+"""How often a model's score violates monotonicity."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ NAME = "monotonicity_violation_rate"
 
 @dataclass(frozen=True)
 class MonotonicityAudit:
-    """The share of rows whose score falls when a rising feature grows, or rises when a falling one does.
+    """The fraction of rows whose score falls when a rising feature increases, or rises when a falling one does.
 
-    In [0, 1]; 0 keeps the promise as far as these rows and this step show. The score is the probability of the
-    favourable class, or the predicted value.
+    In [0, 1]; 0 means no violation for these rows and this step. The score is the probability of the favourable class,
+    or the predicted value.
     """
 
     rising: Sequence[str] = ()
-    """Numeric features that may only raise the score; every numeric one where nothing is promised at all."""
+    """Numeric features that may only raise the score; default: all numeric features, if `falling` is empty, too."""
     falling: Sequence[str] = ()
-    """Numeric features that may only lower it."""
+    """Numeric features that may only lower the score."""
     step: float = 0.5
-    """How far a feature is moved up, in its standard deviations over the training rows."""
+    """Increase of a feature, in its standard deviations in the training split; above 0."""
     rows: int = 2000
-    """How many rows are moved at most; they are drawn by the run's seed."""
+    """Maximum number of rows, sampled with the run's seed; at least 1."""
 
     def __post_init__(self) -> None:
         for name, names in (("rising", self.rising), ("falling", self.falling)):
@@ -42,11 +42,11 @@ class MonotonicityAudit:
             raise UserError(_WHO, f"rows is {self.rows!r}; expected a whole number of at least 1.")
         both = sorted(set(self.rising) & set(self.falling))
         if both:
-            raise UserError(_WHO, f"{', '.join(both)} cannot both rise and fall.", "Take it out of one of the lists.")
+            raise UserError(_WHO, f"{', '.join(both)} cannot both rise and fall.", "Remove it from one of the lists.")
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """One rate for each promise, with a 95 % Wilson interval."""
-        assert evidence.model is not None, "the declaration requires it"
+        """One violation rate per feature, with a 95 % Wilson interval."""
+        assert evidence.model is not None, "required by the declaration"
         split, total = evidence.evaluate_on, len(evidence.evaluated)
         random = np.random.default_rng(evidence.seed)
         chosen = np.sort(random.permutation(total)[: self.rows])
@@ -54,7 +54,7 @@ class MonotonicityAudit:
         output = evidence.info.target.favourable_index or 0
         before = evidence.model.scores(x)[:, output]
         measurements = []
-        for feature, direction in self._promises(evidence):
+        for feature, direction in self._directions(evidence):
             moved = x.clone()
             moved[:, list(feature.columns)] += self.step
             change = (evidence.model.scores(moved)[:, output] - before).double().numpy()
@@ -63,7 +63,7 @@ class MonotonicityAudit:
                     name=NAME,
                     split=split,
                     parameters={"feature": feature.name, "promised": "rises" if direction > 0 else "falls"},
-                    **against(change, direction).fields(),
+                    **violation_rate(change, direction).fields(),
                 )
             )
         return AuditResult(
@@ -73,17 +73,17 @@ class MonotonicityAudit:
             measurements=measurements,
         )
 
-    def _promises(self, evidence: Evidence) -> list[tuple[Feature, int]]:
+    def _directions(self, evidence: Evidence) -> list[tuple[Feature, int]]:
         numeric = {feature.name: feature for feature in evidence.info.features if feature.kind == "numeric"}
-        promised = [(name, 1) for name in self.rising] + [(name, -1) for name in self.falling]
-        for name, _ in promised:
+        directions = [(name, 1) for name in self.rising] + [(name, -1) for name in self.falling]
+        for name, _ in directions:
             if name not in numeric:
                 raise UserError(_WHO, f"there is no numeric feature '{name}'.", did_you_mean(name, numeric))
-        return [(numeric[name], direction) for name, direction in promised or [(name, 1) for name in numeric]]
+        return [(numeric[name], direction) for name, direction in directions or [(name, 1) for name in numeric]]
 
 
-def against(change: NDArray[np.float64], direction: int, *, tolerance: float = 1e-6) -> Estimate:
-    """The share of changes that go against a direction by more than rounding; those that are no numbers do not count.
+def violation_rate(change: NDArray[np.float64], direction: int, *, tolerance: float = 1e-6) -> Estimate:
+    """The fraction of changes against a direction, beyond rounding; NaN changes are ignored.
 
     Undefined without changes.
     """

@@ -1,4 +1,4 @@
-"""What this distribution brings. It is imported whenever plugins are listed, so nothing heavy is imported here."""
+"""Declares the plugins of this distribution. Imported whenever plugins are listed, so it imports no heavy library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def glasshouse_models() -> Iterator[ModelPlugin]:
     yield ModelPlugin(
         name="monotone_network",
         target="glasshouse_monotone.network:MonotoneNetwork",
-        summary="one hidden layer whose output only rises, or only falls, with chosen columns",
+        summary="network with one hidden layer that is monotone in chosen columns",
         targets=("binary", "regression"),
     )
 
@@ -26,7 +26,7 @@ def glasshouse_data() -> Iterator[DataPlugin]:
     yield DataPlugin(
         name="invented_loans",
         target="glasshouse_monotone.loans:InventedLoans",
-        summary="800 invented loans, of which it is known who repays and why",
+        summary="800 synthetic loans with a known probability of repayment",
         targets=("binary",),
     )
 
@@ -36,7 +36,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="monotonicity",
         target="glasshouse_monotone.audit:MonotonicityAudit",
-        summary="how many people's scores move against a promised direction",
+        summary="fraction of people whose score violates monotonicity",
         family="robustness",
         modalities=("tabular",),
         targets=("binary", "regression"),
@@ -50,13 +50,13 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="main_effects",
         target="glasshouse_monotone.main_effects:MainEffects",
         title="Main effects",
-        summary="how far a feature alone moves the score, on average over other rows",
+        summary="centred partial dependence of the score on each feature",
         requires=("features",),
     )
 
 
 @hookimpl
 def glasshouse_report_sections(run: Run) -> Iterable[Section]:
-    from glasshouse_monotone.section import promised_directions
+    from glasshouse_monotone.section import monotonicity_sections
 
-    return promised_directions(run.results or ())
+    return monotonicity_sections(run.results or ())

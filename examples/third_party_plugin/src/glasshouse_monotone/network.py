@@ -13,21 +13,21 @@ _WHO = "model 'monotone_network'"
 
 
 class MonotoneNetwork(nn.Module):
-    """One hidden layer whose output rises, falls or does what it likes with each column.
+    """A network with one hidden layer whose output is increasing, decreasing or unconstrained in each column.
 
-    Weights that lie between a column with a direction and the output are squared, and so have the direction's sign;
-    tanh keeps it. Daniels and Velikova 2010, "Monotone and Partially Monotone Neural Networks", IEEE Transactions on
-    Neural Networks 21:906, with the square in place of the exponential. Input (n, in_features), output (n, 1): the
-    log-odds of the second class, or a value.
+    Weights between a constrained column and the output are squared and multiplied by the direction; tanh is monotone
+    (Daniels and Velikova 2010, "Monotone and Partially Monotone Neural Networks", IEEE Transactions on Neural Networks
+    21:906, with the square instead of the exponential). Input (n, in_features). Output (n, 1): the log-odds of the
+    second class, or a value for regression.
 
     Args:
-        in_features: encoded columns; filled from the data.
+        in_features: number of encoded columns; filled from the data.
         num_classes: 2, or 1 for regression; filled from the data.
-        directions: 1 (rises), -1 (falls) or 0 (free) for each encoded column; default: all free.
-        hidden: units of the hidden layer.
+        directions: 1 (increasing), -1 (decreasing) or 0 (unconstrained) for each encoded column; default: all 0.
+        hidden: units of the hidden layer, at least 1.
 
     Raises:
-        UserError: for more than two classes, no hidden unit, or directions that do not fit the columns.
+        UserError: for more than two classes, no hidden unit, or directions that do not match the columns.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class MonotoneNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if num_classes not in (1, 2):
-            raise UserError(_WHO, f"has one output: num_classes is {num_classes}; expected 2, or 1 for regression.")
+            raise UserError(_WHO, f"num_classes is {num_classes}; expected 2, or 1 for regression.")
         if in_features < 1 or hidden < 1:
             raise UserError(_WHO, f"in_features is {in_features} and hidden {hidden}; expected at least 1.")
         signs = [0] * in_features if directions is None else list(directions)

@@ -1,4 +1,4 @@
-"""The report's section on promised directions."""
+"""The report's section on monotonicity."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from glasshouse import AuditResult, Column, Section, Table
 from glasshouse_monotone.audit import NAME
 
 
-def promised_directions(results: Iterable[AuditResult]) -> Iterator[Section]:
-    """What was promised and how many rows keep it; nothing where the audit has not run."""
+def monotonicity_sections(results: Iterable[AuditResult]) -> Iterator[Section]:
+    """The direction and the violation rate of each feature; no section if the audit has not run."""
     rows = tuple(
         (str(m.parameters["feature"]), str(m.parameters["promised"]), m.value, m.n)
         for result in results
@@ -21,13 +21,13 @@ def promised_directions(results: Iterable[AuditResult]) -> Iterator[Section]:
         return
     columns = (
         Column(name="feature"),
-        Column(name="with it the score"),
-        Column(name="rows against it", format=".3f"),
+        Column(name="score"),
+        Column(name="violation rate", format=".3f"),
         Column(name="rows"),
     )
     yield Section(
-        title="Promised directions",
-        text="What the score may do when a feature grows and all others stay, and the share of people for whom it does "
-        "the opposite.",
-        tables=(Table(title="Promises", columns=columns, rows=rows, count_column="rows"),),
+        title="Monotonicity",
+        text="The promised direction of the score when one feature increases, and the fraction of people for whom the "
+        "score moves in the opposite direction.",
+        tables=(Table(title="Directions", columns=columns, rows=rows, count_column="rows"),),
     )
