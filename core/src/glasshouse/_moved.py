@@ -178,15 +178,6 @@ MOVED = {
 """Old module -> new module, both below ``glasshouse``."""
 
 MOVED_NAMES = {
-    "auditing": {
-        "choose_audits": "measure.selection.choose_audits",
-        "declaration": "measure.selection.declaration",
-        "required_splits": "measure.selection.required_splits",
-        "earlier_record": "measure.stored_results.earlier_record",
-        "earlier_results": "measure.stored_results.earlier_results",
-        "file_stem": "measure.stored_results.file_stem",
-        "finished": "measure.stored_results.finished",
-    },
     "cli": {
         "COMMANDS": "config.global_options.COMMANDS",
         "OPTIONS": "config.global_options.OPTIONS",
@@ -197,7 +188,6 @@ MOVED_NAMES = {
     "compact": {
         "EncodedLoader": "datamodules.loader.EncodedLoader",
     },
-    "config": {},
     "data": {
         "SIZE_NAMES": "data.data_info.SIZE_NAMES",
         "Modality": "data.kinds.Modality",

@@ -1,0 +1,1 @@
+"""A plugin for glasshouse to copy."""
