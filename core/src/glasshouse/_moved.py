@@ -202,14 +202,11 @@ MOVED_NAMES = {
         "lock_of": "plugins.lock.lock_file.lock_of",
         "read_lock": "plugins.lock.lock_file.read_lock",
     },
-    "policy": {
-        "Required": "policy.judging.Required",
-    },
     "record": {
         "SCHEMA": "record.record.SCHEMA",
-        "result_from_dict": "record.record.result_from_dict",
-        "result_to_dict": "record.record.result_to_dict",
-        "schema": "record.record.schema",
+        "result_from_dict": "record.record_io.result_from_dict",
+        "result_to_dict": "record.record_io.result_to_dict",
+        "schema": "record.record_io.schema",
     },
     "statistics.counts": {
         "Attribute": "statistics.counts.table.Attribute",

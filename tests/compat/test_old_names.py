@@ -1,0 +1,122 @@
+"""Modules and names of the code before the rooms still work: with a warning, once, and as the same objects."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from glasshouse import PluginWarning
+from glasshouse._moved import GONE_IN, MOVED, MOVED_NAMES
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAMES = json.loads((REPOSITORY / "tests/gold/before_rooms/names.json").read_text(encoding="utf-8"))
+PACKAGES = sorted(old for old in MOVED_NAMES if old not in MOVED)
+"""Modules that have become packages of the same name."""
+
+EVERYTHING = """
+import importlib, json, sys, warnings
+
+NAMES = json.loads(sys.stdin.read())
+from glasshouse._moved import MOVED, MOVED_NAMES
+
+result = {"warned": {}, "same": [], "public": []}
+for old in NAMES["modules"]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        module = importlib.import_module("glasshouse." + old)
+        again = importlib.import_module("glasshouse." + old)
+    result["warned"][old] = [str(each.message) for each in caught if each.category.__name__ == "PluginWarning"]
+    if module is again is importlib.import_module("glasshouse." + MOVED.get(old, old)):
+        result["same"].append(old)
+for public in NAMES["public"]:
+    module, name = public.split(":")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scope = {}
+        exec(f"from {module} import {name}", scope)
+    result["public"].append(public)
+print(json.dumps(result))
+"""
+"""Imports every old name in a process where none has been imported before."""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-c", EVERYTHING], input=json.dumps(NAMES), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_old_module_is_its_new_one(imported):
+    assert imported["same"] == NAMES["modules"]
+
+
+def test_each_moved_module_warns_once_and_names_its_new_place(imported):
+    parents = {old: old.rpartition(".")[0] for old in MOVED}
+    for old, said in imported["warned"].items():
+        expected = [f"glasshouse.{old} is now glasshouse.{MOVED[old]}; the old name goes in glasshouse {GONE_IN}."]
+        assert said == (expected if old in MOVED else []), (old, parents.get(old))
+
+
+def test_every_name_that_users_saw_is_imported_from_where_it_was(imported):
+    assert imported["public"] == NAMES["public"]
+
+
+def test_nothing_that_exists_is_shadowed():
+    root = REPOSITORY / "core/src/glasshouse"
+    for old, new in MOVED.items():
+        assert not (root / old.replace(".", "/")).with_suffix(".py").exists(), old
+        assert not (root / old.replace(".", "/") / "__init__.py").exists(), old
+        target = root / new.replace(".", "/")
+        assert target.with_suffix(".py").is_file() or (target / "__init__.py").is_file(), new
+
+
+def found(place: str) -> object:
+    module, _, name = place.rpartition(".")
+    return getattr(importlib.import_module(f"glasshouse.{module}"), name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_module_that_became_a_package_has_its_names(package, monkeypatch):
+    module: ModuleType = importlib.import_module(f"glasshouse.{package}")
+    for name, place in MOVED_NAMES[package].items():
+        monkeypatch.delitem(vars(module), name, raising=False)
+        with pytest.warns(
+            PluginWarning, match=rf"^glasshouse\.{package}\.{name} is now glasshouse\.{place}; "
+        ) as caught:
+            value = getattr(module, name)
+        assert value is found(place)
+        assert caught[0].filename == __file__
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert getattr(module, name) is value
+        monkeypatch.delitem(vars(module), name)
+
+
+def test_a_name_that_never_was_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'glasshouse\.statistics\.counts' has no attribute 'nothing'$"):
+        _ = importlib.import_module("glasshouse.statistics.counts").nothing
+
+
+def test_the_command_that_an_earlier_installation_made_still_starts():
+    """Its script imports the function `main` of what was the module `glasshouse.cli`."""
+    code = "import sys; from glasshouse.cli import main; sys.exit(main(['--version']))"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("glasshouse ")
+
+
+def test_the_changes_list_every_moved_module_and_name():
+    changes = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `glasshouse\.([\w.]+)` \| `glasshouse\.([\w.]+)` \|$", changes, re.MULTILINE)
+    names = {f"{old}.{name}": place for old, names in MOVED_NAMES.items() for name, place in names.items()}
+    assert rows == sorted({**MOVED, **names}.items())
