@@ -70,7 +70,15 @@ runpy.run_module("glasshouse", run_name="__main__", alter_sys=True)
 PLACE = Path("/tmp/glasshouse-before-rooms")
 """Where the runs are made. A checkpoint names its folder, so the interrupted run is resumed at this place only."""
 
-READ = ("README.md", "docs", "examples", "audits", "plugins", "core/src/glasshouse/scaffold", "tests/sample_plugin")
+READ = (
+    "README.md",
+    "docs",
+    "examples",
+    "audits",
+    "plugins",
+    "core/src/glasshouse/scaffold/templates",
+    "tests/sample_plugin",
+)
 """Where names count as public that are imported from `glasshouse`."""
 
 

@@ -88,6 +88,9 @@ MOVED = {
     "refusals": "system.library_errors",
     "remote": "run_folder.mirror",
     "repeats": "record.seed_repeats",
+    "report.figure_tables": "report.figures.tables",
+    "report.scale": "report.figures.scale",
+    "report.svg": "report.figures.svg",
     "resume_point": "training.resume_checkpoint",
     "resuming": "pipeline.progress",
     "roles": "data.column_coding",
@@ -201,6 +204,9 @@ MOVED_NAMES = {
         "differences": "plugins.lock.lock_file.differences",
         "lock_of": "plugins.lock.lock_file.lock_of",
         "read_lock": "plugins.lock.lock_file.read_lock",
+    },
+    "pretrained": {
+        "swapped": "data.tokenizer.swap_padding_id",
     },
     "record": {
         "SCHEMA": "record.record.SCHEMA",
