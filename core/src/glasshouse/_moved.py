@@ -248,7 +248,6 @@ MOVED_NAMES = {
         "NotApplicable": "testing.kit.outcomes.NotApplicable",
     },
     "training": {
-        "EpochCheckpoint": "training.trainer.EpochCheckpoint",
         "best_checkpoint": "training.trainer.best_checkpoint",
         "load_weights": "training.trainer.load_weights",
         "make_trainer": "training.trainer.make_trainer",
