@@ -215,9 +215,9 @@ def test_a_checkpoint_knows_its_tokenizer(tokenizer_folder: Path, tmp_path: Path
     before = data.inputs("test").clone()
     data.load_state_dict(state)
     assert (data.inputs("test") == before).all()
-    with pytest.raises(UserError, match="knows words by another tokenizer"):
+    with pytest.raises(UserError, match="was trained with another tokenizer"):
         texts_of(tmp_path).load_state_dict(state)
-    with pytest.raises(UserError, match="knows words by another tokenizer"):
+    with pytest.raises(UserError, match="was trained with another tokenizer"):
         data.load_state_dict(texts_of(tmp_path).state_dict())
 
 

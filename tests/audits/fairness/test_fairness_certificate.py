@@ -65,7 +65,7 @@ def test_a_second_look_is_exact() -> None:
 
 
 def test_a_bound_beyond_what_is_aimed_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glasshouse.frames.tally.MOST_KEPT", 300)
+    monkeypatch.setattr("glasshouse.frames.tally.MAX_FINE_BINS", 300)
     result = measured(people(30_000, width=1e-4))
     assert bound(result) > 1e-4
     (note,) = [note for note in result.notes if note.startswith("ROC AUC by group")]

@@ -104,7 +104,7 @@ def test_folds_of_groups_have_the_sizes_of_scikit_learns(groups: np.ndarray, fol
 
 def test_groups_of_one_size_are_dealt_out_at_once_as_one_by_one() -> None:
     """Against the loop that the docstring describes, over random needs."""
-    from glasshouse.data.split_assignment import _dealt
+    from glasshouse.data.split_assignment import _allocate_groups
 
     rng = np.random.default_rng(0)
     for _ in range(300):
@@ -113,7 +113,7 @@ def test_groups_of_one_size_are_dealt_out_at_once_as_one_by_one() -> None:
         one_by_one = np.zeros(len(lacking), dtype=np.int64)
         for _ in range(count):
             one_by_one[np.argmax(lacking - size * one_by_one)] += 1
-        left, expected = lacking - size * _dealt(lacking, size, count), lacking - size * one_by_one
+        left, expected = lacking - size * _allocate_groups(lacking, size, count), lacking - size * one_by_one
         assert np.allclose(np.sort(left), np.sort(expected))
 
 

@@ -171,16 +171,16 @@ def test_what_cannot_be_said(option: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("option", "known", "message"),
     [
-        ({"by": "given"}, {}, "these data bring no split of their own. Name a column"),
+        ({"by": "given"}, {}, "these data have no predefined split. Name a column"),
         (
             {"by": "group", "column": "g"},
             {"values": [None, *"abc"]},
-            "'g', which is split by, is missing in 1 of 4 rows",
+            "the split column 'g' is missing in 1 of 4 rows",
         ),
         ({"by": "group", "column": "g"}, {"values": Coded(np.array([0, -1, 0, 1], np.int32), ("a", "b"))}, "in 1 of 4"),
         ({"by": "group", "column": "g"}, {"values": [*"aabb"]}, r"split 'test' is empty|split '\w+' is empty"),
         ({"by": "time", "column": "g"}, {"values": [1, 2, 2, 1]}, "'g' has fewer than three different times"),
-        ({"by": "time", "column": "g"}, {"values": [*"abcd"]}, "'g' holds texts that are no dates after ISO 8601"),
+        ({"by": "time", "column": "g"}, {"values": [*"abcd"]}, "'g' has texts that are not ISO 8601"),
         ({"by": "time", "column": "g"}, {"values": [True, False] * 2}, "'g' holds bool; a split by time needs"),
         ("g", {"values": ["train", "train", "tset", "test"]}, "the split column holds 'tset'. Did you mean 'test'?"),
         (None, {"given": np.array(["train"] * 4)}, "split 'test' is empty"),

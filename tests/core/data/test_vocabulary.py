@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from glasshouse.data.vocabulary import PADDING, UNKNOWN, SplitTexts, Vocabulary, longest_of_most, split_words
+from glasshouse.data.vocabulary import PADDING, UNKNOWN, SplitTexts, Vocabulary, sequence_length_covering, split_words
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,4 +103,4 @@ def test_numbers_lead_back_to_words(texts: list[list[str]], length: int, min_cou
 
 @pytest.mark.parametrize(("lengths", "expected"), [([], 1), ([0, 0], 1), ([5] * 98 + [70, 900], 70), ([900] * 3, 512)])
 def test_the_length_that_holds_most_texts(lengths: list[int], expected: int) -> None:
-    assert longest_of_most(np.array(lengths, dtype=np.int64), most=512) == expected
+    assert sequence_length_covering(np.array(lengths, dtype=np.int64), most=512) == expected

@@ -123,7 +123,7 @@ def test_the_fingerprint_knows_pixels_labels_and_split() -> None:
         (PIXELS[:, 0], r"expected pixels \(n, channels, height, width\) as uint8, received \(60, 4, 5\) as uint8"),
         (PIXELS.astype(np.float32), r"received \(60, 3, 4, 5\) as float32"),
         (PIXELS[:0], r"received \(0, 3, 4, 5\)"),
-        (PIXELS[:50], r"column 'camera' has 60 rows beside 50 inputs"),
+        (PIXELS[:50], r"column 'camera' has 60 rows, but there are 50 inputs"),
     ],
 )
 def test_pixels_that_are_refused(pixels: Any, message: str) -> None:
@@ -293,5 +293,5 @@ def test_one_argument_splits_images_and_texts(kind: Any) -> None:
     assert data.info.rows == {"train": 33, "validate": 12, "test": 15}  # 20 owners: 5 test, 11 or 12 of 15 train
     with pytest.raises(UserError, match=r"there is no column 'owners' \(split\)\. Did you mean 'owner'\?"):
         ready(kind(changes={"columns": columns}, split={"by": "group", "column": "owners"}))
-    with pytest.raises(UserError, match="column 'owner' has 2 rows beside 60 inputs"):
+    with pytest.raises(UserError, match="column 'owner' has 2 rows, but there are 60 inputs"):
         ready(kind(changes={"columns": {**columns, "owner": people[:2]}}, split=split))

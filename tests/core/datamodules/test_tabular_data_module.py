@@ -194,7 +194,7 @@ def test_infinite_numbers_are_always_an_error(missing: str) -> None:
         ({"features": ("age", "hired")}, {}, "the target 'hired' is among the features"),
         ({"split": np.array(["train"] * 99)}, {}, "columns differ in length: .*'split': 99"),
         ({"split": np.array(["train"] * 100)}, {}, "split 'test' is empty"),
-        ({"split": np.array((["train"] * 2 + ["test"] * 2) * 25)}, {}, "one class of 'hired' alone: 'no'"),
+        ({"split": np.array((["train"] * 2 + ["test"] * 2) * 25)}, {}, "only one class of 'hired': 'no'"),
         ({}, {"fractions": [1.0, 0.0, 0.0]}, "split 'validate' is empty"),
         ({}, {"rows": 0}, "the table has no rows"),
         ({}, {"batch_size": 0}, "batch_size is 0; expected at least 1"),

@@ -96,7 +96,7 @@ def test_row_groups_read_whole_or_in_batches_are_the_same_rows_in_the_same_order
 ) -> None:
     path, asked = as_parquet(people(), tmp_path / "p"), columns("sex", target="y", score="score")
     whole = tables_from_files([path], asked)
-    monkeypatch.setattr(files, "_MOST_AT_ONCE", 10)
+    monkeypatch.setattr(files, "_MAX_ROW_GROUP", 10)
     batches = tables_from_files([path], asked)
     assert cells(whole.counts, "sex") == cells(batches.counts, "sex") == by_hand(people(), "sex")
     read = list(files._row_groups(lambda: pq.ParquetFile(path), 6, ["age"]))
@@ -142,7 +142,7 @@ def test_more_scores_than_memory_allows_are_read_again_as_finely_as_it_does(
     table = pa.table({"y": rng.integers(0, 2, 60_000), "s": 0.3 + rng.random(60_000) * 1e-6})
     asked = columns(prediction="s", target="y", threshold=0.3)
     usual = tables_from_batches(table.to_batches(), asked).scores["1"]
-    monkeypatch.setattr("glasshouse.frames.tally.MOST_KEPT", 20_000)
+    monkeypatch.setattr("glasshouse.frames.tally.MAX_FINE_BINS", 20_000)
     found = tables_from_files([as_parquet(table, tmp_path / "p")], asked).scores["1"]
     assert usual.roc_auc_error()[0] > 0.1
     assert 0 < found.shift < usual.shift
@@ -158,7 +158,7 @@ def test_many_groups_of_scores_are_sorted_where_a_table_would_be_too_large(monke
     table = pa.table({"y": rng.integers(0, 2, n), "s": rng.random(n), "g": np.arange(n) // 100})
     asked = columns("g", prediction="s", target="y", threshold=0.5)
     expected = tables_from_batches(table.to_batches(max_chunksize=500), asked).scores["1"]
-    monkeypatch.setattr("glasshouse.frames.reading.MOST_SLOTS", 200_000)  # room for the first of the batches alone
+    monkeypatch.setattr("glasshouse.frames.reading.MAX_SLOTS", 200_000)  # room for the first of the batches alone
     found = tables_from_batches(table.to_batches(max_chunksize=500), asked).scores["1"]
     for name in ("group", "number", "rows", "low", "high"):
         np.testing.assert_array_equal(getattr(found.occupied, name), getattr(expected.occupied, name))
@@ -248,7 +248,7 @@ def test_rows_without_a_prediction_are_left_out_and_counted() -> None:
         ({"pred": [0.1, 0.7], "y": ["a", "b"]}, {"target": "y"}, "holds numbers while the target 'y' holds classes"),
         ({"pred": [0.1, 0.7], "y": [0, 1]}, {"target": "y"}, "--threshold 0.5"),
         ({"pred": ["a", "b"]}, {"threshold": 0.5}, "expected numbers, found string"),
-        ({"pred": [0, 1], "y": [None, None]}, {"target": "y"}, "hold no row to audit .2 with no target"),
+        ({"pred": [0, 1], "y": [None, None]}, {"target": "y"}, "have no row to audit .2 with no target"),
         ({"pred": [[1], [2]]}, {}, "expected text, numbers or true/false"),
     ],
 )

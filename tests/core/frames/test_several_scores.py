@@ -152,7 +152,7 @@ ROLES = {"prediction": "said", "target": "is", "score": "p"}
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["--prediction", "pred", "--target", "y", "--score", "p_setosa"], "one of 3 classes, and it is not said of"),
+        (["--prediction", "pred", "--target", "y", "--score", "p_setosa"], "one of 3 classes; expected the class"),
         (["--prediction", "pred", "--target", "y", "--score", "setsa=p_setosa"], "no row has the class 'setsa'"),
         (["--prediction", "pred", "--score", "p_a", "--score", "p_b"], "'p_a' is the probability of which class"),
         (["--prediction", "pred", "--target", "y", "--target", "sex"], "names more than one column"),

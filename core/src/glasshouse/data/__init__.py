@@ -1,4 +1,4 @@
-"""What is known of data: descriptions, raw tables, columns, splits, vocabularies. Nothing here imports torch."""
+"""Descriptions of data, raw tables, column coding, splits and vocabularies. Nothing here imports torch at load time."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a loader yields, and how audits and training read the batches of any project."""
+"""The batch type of our loaders, and reading inputs and targets from batches of any loader."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glasshouse.errors import UserError
 
 
 class Batch(NamedTuple):
-    """What a loader yields. A NamedTuple, because it survives both device transfer and collation.
+    """One batch. A NamedTuple, because Lightning's device transfer and torch's collation keep it.
 
     Shapes: `x` (n, ...), `y` (n,) integer classes, (n, k) multilabel or (n,) float targets,
     `sensitive` (n, a) integer level codes in the order of `DataInfo.sensitive` (-1: missing),

@@ -1,4 +1,4 @@
-"""What a column is to the experiment: the target and its classes, a sensitive attribute and its levels."""
+"""Coding of columns by role: the target with its classes, a sensitive attribute with its levels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glasshouse.errors import UserError, did_you_mean
 
 MAX_CLASSES = 1000
 MAX_SENSITIVE_LEVELS = 50
-"""Beyond this, groups are too small to compare and reports too long to read."""
+"""With more levels groups are too small to compare and reports too long to read."""
 
 _FEW_VALUES = 10
 
@@ -32,10 +32,10 @@ def infer_task(column: Column) -> str:
 
 
 def code_target(table: RawTable, column: Column, *, who: str) -> tuple[Target, NDArray[Any]]:
-    """The target's declaration, and (n,) int64 class codes or float32 values.
+    """The target's declaration, and its class codes (n,) int64 or values (n,) float32.
 
     Raises:
-        UserError: for a target with one class or value, a task that does not fit, or an unknown class name.
+        UserError: for a target with a single class or value, an unsuitable task, or an unknown class name.
     """
     task = table.task or infer_task(column)
     if task == "regression":
@@ -49,7 +49,7 @@ def code_target(table: RawTable, column: Column, *, who: str) -> tuple[Target, N
             who,
             f"the target '{table.target}' has one class, '{present[0]}', in all {len(coded):,} rows; "
             "expected at least two.",
-            "Choose another target, or data that hold both outcomes.",
+            "Choose another target, or data with both outcomes.",
         )
     if len(present) > MAX_CLASSES:
         raise UserError(
@@ -116,7 +116,7 @@ def code_sensitive(declared: SensitiveColumn, column: Column, *, who: str) -> Co
 
 
 def bin_numbers(values: NDArray[np.float64], edges: tuple[float, ...]) -> Coded:
-    """Numbers as levels: (40, 60) makes "under 40", "40 to under 60" and "60 and over"; NaN is missing."""
+    """Numbers as levels: edges (40, 60) give "under 40", "40 to under 60" and "60 and over"; NaN is missing."""
     ends = sorted(edges)
     between = [f"{low:g} to under {high:g}" for low, high in pairwise(ends)]
     codes = np.digitize(values, ends).astype(np.int32)

@@ -1,4 +1,4 @@
-"""What a data plugin promises about its data: said once, in plain dataclasses, without torch.
+"""The description of data by their plugin, as plain dataclasses without torch.
 
 None of these objects passes through a module's `__init__` or hyper-parameters (a frozen dataclass there
 crashes `fit`, and breaks `weights_only` loading); they are attributes of the data module.
@@ -14,24 +14,24 @@ from glasshouse.data.kinds import Modality, TargetKind
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What is predicted."""
+    """The target variable."""
 
     name: str
     kind: TargetKind
     classes: tuple[str, ...] = ()
     """Class names in the order of their codes; empty for regression. Binary: (negative, positive)."""
     favourable: str | None = None
-    """The class that is good for the person concerned; None where there is none. Binary default: the second class."""
+    """The class that benefits the person; None if there is none. Default of a binary target: the second class."""
     center: float = 0.0
-    """Regression: mean of the training targets, in their own units."""
+    """Regression: mean of the training targets, in their unit."""
     scale: float = 1.0
-    """Regression: standard deviation of the training targets, so that a network's output may be of order one."""
+    """Regression: standard deviation of the training targets, for standardized outputs."""
     observed: bool = True
-    """False for a score of the model's own, such as a reconstruction error: a number that no data hold the truth of."""
+    """False for a score that the model computes itself, such as a reconstruction error: the data have no true value."""
 
     def __post_init__(self) -> None:
         if not self.observed and self.kind != "regression":
-            raise ValueError("a score that no data hold the truth of is a number: its kind is regression")
+            raise ValueError("a target with observed=False is a number: its kind must be regression")
         if self.kind == "regression" and self.classes:
             raise ValueError("a regression target has no classes")
         if not self.scale > 0:
@@ -58,7 +58,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One input as a person would name it, which may occupy several encoded columns."""
+    """One input feature, which may occupy several encoded columns."""
 
     name: str
     kind: Literal["numeric", "categorical"]
@@ -67,27 +67,27 @@ class Feature:
     categories: tuple[str, ...] = ()
     """Names of the encoded columns of a categorical feature, in order."""
     immutable: bool = False
-    """Nobody can change it about themselves (age, place of birth)."""
+    """The person cannot change it (age, place of birth)."""
     center: float = 0.0
-    """Numeric: the value that is encoded as 0, in the feature's own unit."""
+    """Numeric: the value that is encoded as 0, in the feature's unit."""
     scale: float = 1.0
-    """Numeric: the feature's own units that one unit of its encoding stands for."""
+    """Numeric: the size of one encoded unit in the feature's unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitive:
-    """An attribute by which people must not be treated worse."""
+    """A sensitive attribute: its groups are compared for fairness."""
 
     name: str
     levels: tuple[str, ...]
     """Level names in the order of their codes."""
     seen_by_model: bool | None = False
-    """Whether it, or a column it is made from, is among the features; None: not known."""
+    """Whether it, or a column that it is derived from, is a feature of the model; None: unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataInfo:
-    """All that audits and reports may know of a data set apart from its rows."""
+    """The description of a data set for audits and reports, without its rows."""
 
     name: str
     modality: Modality
@@ -97,25 +97,25 @@ class DataInfo:
     features: tuple[Feature, ...] = ()
     sensitive: tuple[Sensitive, ...] = ()
     sizes: dict[str, Any] = field(default_factory=dict)
-    """What a model's size parameters are filled from, primitives only: any of `SIZE_NAMES`."""
+    """Values of a model's size parameters, any of `SIZE_NAMES`; primitives only."""
     rows: dict[str, int] = field(default_factory=dict)
     """Rows per split: ``train``, ``validate``, ``test``."""
     source: str = ""
-    """Where the data come from, with a citation."""
+    """Origin of the data, with a citation."""
     licence: str = ""
     synthetic: bool = False
     labels: Target | None = None
-    """The data's own classes, where the model predicts a score of its own instead: then the last of `sensitive` is the
-    class, which batches hold as `y`."""
+    """The target of the data, if the model is self-scoring: then the class is the last of `sensitive`, and `y` in
+    batches."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and dictionaries, as the record and `config.yaml` hold them."""
+        """Plain lists and dictionaries, as in the record and in `config.yaml`."""
         values: dict[str, Any] = _plain(asdict(self))
         return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DataInfo:
-        """The inverse of `to_dict`; keys of `BESIDE`, which say where attributes are to be had, are left aside."""
+        """The inverse of `to_dict`; keys in `SIDE_ATTRIBUTE_KEYS` are ignored."""
         rest = {key: value for key, value in values.items() if key not in SIDE_ATTRIBUTE_KEYS}
         target = Target(**_tupled(rest.pop("target")))
         labels = rest.pop("labels", None)
@@ -133,8 +133,8 @@ class DataInfo:
 
 
 SIDE_ATTRIBUTE_KEYS = ("aligned", "bins")
-"""Keys of `data_info:` beside those of `DataInfo`: a file of sensitive attributes whose rows are those of the data, or
-one for each split; and edges for those that are numbers."""
+"""Keys of `data_info:` that are not fields of `DataInfo`: a file with sensitive attributes aligned with the rows of the
+data, or one for each split, and the bin edges of numeric attributes."""
 
 SIZE_NAMES = (
     "in_features",
@@ -145,10 +145,10 @@ SIZE_NAMES = (
     "vocab_size",
     "sequence_length",
 )
-"""Parameters of a model that are filled from `DataInfo.sizes` where the user leaves them out.
+"""Parameters of a model that default to `DataInfo.sizes`.
 
-`in_features`: encoded columns, or numbers of a picture; `out_features` and `num_classes`: `Target.num_outputs`;
-`cardinalities`: list of the widths of the categorical features' one-hot blocks, which stand last in `x`.
+`in_features`: encoded columns, or values of an image; `out_features` and `num_classes`: `Target.num_outputs`;
+`cardinalities`: the widths of the one-hot blocks of categorical features, which are the last columns of `x`.
 """
 
 SPLITS = ("train", "validate", "test")

@@ -1,4 +1,4 @@
-"""The kinds of data and of targets: the words of declarations, read before anything that costs time is imported."""
+"""The kinds of data and of targets, in a module that is fast to import."""
 
 from typing import Literal, get_args
 

@@ -1,4 +1,4 @@
-"""What a data set's columns say beside its inputs: target, groups and split, coded for every row."""
+"""Target, sensitive attributes and split of every row of a data set, coded from its columns."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labelled:
-    """Labels of n rows, and which rows are whose.
+    """Target and sensitive attributes of n rows, and the rows of each split.
 
     `y` (n,) int64 class codes or float32 values, `codes` (n, a) int32 level codes of the attributes in `sensitive`,
-    `rows` the row numbers of each split, ascending.
+    `rows` the row positions of each split, ascending.
     """
 
     target: Target
@@ -50,23 +50,23 @@ class Labelled:
         """Code the target and the sensitive attributes of a table, and split its rows.
 
         Args:
-            table: says which column is the target and which are sensitive.
+            table: declares the target column and the sensitive columns.
             columns: these columns.
             plan: how the rows are split.
-            given: the split of each row, where the data bring one.
-            by: the column that the plan names.
-            seen: columns that the model sees.
-            who: how error messages call the data.
+            given: the split of each row, if the data have a predefined split.
+            by: the column of the split plan.
+            seen: columns that are features of the model.
+            who: the data's name in error messages.
 
         Raises:
-            UserError: for a target that cannot be learned, an empty split, or one class alone to train on.
+            UserError: for an unusable target, an empty split, or a training split with a single class.
         """
         target, y = code_target(table, columns[table.target], who=who)
         strata = np.zeros(len(y), dtype=np.int64) if target.kind == "regression" else y
         rows = plan.rows(strata=strata, given=given, values=by, who=who)
         if target.classes and len(np.unique(y[rows["train"]])) < 2:
             only = target.classes[int(y[rows["train"][0]])]
-            raise UserError(who, f"the training split holds one class of '{target.name}' alone: '{only}'.")
+            raise UserError(who, f"the training split has only one class of '{target.name}': '{only}'.")
         if target.kind == "regression":
             known = y[rows["train"]].astype(np.float64)
             target = replace(target, center=float(known.mean()), scale=float(known.std()) or 1.0)
@@ -83,11 +83,11 @@ class Labelled:
         )
 
     @classmethod
-    def beside(cls, table: RawTable, n: int, plan: SplitPlan, *, who: str) -> tuple[Labelled, str]:
-        """The same for images or texts, of which `table` holds all but the inputs; and the columns' fingerprint.
+    def for_inputs(cls, table: RawTable, n: int, plan: SplitPlan, *, who: str) -> tuple[Labelled, str]:
+        """As `read`, for n images or texts whose labels are in `table`; also returns the fingerprint of the columns.
 
         Raises:
-            UserError: for a column of another length than `n` or a missing label, and as `read`.
+            UserError: for a column whose length is not `n`, a missing label, and as `read`.
         """
         roles = {
             **{each.column: f"sensitive attribute '{each.name}'" for each in table.sensitive},
@@ -96,10 +96,10 @@ class Labelled:
         columns = {name: table.column(name, role=role, who=who) for name, role in roles.items()}
         given = None if table.split is None else np.asarray(table.split)
         by = None if plan.column is None else table.raw(plan.column, role="split", who=who)
-        beside: list[tuple[str, Any]] = [*columns.items(), ("split", given), (str(plan.column), by)]
-        for name, values in beside:
+        aligned: list[tuple[str, Any]] = [*columns.items(), ("split", given), (str(plan.column), by)]
+        for name, values in aligned:
             if values is not None and len(values) != n:
-                raise UserError(who, f"column '{name}' has {len(values):,} rows beside {n:,} inputs.")
+                raise UserError(who, f"column '{name}' has {len(values):,} rows, but there are {n:,} inputs.")
         labels = columns[table.target]
         absent = int((labels.codes < 0).sum() if isinstance(labels, Coded) else np.isnan(labels).sum())
         if absent:
@@ -110,13 +110,13 @@ class Labelled:
         return found, fingerprint({**columns, "": found.parts()})
 
     def parts(self) -> NDArray[np.float64]:
-        """(n,) which split each row is in: 0 train, 1 validate, 2 test."""
+        """(n,) the split of each row: 0 train, 1 validate, 2 test."""
         parts = np.zeros(len(self.y))
         parts[self.rows["validate"]], parts[self.rows["test"]] = 1, 2
         return parts
 
     def batch(self, split: str, x: Tensor) -> Batch:
-        """The rows of one split beside their inputs `x` (m, ...)."""
+        """The rows of one split with their inputs `x` (m, ...), as one batch."""
         import torch
 
         from glasshouse.data.batch import Batch
@@ -130,5 +130,5 @@ class Labelled:
         )
 
     def counts(self) -> dict[str, int]:
-        """Rows of each split."""
+        """Number of rows of each split."""
         return {split: len(chosen) for split, chosen in self.rows.items()}

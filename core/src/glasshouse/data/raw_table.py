@@ -1,4 +1,4 @@
-"""Tables as data plugins hand them over: named NumPy columns, categories as codes; and how to read them from files."""
+"""The table that a data plugin returns, and the conversion of its columns to numbers or codes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Coded:
         return Coded(self.codes[rows], self.levels)
 
 
-_LOOKED_AT, _WORTH_TWO, _BLOCK = 10_000, 200_000, 65_536
-"""Rows whose texts are looked up in all others, rows from which on two threads are worth their while, and rows looked
-up at a time."""
+_SAMPLE, _MIN_FOR_THREADS, _BLOCK = 10_000, 200_000, 65_536
+"""Rows from which the levels of a text column are guessed, rows from which two threads are faster, and rows encoded at
+a time."""
 
 Column = NDArray[np.float64] | Coded
 """Numeric: float64 with NaN for missing. Categorical: `Coded`."""
@@ -41,9 +41,9 @@ Column = NDArray[np.float64] | Coded
 
 @dataclass(frozen=True, kw_only=True)
 class SensitiveColumn:
-    """A sensitive attribute and the column it is made from.
+    """A sensitive attribute and the column that it is derived from.
 
-    `edges` bin a numeric column: (40, 60) makes "under 40", "40 to under 60" and "60 and over".
+    `edges` bin a numeric column: (40, 60) gives "under 40", "40 to under 60" and "60 and over".
     """
 
     name: str
@@ -53,10 +53,10 @@ class SensitiveColumn:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawTable:
-    """What `TabularDataModule.load` returns: a table before it is split and encoded.
+    """The result of `TabularDataModule.load`: a table before it is split and encoded.
 
-    Columns may be any 1-D arrays, Arrow's among them: numbers stay numbers (NaN or null is missing); strings, booleans
-    and objects (None is missing) become `Coded`.
+    Columns may be any 1-D arrays, including Arrow arrays. Numbers stay numbers (NaN or null is missing); strings,
+    booleans and objects (None is missing) become `Coded`.
     """
 
     columns: Mapping[str, Any]
@@ -67,24 +67,24 @@ class RawTable:
     classes: tuple[str, ...] = ()
     """The target's levels in the order of their codes; default: sorted. Binary: (negative, positive)."""
     favourable: str | None = None
-    """The class that is good for the person concerned."""
+    """The class that benefits the person."""
     features: tuple[str, ...] | None = None
-    """Columns the model sees; default: all but the target, weights, clusters and what the rows are split by."""
+    """Columns that the model receives; default: all except target, weights, clusters and the split column."""
     immutable: tuple[str, ...] = ()
-    """Columns that nobody can change about themselves."""
+    """Columns that a person cannot change."""
     sensitive: tuple[SensitiveColumn, ...] = ()
     weights: str | None = None
-    """Column with what each row counts for in audits; training takes all rows alike."""
+    """Column with the weight of each row in audits; training gives all rows the same weight."""
     clusters: str | None = None
-    """Column that names what rows belong together (a household, a patient); they are not independent of each other."""
+    """Column that identifies clusters of dependent rows (a household, a patient)."""
     split: NDArray[Any] | None = None
-    """Given split: ``train``, ``validate`` or ``test`` for every row. Without ``validate``, it is cut from train."""
+    """Predefined split: ``train``, ``validate`` or ``test`` of every row; ``validate`` may be missing."""
     source: str = ""
     licence: str = ""
     synthetic: bool = False
 
     def column(self, name: str, *, role: str, who: str) -> Column:
-        """One column, numeric or coded; `role` says in the error what it is for.
+        """One column, numeric or coded; `role` is its purpose in error messages.
 
         Raises:
             UserError: if there is no such column.
@@ -92,7 +92,7 @@ class RawTable:
         return as_column(self.raw(name, role=role, who=who), name, who=who)
 
     def raw(self, name: str, *, role: str, who: str) -> Any:
-        """One column as it was handed over.
+        """One column as it was given.
 
         Raises:
             UserError: if there is no such column.
@@ -126,7 +126,7 @@ def as_column(values: Any, name: str, *, who: str) -> Column:
 
 
 def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
-    """An Arrow column as numeric float64 or `Coded`; levels are sorted, as numbers where all are numbers.
+    """An Arrow column as numeric float64 or `Coded`; levels are sorted, numerically if all are numbers.
 
     Raises:
         UserError: for other types (dates, lists, only missing values).
@@ -148,7 +148,7 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
             "Leave it out with `drop:`, or convert it in the file.",
         )
     if not pa.types.is_dictionary(kind):
-        if len(values) >= _WORTH_TWO and (coded := _looked_up(values)) is not None:
+        if len(values) >= _MIN_FOR_THREADS and (coded := _encode_by_lookup(values)) is not None:
             return coded
         values = values.dictionary_encode()
     whole = values.unify_dictionaries().combine_chunks()
@@ -160,15 +160,15 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
     return Coded(new_code[codes], tuple(str(levels[i]) for i in order))
 
 
-def _looked_up(values: pa.ChunkedArray) -> Coded | None:
-    """Text coded by what its first rows hold; None where more turns up.
+def _encode_by_lookup(values: pa.ChunkedArray) -> Coded | None:
+    """Text coded with the levels of its first rows; None if a later row has another level.
 
-    Looking up is faster than finding what there is, and two threads share it. They write into one array a block at a
-    time: fresh memory for the codes of all rows, and for a copy of them, costs as much as the search.
+    A lookup is faster than dictionary encoding, and two threads share it. They write into one array block by block,
+    because allocating and copying the codes of all rows takes as long as the lookup itself.
     """
     import pyarrow.compute as pc
 
-    known = pc.drop_null(values[:_LOOKED_AT].unique())
+    known = pc.drop_null(values[:_SAMPLE].unique())
     levels = np.asarray(known.to_pylist(), dtype=object)
     order = sorted(range(len(levels)), key=_level_order(levels))
     known, codes = known.take(order), np.empty(len(values), dtype=np.int32)

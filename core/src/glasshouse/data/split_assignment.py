@@ -1,6 +1,6 @@
-"""Who trains, who validates, who tests: one code a row, reproducible from a seed. Pure arithmetic on arrays.
+"""Assignment of rows to parts: stratified, by group or by time, reproducible from a seed.
 
-`glasshouse.data.split_option` says which of these a data module uses.
+`glasshouse.data.split_option` selects the method of a data module.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 def draw_split(strata: NDArray[np.int64], fractions: Sequence[float], *, seed: int) -> NDArray[np.int64]:
-    """Codes into `fractions` for every row, in the given shares within every stratum.
+    """The part of every row, as a position in `fractions`, with the given shares within every stratum.
 
     Systematic sampling: within a stratum of m rows the r-th in random order (r = 0 ... m - 1) gets the part in whose
     share of [0, 1) the point (r + u) / m lies, so each part's size is its exact share to within one row. The start u
@@ -22,9 +22,9 @@ def draw_split(strata: NDArray[np.int64], fractions: Sequence[float], *, seed: i
     do not all round the same way.
 
     Args:
-        strata: (n,) integer codes; one value throughout means no stratification.
+        strata: (n,) integer codes; a single value means no stratification.
         fractions: shares that sum to 1.
-        seed: where the random order comes from.
+        seed: of the random order.
     """
     n = len(strata)
     rng = np.random.default_rng(seed)
@@ -34,7 +34,7 @@ def draw_split(strata: NDArray[np.int64], fractions: Sequence[float], *, seed: i
     place = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     start = (rng.random() + _GOLDEN * np.arange(len(sizes))) % 1
     points = (place + np.repeat(start, sizes)) / np.repeat(sizes, sizes)
-    # the last part takes what rounding leaves, so the bound 1.0 (or 0.9999...) is not looked at
+    # without the last bound: rounding may make it 0.9999..., and the last part takes the rest
     parts = np.searchsorted(np.cumsum(fractions)[:-1], points, side="right")
     codes = np.empty(n, dtype=np.int64)
     codes[by_stratum] = parts
@@ -42,17 +42,17 @@ def draw_split(strata: NDArray[np.int64], fractions: Sequence[float], *, seed: i
 
 
 def split_groups(groups: NDArray[np.int64], fractions: Sequence[float], *, seed: int) -> NDArray[np.int64]:
-    """Codes into `fractions` for every row, the same for all rows of a group.
+    """The part of every row, as a position in `fractions`, the same for all rows of a group.
 
-    The largest group comes first, and each goes to the part that lacks most rows, as in scikit-learn's `GroupKFold`;
-    no part gets more than its share plus the largest group. Groups of one size are dealt out together, in random
-    order, so that the time goes with the number of different sizes and not of groups. A part that would be left
-    without a group gets the smallest of the part with most rows too many. The order of the rows does not matter.
+    Groups are assigned from the largest to the smallest, each to the part that lacks most rows, as in scikit-learn's
+    `GroupKFold`; no part exceeds its share by more than the largest group. Groups of the same size are assigned
+    together, in random order, so that the time depends on the number of different sizes. A part without a group gets
+    the smallest group of the part with the largest excess. The order of the rows has no effect.
 
     Args:
-        groups: (n,) integer codes; which integers they are does not matter, but their order does.
+        groups: (n,) integer codes; only their order has an effect.
         fractions: shares that sum to 1.
-        seed: which of several groups of one size goes where.
+        seed: of the order of groups of the same size.
     """
     _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     shuffled = np.random.default_rng(seed).permutation(len(sizes))
@@ -61,33 +61,33 @@ def split_groups(groups: NDArray[np.int64], fractions: Sequence[float], *, seed:
     different, counts = np.unique(sizes, return_counts=True)
     parts = [np.empty(0, dtype=np.int64)]
     for size, count in zip(different[::-1].tolist(), counts[::-1].tolist(), strict=True):
-        dealt = _dealt(lacking, size, count)
-        parts.append(np.repeat(np.arange(len(lacking)), dealt))
-        lacking = lacking - size * dealt
+        allocated = _allocate_groups(lacking, size, count)
+        parts.append(np.repeat(np.arange(len(lacking)), allocated))
+        lacking = lacking - size * allocated
     part_of = np.empty(len(sizes), dtype=np.int64)
     part_of[order] = np.concatenate(parts)
-    return _none_empty(part_of, sizes, np.asarray(fractions))[group_of]
+    return _fill_empty_parts(part_of, sizes, np.asarray(fractions))[group_of]
 
 
-def _dealt(lacking: NDArray[np.float64], size: int, count: int) -> NDArray[np.int64]:
-    """How many of `count` groups of `size` rows each part gets, where each goes to the part that lacks most.
+def _allocate_groups(lacking: NDArray[np.float64], size: int, count: int) -> NDArray[np.int64]:
+    """How many of `count` groups of `size` rows each part gets, if each group goes to the part that lacks most rows.
 
-    Poured in like water, they would bring all parts that get any to one level; what whole groups do not fill of that,
-    fewer groups than parts, is dealt out one by one.
+    Continuous assignment would reduce what the receiving parts lack to one common level (water-filling). Whole groups
+    reach that level up to a remainder of fewer groups than parts, which are assigned one by one.
     """
     falling = np.sort(lacking)[::-1]
     levels = (np.cumsum(falling) - size * count) / np.arange(1, len(falling) + 1)
     level = levels[np.flatnonzero(levels < falling)[-1]]
-    dealt: NDArray[np.int64] = np.maximum(np.floor((lacking - level) / size), 0).astype(np.int64)
-    for _ in range(count - int(dealt.sum())):
-        dealt[np.argmax(lacking - size * dealt)] += 1
-    return dealt
+    allocated: NDArray[np.int64] = np.maximum(np.floor((lacking - level) / size), 0).astype(np.int64)
+    for _ in range(count - int(allocated.sum())):
+        allocated[np.argmax(lacking - size * allocated)] += 1
+    return allocated
 
 
-def _none_empty(
+def _fill_empty_parts(
     part_of: NDArray[np.int64], sizes: NDArray[np.int64], fractions: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """The same parts of groups, but none without a group that is to have a share, where there are groups enough."""
+    """The assignment, changed so that every part with a positive share has a group, if there are enough."""
     for empty in np.flatnonzero(fractions > 0):
         groups = np.bincount(part_of, minlength=len(fractions))
         if groups[empty] or groups.max() < 2:
@@ -99,13 +99,13 @@ def _none_empty(
 
 
 def split_times(times: NDArray[np.int64], fractions: Sequence[float]) -> NDArray[np.int64]:
-    """Codes into `fractions` for every row: the first part holds the earliest times, the last the latest.
+    """The part of every row, as a position in `fractions`: the first part has the earliest times, the last the latest.
 
-    Rows of one time stay together. Each cut lies between the two times nearest to where the shares ask for it, and
-    every part gets one time at least. The order of the rows does not matter.
+    Rows of the same time stay together. Each cut is between the two times nearest to the requested share, and every
+    part gets at least one time. The order of the rows has no effect.
 
     Args:
-        times: (n,) integers that grow with time.
+        times: (n,) integers that increase with time.
         fractions: shares that sum to 1.
 
     Raises:

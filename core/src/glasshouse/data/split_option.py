@@ -1,4 +1,4 @@
-"""How a data module's rows become train, validate and test: what its argument `split` says, carried out."""
+"""The argument `split` of a data module: validation, and the resulting rows of train, validate and test."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from glasshouse.errors import UserError, did_you_mean
 SplitOption = Mapping[str, Any] | str | None
 """The argument `split` of a data module.
 
-A text is the column that says ``train``, ``validate`` or ``test``. A mapping has the keys
+A text is the name of a column with the values ``train``, ``validate`` and ``test``. A mapping has the keys
 
-- ``by``: ``given`` (by the data or a `column`), ``stratified`` (equal shares of every class, and of every value of
-  `column` where one is named; for regression of the column alone), ``random`` (plain), ``group`` (no value of `column`
-  in two parts) or ``time`` (train before validate before test, by `column`; rows of one time stay together);
-- ``column``: what is split by;
-- ``folds``, ``fold``: of so many folds, the one (counted from 0) that is the test split; not by given or time.
+- ``by``: ``given`` (predefined by the data or by `column`), ``stratified`` (the same class shares in every part, and
+  the same shares of the values of `column` if there is one; for regression only of the column), ``random``, ``group``
+  (all rows of a value of `column` in one part) or ``time`` (train before validate before test, by `column`; rows of the
+  same time stay together);
+- ``column``: the column to split by;
+- ``folds``, ``fold``: the number of folds, and the fold (from 0) that is the test split; not with given or time.
 
-None: as the data give it, else stratified.
+None: the predefined split of the data, or stratified if there is none.
 """
 
 SPLIT_METHODS = ("given", "stratified", "random", "group", "time")
@@ -35,9 +36,9 @@ _EXAMPLE = "e.g. `split: {by: group, column: household}` or `split: {by: stratif
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """A `SplitOption` that has been read, with the shares and the seed.
+    """A validated `SplitOption` with the shares and the seed.
 
-    `by` is one of `WAYS`, or None: as the data give it, else stratified.
+    `by` is one of `SPLIT_METHODS`; None: the predefined split of the data, or stratified if there is none.
     """
 
     fractions: tuple[float, ...]
@@ -49,18 +50,18 @@ class SplitPlan:
 
     @classmethod
     def read(cls, option: SplitOption, fractions: Sequence[float], *, seed: int, who: str) -> SplitPlan:
-        """Check what `split` says.
+        """Validate the argument `split`.
 
         Raises:
-            UserError: for unknown keys or ways, and for keys that do not go together.
+            UserError: for an unknown key or method, and for keys that cannot be combined.
         """
-        said: Mapping[str, Any]
-        said = {"by": "given", "column": option} if isinstance(option, str) else {} if option is None else option
-        for key in said:
+        settings: Mapping[str, Any]
+        settings = {"by": "given", "column": option} if isinstance(option, str) else {} if option is None else option
+        for key in settings:
             if key not in _KEYS:
                 raise UserError(who, f"`split` has a key '{key}'.", did_you_mean(str(key), _KEYS))
-        by, column, folds, fold = (said.get(key) for key in _KEYS)
-        if by is None and said:
+        by, column, folds, fold = (settings.get(key) for key in _KEYS)
+        if by is None and settings:
             by = "stratified"
         if by is not None and by not in SPLIT_METHODS:
             raise UserError(
@@ -80,19 +81,19 @@ class SplitPlan:
     ) -> dict[str, NDArray[np.int64]]:
         """Row numbers of train, validate and test, each ascending.
 
-        Where a given split names no ``validate``, and where a fold is held out, the validation part is cut from the
-        others in the proportion of the first two fractions. Where these leave nothing to test and the data bring a
-        split, a drawn one takes that one's share for testing.
+        If a predefined split has no ``validate``, or a fold is the test split, the validation rows are drawn from the
+        others in the proportion of the first two fractions. If the fractions leave no test share and the data have a
+        predefined split, a drawn split uses its test share.
 
         Args:
-            strata: (n,) class codes, or one value throughout.
-            given: (n,) the split that the data bring, if any.
-            values: (n,) what is in `column`; any 1-D array, Arrow's among them.
-            who: how error messages call the data.
+            strata: (n,) class codes, or a single value.
+            given: (n,) the predefined split of the data, if any.
+            values: (n,) the values of `column`; any 1-D array, including Arrow arrays.
+            who: the data's name in error messages.
 
         Raises:
-            UserError: for fractions that do not sum to 1, unknown split names, an empty split, and for a column that
-                cannot be split by.
+            UserError: for fractions that do not sum to 1, unknown split names, an empty split, and an unsuitable
+                column.
         """
         fractions = self.fractions
         if len(fractions) != 3 or min(fractions) < 0 or not np.isclose(sum(fractions), 1.0):
@@ -135,7 +136,7 @@ class SplitPlan:
         return self._drawn(strata, fractions, draw_split)
 
     def _drawn(self, units: NDArray[np.int64], fractions: Sequence[float], draw: Any) -> NDArray[np.int64]:
-        """Codes by strata or by groups; of folds one tests, and the others train and validate."""
+        """Split codes by strata or groups; with folds, one is the test split and the others are train and validate."""
         codes: NDArray[np.int64]
         if self.folds is None:
             codes = draw(units, fractions, seed=self.seed)
@@ -147,7 +148,7 @@ class SplitPlan:
 
     def _given(self, strata: NDArray[np.int64], given: NDArray[Any] | None, *, who: str) -> NDArray[np.int64]:
         if given is None:
-            raise UserError(who, "these data bring no split of their own.", f"Name a column, or write {_EXAMPLE}.")
+            raise UserError(who, "these data have no predefined split.", f"Name a column, or write {_EXAMPLE}.")
         codes = _given_codes(given, who=who)
         if not np.any(codes == 1):
             train = np.flatnonzero(codes == 0)
@@ -194,7 +195,11 @@ def _as_texts(values: Any) -> NDArray[Any]:
 
 
 def group_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
-    """(n,) codes of any values, in the order of these, so that the order of the rows does not matter."""
+    """(n,) codes of any values, in sorted order of the values, so that the order of the rows has no effect.
+
+    Raises:
+        UserError: for missing values.
+    """
     import pyarrow.compute as pc
 
     if isinstance(values, Coded):
@@ -210,10 +215,10 @@ def group_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
 
 
 def time_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
-    """(n,) ranks of numbers, dates, or texts that are dates after ISO 8601.
+    """(n,) ranks of numbers, dates, or texts with ISO 8601 dates.
 
     Raises:
-        UserError: for missing values, and for texts that are no dates, whose order says nothing.
+        UserError: for missing values, and for texts that are not dates.
     """
     import pyarrow as pa
 
@@ -237,13 +242,13 @@ def _dates(texts: Any, name: str, *, who: str) -> Any:
             continue
     raise UserError(
         who,
-        f"column '{name}' holds texts that are no dates after ISO 8601 (2024-05-31, 2024-05-31T08:00:00).",
-        "Rewrite them: the order of other texts says nothing of time.",
+        f"column '{name}' has texts that are not ISO 8601 dates (2024-05-31, 2024-05-31T08:00:00).",
+        "Convert them to ISO 8601, whose order is the order of time.",
     )
 
 
 def _arrow(values: Any) -> Any:
-    """Any 1-D array as an Arrow one in chunks; NaN is missing."""
+    """Any 1-D array as an Arrow chunked array; NaN is missing."""
     import pyarrow as pa
 
     if isinstance(values, pa.ChunkedArray):
@@ -259,6 +264,6 @@ def _refuse_missing(absent: int, n: int, name: str, *, who: str) -> None:
     if absent:
         raise UserError(
             who,
-            f"column '{name}', which is split by, is missing in {absent:,} of {n:,} rows.",
+            f"the split column '{name}' is missing in {absent:,} of {n:,} rows.",
             "Fill it in, or leave these rows out.",
         )

@@ -1,4 +1,4 @@
-"""From named columns to one float32 matrix: learned on the training rows, applied to all."""
+"""Encoding of named columns as one float32 matrix, fitted on the training rows."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from glasshouse.data.raw_table import Coded, Column
 from glasshouse.errors import UserError
 
 MAX_LEVELS = 1000
-"""One-hot columns that one feature may take."""
+"""Maximum number of one-hot columns of a feature."""
 
 
 @dataclass(frozen=True)
 class Numeric:
-    """(value - mean) / scale, missing values filled with the training median; then, if asked, a column "is missing"."""
+    """(value - mean) / scale with the training median for missing values, and an optional indicator column for them."""
 
     name: str
     fill: float
@@ -32,9 +32,9 @@ class Numeric:
 
     @classmethod
     def fit(cls, name: str, values: NDArray[np.float64]) -> Numeric:
-        """Learn from training values; a constant column keeps scale 1, so that it becomes 0.
+        """Fit to training values; a constant column has scale 1, so that its encoding is 0.
 
-        Constant is what varies no more than rounding does: by n machine epsilons of the mean.
+        A column is constant if it varies by no more than rounding errors: n machine epsilons of the mean.
         """
         missing = np.isnan(values)
         any_missing = bool(missing.any())
@@ -54,16 +54,16 @@ class Numeric:
 
 @dataclass(frozen=True, eq=False)
 class OneHot:
-    """One column a level. Rare levels share the column "other", missing values have "missing".
+    """One column for each level. Rare levels share the column "other", missing values have the column "missing".
 
-    A level that training lacks goes to "other"; where there is no such column it leaves the whole block zero, which
-    is better than a column whose weights no training row has touched. So does a missing value that training lacks.
+    A level that does not occur in training is encoded as "other". Without that column the whole block is zero, because
+    a column that no training row uses would have untrained weights. Missing values are treated the same way.
     """
 
     name: str
     columns: tuple[str, ...]
     column_of: NDArray[np.int64]
-    """Block column of each level code, last of a missing value (code -1); -1 where the block stays zero."""
+    """Column of each level code in the block, the last for a missing value (code -1); -1 leaves the block zero."""
 
     @property
     def width(self) -> int:
@@ -71,7 +71,7 @@ class OneHot:
 
     @classmethod
     def fit(cls, name: str, values: Coded, *, who: str) -> OneHot:
-        """Learn from training values. Rare: fewer than ten training rows and than one in a hundred.
+        """Fit to training values. A level is rare with fewer than ten training rows and less than 1 % of them.
 
         Raises:
             UserError: for more than `MAX_LEVELS` columns.
@@ -89,29 +89,29 @@ class OneHot:
         columns = [values.levels[code] for code in kept]
         other = len(columns) if rare.any() else -1
         if rare.any():
-            columns.append(_free("other", columns))
+            columns.append(_unused_name("other", columns))
         column_of = np.full(len(values.levels) + 1, other, dtype=np.int64)
         column_of[kept] = np.arange(len(kept))
         if missing:
             column_of[-1] = len(columns)
-            columns.append(_free("missing", columns))
+            columns.append(_unused_name("missing", columns))
         return cls(name, tuple(columns), column_of)
 
     def write(self, values: Coded, out: NDArray[np.float32]) -> None:
-        """Encode `values` (n,) into `out` (n, width), which holds zeros."""
+        """Encode `values` (n,) into `out` (n, width), which must be zero."""
         column = self.column_of[values.codes]
         rows = np.flatnonzero(column >= 0)
         out[rows, column[rows]] = 1.0
 
 
-def _free(name: str, taken: Sequence[str]) -> str:
-    """`name`, with underscores behind it where the data themselves have a level of that name."""
-    return name if name not in taken else _free(f"{name}_", taken)
+def _unused_name(name: str, taken: Sequence[str]) -> str:
+    """`name`, with underscores appended if the data have a level of that name."""
+    return name if name not in taken else _unused_name(f"{name}_", taken)
 
 
 @dataclass(frozen=True, eq=False)
 class TableEncoder:
-    """Numeric features first, then the one-hot blocks, each in the order of the features."""
+    """Encodes numeric features first, then one-hot blocks, each in the order of the features."""
 
     parts: tuple[Numeric | OneHot, ...]
 
@@ -119,7 +119,7 @@ class TableEncoder:
     def fit(
         cls, columns: Mapping[str, Column], features: Sequence[str], rows: NDArray[np.int64], *, who: str
     ) -> TableEncoder:
-        """Learn from the training `rows` alone."""
+        """Fit to the training `rows` only."""
         numeric: list[Numeric | OneHot] = []
         one_hot: list[Numeric | OneHot] = []
         for name in features:
@@ -132,16 +132,16 @@ class TableEncoder:
 
     @property
     def width(self) -> int:
-        """Encoded columns."""
+        """Number of encoded columns."""
         return sum(part.width for part in self.parts)
 
     @property
     def cardinalities(self) -> list[int]:
-        """Widths of the one-hot blocks, which stand last."""
+        """Widths of the one-hot blocks, which come last."""
         return [part.width for part in self.parts if isinstance(part, OneHot)]
 
     def features(self, immutable: Sequence[str] = ()) -> tuple[Feature, ...]:
-        """Which encoded columns belong to which feature."""
+        """The features with their encoded columns."""
         found, start = [], 0
         for part in self.parts:
             found.append(
@@ -159,7 +159,7 @@ class TableEncoder:
         return tuple(found)
 
     def encode(self, columns: Mapping[str, Column], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The chosen rows as (len(rows), width)."""
+        """The encoded rows (len(rows), width)."""
         encoded = np.zeros((len(rows), self.width), dtype=np.float32)
         start = 0
         for part in self.parts:

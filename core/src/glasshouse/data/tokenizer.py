@@ -1,4 +1,4 @@
-"""Words as a model from elsewhere numbers them: a tokenizer from its folder, by the transformers library."""
+"""A pretrained tokenizer from a local folder, read by the transformers library."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from glasshouse.errors import UserError
 
 
 def swap_padding_id(numbers: Any, pad: int) -> Any:
-    """The tokenizer's numbers from the data's, or the other way round: padding and the word that has number 0 change
-    places.
+    """Convert token numbers between the data, where padding is 0, and a tokenizer whose padding is `pad`.
 
-    `numbers` (...) is an array or a tensor of whole numbers. Padding is 0 in all data; a tokenizer's may be any number.
+    The two numbers are exchanged, so the same call converts in both directions. `numbers` (...) is an array or a tensor
+    of integers.
     """
     if pad == PADDING:
         return numbers
@@ -25,17 +25,17 @@ def swap_padding_id(numbers: Any, pad: int) -> Any:
 
 
 class FolderTokenizer:
-    """Cuts texts into the words of a tokenizer, and numbers them as it does, but for padding, which is 0.
+    """Splits texts into the tokens of a pretrained tokenizer, with its numbers except for padding, which is 0.
 
-    Words here may be pieces of words, and special ones such as the beginning of a text. A text that is cut keeps the
-    special words at its end.
+    A "word" is a token here: a piece of a word, or a special token such as the beginning of a text. A truncated text
+    keeps the special tokens at its end.
 
     Args:
-        folder: where the tokenizer's files are; ``tokenizer.json`` among them.
-        who: whom refusals name.
+        folder: the folder of the tokenizer, with its ``tokenizer.json``.
+        who: the data's name in error messages.
 
     Raises:
-        UserError: for a folder without a fast tokenizer, a tokenizer without padding, or without the library.
+        UserError: for a folder without a fast tokenizer, a tokenizer without padding, or if transformers is missing.
     """
 
     def __init__(self, folder: str, *, who: str) -> None:
@@ -67,15 +67,15 @@ class FolderTokenizer:
         self.digest = hashlib.sha256((path / "tokenizer.json").read_bytes()).hexdigest()
         self.size: int = len(self._tokenizer)
         special = self._tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
-        self._behind = next((place for place, mark in enumerate(reversed(special)) if not mark), len(special))
+        self._trailing_special = next((place for place, mark in enumerate(reversed(special)) if not mark), len(special))
 
     @property
     def longest(self) -> int:
-        """Words of a text that the tokenizer's model takes."""
+        """The maximum number of tokens of the tokenizer's model."""
         return int(min(self._tokenizer.model_max_length, np.iinfo(np.int32).max))
 
     def split(self, texts: Any) -> SplitTexts:
-        """Texts (a sequence of str, or an Arrow array; None is an empty text) as numbered words."""
+        """Texts (a sequence of str, or an Arrow array; None is an empty text) as numbered tokens."""
         rows = [text or "" for text in (texts.to_pylist() if hasattr(texts, "to_pylist") else texts)]
         found = self._tokenizer(rows, verbose=False, return_attention_mask=False)["input_ids"] if rows else []
         offsets = np.cumsum([0, *map(len, found)], dtype=np.int64)
@@ -84,16 +84,16 @@ class FolderTokenizer:
         return SplitTexts(tuple(names), swap_padding_id(codes, self._pad), offsets)
 
     def encode(self, texts: SplitTexts, rows: NDArray[np.int64], length: int) -> NDArray[np.int32]:
-        """The given rows as numbers, (len(rows), length), cut in front of the special words at their end."""
+        """The given rows as numbers (len(rows), length), truncated before the special tokens at their end."""
         encoded = padded(texts, rows, length, texts.codes)
-        behind = min(self._behind, length)
+        trailing = min(self._trailing_special, length)
         cut = np.flatnonzero(texts.lengths[rows] > length)
-        if behind and len(cut):
+        if trailing and len(cut):
             ends = texts.offsets[rows[cut] + 1]
-            encoded[cut, length - behind :] = texts.codes[ends[:, None] + np.arange(-behind, 0)]
+            encoded[cut, length - trailing :] = texts.codes[ends[:, None] + np.arange(-trailing, 0)]
         return encoded
 
     def spelled(self, numbers: list[int]) -> list[str]:
-        """The words that numbers stand for, without padding."""
+        """The tokens of numbers, without padding."""
         kept = np.array([number for number in numbers if number != PADDING], dtype=np.int64)
         return list(self._tokenizer.convert_ids_to_tokens(swap_padding_id(kept, self._pad).tolist()))

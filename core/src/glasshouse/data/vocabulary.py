@@ -1,4 +1,4 @@
-"""Texts as words, and words as numbers: a small tokenizer, and a vocabulary learned on the training rows."""
+"""A word tokenizer, and a vocabulary fitted on the training rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 PADDING = 0
-"""The number behind the last word of a text."""
+"""The number that fills positions after the last word of a text."""
 UNKNOWN = 1
-"""The number of every word that the vocabulary lacks."""
+"""The number of every word that is not in the vocabulary."""
 _FIRST_WORD = 2
 
 _DIGIT = r"\p{Nd}"
@@ -21,7 +21,7 @@ _QUOTE = r"(?:^|\s)['’]+|['’]+(?:\s|$)"
 
 @dataclass(frozen=True, eq=False)
 class SplitTexts:
-    """n texts as words: those of text i are `words[code]` for `codes[offsets[i] : offsets[i + 1]]`.
+    """n tokenized texts: the words of text i are `words[code]` for `codes[offsets[i] : offsets[i + 1]]`.
 
     `codes` (m,) int32, `offsets` (n + 1,) int64.
     """
@@ -35,7 +35,7 @@ class SplitTexts:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(n,) words of each text."""
+        """(n,) number of words of each text."""
         return np.diff(self.offsets)
 
     def of(self, row: int) -> list[str]:
@@ -44,11 +44,11 @@ class SplitTexts:
 
 
 def split_words(texts: Any) -> SplitTexts:
-    """Texts (a sequence of str, or an Arrow array; None is an empty text) in lower case, cut at spaces.
+    """Texts (a sequence of str, or an Arrow array; None is an empty text) in lower case, split at spaces.
 
-    Each sign that is neither letter nor digit is a word of its own, but for apostrophes within a word. Digits become
-    0, so that a number is known by its length: telephone numbers would otherwise be words that occur once
-    (Lample et al. 2016 do so for named entities).
+    Every character that is neither letter nor digit is a separate word, except apostrophes within a word. Digits become
+    0, so that a number is represented by its length: otherwise most telephone numbers would be words that occur once
+    (as in Lample et al. 2016 for named entities).
 
     >>> split_words(["Call 0800-123 NOW!"]).of(0)
     ['call', '0000', '-', '000', 'now', '!']
@@ -66,7 +66,7 @@ def split_words(texts: Any) -> SplitTexts:
     names = coded.dictionary.to_pylist()
     codes = coded.indices.to_numpy()
     offsets = found.offsets.to_numpy().astype(np.int64)
-    # spaces at either end of a text, and a text without words, leave empty words behind
+    # leading and trailing spaces, and texts without words, give empty words
     empty = codes == names.index("") if "" in names else np.zeros(len(codes), dtype=bool)
     kept_before = np.concatenate([[0], np.cumsum(~empty)])
     return SplitTexts(tuple(names), codes[~empty].astype(np.int32), kept_before[offsets - offsets[0]])
@@ -74,18 +74,18 @@ def split_words(texts: Any) -> SplitTexts:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that a model knows, the most frequent first: word i has the number i + 2."""
+    """The words of a model, the most frequent first: word i has the number i + 2."""
 
     words: tuple[str, ...]
 
     @property
     def size(self) -> int:
-        """Numbers in use: a model's `vocab_size`."""
+        """The number of token numbers: a model's `vocab_size`."""
         return _FIRST_WORD + len(self.words)
 
     @classmethod
     def learn(cls, texts: SplitTexts, rows: NDArray[np.int64], *, most: int, min_count: int) -> Vocabulary:
-        """The `most` frequent of the words that occur `min_count` times in the given rows; ties by the alphabet."""
+        """The `most` frequent words with at least `min_count` occurrences in the rows; ties in alphabetical order."""
         inside = np.zeros(len(texts), dtype=bool)
         inside[rows] = True
         counts = np.bincount(texts.codes[np.repeat(inside, texts.lengths)], minlength=len(texts.words))
@@ -94,18 +94,18 @@ class Vocabulary:
         return cls(tuple(texts.words[code] for code in often[:most]))
 
     def spelled(self, numbers: list[int]) -> list[str]:
-        """The words that numbers stand for, without padding; … for one that is unknown."""
+        """The words of token numbers, without padding; … for unknown words."""
         return ["…" if number == UNKNOWN else self.words[number - _FIRST_WORD] for number in numbers if number]
 
     def encode(self, texts: SplitTexts, rows: NDArray[np.int64], length: int) -> NDArray[np.int32]:
-        """The first `length` words of the given rows as numbers, (len(rows), length), padded behind."""
+        """The first `length` words of the given rows as numbers (len(rows), length), padded at the end."""
         numbers = {word: number for number, word in enumerate(self.words, start=_FIRST_WORD)}
         number_of = np.array([numbers.get(word, UNKNOWN) for word in texts.words] or [UNKNOWN], dtype=np.int32)
         return padded(texts, rows, length, number_of[texts.codes])
 
 
 def padded(texts: SplitTexts, rows: NDArray[np.int64], length: int, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The first `length` of each row's `numbers` (m,), which stand beside the texts' codes, padded behind."""
+    """The first `length` of each row's `numbers` (m,), which are aligned with the texts' codes, padded at the end."""
     within = np.arange(length) < texts.lengths[rows][:, None]
     positions = (texts.offsets[rows][:, None] + np.arange(length))[within]
     encoded = np.full((len(rows), length), PADDING, dtype=np.int32)
@@ -113,8 +113,8 @@ def padded(texts: SplitTexts, rows: NDArray[np.int64], length: int, numbers: NDA
     return encoded
 
 
-def longest_of_most(lengths: NDArray[np.int64], *, most: int, share: float = 0.99) -> int:
-    """The length that holds `share` of the texts whole, from 1 to `most`."""
+def sequence_length_covering(lengths: NDArray[np.int64], *, most: int, share: float = 0.99) -> int:
+    """The length that covers `share` of the texts completely, from 1 to `most`."""
     if not len(lengths):
         return 1
     return int(np.clip(np.quantile(lengths, share, method="inverted_cdf"), 1, most))

@@ -1,4 +1,4 @@
-"""The data module that data plugins share whose rows fit in memory: splits in, batches and handles out."""
+"""Base classes of data modules whose rows fit in memory: loaders, inputs and description of their splits."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from glasshouse.errors import UserError, did_you_mean
 
 
 class InMemoryDataModule(LightningDataModule):
-    """Base of data modules for tables, images and texts: `setup` of a subclass hands its splits to `_keep`.
+    """Base class of data modules for tables, images and texts: `setup` of a subclass passes its splits to `_keep`.
 
     Args:
         batch_size: rows per batch.
-        fractions: shares of train, validate and test; where the data bring a split without a validation part, the
-            first two say how it is cut from train.
-        split_seed: where the split comes from; kept apart from the seed of training, so that runs with different
-            seeds are judged on the same rows.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: what the rows are split by; default: as the data bring it, else in equal shares of every class.
+        fractions: shares of train, validate and test. If the data have a predefined split without validation rows,
+            these are drawn from train in the proportion of the first two.
+        split_seed: seed of the split; separate from the training seed, so that runs with different seeds are
+            evaluated on the same rows.
+        seed: seed of the order of training batches; default: the seed of `seed_everything`.
+        split: how to split the rows; default: the predefined split of the data, or stratified by class.
     """
 
     name: str | None = None
@@ -53,7 +53,7 @@ class InMemoryDataModule(LightningDataModule):
 
     @property
     def who(self) -> str:
-        """How error messages call these data."""
+        """The name of these data in error messages."""
         return f"data '{self._name}'"
 
     @property
@@ -62,18 +62,18 @@ class InMemoryDataModule(LightningDataModule):
 
     @property
     def info(self) -> DataInfo:
-        """What is known of the data; valid after `setup`."""
+        """The description of the data; valid after `setup`."""
         self._require_setup()
         return self._info
 
     @property
     def table_fingerprint(self) -> str:
-        """SHA-256 over the inputs and columns in use and the split; valid after `setup`."""
+        """SHA-256 of the inputs, the columns in use and the split; valid after `setup`."""
         self._require_setup()
         return self._fingerprint
 
     def inputs(self, split: str) -> Tensor:
-        """Encoded inputs of one split, (n, ...), row i being position i of the split."""
+        """Encoded inputs (n, ...) of one split, in the order of its rows."""
         return self._split(split).x  # type: ignore[no-any-return]
 
     def inputs_at(self, split: str, rows: Any) -> Tensor:
@@ -81,7 +81,7 @@ class InMemoryDataModule(LightningDataModule):
         return self._split(split).x[rows]  # type: ignore[no-any-return]
 
     def loader(self, split: str) -> InMemoryLoader:
-        """One split in its own order."""
+        """One split in its fixed order."""
         return self._in_order(split)
 
     def train_dataloader(self) -> InMemoryLoader:
@@ -94,7 +94,7 @@ class InMemoryDataModule(LightningDataModule):
             batch_size=self.batch_size,
             shuffle=True,
             seed=torch.initial_seed() if self.seed is None else self.seed,
-            # Batch norm has no variance over one row. A lone last row sits the epoch out, another one each epoch.
+            # Batch norm needs more than one row: a last batch of one row is dropped, another row in each epoch.
             drop_last=len(x) > 1 and len(x) % self.batch_size == 1,
         )
 
@@ -111,7 +111,7 @@ class InMemoryDataModule(LightningDataModule):
         return self._in_order("test")
 
     def _keep(self, rows: Mapping[str, Batch], info: DataInfo, fingerprint: str) -> None:
-        """What `setup` found: the rows of each split, what is known of them, and their fingerprint."""
+        """Store the result of `setup`: the rows of each split, the description and the fingerprint."""
         self._rows = dict(rows)
         self._info = info
         self._fingerprint = fingerprint
@@ -132,30 +132,30 @@ class InMemoryDataModule(LightningDataModule):
 
 
 class CompactDataModule(InMemoryDataModule):
-    """Base of data modules whose stored rows become what the model takes in `encode`.
+    """Base class of data modules that store rows in a compact form and convert them to model inputs in `encode`.
 
-    Lightning's loaders give out stored rows, which are small to shuffle and to move; `encode` runs on the device,
-    behind the transfer. `loader` and `inputs`, which audits use, give out encoded ones.
+    Lightning's loaders return stored rows, which are small to shuffle and to transfer; `encode` runs on the device
+    after the transfer. `loader` and `inputs`, which audits use, return encoded rows.
     """
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Stored inputs (n, ...) as the model takes them."""
+        """Model inputs from stored inputs (n, ...)."""
 
     def inputs(self, split: str) -> Tensor:
-        """Encoded inputs of one split, (n, ...), row i being position i of the split."""
+        """Encoded inputs (n, ...) of one split, in the order of its rows."""
         return self.encode(super().inputs(split))
 
     def inputs_at(self, split: str, rows: Any) -> Tensor:
-        """Encoded inputs of some rows of one split, by position; no others are encoded."""
+        """Encoded inputs of some rows of one split, by position; only these are encoded."""
         return self.encode(super().inputs_at(split, rows))
 
     def loader(self, split: str) -> InMemoryLoader:
-        """One split in its own order, inputs encoded batch by batch."""
+        """One split in its fixed order; inputs are encoded batch by batch."""
         x, y, sensitive, _ = self._split(split)
         return EncodedLoader(self.encode, x, y, sensitive, batch_size=self.batch_size)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Encode a batch where it is, in the precision of the Trainer, which has asked only floats for it before."""
+        """Encode a batch on its device, in the Trainer's precision; Lightning converts only floats before."""
         x = self.encode(batch.x)
         return batch._replace(x=x if self.trainer is None else self.trainer.precision_plugin.convert_input(x))

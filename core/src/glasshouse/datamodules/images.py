@@ -1,4 +1,4 @@
-"""The data module that data plugins for images share: one uint8 tensor, split, given out as numbers from 0 to 1."""
+"""Base class of data plugins for images: uint8 pixels in memory, float32 in [0, 1] for the model."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from glasshouse.errors import UserError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawImages:
-    """What `ImageDataModule.load` returns: `pixels` (n, channels, height, width) uint8, and what is known of each.
+    """The result of `ImageDataModule.load`: `pixels` (n, channels, height, width) uint8, and the labels.
 
-    `table` holds no features: its columns are the target and the sensitive attributes, in the order of the images.
+    `table` has no features: its columns are the target and the sensitive attributes, in the order of the images.
     """
 
     pixels: NDArray[np.uint8]
@@ -32,11 +32,11 @@ class RawImages:
 
 
 class ImageDataModule(CompactDataModule):
-    """Base of every data plugin for images that fit in memory: a subclass implements `load` and may set `name`.
+    """Base class of data plugins for images that fit in memory: a subclass implements `load` and may set `name`.
 
-    The model is given float32 in [0, 1], channels first: 0 is black, 1 is white, whatever the data, so that nothing
-    has to be known to draw an image, to darken it or to keep a change of it within bounds. A model that wants
-    standardised inputs begins with a normalisation of its own.
+    The model receives float32 in [0, 1], channels first; 0 is black and 1 is white for all data, so that audits can
+    draw and change images without further information. A model that needs standardised inputs starts with its own
+    normalisation layer.
     """
 
     @abstractmethod
@@ -44,7 +44,7 @@ class ImageDataModule(CompactDataModule):
         """The images, all splits together."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Load and split; the second call and every later one does nothing.
+        """Load and split; further calls do nothing.
 
         Raises:
             UserError: for pixels that are not (n, channels, height, width) uint8, and for unusable labels.
@@ -58,7 +58,7 @@ class ImageDataModule(CompactDataModule):
                 self.who,
                 f"expected pixels (n, channels, height, width) as uint8, received {pixels.shape} as {pixels.dtype}.",
             )
-        labelled, columns = Labelled.beside(raw.table, len(pixels), self.split_plan, who=self.who)
+        labelled, columns = Labelled.for_inputs(raw.table, len(pixels), self.split_plan, who=self.who)
         rows = {split: labelled.batch(split, torch.from_numpy(pixels[labelled.rows[split]])) for split in SPLITS}
         outputs = labelled.target.num_outputs
         shape = pixels.shape[1:]

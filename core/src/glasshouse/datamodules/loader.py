@@ -1,4 +1,4 @@
-"""Batches of tensors that are already in memory: no worker, no collation, no Python per row."""
+"""Loaders of batches from tensors in memory, without worker processes, collation or Python code per row."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from torch import Tensor
 
 from glasshouse.data.batch import Batch
 
-_GATHERED_AT_ONCE = 1 << 19
-"""Bytes of inputs gathered in one call and then cut into batches: a gather a batch costs a small network's layer."""
+_GATHER_BYTES = 1 << 19
+"""Bytes of inputs that one gather copies before they are split into batches. For a small network a gather for each
+batch takes as long as a layer."""
 
 
 class InMemoryLoader:
-    """An iterable of `Batch`es cut from tensors.
+    """An iterable of `Batch`es from tensors.
 
-    The order of epoch e depends on (`seed`, e) alone, and the position within an epoch is part of `state_dict`, so a
-    resumed training goes on with the batches it would have seen. Each `iter()` is one epoch further than the one
-    before, unless `set_epoch` says otherwise; Lightning calls `loader.sampler.set_epoch` and both state methods.
+    The order of epoch e depends only on (`seed`, e), and the position within an epoch is part of `state_dict`, so a
+    resumed training continues with the same batches. Each `iter()` starts the next epoch, unless `set_epoch` sets
+    another one; Lightning calls `loader.sampler.set_epoch` and both state methods.
 
-    While `torch.distributed` is initialised, a shuffled loader deals the epoch's order out to the ranks in equal
-    shares (the fewer than `world_size` rows left over sit this epoch out). An unshuffled loader gives every rank all
-    rows, so that none is counted twice.
+    If `torch.distributed` is initialised, a shuffled loader divides the order of the epoch equally among the ranks and
+    omits the remainder of fewer than `world_size` rows. An unshuffled loader gives every rank all rows, so that no row
+    counts twice.
 
     Args:
         x: inputs, (n, ...).
         y: targets, (n, ...).
-        sensitive: level codes, (n, a); left out, a is 0.
+        sensitive: level codes, (n, a); default: a is 0.
         batch_size: rows per batch.
         shuffle: a new order every epoch.
-        seed: where the orders come from.
-        drop_last: leave out a last batch that is not full.
+        seed: of the orders.
+        drop_last: omit an incomplete last batch.
 
     Raises:
         ValueError: for a batch size below one, or tensors of different lengths.
@@ -65,15 +66,15 @@ class InMemoryLoader:
         self._position = {"epoch": 0, "batch": 0}
 
     batch_sampler = None
-    """Lightning asks for it wherever there is a `sampler`."""
+    """Lightning requires it of every loader with a `sampler`."""
 
     @property
     def sampler(self) -> InMemoryLoader:
-        """What Lightning calls `set_epoch` on: the loader itself."""
+        """The object whose `set_epoch` Lightning calls: the loader itself."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch of the next iteration, also of one whose iterator exists but has not been advanced."""
+        """Set the epoch of the next iteration, also of an existing iterator that has not returned a batch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -82,8 +83,8 @@ class InMemoryLoader:
         return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        # A generator: nothing below happens before the first batch is asked for. Lightning needs that, because it
-        # makes the iterator of the first epoch before it calls `set_epoch`.
+        # A generator: nothing below runs before the first batch is requested. Lightning needs that, because it creates
+        # the iterator of the first epoch before it calls `set_epoch`.
         epoch = self._epoch
         self._epoch += 1
         first = self._first_batch["batch"] if self._first_batch["epoch"] == epoch else 0
@@ -98,11 +99,11 @@ class InMemoryLoader:
                 yield Batch._make(part)
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch under way and the number of its batches already given out."""
+        """The current epoch and the number of its batches that were returned."""
         return dict(self._position)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on behind the batches that `state` counts in the epoch it names; other epochs start at their start."""
+        """Continue after the batches that `state` counts in its epoch; other epochs start at their first batch."""
         self._epoch, done = int(state["epoch"]), int(state["batch"])
         if done >= len(self):
             self._epoch, done = self._epoch + 1, 0
@@ -110,7 +111,7 @@ class InMemoryLoader:
 
     def _batches_at_once(self) -> int:
         bytes_per_row: int = self.rows.x[:1].numel() * self.rows.x.element_size()
-        return max(1, _GATHERED_AT_ONCE // max(1, bytes_per_row * self.batch_size))
+        return max(1, _GATHER_BYTES // max(1, bytes_per_row * self.batch_size))
 
     def _block(self, order: Tensor | None, chosen: slice) -> Batch:
         if order is None:
@@ -120,7 +121,7 @@ class InMemoryLoader:
         return Batch(x.index_select(0, rows), y.index_select(0, rows), sensitive.index_select(0, rows), rows)
 
     def _order(self, epoch: int) -> Tensor:
-        # A seed sequence, not seed + epoch: the latter would give neighbouring seeds each other's orders.
+        # a seed sequence instead of seed + epoch, with which seed 0 in epoch 1 and seed 1 in epoch 0 have one order
         mixed = int(np.random.SeedSequence((self.seed, epoch)).generate_state(1, np.uint64)[0])
         order = torch.randperm(len(self.rows.x), generator=torch.Generator().manual_seed(mixed))
         rank, world_size = _rank_and_world_size()
@@ -137,7 +138,7 @@ def _rank_and_world_size() -> tuple[int, int]:
 
 
 class EncodedLoader(InMemoryLoader):
-    """Batches whose stored inputs become the model's, one batch at a time."""
+    """A loader that encodes the stored inputs of each batch for the model."""
 
     def __init__(
         self, encode: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, sensitive: Tensor, *, batch_size: int

@@ -1,4 +1,4 @@
-"""The data module that data plugins for tables share: split, encode, batch, and say what the data are."""
+"""Base class of data plugins for tables: split, encode, batch and describe."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ Missing = Literal["error", "impute", "drop"]
 
 
 class TabularDataModule(InMemoryDataModule):
-    """Base of every data plugin for tables: a subclass implements `load` and may set `name`.
+    """Base class of data plugins for tables: a subclass implements `load` and may set `name`.
 
-    Numeric columns are standardised, categorical ones become one-hot blocks, which stand last in `x`
-    (`glasshouse.data.table_encoder`); both are learned on the training split alone. Missing categories are a level of
-    their own.
+    Numeric columns are standardised, categorical ones become one-hot blocks, the last columns
+    of `x` (`glasshouse.data.table_encoder`); both are fitted on the training split only. Missing categories are a
+    separate level.
 
     Args:
         batch_size: rows per batch.
-        fractions: shares of train, validate and test; where the data bring a split without a validation part, the
-            first two say how it is cut from train.
-        split_seed: where the split comes from; kept apart from the seed of training, so that runs with different
-            seeds are judged on the same rows.
-        missing: what a missing number among the features, or a missing target, means: ``error``; ``impute`` fills the
-            training median and adds a column that marks it (the target must be there); ``drop`` leaves out rows where
-            any feature or the target is missing.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: what the rows are split by (`glasshouse.data.split_option.SplitOption`); the column is no feature unless
-            `load` names it as one.
+        fractions: shares of train, validate and test. If the data have a predefined split without validation rows,
+            these are drawn from train in the proportion of the first two.
+        split_seed: seed of the split; separate from the training seed, so that runs with different seeds are
+            evaluated on the same rows.
+        missing: how to treat missing numbers among the features and missing targets: ``error``; ``impute`` fills in the
+            training median and adds an indicator column (an error for a missing target); ``drop`` omits rows with a
+            missing feature or target.
+        seed: seed of the order of training batches; default: the seed of `seed_everything`.
+        split: how to split the rows (`glasshouse.data.split_option.SplitOption`); its column is a feature only if
+            `load` declares it as one.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TabularDataModule(InMemoryDataModule):
         """The table, all splits together."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Load, split and encode; the second call and every later one does nothing."""
+        """Load, split and encode; further calls do nothing."""
         if self._rows:
             return
         table = self.load()
@@ -119,16 +119,16 @@ class TabularDataModule(InMemoryDataModule):
             licence=table.licence,
             synthetic=table.synthetic,
         )
-        # the empty name is free: the split
+        # a column cannot have the empty name, so it marks the split
         self._keep(encoded, info, fingerprint({**columns, "": labelled.parts()}))
 
     def row_weights(self, split: str) -> NDArray[np.float64] | None:
-        """(n,) what each row of a split counts for in audits; None: one each."""
+        """(n,) weight of each row of a split in audits; None: every row counts once."""
         self._split(split)
         return self._row_weights[split]
 
     def row_clusters(self, split: str) -> NDArray[np.int64] | None:
-        """(n,) the cluster of each row of a split; None: rows are independent."""
+        """(n,) cluster code of each row of a split; None: rows are independent."""
         self._split(split)
         return self._row_clusters[split]
 
@@ -174,10 +174,10 @@ class TabularDataModule(InMemoryDataModule):
     def _complete_rows(
         self, columns: Mapping[str, Column], features: Sequence[str], target: str
     ) -> NDArray[np.int64] | None:
-        """Which rows to keep under `missing`; None: all.
+        """Positions of the rows to keep under `missing`; None: all.
 
         Raises:
-            UserError: for infinite numbers, and for missing ones where that is an error.
+            UserError: for infinite numbers, and for missing ones that `missing` does not allow.
         """
         incomplete = np.zeros(len(columns[target]), dtype=bool)
         for name in (*features, target):

@@ -1,4 +1,4 @@
-"""The data module that data plugins for texts share: split, learn a vocabulary, number the words, pad."""
+"""Base class of data plugins for texts: split, fit a vocabulary or use a tokenizer, number the words, pad."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from glasshouse.data.labels import Labelled
 from glasshouse.data.raw_table import RawTable
 from glasshouse.data.split_option import SplitOption
 from glasshouse.data.tokenizer import FolderTokenizer
-from glasshouse.data.vocabulary import SplitTexts, Vocabulary, longest_of_most, split_words
+from glasshouse.data.vocabulary import SplitTexts, Vocabulary, sequence_length_covering, split_words
 from glasshouse.datamodules.base import CompactDataModule
 from glasshouse.errors import UserError
 
@@ -28,9 +28,9 @@ _LONGEST = 512
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawTexts:
-    """What `TextDataModule.load` returns: n `texts` (strings or an Arrow array), and what is known of each.
+    """The result of `TextDataModule.load`: n `texts` (strings or an Arrow array), and the labels.
 
-    `table` holds no features: its columns are the target and the sensitive attributes, in the order of the texts.
+    `table` has no features: its columns are the target and the sensitive attributes, in the order of the texts.
     """
 
     texts: Any
@@ -38,25 +38,24 @@ class RawTexts:
 
 
 class TextDataModule(CompactDataModule):
-    """Base of every data plugin for texts that fit in memory: a subclass implements `load` and may set `name`.
+    """Base class of data plugins for texts that fit in memory: a subclass implements `load` and may set `name`.
 
-    The model is given int64 numbers of words, (n, sequence_length), 0 behind the end of a text
-    (`glasshouse.data.vocabulary`).
-    The vocabulary is learned on the training split alone and is part of every checkpoint, so that texts of other files
-    are numbered as those that the model was trained on.
+    The model receives int64 token numbers (n, sequence_length), padded with 0 at the end
+    (`glasshouse.data.vocabulary`). The vocabulary is fitted on the training split only and is part of every checkpoint,
+    so that texts of other files get the same numbers as the training texts.
 
     Args:
         batch_size: rows per batch.
         fractions: shares of train, validate and test.
-        split_seed: where the split comes from.
-        max_words: words in the vocabulary, the most frequent.
-        min_count: a word that occurs less often in the training split is unknown.
-        sequence_length: words of a text that the model is given; default: enough for 99 of 100 training texts to be
-            whole, at most 512.
-        seed: order of training batches; default: the seed of `seed_everything`.
-        split: what the texts are split by (`glasshouse.data.split_option.SplitOption`).
-        tokenizer: folder of a tokenizer that cuts and numbers the texts instead, as a model from elsewhere needs it;
-            `max_words` and `min_count` then say nothing.
+        split_seed: seed of the split.
+        max_words: maximum size of the vocabulary; the most frequent words are kept.
+        min_count: words that occur less often in the training split are unknown.
+        sequence_length: words of a text that the model receives; default: enough for 99 % of the training texts to be
+            complete, at most 512.
+        seed: seed of the order of training batches; default: the seed of `seed_everything`.
+        split: how to split the texts (`glasshouse.data.split_option.SplitOption`).
+        tokenizer: folder of a pretrained tokenizer to use instead of a vocabulary, as a pretrained model requires;
+            `max_words` and `min_count` then have no effect.
     """
 
     def __init__(
@@ -86,13 +85,13 @@ class TextDataModule(CompactDataModule):
         """The texts, all splits together."""
 
     def setup(self, stage: str | None = None) -> None:
-        """Load, split and number; the second call and every later one does nothing."""
+        """Load, split and number; further calls do nothing."""
         if self._rows:
             return
         raw = self.load()
         self._table = raw.table
         self._texts = split_words(raw.texts) if self._given is None else self._given.split(raw.texts)
-        self._labelled, columns = Labelled.beside(raw.table, len(self._texts), self.split_plan, who=self.who)
+        self._labelled, columns = Labelled.for_inputs(raw.table, len(self._texts), self.split_plan, who=self.who)
         self._digest = _fingerprint(self._texts, columns)
         self._number()
 
@@ -102,30 +101,30 @@ class TextDataModule(CompactDataModule):
 
     @property
     def vocabulary(self) -> Vocabulary | FolderTokenizer:
-        """The words that have numbers, learned or those of the tokenizer; valid after `setup`."""
+        """The fitted vocabulary or the tokenizer; valid after `setup`."""
         self._require_setup()
         assert self._learned is not None
         return self._learned[0]
 
     def words(self, split: str, rows: NDArray[np.int64]) -> list[list[str]]:
-        """The words of some rows of a split as they enter the model, position by position."""
+        """The words of some rows of a split by position, as the model receives them."""
         self._split(split)
         assert self._learned is not None
         length = self._learned[1]
-        if self._given is not None:  # which keeps the special words at the end of a text that it cuts
+        if self._given is not None:  # it keeps the special tokens at the end of a truncated text
             return self.spelled(self._given.encode(self._texts, self._labelled.rows[split][rows], length))
         return [self._texts.of(row)[:length] for row in self._labelled.rows[split][rows].tolist()]
 
     def spelled(self, numbers: NDArray[np.integer]) -> list[list[str]]:
-        """The words behind numbers (n, k), a list a text, up to its padding."""
+        """The words of token numbers (n, k), one list for each text, without padding."""
         return [self.vocabulary.spelled(row) for row in numbers.tolist()]
 
     def encode(self, x: Tensor) -> Tensor:
-        """Stored int32 numbers as int64, which every layer takes."""
+        """Stored int32 numbers as int64, which every layer accepts."""
         return x.long()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps: the vocabulary, or which tokenizer was in use, and the length of a text."""
+        """State in a checkpoint: the vocabulary, or the digest of the tokenizer, and the sequence length."""
         if self._learned is None:
             return {}
         vocabulary, length = self._learned
@@ -134,16 +133,16 @@ class TextDataModule(CompactDataModule):
         return {"vocabulary": list(vocabulary.words), "sequence_length": length}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Number the words as the checkpoint's model knows them, not as this file's training split would.
+        """Use the numbers of the checkpoint's vocabulary instead of fitting one on this file's training split.
 
         Raises:
-            UserError: if it knows them by another tokenizer than the data's.
+            UserError: if the checkpoint belongs to another tokenizer.
         """
         if state_dict.get("tokenizer") != (self._given and self._given.digest):
             raise UserError(
                 self.who,
-                "the checkpoint's model knows words by another tokenizer.",
-                "Name the one that it was trained with by `tokenizer:`, or none where there was none.",
+                "the checkpoint's model was trained with another tokenizer.",
+                "Set `tokenizer:` to the one that it was trained with, or leave it out if there was none.",
             )
         known = self._given or Vocabulary(tuple(state_dict["vocabulary"])), int(state_dict["sequence_length"])
         if known != self._learned:
@@ -158,7 +157,7 @@ class TextDataModule(CompactDataModule):
             most = _LONGEST if self._given is None else min(_LONGEST, self._given.longest)
             self._learned = (
                 self._given or Vocabulary.learn(texts, train, most=self.max_words, min_count=self.min_count),
-                self.sequence_length or longest_of_most(texts.lengths[train], most=most),
+                self.sequence_length or sequence_length_covering(texts.lengths[train], most=most),
             )
         vocabulary, length = self._learned
         outputs = labelled.target.num_outputs
@@ -188,7 +187,7 @@ class TextDataModule(CompactDataModule):
 
 
 def _fingerprint(texts: SplitTexts, columns: str) -> str:
-    """SHA-256 over the words of all texts and over what is known of them."""
+    """SHA-256 of the words of all texts and of their labels."""
     digest = hashlib.sha256(columns.encode())
     digest.update("\n".join(texts.words).encode())
     digest.update(texts.codes.data)

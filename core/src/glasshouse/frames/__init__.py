@@ -1,4 +1,4 @@
-"""Predictions from files and frames of any engine into the mergeable tables that audits measure from."""
+"""Counting of predictions in files and data frames into mergeable tables, which audits measure from."""
 
 from glasshouse.frames.columns import LabelColumns, PredictionColumns
 from glasshouse.frames.engines import tables_from_frame

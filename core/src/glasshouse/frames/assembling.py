@@ -1,4 +1,4 @@
-"""From what was counted under provisional codes to tables: levels in order, classes named, the favourable one found."""
+"""Final tables from a tally: levels sorted, classes named, favourable class determined."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from glasshouse.statistics.tables import PredictionTables
 SELECTED, REJECTED = "at or above the threshold", "below the threshold"
 
 
-def assembled(tally: Tally, columns: PredictionColumns, *, regression: bool, split: str) -> PredictionTables:
-    """The tables of all that was counted.
+def build_tables(tally: Tally, columns: PredictionColumns, *, regression: bool, split: str) -> PredictionTables:
+    """The tables of everything in a tally.
 
     Raises:
-        UserError: if there are no rows, or the classes do not fit what was asked.
+        UserError: if there are no rows, or the classes do not match the declared columns.
     """
     if not tally.cells:
         gone = ", ".join(f"{rows:,} with {reason}" for reason, rows in tally.left_out.items())
-        raise UserError("--predictions", f"hold no row to audit{f' ({gone})' if gone else ''}.")
+        raise UserError("--predictions", f"have no row to audit{f' ({gone})' if gone else ''}.")
     attributes, order = [], []
     for declared, vocabulary in zip(columns.sensitive, tally.groups, strict=True):
         levels, places = _ordered(vocabulary)
@@ -47,7 +47,7 @@ def assembled(tally: Tally, columns: PredictionColumns, *, regression: bool, spl
     for given, found in tally.scores.items():
         scored = _scored(given, classes, positive)
         if len(classes) == 2 and scored != positive:
-            continue  # the other class's probability is one less this
+            continue  # the probability of the other class is 1 minus this one
         codes, targets = _combined(tally, order)
         truth = None if columns.target is None else (target_code[targets] == scored).astype(np.int64)
         scores[classes[scored]] = _histogram(found, groups, codes, truth, "probability")
@@ -55,8 +55,8 @@ def assembled(tally: Tally, columns: PredictionColumns, *, regression: bool, spl
     return replace(blank, kind=kind, classes=classes, positive=positive, counts=counts, scores=scores)
 
 
-def of_labels(found: Mapping[str, PredictionTables]) -> PredictionTables:
-    """The tables of several labels, each given as those of a binary target, the second class being that it applies.
+def multilabel_tables(found: Mapping[str, PredictionTables]) -> PredictionTables:
+    """Multilabel tables from one binary table for each label, whose second class means that the label applies.
 
     Raises:
         UserError: if one has more than two classes.
@@ -77,13 +77,13 @@ def of_labels(found: Mapping[str, PredictionTables]) -> PredictionTables:
 
 
 def _scored(name: str | None, classes: tuple[str, ...], positive: int | None) -> int:
-    """The code of the class that a column of probabilities is about; None: the favourable one."""
+    """The code of the class of a column of probabilities; None: the favourable one."""
     if name is None and positive is not None:
         return positive
     if name is None:
         raise UserError(
             "--score",
-            f"is the probability of one of {len(classes)} classes, and it is not said of which.",
+            f"is the probability of one of {len(classes)} classes; expected the class.",
             "Give --favourable, or --score CLASS=COLUMN for each class.",
         )
     if name not in classes:
@@ -92,7 +92,7 @@ def _scored(name: str | None, classes: tuple[str, ...], positive: int | None) ->
 
 
 def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...], int | None]:
-    """Names of the classes in order, and the code of the favourable one; of two, the second unless it is declared."""
+    """The classes in order, and the code of the favourable one; of two, the second unless another is declared."""
     names = set(tally.targets.levels)
     if columns.threshold is None:
         names |= set(tally.predictions.levels)
@@ -114,13 +114,13 @@ def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...],
         raise UserError(
             "--favourable", f"no row has the class '{columns.favourable}'.", did_you_mean(columns.favourable, classes)
         )
-    if len(classes) == 2:  # of two classes the favourable one comes second, as everywhere
+    if len(classes) == 2:  # the favourable class of a binary target is always the second
         classes = (next(name for name in classes if name != columns.favourable), columns.favourable)
     return classes, classes.index(columns.favourable)
 
 
 def _counterpart(only: str, favourable: str | None) -> set[str]:
-    """The other class where all rows have the same."""
+    """The other class, if all rows have the same one."""
     if favourable is not None and favourable != only:
         return {favourable}
     pairs = {"0": "1", "1": "0", "true": "false", "false": "true"}
@@ -149,7 +149,7 @@ def _counts(
     shape = (len(listed), 1 if columns.target is None else len(classes), len(classes))
 
     def places(given: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Target and prediction of provisional codes (m, a + 2)."""
+        """Final target and prediction codes of provisional codes (m, a + 2)."""
         row = np.zeros(len(given), dtype=np.int64) if columns.target is None else target_code[given[:, -2]]
         return row, predicted_code[given[:, -1]]
 
@@ -204,7 +204,7 @@ def _histogram(
 
 
 def _ordered(vocabulary: Vocabulary) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Levels in order, and for each provisional code its place among them; a missing value comes after the last."""
+    """Sorted levels, and the position of each provisional code among them; a missing value is last."""
     levels = vocabulary.levels if vocabulary.fixed else tuple(level_order(vocabulary.levels))
     place = {name: k for k, name in enumerate(levels)}
     return levels, np.array([len(levels), *(place[name] for name in vocabulary.levels)], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What each cluster of rows adds to the counts, batch by batch: names and sums are kept, rows are not."""
+"""Contribution of each cluster of rows to the counts, summed batch by batch without storing rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glasshouse.errors import UserError
 
 
 class _Part(NamedTuple):
-    """Of one batch: the clusters' names, the cells' provisional codes, and sums of weights of pairs of both."""
+    """One batch: names of clusters, provisional codes of cells, and the sum of weights of each pair of both."""
 
     names: pa.StringArray
     codes: NDArray[np.int64]
@@ -27,7 +27,7 @@ class _Part(NamedTuple):
 
 @dataclass(eq=False)
 class ClusterTally:
-    """Sums by cluster and cell so far; memory grows with the clusters, not with their rows."""
+    """Sums by cluster and cell so far; memory depends on the number of clusters, not of rows."""
 
     column: str
     parts: list[_Part] = field(default_factory=list)
@@ -39,7 +39,7 @@ class ClusterTally:
         codes: NDArray[np.int64],
         weights: NDArray[np.float64] | None,
     ) -> None:
-        """Take a batch in.
+        """Add a batch.
 
         Args:
             batch: rows with the column of clusters.
@@ -48,7 +48,7 @@ class ClusterTally:
             weights: (n,), or None.
 
         Raises:
-            UserError: for rows without a cluster, or values that have no name.
+            UserError: for rows without a cluster, or values that cannot be names.
         """
         values = batch.column(self.column)
         try:
@@ -75,7 +75,7 @@ class ClusterTally:
 
         Args:
             cell_of: from provisional codes (m, a + 2) to positions in the flattened cells.
-            cells: how many cells there are.
+            cells: number of cells.
         """
         every = pa.chunked_array([part.names for part in self.parts]).unique()
         order = pc.sort_indices(every)

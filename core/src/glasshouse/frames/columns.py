@@ -1,4 +1,4 @@
-"""Which column is what, and what its values are called."""
+"""Roles of the columns of a frame of predictions, and names of their values."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
 
-MOST_LEVELS = 10_000
-"""A column with more values than these holds no classes and no groups."""
+MAX_LEVELS = 10_000
+"""Maximum number of distinct values of a column of classes or groups."""
 
-MOST_NUMERIC_CLASSES = 50
-"""Whole numbers with more distinct values than these are numbers, not classes."""
+MAX_NUMERIC_CLASSES = 50
+"""Integers with more distinct values are numbers, not classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelColumns:
-    """The columns of one of several labels: whether it is predicted, whether it is true, and its probability."""
+    """The columns of one label of a multilabel target: prediction, true value and probability."""
 
     name: str
     prediction: str
@@ -31,16 +31,16 @@ class LabelColumns:
 class PredictionColumns:
     """The roles of the columns of a frame of predictions.
 
-    - `prediction`: the decision, a class or a number; with a `threshold` and no `score`, the number held against it.
-    - `target`: the truth; None where it is not known.
+    - `prediction`: the decision, a class or a number; with a `threshold` and no `score`, the number to compare with it.
+    - `target`: the true value; None if unknown.
     - `score`: probability of the favourable class, from 0 to 1.
     - `scores`: instead of `score`, pairs of a class and the column of its probability, for one class against the rest.
-    - `labels`: instead of `prediction`, `target` and `score`, the columns of several labels, any of which may be true.
-    - `weights`: what each row counts for, finite and not negative.
-    - `clusters`: names what rows belong together, and so are not independent of each other.
+    - `labels`: instead of `prediction`, `target` and `score`, the columns of a multilabel target.
+    - `weights`: the weight of each row, finite and not negative.
+    - `clusters`: identifies clusters of dependent rows.
     - `sensitive`: the attributes; numeric ones with `edges` are binned.
-    - `favourable`: the class that is good for the person concerned; default: the second of two.
-    - `threshold`: favourable is predicted where the score reaches it.
+    - `favourable`: the class that benefits the person; default: the second of two.
+    - `threshold`: the favourable class is predicted for a score at or above it.
     """
 
     prediction: str = ""
@@ -72,14 +72,14 @@ class PredictionColumns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All columns that are read, each once."""
+        """All columns in use, each once."""
         given = [column for each in self.by_label.values() for column in (each.prediction, each.target, each.score)]
         given += [*(column for _, column in self.scores), self.weights, self.clusters]
         return tuple(dict.fromkeys(name for name in (*given, *(a.column for a in self.sensitive)) if name is not None))
 
     @property
     def by_label(self) -> dict[str, PredictionColumns]:
-        """The columns of each label as those of a prediction of its own; these themselves where there are no labels."""
+        """Label -> its columns as for a binary target; without labels these columns themselves."""
         if not self.labels:
             return {self.prediction: self}
         return {
@@ -89,7 +89,7 @@ class PredictionColumns:
 
     @property
     def needed(self) -> tuple[tuple[str, str], ...]:
-        """Why a row is left out that lacks a value, and the column that holds it."""
+        """Columns without which a row is left out, each with the reason."""
         scores = (self.score, *(column for _, column in self.scores))
         named = [
             ("no prediction", self.prediction),
@@ -99,15 +99,15 @@ class PredictionColumns:
         return tuple((reason, name) for reason, name in named if name is not None)
 
     @property
-    def held_against_threshold(self) -> str | None:
-        """The column that the threshold is for."""
+    def thresholded_column(self) -> str | None:
+        """The column to compare with the threshold; None without a threshold."""
         if self.threshold is None:
             return None
         return self.score or dict(self.scores).get(self.favourable or "") or self.prediction
 
     @property
     def probabilities(self) -> dict[str | None, str]:
-        """The columns with probabilities by class; None stands for the favourable one."""
+        """Class -> column of its probability; the key None is the favourable class."""
         if self.scores:
             return dict(self.scores)
         one = self.score or (None if self.threshold is None else self.prediction)
@@ -115,7 +115,7 @@ class PredictionColumns:
 
 
 def level_name(value: Any) -> str | None:
-    """What a value is called as a level or class, the same from every engine: 1 and 1.0 are "1"; None is missing."""
+    """The name of a value as a level or class, the same for every engine: 1 and 1.0 are "1"; None is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
@@ -126,7 +126,7 @@ def level_name(value: Any) -> str | None:
 
 
 def level_order(levels: Iterable[str]) -> list[str]:
-    """Levels in order: as numbers where all are, else as text."""
+    """Levels sorted numerically if all are numbers, else as text."""
     names = list(levels)
     try:
         return sorted(names, key=lambda name: (float(name), name))

@@ -1,4 +1,4 @@
-"""Frames of any engine that narwhals speaks into tables: one group-by on the engine, the rest on its small result."""
+"""Tables from data frames of any engine that narwhals supports: one group-by on the engine, the rest on its result."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from glasshouse.errors import UserError, did_you_mean
-from glasshouse.frames.assembling import assembled
+from glasshouse.frames.assembling import build_tables
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.reading import careful_tables, is_regression, new_tally
+from glasshouse.frames.reading import is_regression, new_tally, refined_tables
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
 from glasshouse.statistics.scores.bin_numbers import (
     EDGES,
@@ -26,13 +26,13 @@ from glasshouse.statistics.scores.bin_numbers import (
 )
 from glasshouse.statistics.scores.binning import Bins
 from glasshouse.statistics.scores.histograms import CERTIFICATE
-from glasshouse.statistics.tables import PredictionTables, uncertainty
+from glasshouse.statistics.tables import PredictionTables, max_auc_error_of_tables
 
-_LOOKED_AT = 10_000
-"""Rows at which is looked to tell classes from numbers."""
+_SAMPLE_ROWS = 10_000
+"""Rows from which classes and numbers are distinguished."""
 
 _EXACT_ROWS = 50_000_000
-"""Up to this many rows an engine is asked to group by every distinct score, where bins leave an AUC uncertain."""
+"""Maximum number of rows for a group-by over every distinct score, if bins leave an AUC uncertain."""
 
 _DOUBLINGS = round(np.log2(FARTHEST))
 
@@ -40,13 +40,12 @@ _DOUBLINGS = round(np.log2(FARTHEST))
 def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "test") -> PredictionTables:
     """The tables of a frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark.
 
-    Classes are grouped and counted by the engine itself, scores in the very bins of `score_histogram`, so that every
-    engine gives the same tables, up to the rounding of sums. Predicted numbers, labels and clusters are streamed
-    through Arrow.
+    The engine groups and counts, with the same bins of scores as `score_histogram`, so that every engine gives the same
+    tables up to the rounding of sums. Predicted numbers, labels and clusters are streamed through Arrow.
 
     Raises:
         UserError: for a missing column, or values that do not fit their role.
-        TypeError: for what narwhals does not take for a frame.
+        TypeError: for an object that narwhals does not recognise as a frame.
     """
     rows = nw.from_native(frame).lazy()
     names = rows.collect_schema().names()
@@ -54,25 +53,25 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
         if name not in names:
             raise UserError("frame", f"there is no column '{name}'.", did_you_mean(name, names))
     rows = rows.select(*columns.names)
-    looked_at = _arrow(rows.head(_LOOKED_AT)).combine_chunks()
+    looked_at = _arrow(rows.head(_SAMPLE_ROWS)).combine_chunks()
     if not looked_at.num_rows:
-        raise UserError("frame", "holds no row.")
+        raise UserError("frame", "has no rows.")
     if columns.clusters is not None or columns.labels or is_regression(looked_at.to_batches()[0], columns):
-        return careful_tables(_arrow(rows).to_batches, columns, split=split)
-    _refuse_unfit(rows, columns)
+        return refined_tables(_arrow(rows).to_batches, columns, split=split)
+    _check_scores_and_weights(rows, columns)
     found = _tables(rows, columns, split, exact=False)
-    if len(found) <= _EXACT_ROWS and uncertainty(found) > CERTIFICATE:
+    if len(found) <= _EXACT_ROWS and max_auc_error_of_tables(found) > CERTIFICATE:
         return _tables(rows, columns, split, exact=True)
     return found
 
 
 def _tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str, *, exact: bool) -> PredictionTables:
     tally = new_tally(columns, regression=False, exact=exact)
-    kept = _complete(tally, rows, columns)
+    kept = _drop_incomplete_rows(tally, rows, columns)
     keys = {f"group_{k}": _level(a.column, a.edges) for k, a in enumerate(columns.sensitive)}
     keys["target"] = nw.lit(0) if columns.target is None else nw.col(columns.target)
-    held = columns.held_against_threshold
-    keys["prediction"] = nw.col(columns.prediction) if held is None else nw.col(held) >= columns.threshold
+    thresholded = columns.thresholded_column
+    keys["prediction"] = nw.col(columns.prediction) if thresholded is None else nw.col(thresholded) >= columns.threshold
     weight = nw.lit(1) if columns.weights is None else nw.col(columns.weights).cast(nw.Float64)
     given = {name: key.alias(name) for name, key in keys.items()}
     prepared = kept.select(*given.values(), weight.alias("weight"))
@@ -82,7 +81,7 @@ def _tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str, *, 
     tally.count(codes, amounts)
     for name, column in columns.probabilities.items():
         _add_scores(tally, tally.scores[name], kept, given, weight, column, columns)
-    return assembled(tally, columns, regression=False, split=split)
+    return build_tables(tally, columns, regression=False, split=split)
 
 
 def _add_scores(
@@ -110,7 +109,7 @@ def _add_scores(
         doublings = range(-_DOUBLINGS, _DOUBLINGS + 1)
         reached = reduce(add, ((nw.col("odds") >= 2.0**k).cast(nw.Int64) for k in doublings))
         scored = scored.with_columns(doubling=reached)
-        # A power of two changes no digit, so every engine cuts at the same scores.
+        # multiplying by a power of two is exact, so every engine has the same bin limits
         scale = nw.lit(2.0) ** (_DOUBLINGS + 1 - nw.col("doubling"))
         within = (nw.col("doubling") > 0) & (nw.col("doubling") <= 2 * _DOUBLINGS)
         part = (nw.col("odds") * scale * PER_DOUBLING).floor()
@@ -135,26 +134,26 @@ def _add_scores(
 
 
 def _places(scores: NDArray[np.float64], shift: int) -> NDArray[np.uint16]:
-    """(1, n) where in their bins scores lie."""
+    """(1, n) position of scores within their bins."""
     if not shift:
         return np.zeros((1, len(scores)), dtype=np.uint16)
     return places_in_bins(positions(scores, probability=True), shift)[None]
 
 
 def _segment(score: nw.Expr) -> nw.Expr:
-    """How many of `EDGES` lie below a score."""
+    """The number of `EDGES` below a score."""
     return reduce(add, ((score > float(edge)).cast(nw.Int64) for edge in EDGES[1:-1]))
 
 
 def _grouped(rows: nw.LazyFrame[Any], keys: list[str]) -> pa.Table:
-    """Rows, and sums and extremes of what columns there are, by group; a missing key is a group."""
+    """Rows by group, with sums and extremes of the columns that exist; a missing key is a group."""
     sums = [nw.col(name).sum() for name in ("weight", "square", "total") if name in rows.collect_schema().names()]
     extremes = [nw.col("low").min(), nw.col("high").max()] if "low" in rows.collect_schema().names() else []
     return _arrow(rows.group_by(*keys).agg(nw.len().alias("rows"), *sums, *extremes))
 
 
 def _level(column: str, edges: tuple[float, ...]) -> nw.Expr:
-    """A group's value, or for numbers with edges the position of its bin."""
+    """The value of a group, or the position of its bin for numbers with edges."""
     if not edges:
         return nw.col(column)
     value = nw.col(column).cast(nw.Float64)
@@ -163,7 +162,7 @@ def _level(column: str, edges: tuple[float, ...]) -> nw.Expr:
 
 
 def _codes(tally: Tally, found: pa.Table, name: str, place: int, columns: PredictionColumns) -> NDArray[np.int64]:
-    """Provisional codes of one key of a group-by's result."""
+    """Provisional codes of one key of a group-by result."""
     values = found[name].to_pylist()
     if name == "target" and columns.target is None:
         return np.zeros(len(values), dtype=np.int64)
@@ -174,12 +173,12 @@ def _codes(tally: Tally, found: pa.Table, name: str, place: int, columns: Predic
         vocabulary = tally.groups[place]
     if vocabulary.fixed:
         return np.array([MISSING_CODE if v is None or v != v else int(v) + 1 for v in values], dtype=np.int64)
-    # Coded in order, so that the numbers do not hang on the order in which an engine returns its groups.
+    # level_order sorts later, so the engine's order of groups has no effect on the tables
     return np.array([vocabulary.code(value) for value in values], dtype=np.int64)
 
 
-def _complete(tally: Tally, rows: nw.LazyFrame[Any], columns: PredictionColumns) -> nw.LazyFrame[Any]:
-    """The rows that have a prediction and what else was named; those that lack it are counted by reason."""
+def _drop_incomplete_rows(tally: Tally, rows: nw.LazyFrame[Any], columns: PredictionColumns) -> nw.LazyFrame[Any]:
+    """The rows without missing values in the needed columns; the others are counted by reason."""
     schema = rows.collect_schema()
     for reason, name in columns.needed:
         missing = nw.col(name).is_null()
@@ -192,22 +191,22 @@ def _complete(tally: Tally, rows: nw.LazyFrame[Any], columns: PredictionColumns)
     return rows
 
 
-def _refuse_unfit(rows: nw.LazyFrame[Any], columns: PredictionColumns) -> None:
-    """Scores are probabilities and weights are not negative; asked of the engine in one pass."""
+def _check_scores_and_weights(rows: nw.LazyFrame[Any], columns: PredictionColumns) -> None:
+    """Check on the engine, in one pass, that scores are probabilities and weights are not negative."""
     schema = rows.collect_schema()
-    asked = [name for name in (*columns.probabilities.values(), columns.weights) if name is not None]
-    for name in dict.fromkeys([*asked, *(c for c in (columns.held_against_threshold,) if c)]):
+    checked = [name for name in (*columns.probabilities.values(), columns.weights) if name is not None]
+    for name in dict.fromkeys([*checked, *(c for c in (columns.thresholded_column,) if c)]):
         if not schema[name].is_numeric():
             raise UserError(
                 f"column '{name}'", f"expected numbers, found {schema[name]} values.", "Name a numeric one."
             )
-    if not asked:
+    if not checked:
         return
-    limits = [e for n in asked for e in (nw.col(n).min().alias(f"{n}_low"), nw.col(n).max().alias(f"{n}_high"))]
+    limits = [e for n in checked for e in (nw.col(n).min().alias(f"{n}_low"), nw.col(n).max().alias(f"{n}_high"))]
     found = _arrow(
-        rows.select(*limits, *(nw.col(n).is_null().cast(nw.Int64).sum().alias(f"{n}_missing") for n in asked))
+        rows.select(*limits, *(nw.col(n).is_null().cast(nw.Int64).sum().alias(f"{n}_missing") for n in checked))
     )
-    for name in asked:
+    for name in checked:
         low, high, gone = (found[f"{name}_{end}"][0].as_py() for end in ("low", "high", "missing"))
         if name == columns.weights:
             if gone:

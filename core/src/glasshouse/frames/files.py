@@ -1,4 +1,4 @@
-"""Predictions in CSV and Parquet files: found, checked against each other, and read in batches with bounded memory."""
+"""Predictions in CSV and Parquet files: schemas are compared, and rows are read in batches with bounded memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import pyarrow.parquet as pq
 
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.reading import careful_tables, is_numeric
+from glasshouse.frames.reading import is_numeric, refined_tables
 from glasshouse.statistics.tables import PredictionTables
 
 SUFFIXES = (".parquet", ".pq", ".csv")
 
 _BATCH_ROWS = 2**19
 _BUFFER = 2**20
-_MOST_AT_ONCE = 2**21
-"""Rows of a row group that is read whole; larger ones are read in batches."""
+_MAX_ROW_GROUP = 2**21
+"""Row groups with at most this many rows are read at once, larger ones in batches."""
 _READERS = 2
 
 
@@ -34,22 +34,22 @@ def tables_from_files(
 ) -> PredictionTables:
     """The tables of all rows of CSV and Parquet files, and of the files in folders.
 
-    Read in batches: memory stays small whatever the rows. Where an AUC would be uncertain by more than 1e-4, all is
-    read a second time with every distinct score kept apart, or as finely as memory allows.
+    Files are read in batches, so memory does not depend on the number of rows. If binning would leave an AUC uncertain
+    by more than 1e-4, everything is read again with one bin for each distinct score, or as many as memory allows.
 
     Raises:
         UserError: for a missing file or column, files whose columns differ, or values that do not fit their role.
     """
     files = prediction_files(paths)
     types = checked_types(files, columns)
-    return careful_tables(lambda: _batches(files, columns, types), columns, split=split)
+    return refined_tables(lambda: _batches(files, columns, types), columns, split=split)
 
 
 def prediction_files(paths: Sequence[Path | str]) -> list[Path]:
-    """The files themselves, those of folders in the order of their names.
+    """The files, those of folders sorted by name.
 
     Raises:
-        UserError: if there is none, or one is of another kind.
+        UserError: if there is none, or one has another suffix.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -105,7 +105,7 @@ def _schema(path: Path) -> pa.Schema:
 def _batches(
     files: Sequence[Path], columns: PredictionColumns, types: dict[str, pa.DataType]
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of all files, the next read while the last is counted."""
+    """Batches of all files; the next one is read while the previous one is counted."""
     for path in files:
         read = _csv_batches(path, columns, types) if path.suffix.lower() == ".csv" else _parquet_batches(path, columns)
         try:
@@ -122,20 +122,20 @@ def _parquet_batches(path: Path, columns: PredictionColumns) -> Iterator[pa.Reco
     ]
 
     def opened() -> pq.ParquetFile:
-        # Text that is stored as a dictionary stays one: a row then costs an index, not a string.
+        # Dictionary-encoded text stays encoded, so that a row takes an index instead of a string.
         return pq.ParquetFile(path, read_dictionary=text, buffer_size=_BUFFER, pre_buffer=False)
 
     names = list(columns.names)
     with opened() as file:
         rows = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
-        if len(rows) > 1 and max(rows) <= _MOST_AT_ONCE:
+        if len(rows) > 1 and max(rows) <= _MAX_ROW_GROUP:
             yield from _row_groups(opened, len(rows), names)
         else:
-            yield from _ahead(file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=True))
+            yield from _prefetch(file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=True))
 
 
 def _row_groups(opened: Callable[[], pq.ParquetFile], count: int, names: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of all row groups in their order; two are read at a time, which is twice as fast as two columns are."""
+    """Batches of all row groups in order; two row groups at a time are read twice as fast as two columns."""
     own = threading.local()
     with ExitStack() as files, ThreadPoolExecutor(max_workers=_READERS) as readers:
 
@@ -155,13 +155,13 @@ def _row_groups(opened: Callable[[], pq.ParquetFile], count: int, names: list[st
 def _csv_batches(path: Path, columns: PredictionColumns, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
     known: dict[str, Any] = {name: kind for name, kind in types.items() if not pa.types.is_null(kind)}
     whole = {name for name, kind in known.items() if pa.types.is_integer(kind)}
-    # A first block of whole numbers may be followed by fractions.
+    # integers in the first block may be followed by fractions
     known |= {name: pa.float64() for name in whole}
     if columns.clusters is not None:
-        known[columns.clusters] = pa.string()  # names, also where they look like numbers
+        known[columns.clusters] = pa.string()  # cluster names stay text, even if they look like numbers
     options = _convert_options(column_types=known, include_columns=list(columns.names))
     with pcsv.open_csv(path, convert_options=options) as reader:
-        yield from _ahead(reader)
+        yield from _prefetch(reader)
 
 
 def _convert_options(**options: Any) -> pcsv.ConvertOptions:
@@ -170,7 +170,7 @@ def _convert_options(**options: Any) -> pcsv.ConvertOptions:
     )
 
 
-def _ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _prefetch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     iterator = iter(batches)
     with ThreadPoolExecutor(max_workers=1) as reader:
         waiting = reader.submit(next, iterator, None)

@@ -1,4 +1,4 @@
-"""Arrow batches into tables: one vectorised pass a batch, nothing kept of its rows."""
+"""Tables from Arrow batches, in one vectorised pass over each batch and without storing rows."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from numpy.typing import NDArray
 
 from glasshouse.data.column_coding import bin_numbers
 from glasshouse.errors import UserError, did_you_mean
-from glasshouse.frames.assembling import REJECTED, SELECTED, assembled, of_labels
+from glasshouse.frames.assembling import REJECTED, SELECTED, build_tables, multilabel_tables
 from glasshouse.frames.clusters import ClusterTally
-from glasshouse.frames.columns import MOST_NUMERIC_CLASSES, PredictionColumns
+from glasshouse.frames.columns import MAX_NUMERIC_CLASSES, PredictionColumns
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
 from glasshouse.statistics.numbers.sums import group_sums
-from glasshouse.statistics.scores.bin_tables import MOST_SLOTS
+from glasshouse.statistics.scores.bin_tables import MAX_SLOTS
 from glasshouse.statistics.scores.histograms import CERTIFICATE
-from glasshouse.statistics.tables import PredictionTables, uncertainty
+from glasshouse.statistics.tables import PredictionTables, max_auc_error_of_tables
 
 _BLOCK = 65_536
-"""Rows counted at a time: their combined codes stay in the processor's cache."""
+"""Rows counted at a time, so that their combined codes stay in the processor's cache."""
 
-_MOST_DENSE = 2**20
-"""Up to this many combinations within a batch are counted in a dense table."""
+_MAX_DENSE = 2**20
+"""Maximum number of combinations within a batch for a dense table."""
 
 
-class Local(NamedTuple):
+class BatchCodes(NamedTuple):
     """One column of a batch: `codes` (n,) small integers into `values`."""
 
     codes: NDArray[Any]
@@ -40,7 +40,7 @@ class Local(NamedTuple):
 
 @dataclass(frozen=True)
 class _Column:
-    """One group attribute, as the statistics take it."""
+    """One group attribute with the interface of `GroupColumn`."""
 
     name: str
     levels: tuple[str, ...]
@@ -50,13 +50,13 @@ class _Column:
 def tables_from_batches(
     batches: Iterable[pa.RecordBatch], columns: PredictionColumns, *, split: str = "test", exact: bool = False
 ) -> PredictionTables:
-    """The tables of Arrow batches, which may differ in their dictionaries.
+    """The tables of Arrow batches, whose dictionaries may differ.
 
     Args:
         batches: record batches with at least the columns named.
-        columns: which column is what.
-        split: what the tables call these rows.
-        exact: keep every distinct score apart (see `ScoreHistogram`).
+        columns: the roles of the columns.
+        split: the name of the split in the tables.
+        exact: one bin for each distinct score (see `ScoreHistogram`).
 
     Raises:
         UserError: for a missing column, values that do not fit their role, or no rows.
@@ -64,52 +64,52 @@ def tables_from_batches(
     stream = iter(batches)
     first = next((batch for batch in stream if batch.num_rows), None)
     if first is None:
-        raise UserError("--predictions", "hold no row.", "Give a file with rows.")
+        raise UserError("--predictions", "have no rows.", "Give a file with rows.")
     for name in columns.names:
         if name not in first.schema.names:
             raise UserError("--predictions", f"there is no column '{name}'.", did_you_mean(name, first.schema.names))
-    asked = columns.by_label
-    regression = any(is_regression(first, each) for each in asked.values())
+    by_label = columns.by_label
+    regression = any(is_regression(first, each) for each in by_label.values())
     for option, given in (("--clusters", columns.clusters), ("--prediction LABEL=COLUMN", columns.labels)):
         if regression and given:
             raise UserError(option, "is for classes; the predictions are numbers.", "Leave it out.")
-    tallies = [new_tally(each, regression=regression, exact=exact, beside=len(asked)) for each in asked.values()]
+    tallies = [new_tally(each, regression=regression, exact=exact, labels=len(by_label)) for each in by_label.values()]
     for tally in tallies:
         tally.groups = tallies[0].groups  # every label has the same attributes
     for batch in chain([first], stream):
-        for tally, each in zip(tallies, asked.values(), strict=True):
+        for tally, each in zip(tallies, by_label.values(), strict=True):
             count_batch(tally, batch, each, regression=regression)
     found = {
-        label: assembled(tally, each, regression=regression, split=split)
-        for (label, each), tally in zip(asked.items(), tallies, strict=True)
+        label: build_tables(tally, each, regression=regression, split=split)
+        for (label, each), tally in zip(by_label.items(), tallies, strict=True)
     }
-    return of_labels(found) if columns.labels else found[columns.prediction]
+    return multilabel_tables(found) if columns.labels else found[columns.prediction]
 
 
-def careful_tables(
+def refined_tables(
     batches: Callable[[], Iterable[pa.RecordBatch]], columns: PredictionColumns, *, split: str = "test"
 ) -> PredictionTables:
-    """The tables of batches that can be read again, which is done where bins leave an AUC uncertain.
+    """The tables of batches that can be read twice; the second pass runs if bins leave an AUC uncertain.
 
-    The second time every distinct score is kept apart, or as finely as memory allows, unless that is no better.
+    It uses one bin for each distinct score, or as many as memory allows, and is kept only if the AUC is more certain.
     """
     found = tables_from_batches(batches(), columns, split=split)
-    before = uncertainty(found)
-    if before <= CERTIFICATE:
+    error = max_auc_error_of_tables(found)
+    if error <= CERTIFICATE:
         return found
-    again = tables_from_batches(batches(), columns, split=split, exact=True)
-    return again if uncertainty(again) < before else found
+    exact = tables_from_batches(batches(), columns, split=split, exact=True)
+    return exact if max_auc_error_of_tables(exact) < error else found
 
 
-def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = False, beside: int = 1) -> Tally:
-    """An empty tally for these columns, one of several that share the memory for tables of scores."""
+def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = False, labels: int = 1) -> Tally:
+    """An empty tally for these columns; the tallies of all `labels` share the memory for tables of scores."""
     groups = []
     for attribute in columns.sensitive:
         levels = bin_numbers(np.empty(0), attribute.edges).levels if attribute.edges else ()
         groups.append(Vocabulary(attribute.column, levels, fixed=bool(levels)))
     has_threshold, weighted = columns.threshold is not None, columns.weights is not None
     scored = [] if regression else list(columns.probabilities)
-    room = MOST_SLOTS // max(1, beside * len(scored))
+    room = MAX_SLOTS // max(1, labels * len(scored))
     return Tally(
         groups=groups,
         targets=Vocabulary(columns.target or ""),
@@ -123,70 +123,70 @@ def new_tally(columns: PredictionColumns, *, regression: bool, exact: bool = Fal
 
 
 def is_regression(batch: pa.RecordBatch, columns: PredictionColumns) -> bool:
-    """Whether predictions are numbers rather than classes, by the look of some rows.
+    """Whether predictions are numbers instead of classes, judged from some rows.
 
     Raises:
         UserError: if they are numbers and the target is classes.
     """
-    if columns.threshold is not None or not holds_numbers(batch.column(columns.prediction)):
+    if columns.threshold is not None or not looks_continuous(batch.column(columns.prediction)):
         return bool(
             columns.threshold is None
             and columns.target
             and is_numeric(batch.column(columns.prediction).type)
-            and holds_numbers(batch.column(columns.target))
+            and looks_continuous(batch.column(columns.target))
         )
     if columns.target is not None:
         target = batch.column(columns.target)
-        if not holds_numbers(target) and (not is_numeric(target.type) or pc.count_distinct(target).as_py() <= 2):
+        if not looks_continuous(target) and (not is_numeric(target.type) or pc.count_distinct(target).as_py() <= 2):
             raise UserError(
                 f"column '{columns.prediction}'",
                 f"holds numbers while the target '{columns.target}' holds classes.",
-                "Say from which value on the favourable class is predicted, e.g. --threshold 0.5.",
+                "Give the value from which the favourable class is predicted, e.g. --threshold 0.5.",
             )
     if columns.score is not None or columns.scores:
         raise UserError("--score", "is for classes; the predictions are numbers.", "Leave it out, or give --threshold.")
     return True
 
 
-def holds_numbers(values: pa.Array) -> bool:
-    """Whether a column holds measured numbers, not classes: fractions, or very many whole numbers."""
+def looks_continuous(values: pa.Array) -> bool:
+    """Whether a column has fractions or many distinct integers, and so is numeric rather than classes."""
     if not is_numeric(values.type):
         return False
     present = np.asarray(values.drop_null().to_numpy(zero_copy_only=False), dtype=np.float64)
     if np.any(present[np.isfinite(present)] % 1):
         return True
-    return len(np.unique(present)) > MOST_NUMERIC_CLASSES
+    return len(np.unique(present)) > MAX_NUMERIC_CLASSES
 
 
 def is_numeric(kind: pa.DataType) -> bool:
-    """Whether values are numbers; true and false are not."""
+    """Whether a type is numeric; booleans are not."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *, regression: bool) -> None:
     """Add one batch to a tally."""
-    batch = complete(tally, batch, columns, regression=regression)
+    batch = drop_incomplete_rows(tally, batch, columns)
     n = batch.num_rows
     if not n:
         return
     weights = None if columns.weights is None else weight_column(batch, columns.weights)
     parts = [
-        _binned(batch, attribute.column, attribute.edges) if attribute.edges else local_codes(batch, attribute.column)
+        _binned(batch, attribute.column, attribute.edges) if attribute.edges else batch_codes(batch, attribute.column)
         for attribute in columns.sensitive
     ]
-    nothing = Local(np.zeros(n, dtype=np.uint8), (None,))
-    parts.append(nothing if columns.target is None or regression else local_codes(batch, columns.target))
-    held = columns.held_against_threshold
+    nothing = BatchCodes(np.zeros(n, dtype=np.uint8), (None,))
+    parts.append(nothing if columns.target is None or regression else batch_codes(batch, columns.target))
+    thresholded = columns.thresholded_column
     if regression:
         parts.append(nothing)
-    elif held is not None:
-        reached = numbers(batch, held) >= columns.threshold
-        parts.append(Local(reached.view(np.uint8), (REJECTED, SELECTED)))
+    elif thresholded is not None:
+        reached = numbers(batch, thresholded) >= columns.threshold
+        parts.append(BatchCodes(reached.view(np.uint8), (REJECTED, SELECTED)))
     else:
-        parts.append(local_codes(batch, columns.prediction))
+        parts.append(batch_codes(batch, columns.prediction))
     vocabularies = [*tally.groups, tally.targets, tally.predictions]
     sizes = tuple(len(part.values) for part in parts)
-    combined, occupied, amounts = _counted(parts, sizes, weights)
+    combined, occupied, amounts = _count_combinations(parts, sizes, weights)
     local = np.stack(np.unravel_index(occupied, sizes), axis=1)
     codes = np.empty_like(local, dtype=np.int64)
     for k, (part, vocabulary) in enumerate(zip(parts, vocabularies, strict=True)):
@@ -200,7 +200,7 @@ def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns,
         tally.clusters.add(batch, np.searchsorted(occupied, combined.astype(np.int64)), codes, weights)
     if not tally.scores and not regression:
         return
-    # Bins and sums are by groups and target alone: the prediction varies fastest, so it divides away.
+    # bins and sums do not depend on the prediction, which varies fastest: division removes it from the code
     whole, place = np.unique(occupied // sizes[-1], return_index=True)
     number = tally.number(codes[place, :-1])
     cell = number[np.searchsorted(whole, combined.astype(np.int64) // sizes[-1])]
@@ -210,8 +210,8 @@ def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns,
         _add_numbers(tally, batch, columns, cell, weights)
 
 
-def complete(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *, regression: bool) -> pa.RecordBatch:
-    """The rows that have a prediction and what else was named; those that lack it are counted by reason."""
+def drop_incomplete_rows(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns) -> pa.RecordBatch:
+    """The rows without missing values in the needed columns; the others are counted by reason."""
     for reason, name in columns.needed:
         values = batch.column(name)
         floating = pa.types.is_floating(values.type)
@@ -223,21 +223,21 @@ def complete(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *,
     return batch
 
 
-def local_codes(batch: pa.RecordBatch, name: str) -> Local:
-    """A column of groups or classes as codes into the values of this batch; None among them for what is missing.
+def batch_codes(batch: pa.RecordBatch, name: str) -> BatchCodes:
+    """A column of groups or classes as codes into the values of this batch; None is a missing value.
 
     Raises:
-        UserError: for values that cannot be told apart by name (lists, structures, times of day).
+        UserError: for values without distinct names (lists, structures, times of day).
     """
     values = batch.column(name)
     kind = values.type
     if pa.types.is_boolean(kind) and values.null_count == 0:
-        return Local(values.cast(pa.uint8()).to_numpy(zero_copy_only=False), (False, True))
+        return BatchCodes(values.cast(pa.uint8()).to_numpy(zero_copy_only=False), (False, True))
     if pa.types.is_integer(kind) and values.null_count == 0:
         found = values.to_numpy(zero_copy_only=False)
         low, high = int(found.min()), int(found.max())
         if high - low < 256:
-            return Local((found - low).astype(np.uint8), range(low, high + 1))
+            return BatchCodes((found - low).astype(np.uint8), range(low, high + 1))
     if not pa.types.is_dictionary(kind):
         try:
             values = values.dictionary_encode()
@@ -245,16 +245,16 @@ def local_codes(batch: pa.RecordBatch, name: str) -> Local:
             raise UserError(f"column '{name}'", f"holds {kind}; expected text, numbers or true/false.") from None
     levels = values.dictionary.to_pylist()
     if values.indices.null_count:
-        # The value after the last stands for a missing one.
-        return Local(pc.fill_null(values.indices.cast(pa.int32()), len(levels)).to_numpy(), [*levels, None])
-    return Local(values.indices.to_numpy(zero_copy_only=False), levels)
+        # the code after the last level is a missing value
+        return BatchCodes(pc.fill_null(values.indices.cast(pa.int32()), len(levels)).to_numpy(), [*levels, None])
+    return BatchCodes(values.indices.to_numpy(zero_copy_only=False), levels)
 
 
 def numbers(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
     """A column of finite numbers.
 
     Raises:
-        UserError: if it holds anything else.
+        UserError: if it has anything else.
     """
     values = batch.column(name)
     if not is_numeric(values.type):
@@ -299,17 +299,17 @@ def weight_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
     return found
 
 
-def _binned(batch: pa.RecordBatch, name: str, edges: tuple[float, ...]) -> Local:
+def _binned(batch: pa.RecordBatch, name: str, edges: tuple[float, ...]) -> BatchCodes:
     values = batch.column(name)
     if not is_numeric(values.type):
         raise UserError(f"--sensitive {name}", f"has edges, but the column holds {values.type}; expected numbers.")
     coded = bin_numbers(np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False)), edges)
     codes = np.where(coded.codes < 0, len(coded.levels), coded.codes)
-    return Local(codes, [*coded.levels, None])
+    return BatchCodes(codes, [*coded.levels, None])
 
 
-def _counted(
-    parts: Sequence[Local], sizes: tuple[int, ...], weights: NDArray[np.float64] | None
+def _count_combinations(
+    parts: Sequence[BatchCodes], sizes: tuple[int, ...], weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float64]]:
     """(n,) combined code of each row, the combinations that occur (m,), and their rows, weights, squares (m, 3)."""
     possible, n = math.prod(sizes), len(parts[0].codes)
@@ -317,7 +317,7 @@ def _counted(
         raise UserError("--sensitive", f"{len(sizes)} columns have too many combinations to count.", "Name fewer.")
     dtype = next(t for t in (np.uint8, np.uint16, np.int32, np.int64) if possible <= np.iinfo(t).max + 1)
     combined = np.empty(n, dtype=dtype)
-    dense = possible <= _MOST_DENSE
+    dense = possible <= _MAX_DENSE
     total = np.zeros(possible if dense else 0, dtype=np.int64)
     for start in range(0, n, _BLOCK):
         block = slice(start, start + _BLOCK)

@@ -1,4 +1,4 @@
-"""What has been counted so far, under provisional codes: levels are known only when the last row has been seen."""
+"""Running counts under provisional codes, because the levels are only complete after the last row."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 
 from glasshouse.errors import UserError
 from glasshouse.frames.clusters import ClusterTally
-from glasshouse.frames.columns import MOST_LEVELS, level_name
+from glasshouse.frames.columns import MAX_LEVELS, level_name
 from glasshouse.statistics.numbers.sums import GroupSums
 from glasshouse.statistics.scores.bin_numbers import PER_DOUBLING, SHIFT
-from glasshouse.statistics.scores.bin_tables import MOST_SLOTS, BinTable, slots, span
+from glasshouse.statistics.scores.bin_tables import MAX_SLOTS, BinTable, slots, span
 from glasshouse.statistics.scores.binning import Bins, bins_of_rows
 
 MISSING_CODE = 0
 
-MOST_KEPT = 500_000
-"""Bins finer than usual that are kept while rows go by; beyond, they are joined. Merging takes several times their
-memory."""
+MAX_FINE_BINS = 500_000
+"""Maximum number of bins finer than the default while rows are counted; with more, bins are joined. Merging takes
+several times their memory."""
 
-MOST_USUAL = 2_000_000
-"""Bins as usual, which are merged once."""
+MAX_DEFAULT_BINS = 2_000_000
+"""Maximum number of bins of the default width, which are merged once."""
 
 
 class Vocabulary:
-    """The values of one column that have been seen; code 0 is a missing one."""
+    """The values of one column so far, with provisional codes; code 0 is a missing value."""
 
     def __init__(self, column: str, levels: Sequence[str] = (), *, fixed: bool = False) -> None:
         self.column = column
@@ -37,23 +37,23 @@ class Vocabulary:
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Names in the order of their codes, from code 1 on."""
+        """Names in the order of their codes, starting at code 1."""
         return tuple(self.codes)
 
     def code(self, value: Any) -> int:
         """The code of a value.
 
         Raises:
-            UserError: for more values than a column of groups or classes has.
+            UserError: for more than `MAX_LEVELS` different values.
         """
         name = level_name(value)
         if name is None:
             return MISSING_CODE
         code = self.codes.setdefault(name, len(self.codes) + 1)
-        if code > MOST_LEVELS:
+        if code > MAX_LEVELS:
             raise UserError(
                 f"column '{self.column}'",
-                f"has more than {MOST_LEVELS:,} different values; expected groups or classes.",
+                f"has more than {MAX_LEVELS:,} different values; expected groups or classes.",
                 "Bin numbers: --sensitive COLUMN=40,60. For predicted numbers give --threshold, or a numeric target.",
             )
         return code
@@ -61,15 +61,15 @@ class Vocabulary:
 
 @dataclass(eq=False)
 class HistogramTally:
-    """Bins by combination of groups, whose numbers grow as combinations are met; joined in pairs when too many.
+    """Bins by combination of groups; bins are joined in pairs if there are too many.
 
-    Probabilities are counted in a dense table as long as it is small enough, all else by sorting.
+    Probabilities are counted in a dense table while it is small enough, everything else by sorting.
     """
 
     probability: bool
     weighted: bool
     exact: bool = False
-    most_slots: int = MOST_SLOTS
+    most_slots: int = MAX_SLOTS
     shift: int = field(init=False)
     table: BinTable | None = None
     pending: list[Bins] = field(default_factory=list)
@@ -80,7 +80,7 @@ class HistogramTally:
         self._dense = self.probability and not self.exact
 
     def add(self, number: NDArray[np.int64], scores: NDArray[Any], weights: NDArray[np.float64] | None) -> None:
-        """Count rows: the number of each one's combination, its score and its weight."""
+        """Count rows with the number of their combination, their score and their weight."""
         if not len(scores):
             return
         if self._dense and self._room(int(number.max()) + 1, *span(scores)):
@@ -90,14 +90,14 @@ class HistogramTally:
             self.take(bins_of_rows(number, None, scores, weights, self.shift, probability=self.probability))
 
     def take(self, bins: Bins) -> None:
-        """Take bins of the shift so far; those of many batches are added up together."""
+        """Add bins of the current shift; bins of several batches are merged together."""
         self.pending.append(bins)
         self.waiting += len(bins)
         if self.waiting > 2 * self._most:
             self.settle()
 
     def settle(self) -> Bins:
-        """All bins so far, equal ones added up."""
+        """All bins so far, with equal bins merged."""
         if self.table is not None:
             self.pending.append(self.table.occupied())
             self.table = None
@@ -109,10 +109,10 @@ class HistogramTally:
 
     @property
     def _most(self) -> int:
-        return MOST_KEPT if self.shift < SHIFT else MOST_USUAL
+        return MAX_FINE_BINS if self.shift < SHIFT else MAX_DEFAULT_BINS
 
     def _room(self, groups: int, first: int, last: int) -> bool:
-        """Whether the table has room for these, or could be given it; whole doublings of the odds at a time."""
+        """Whether the table covers these bins, enlarged if necessary by whole doublings of the odds."""
         known = self.table
         if known is not None and groups <= known.groups and known.first <= first and last <= known.last:
             return True
@@ -136,8 +136,8 @@ class Tally:
     """Counts, bins and sums so far.
 
     `cells` maps (group codes ..., target code, prediction code) to (rows, weight, squared weight); for regression both
-    codes are 0. `combinations` numbers (group codes ..., target code), as bins and sums have them. `scores` are by
-    class, None standing for the favourable one.
+    codes are 0. `combinations` maps (group codes ..., target code) to the number in bins and sums. `scores` are by
+    class; the key None is the favourable class.
     """
 
     groups: list[Vocabulary]
@@ -161,12 +161,12 @@ class Tally:
             self.cells[key] = amount if known is None else known + amount
 
     def number(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers of combinations (m, a + 1), new ones at the end."""
+        """The numbers of combinations (m, a + 1); new combinations get the next numbers."""
         known = self.combinations
         numbers = [known.setdefault(key, len(known)) for key in map(tuple, codes.tolist())]
         return np.array(numbers, dtype=np.int64)
 
     def leave_out(self, reason: str, rows: int) -> None:
-        """Rows that enter no table."""
+        """Count rows that are left out of all tables."""
         if rows:
             self.left_out[reason] = self.left_out.get(reason, 0) + rows

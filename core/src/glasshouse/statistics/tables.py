@@ -15,7 +15,7 @@ from glasshouse.statistics.numbers.sums import GroupSums, group_sums
 from glasshouse.statistics.scores.histogram_rows import score_histogram
 from glasshouse.statistics.scores.histograms import CERTIFICATE, ScoreHistogram
 
-MOST_SCORED = 20
+MAX_SCORED_CLASSES = 20
 """Of more classes than these, only the most frequent have score histograms."""
 
 _Part = TypeVar("_Part", GroupCounts, ScoreHistogram, GroupSums)
@@ -192,7 +192,7 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
                 for k, label in enumerate(target.classes)
             },
             scores={
-                label: careful_histogram(groups, of_label[k], rows.scores[:, k], weights=weights)
+                label: refined_histogram(groups, of_label[k], rows.scores[:, k], weights=weights)
                 for k, label in enumerate(target.classes)
             },
         )
@@ -201,7 +201,7 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
         blank,
         counts=counts,
         scores={
-            target.classes[k]: careful_histogram(
+            target.classes[k]: refined_histogram(
                 groups, None if targets is None else targets == k, rows.scores[:, k], weights=weights
             )
             for k in _scored(counts, target)
@@ -217,17 +217,17 @@ def _counted(
     return count_clusters(groups, targets, predicted, classes=classes, weights=rows.weights, clusters=rows.clusters)
 
 
-def careful_histogram(
+def refined_histogram(
     groups: Sequence[GroupColumn], targets: Any, scores: Any, *, weights: Any = None
 ) -> ScoreHistogram:
     """A histogram of probabilities, exact where its bins would leave an AUC uncertain by more than `CERTIFICATE`."""
     found = score_histogram(groups, targets, scores, weights=weights)
-    if targets is not None and largest_error(found) > CERTIFICATE:
+    if targets is not None and max_auc_error(found) > CERTIFICATE:
         return score_histogram(groups, targets, scores, weights=weights, exact=True)
     return found
 
 
-def largest_error(histogram: ScoreHistogram) -> float:
+def max_auc_error(histogram: ScoreHistogram) -> float:
     """The largest error of an AUC from the bins: of everyone, of a group of any one attribute, or where all meet.
 
     0 if none has any.
@@ -239,9 +239,9 @@ def largest_error(histogram: ScoreHistogram) -> float:
     return float(max(np.nan_to_num(table.roc_auc_error()).max(initial=0.0) for table in tables))
 
 
-def uncertainty(tables: PredictionTables) -> float:
+def max_auc_error_of_tables(tables: PredictionTables) -> float:
     """The most by which an AUC from these tables may be off."""
-    return max((largest_error(found) for found in tables.scores.values() if found.has_targets), default=0.0)
+    return max((max_auc_error(found) for found in tables.scores.values() if found.has_targets), default=0.0)
 
 
 def regression_tables(
@@ -264,7 +264,7 @@ def _scored(counts: GroupCounts, target: _Target) -> list[int]:
         return [target.favourable_index]
     often = counts.rows.sum(axis=0)
     frequency = often.sum(axis=1) + often.sum(axis=0) if counts.has_targets else often.sum(axis=0)
-    return sorted(int(k) for k in np.argsort(-frequency, kind="stable")[:MOST_SCORED])
+    return sorted(int(k) for k in np.argsort(-frequency, kind="stable")[:MAX_SCORED_CLASSES])
 
 
 def _sum(first: _Part | None, second: _Part | None) -> _Part | None:

@@ -263,7 +263,7 @@ class TimeSeriesTable(CompactDataModule):
             split=np.asarray(SPLITS)[part],
         )
         given = SplitPlan.read({"by": "given"}, self.fractions, seed=self.split_seed, who=self.who)
-        labelled, _ = Labelled.beside(table, len(part), given, who=self.who)
+        labelled, _ = Labelled.for_inputs(table, len(part), given, who=self.who)
         coded = {name: as_column(values, name, who=self.who) for name, values in columns.items()}
         return labelled, fingerprint({**coded, "": labelled.parts()})
 

@@ -19,7 +19,7 @@ Alternative = Literal["greater", "less", "two-sided"]
 _BLOCK = 2**21
 """Labels permuted at a time."""
 
-MOST_GROUPS_IN_PAIRS = 64
+MAX_GROUPS_IN_PAIRS = 64
 """Of more groups than these, pairs are too many to look at in every permutation, or at all."""
 
 _EXACT_ROWS = 10**9
@@ -161,7 +161,7 @@ def _largest_in_errors(values: Floats, sizes: NDArray[Any], hits: float) -> Floa
     pooled = hits / n.sum()
     if pooled in (0.0, 1.0):
         return np.zeros(values.shape[:-1])
-    if len(n) <= MOST_GROUPS_IN_PAIRS:
+    if len(n) <= MAX_GROUPS_IN_PAIRS:
         first, second = np.triu_indices(len(n), k=1)
         distance, spread = rates[..., first] - rates[..., second], 1 / n[first] + 1 / n[second]
     else:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from glasshouse.statistics.counts.gaps import gap_rates
 from glasshouse.statistics.counts.pairwise import pairs
-from glasshouse.statistics.counts.permutation import MOST_GROUPS_IN_PAIRS
+from glasshouse.statistics.counts.permutation import MAX_GROUPS_IN_PAIRS
 from glasshouse.statistics.counts.rates import effective_counts, rate
 from glasshouse.statistics.counts.table import GroupCounts
 from glasshouse.statistics.intervals.estimates import Floats, Interval, Intervals
@@ -60,7 +60,7 @@ def impact_ratio_intervals(table: GroupCounts, *, positive: int = 1, level: floa
     low, high = np.full(len(total), np.nan), np.full(len(total), np.nan)
     if not hits.any():
         return Intervals(low, high, level, "simultaneous_koopman", "no group has a row selected")
-    if len(kept) > MOST_GROUPS_IN_PAIRS:
+    if len(kept) > MAX_GROUPS_IN_PAIRS:
         found, method = _single(hits[kept], total[kept], level, weighted=table.weighted)
         low[kept] = found.low / found.high.max()
         high[kept] = np.minimum(1, found.high / found.low.max()) if found.low.max() > 0 else 1.0
@@ -71,7 +71,7 @@ def impact_ratio_intervals(table: GroupCounts, *, positive: int = 1, level: floa
 
 
 def _difference_limits(hits: Floats, total: Floats, level: float, *, weighted: bool) -> tuple[float, float, str]:
-    if len(hits) > MOST_GROUPS_IN_PAIRS:
+    if len(hits) > MAX_GROUPS_IN_PAIRS:
         found, method = _single(hits, total, level, weighted=weighted)
         return max(0.0, float(found.low.max() - found.high.min())), float(found.high.max() - found.low.min()), method
     first, second = pairs(len(hits))
@@ -84,7 +84,7 @@ def _difference_limits(hits: Floats, total: Floats, level: float, *, weighted: b
 
 
 def _ratio_limits(hits: Floats, total: Floats, level: float, *, weighted: bool) -> tuple[float, float, str]:
-    if len(hits) > MOST_GROUPS_IN_PAIRS:
+    if len(hits) > MAX_GROUPS_IN_PAIRS:
         found, method = _single(hits, total, level, weighted=weighted)
         lowest, highest = float(found.low.min() / found.high.max()), found.low.max()
         return lowest, float(min(1.0, found.high.min() / highest)) if highest > 0 else 1.0, method

@@ -13,7 +13,7 @@ from glasshouse.statistics.intervals.estimates import Floats
 from glasshouse.statistics.scores.bin_numbers import EDGES, PLACES, SHIFT, Numbers, odds
 from glasshouse.statistics.scores.binning import Bins
 
-MOST_SLOTS = 4_000_000
+MAX_SLOTS = 4_000_000
 """Slots, groups times targets times bins, that a table may have: 20 bytes each, 36 with weights."""
 
 _BLOCK = 131_072
@@ -228,7 +228,7 @@ def tabulated_bins(
         return None
     first, last = span(scores, shift)
     targets = 1 if target is None else 2
-    if slots(groups, first, last, targets=targets) > min(MOST_SLOTS, 4 * len(scores)):
+    if slots(groups, first, last, targets=targets) > min(MAX_SLOTS, 4 * len(scores)):
         return None
     table = BinTable(groups, first, last, targets=targets, weighted=weights is not None, shift=shift, places=places)
     table.add(group, target, scores, weights)

@@ -29,11 +29,11 @@ CERTIFICATE = 1e-4
 """The error of an AUC from a histogram that is accepted; beyond it scores are kept apart to the last bit, or as finely
 as there may be bins."""
 
-MOST_BINS = 1_000_000
+MAX_BINS = 1_000_000
 """Beyond this many occupied bins in all groups together they are joined in pairs, or if finer than usual, beyond
 `MOST_EXACT`."""
 
-MOST_EXACT = 12_000_000
+MAX_EXACT_SCORES = 12_000_000
 
 _NO_POSITIVES, _NO_NEGATIVES = "no rows with target 1", "no rows with target 0"
 
@@ -397,7 +397,7 @@ def histogram_of_bins(
     attributes: tuple[Attribute, ...], codes: NDArray[np.int64], bins: Bins, *, scale: Scale, shift: int
 ) -> ScoreHistogram:
     """A histogram of ordered bins, which were made elsewhere; joined in pairs while they are too many."""
-    most = MOST_EXACT if shift < SHIFT else MOST_BINS
+    most = MAX_EXACT_SCORES if shift < SHIFT else MAX_BINS
     found, shift = bins.fitted(shift, most, probability=scale == "probability")
     return ScoreHistogram(attributes=attributes, codes=codes, scale=scale, shift=shift, occupied=found)
 
