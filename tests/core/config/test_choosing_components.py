@@ -193,7 +193,7 @@ def test_help_names_components_and_keys_and_stays_readable(command, word):
         f"Names: {', '.join(models)}.",
         f"Names: {', '.join(data)}.",
         "--trainer.precision",
-        "parent folder; each run",
+        "Parent folder; each run",
     ):
         assert part in text
     beginning = text.partition("trainer: every option")[0]

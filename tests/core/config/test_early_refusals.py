@@ -24,7 +24,7 @@ CASES = [
     ([], "techniques: [early_stoping]", "technique 'early_stoping': is not known."),
     ([], "policy: strict", "policy 'strict': no such file, and no policy of that name."),
     ([], "trianer: {}", "`trianer` in run.yaml: is no key of a configuration."),
-    ([], "model: {class_path: mlp, hidden: [3]}", "'hidden' stands beside class_path"),
+    ([], "model: {class_path: mlp, hidden: [3]}", "'hidden' is next to class_path"),
     ([], "model: [", "run.yaml: is not valid YAML"),
 ]
 

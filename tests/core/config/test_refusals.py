@@ -82,7 +82,7 @@ YAML = [
     (
         "model",
         {"class_path": "mlp", "hidden": [3]},
-        "'hidden' stands beside class_path",
+        "'hidden' is next to class_path",
         "options belong under init_args",
     ),
     (

@@ -21,7 +21,7 @@ def main(command: str, argv: list[str]) -> int:
     """
     known = registry()
     resume, argv = _resumed(command, argv)
-    check(argv, known)
+    check(argv, known, command)
 
     from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
     from glasshouse.pipeline.pipeline import execute

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import inspect
 import logging
 from argparse import ArgumentError
@@ -21,15 +20,18 @@ from torch import nn
 from torch.optim import Optimizer
 
 from glasshouse.config.allowed_packages import allowed_packages, make_importable
+from glasshouse.config.class_checks import check_classes
 from glasshouse.config.global_options import TRAINING
 from glasshouse.config.member_models import options_with_models
 from glasshouse.config.model_sizes import fill_sizes, named_class
-from glasshouse.config.parser_errors import explain
-from glasshouse.config.run_options import KEYS, RunOptions, Verbatim
+from glasshouse.config.option_checks import OptionChecks
+from glasshouse.config.parser_errors import as_user_error
+from glasshouse.config.run_options import KEYS, RunOptions, Verbatim, run_options
+from glasshouse.config.settings import read_settings
 from glasshouse.config.short_names import KINDS, is_short, options, resolve_arguments, resolve_tree
-from glasshouse.config.yaml_files import place
+from glasshouse.config.validation import PRINTING
+from glasshouse.config.yaml_files import named_files, read_yaml
 from glasshouse.data.data_info import SIDE_ATTRIBUTE_KEYS, SIZE_NAMES, DataInfo
-from glasshouse.errors import UserError
 from glasshouse.plugins import KINDS as PLUGIN_KINDS
 from glasshouse.plugins import registry
 from glasshouse.system import library_errors
@@ -97,12 +99,6 @@ _HOMES = {
 """Kind -> where classes are that configurations name without their module."""
 
 
-def shortest_name(path: str) -> str:
-    """What a user may write for a class path."""
-    known = [component for kind in KINDS.values() for component in registry().components(kind)]
-    return next((registry().shortest_name(each) for each in known if each.class_path == path), path)
-
-
 class HelpFormatter(DefaultHelpFormatter):
     """Help that names components as one writes them, where jsonargparse would list every class it can find."""
 
@@ -159,6 +155,8 @@ class GlasshouseCLI(LightningCLI):
         self.command = command
         self.argv = argv
         has_subcommand = command != "run"
+        asks_help = any(option.endswith(".help") for option, _ in options(argv))
+        set_parsing_settings(docstring_parse_attribute_docstrings=asks_help)  # too slow for every command
         for chatty in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
             logging.getLogger(chatty).setLevel(logging.WARNING)  # stderr is for our own progress
         super().__init__(
@@ -186,6 +184,10 @@ class GlasshouseCLI(LightningCLI):
         parser.add_subclass_arguments((Optimizer,), "optimizer", skip={"params"}, **untouched)
         parser.add_subclass_arguments(LRSchedulerTypeTuple, "lr_scheduler", skip={"optimizer"}, **untouched)
         parser.add_class_arguments(RunOptions)
+        docs = {option.name: option.doc for option in run_options()}
+        for action in parser._actions:
+            if action.dest in docs:  # jsonargparse itself reads field docstrings in a second, of all classes
+                action.help = docs[action.dest]
         if self.command == "run":
             parser.add_argument("--ckpt_path", type=str | None, default=None, help="Go on from this checkpoint.")
             parser.add_argument("--no_audits", action="store_true", help="Train, test and report without audits.")
@@ -212,27 +214,36 @@ class GlasshouseCLI(LightningCLI):
     # ------------------------------------------------------------ parsing
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        checks = OptionChecks(self.command, options(self.argv))
+        self._check(checks)
         try:
             self.config = parser.parse_args(args)
         except ArgumentError as error:
-            raise self._explained(str(error)) from error
+            raise as_user_error(
+                str(error),
+                command=self.command,
+                place=lambda key: checks.where(key.removeprefix(f"{self.command}.")),
+            ) from error
 
-    def _explained(self, message: str) -> UserError:
-        parser = self.own_parser
+    def _check(self, checks: OptionChecks) -> None:
+        """Refuse what can be refused with a message of our own, before the parser reads the same configuration.
 
-        def options_of(owner: str) -> list[str]:
-            module_name, _, class_name = owner.rpartition(".")
-            cls = getattr(importlib.import_module(module_name), class_name, None) if module_name else None
-            return parser.accepted(owner) if cls is None else _parameters(cls)
-
-        return explain(
-            message,
-            command=self.command,
-            place=lambda key: place(key.removeprefix(f"{self.command}."), options(self.argv)),
-            options_of=options_of,
-            flags=[flag for action in parser._actions for flag in action.option_strings],
-            name_of=shortest_name,
-        )
+        Raises:
+            UserError: for an option that the command does not have; otherwise as `check_classes`.
+        """
+        resolved = options(resolve_arguments(self.argv, class_path, _members))
+        accepted = self.own_parser.accepted("")
+        for option, _ in resolved:
+            key = option.removeprefix("--").partition(".")[0].rstrip("+")
+            if option.startswith("--") and key not in (*accepted, "config", "help", "print_config"):
+                raise checks.unknown_flag(option, [f"--{name}" for name in accepted])
+        if any(option.endswith((".help", "--help")) or option == "-h" for option, _ in resolved):
+            return  # help is printed, whatever else is set
+        foreign = self.own_parser.foreign_keys
+        trees = [resolve_tree(read_yaml(path), class_path, _members) for path in named_files(resolved)]
+        own = [{key: value for key, value in tree.items() if key not in foreign} for tree in trees]
+        printing = any(option in PRINTING for option, _ in resolved)
+        check_classes(checks, read_settings(own, resolved), registry(), may_lack=printing)
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint never changes the configuration: Lightning lets its hyper-parameters win in silence."""
@@ -355,11 +366,3 @@ def present(parser: LightningArgumentParser, command: str) -> None:
         keys = {action.dest.partition(".")[0] for action in group._group_actions}
         group.title = next((title for key, title in titles.items() if key in keys), group.title)
     parser._action_groups = sorted(parser._action_groups, key=lambda group: rank.get(str(group.title), len(rank) - 1))
-
-
-def _parameters(cls: type) -> list[str]:
-    """Names that a class or one of its bases takes by keyword."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    filled = ("params", "optimizer")  # by us, never by a configuration
-    given = inspect.signature(cls).parameters.items()
-    return sorted(name for name, parameter in given if parameter.kind in kinds and name not in filled)

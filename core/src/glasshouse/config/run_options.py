@@ -1,4 +1,4 @@
-"""What a run is asked to do beside training: the keys that LightningCLI does not have."""
+"""The options of a run that LightningCLI does not have."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from glasshouse.errors import UserError
+from glasshouse.plugins.option_signatures import Option, read_signature_at
 
 
 class Verbatim:
-    """A mapping that reaches its reader as YAML has it.
+    """A mapping whose values stay as YAML has them.
 
-    jsonargparse reads the text in a value of type Any as YAML once more, whenever it parses or dumps: a class called
-    "1" would become a number, and one called ">50K" an error.
+    jsonargparse reads text in values of type Any as YAML again, whenever it parses or dumps: a class named "1" would
+    become a number, and one named ">50K" an error.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -31,37 +32,46 @@ class Verbatim:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """One run's own keys, as the command line and YAML have them; what is said of each is the help of its option.
-
-    Args:
-        name: names the run; the data's name where it is left out.
-        run_dir: parent folder; each run makes RUN_DIR/NAME/TIME-ID/.
-        techniques: named callbacks that compose, e.g. early_stopping.
-        evaluate_on: the split that audits look at.
-        sensitive: sensitive attributes to audit by; all that the data declares where it is left out.
-        audits: names, or mappings of a name with its options; all that fit where it is left out.
-        audit_seconds: what each audit may take; an audit that takes longer ends in error, and the others go on.
-        policy: thresholds: a name or a file.
-        repeats: how many seeds to train with, seed_everything the first; the spread of every measurement is reported.
-        report: report formats to write.
-        data_info: what is known of data that do not say it themselves.
-        show_examples: whether reports may show single examples of the data.
-        small_group_limit: reports suppress cells about fewer people than this.
-    """
+    """The options of a run besides training; the docstring under each field is its text in ``--help``."""
 
     name: str | None = None
+    """Name of the run; default: the data's name."""
+
     run_dir: str = "runs"
+    """Parent folder; each run makes RUN_DIR/NAME/TIME-ID/."""
+
     techniques: list[str | Verbatim] = field(default_factory=list)
+    """Callbacks by name, e.g. early_stopping, or mappings of `name` and the callback's options."""
+
     evaluate_on: Literal["train", "validate", "test"] = "test"
+    """The split that audits evaluate."""
+
     sensitive: list[str] | None = None
+    """Sensitive attributes to audit by; default: all that the data declare."""
+
     audits: list[str | Verbatim] | None = None
+    """Audits by name, or mappings of `name` and the audit's options; default: all that fit the data and the model."""
+
     audit_seconds: float | None = None
+    """Time limit of each audit in seconds; an audit that exceeds it ends in error, the others run."""
+
     policy: str = "default"
+    """Thresholds for pass and fail: the name of a policy or a YAML file."""
+
     repeats: int = 1
+    """Number of seeds to train with, starting at seed_everything; reports show how measurements vary over them."""
+
     report: list[str] = field(default_factory=lambda: ["html", "json"])
+    """Report formats to write."""
+
     data_info: Verbatim | None = None
+    """Description of data that do not describe themselves: name, modality, target, input_shape and more."""
+
     show_examples: bool = False
+    """Whether reports may show single examples of the data."""
+
     small_group_limit: int = 10
+    """Reports suppress cells that count fewer people than this."""
 
     def __post_init__(self) -> None:
         if self.evaluate_on not in ("train", "validate", "test"):
@@ -87,6 +97,12 @@ KEYS = (
     *("no_audits", "gate", "resume", "verbose", "weights_only", "return_predictions"),
 )
 """Every key of a configuration; one YAML serves all commands, and each ignores the keys that are not its own."""
+
+
+def run_options() -> tuple[Option, ...]:
+    """The fields of `RunOptions` with types and docs, as the source has them."""
+    return read_signature_at(f"{RunOptions.__module__}.{RunOptions.__qualname__}", "").options
+
 
 LIST_KEYS = {"audits": "audit", "techniques": "technique", "report": "report_format"}
 """Keys that list components by name -> kind of component."""

@@ -26,6 +26,9 @@ LISTS = ("audits", "techniques", "report", "sensitive")
 
 CONFIG_OPTIONS = ("--config", "-c")
 
+FLAGS = ("-h", "--help", "--no_audits", "--gate")
+"""Options that take no value."""
+
 ClassPath = Callable[[str, str], str]
 """(kind, name without a dot) -> class path; raises `UserError` for an unknown name."""
 
@@ -122,16 +125,12 @@ def options(argv: list[str]) -> list[tuple[str, str | None]]:
             pairs.append((argv[position - 1], None))
         elif equals:
             pairs.append((option, value))
-        elif position < len(argv) and not argv[position].startswith("--") and option not in _ALONE:
+        elif position < len(argv) and not argv[position].startswith("--") and option not in FLAGS:
             pairs.append((option, argv[position]))
             position += 1
         else:
             pairs.append((option, None))
     return pairs
-
-
-_ALONE = ("-h", "--help", "--no_audits", "--gate")
-"""Options that take no value."""
 
 
 def _choices_first(pairs: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from glasshouse.plugins.component_registry import Component
 
-_FILLED = {"optimizer": 1, "lr_scheduler": 1}
+FILLED = {"optimizer": 1, "lr_scheduler": 1}
 _FUNCTIONS = ("report_format", "command")
 _ARGUMENT = re.compile(r"\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)")
 _DEEPEST = 10
@@ -44,7 +44,9 @@ class Signature:
     """The first paragraph of the docstring."""
     options: tuple[Option, ...]
     place: str = ""
-    """``file:line`` where it is defined; empty where that is out of sight."""
+    """``file:line`` where it is defined; empty where its source cannot be read."""
+    complete: bool = True
+    """Whether `options` are all that it takes; False where keywords are passed on to something that is not read."""
 
 
 class SourceNotFoundError(LookupError):
@@ -58,13 +60,30 @@ def read_signature(component: Component) -> Signature:
         SourceNotFoundError: if the source is out of sight (compiled, generated, built at run time).
     """
     module, _, name = component.plugin.target.partition(":")
-    definition = _locate(module, name, 0)
+    return _signature(_locate(module, name, 0), component.kind)
+
+
+def read_signature_at(class_path: str, kind: str) -> Signature:
+    """The signature of the class at ``package.module.Name``, an own one or a library's, as its source has it.
+
+    Raises:
+        SourceNotFoundError: as `read_signature`.
+    """
+    return _signature(_locate_path(class_path, 0), kind)
+
+
+def _signature(definition: _Definition, kind: str) -> Signature:
     description = _first_paragraph(ast.get_docstring(definition.node) or "")
     place = f"{_source(definition.module)}:{definition.node.lineno}"
-    if component.kind in _FUNCTIONS or not isinstance(definition.node, ast.ClassDef):
-        return Signature(description=description, options=(), place=place)
+    if kind in _FUNCTIONS or not isinstance(definition.node, ast.ClassDef):
+        return Signature(description=description, options=(), place=place, complete=False)
     options = list(_options_of_class(definition, 0).values())
-    return Signature(description=description, options=tuple(options[_FILLED.get(component.kind, 0) :]), place=place)
+    return Signature(
+        description=description,
+        options=tuple(options[FILLED.get(kind, 0) :]),
+        place=place,
+        complete=_is_complete(definition, 0),
+    )
 
 
 def inspect_signature(component: Component, target: Any) -> Signature:
@@ -84,7 +103,12 @@ def inspect_signature(component: Component, target: Any) -> Signature:
         for parameter in inspect.signature(target).parameters.values()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
-    return Signature(description=_first_paragraph(doc), options=tuple(options[_FILLED.get(component.kind, 0) :]))
+    kinds = {parameter.kind for parameter in inspect.signature(target).parameters.values()}
+    return Signature(
+        description=_first_paragraph(doc),
+        options=tuple(options[FILLED.get(component.kind, 0) :]),
+        complete=inspect.Parameter.VAR_KEYWORD not in kinds,
+    )
 
 
 # ---------------------------------------------------------------- finding the definition
@@ -200,6 +224,36 @@ def _inherited(definition: _Definition, depth: int) -> dict[str, Option]:
         if found:
             return found
     return {}
+
+
+def _is_complete(definition: _Definition, depth: int) -> bool:
+    """Whether no keyword is passed on to anything but the constructor of a base class."""
+    assert isinstance(definition.node, ast.ClassDef)
+    constructor = next(
+        (n for n in definition.node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+    )
+    if constructor is None:
+        bases = [base for base in definition.node.bases if not isinstance(base, ast.Subscript)]
+    elif constructor.args.kwarg is None:
+        return True
+    elif f"**{constructor.args.kwarg.arg}" not in _passed_to_base(constructor):
+        return False
+    else:
+        bases = definition.node.bases
+    for base in bases:
+        try:
+            found = _locate(definition.module, ast.unparse(base), depth + 1)
+        except SourceNotFoundError:
+            continue
+        if isinstance(found.node, ast.ClassDef) and not _is_complete(found, depth + 1):
+            return False
+    return True
+
+
+def _passed_to_base(constructor: ast.FunctionDef) -> str:
+    """The call of ``super().__init__`` as written; empty where there is none."""
+    calls = (node for node in ast.walk(constructor) if isinstance(node, ast.Call))
+    return next((ast.unparse(call) for call in calls if ast.unparse(call.func) == "super().__init__"), "")
 
 
 def _parameters(arguments: ast.arguments, docs: dict[str, str]) -> Iterator[Option]:
