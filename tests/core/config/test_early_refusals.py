@@ -1,4 +1,4 @@
-"""What only names are wrong with is refused before torch is imported, in a new process as a user meets it."""
+"""Wrong names, options and plain types are refused before torch is imported, in a new process as a user meets it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ CASES = [
     ([], "trianer: {}", "`trianer` in run.yaml: is no key of a configuration."),
     ([], "model: {class_path: mlp, hidden: [3]}", "'hidden' is next to class_path"),
     ([], "model: [", "run.yaml: is not valid YAML"),
+    (["--model", "mlp", "--model.hiden", "[3]"], "", "`--model.hiden`: MLP has no option 'hiden'."),
+    (["--model", "mlp", "--model.hidden", "abc"], "", "`--model.hidden`: expected a list, received 'abc'."),
+    (["--model", "mlp", "--model.hidden", "[3, x]"], "", "expected a whole number in the list, received 'x'."),
+    (["--model", "mlp", "--data", "table"], "", "`--data`: Table needs path, target, not given."),
+    (["--data", "diabetes"], "", "glasshouse run: model is missing."),
+    (["--model", "mlp", "--trainer.max_epoch", "3"], "", "Did you mean '--trainer.max_epochs'?"),
+    (["--model", "mlp", "--nope", "3"], "", "`--nope`: is no option of `glasshouse run`."),
+    (["--model", "mlp", "--name"], "", "`--name`: expected a value after it."),
+    ([], "{model: mlp, trainer: {max_epochs: many}}", "`trainer.max_epochs` in run.yaml: expected a whole number"),
+    ([], "{model: mlp, data: {class_path: diabetes, init_args: {batch_size: x}}}", "expected a whole number"),
+    ([], "{model: mlp, evaluate_on: tset}", "expected train, validate or test, received 'tset'."),
+    ([], "{model: mlp, sensitive: sex}", "Write `sensitive: [sex]`."),
+    ([], "{model: mlp, seed_everything: abc}", "expected true or false or a whole number"),
 ]
 
 
