@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from glasshouse import SPEC_VERSION, ReportFormatPlugin, hookimpl
+from glasshouse.plugins.declarations import ReportFormatPlugin
+from glasshouse.plugins.hookspecs import SPEC_VERSION, hookimpl
 
 if TYPE_CHECKING:
-    from glasshouse import AuditResult
     from glasshouse.pipeline.run import Run
+    from glasshouse.record.measurements import AuditResult
 
 glasshouse_spec = SPEC_VERSION  # core's own is always of its own version
 

@@ -21,7 +21,7 @@ from glasshouse import (
 from glasshouse.config import Choice, parse_choices
 from glasshouse.evidence import REQUIREMENTS
 from glasshouse.plugins import registry
-from glasshouse.system import distributed
+from glasshouse.system import all_gather_rows, any_rank_failed, broadcast_from_rank0, own_row_shard
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,7 +159,7 @@ def in_shares(explain: Callable[[Question], Explanation], question: Question) ->
     Raises:
         NotExplainableError, UserError: as `explain`; on every process where one of them raises.
     """
-    part = distributed.own_row_shard(len(question.rows))
+    part = own_row_shard(len(question.rows))
     if part is None:
         return explain(question)
     problem: Exception | None = None
@@ -167,14 +167,14 @@ def in_shares(explain: Callable[[Question], Explanation], question: Question) ->
         mine = explain(replace(question, rows=question.rows[part]))
     except (NotExplainableError, UserError) as error:
         problem = error
-    if distributed.any_rank_failed(problem is not None):
+    if any_rank_failed(problem is not None):
         raise problem or NotExplainableError("another process could not explain its part of the rows")
     return replace(
         mine,
-        values=distributed.all_gather_rows(mine.values),
-        base=None if mine.base is None else distributed.all_gather_rows(mine.base),
-        standard_error=None if mine.standard_error is None else distributed.all_gather_rows(mine.standard_error),
-        design=None if mine.design is None else distributed.all_gather_rows(mine.design),
-        evaluations=int(distributed.all_gather_rows(np.array([mine.evaluations])).sum()),
-        details=distributed.broadcast_from_rank0(mine.details),
+        values=all_gather_rows(mine.values),
+        base=None if mine.base is None else all_gather_rows(mine.base),
+        standard_error=None if mine.standard_error is None else all_gather_rows(mine.standard_error),
+        design=None if mine.design is None else all_gather_rows(mine.design),
+        evaluations=int(all_gather_rows(np.array([mine.evaluations])).sum()),
+        details=broadcast_from_rank0(mine.details),
     )
