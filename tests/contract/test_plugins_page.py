@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import os
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import glasshouse.testing
@@ -22,6 +22,8 @@ from glasshouse.plugins.declarations import PLUGIN_TYPES, Plugin
 from glasshouse.plugins.hookspecs import SPEC_VERSION
 from glasshouse.record.families import FAMILIES
 from glasshouse.testing.pytest import plugin as pytest_plugin
+
+from helpers.forks import Forks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -130,28 +132,26 @@ def installed(tmp_path_factory) -> Path:
     return site
 
 
-def python(installed: Path, cwd: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture
+def python(forks: Forks, installed: Path, tmp_path: Path) -> Callable[..., str]:
+    """What ``python -m ARGUMENTS`` prints where the distributions are installed."""
+
+    def run(*arguments: str) -> str:
+        done = forks.run("-m", *arguments, cwd=tmp_path, env={"PYTHONPATH": str(installed)})
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
 
 
-def test_the_smallest_plugins_are_installed_and_listed(installed, tmp_path):
-    listed = json.loads(python(installed, tmp_path, "glasshouse", "plugins", "list", "--json"))
+def test_the_smallest_plugins_are_installed_and_listed(python):
+    listed = json.loads(python("glasshouse", "plugins", "list", "--json"))
     found = {(each["name"], each["kind"], each["distribution"]) for each in listed["components"]}
     assert {(name, kind, name) for name, kind in SMALLEST.values()} <= found
     assert listed["broken"] == []
 
 
-def test_the_smallest_model_is_trained_and_the_smallest_audit_measures_it(installed, tmp_path):
+def test_the_smallest_model_is_trained_and_the_smallest_audit_measures_it(python, tmp_path):
     config = {
         "seed_everything": 1,
         "trainer": {"max_epochs": 4, "enable_progress_bar": False},
@@ -162,7 +162,7 @@ def test_the_smallest_model_is_trained_and_the_smallest_audit_measures_it(instal
         "report": ["json"],
     }
     (tmp_path / "run.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    folder = tmp_path / python(installed, tmp_path, "glasshouse", "run", "--config", "run.yaml").splitlines()[-1]
+    folder = tmp_path / python("glasshouse", "run", "--config", "run.yaml").splitlines()[-1]
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     found = {m["name"]: m for audit in record["audits"] for m in audit["measurements"]}
     # the answer is a straight line in the features, with nobody near the border
@@ -173,10 +173,10 @@ def test_the_smallest_model_is_trained_and_the_smallest_audit_measures_it(instal
     assert sure["interval_method"] == "wilson"
 
 
-def test_the_page_s_own_test_runs_the_checks(installed, tmp_path):
+def test_the_page_s_own_test_runs_the_checks(python, tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", part("4. The conformance checks"), re.DOTALL)
     (tmp_path / "test_it.py").write_text(code, encoding="utf-8")
-    said = python(installed, tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-k", "output_shape", "test_it.py")
+    said = python("pytest", "-q", "-p", "no:cacheprovider", "-k", "output_shape", "test_it.py")
     assert re.search(r"[1-9]\d* passed, \d+ deselected", said), said
 
 

@@ -139,16 +139,9 @@ print(json.dumps([
 """
 
 
-def test_its_explainer_is_checked_and_drawn_like_ours(installed):
+def test_its_explainer_is_checked_and_drawn_like_ours(forks, installed, tmp_path):
     """The sample has not a line about checks or figures."""
-    done = subprocess.run(
-        [sys.executable, "-c", EXPLAINING],
-        env={**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = forks.run("-c", EXPLAINING, cwd=tmp_path, env={"PYTHONPATH": str(installed)})
     assert done.returncode == 0, done.stderr
     measured, drawn = json.loads(done.stdout)
     checks = {"deletion_area", "insertion_area", "infidelity", "max_sensitivity", "method_agreement"}

@@ -42,7 +42,7 @@ def test_images_and_labels_are_those_of_the_files(tmp_path: Path, inside: str) -
     data = ready(tmp_path)
     assert data.info.rows == {"train": 90, "validate": 10, "test": 20}
     pixels, labels = batches()["test_batch"]
-    test = data._split("test")
+    test = data.loader("test").rows
     assert np.array_equal(test.x.numpy(), pixels.reshape(ROWS, 3, 32, 32))
     assert test.y.tolist() == labels.tolist()
     assert data.info.target.classes[3] == "cat"

@@ -28,7 +28,7 @@ def test_classes_and_pixels(tmp_path: Path) -> None:
     data.setup()
     assert data.info.rows == {"train": 90, "validate": 10, "test": 100}
     assert data.info.target.classes[9] == "Ankle boot"
-    assert np.array_equal(data._split("test").x[:, 0].numpy(), images)
+    assert np.array_equal(data.loader("test").rows.x[:, 0].numpy(), images)
     assert (data.info.name, data.info.licence) == ("fashion_mnist", "MIT")
 
 

@@ -46,7 +46,7 @@ def test_folders_are_classes_and_pixels_are_theirs(tmp_path: Path) -> None:
     assert data.info.input_shape == (3, 6, 4)
     assert sum(data.info.rows.values()) == 2 * PER_CLASS
     for split in data.info.rows:
-        stored = data._split(split)
+        stored = data.loader(split).rows
         assert ((stored.x[:, 0, 0, 0] >= 100).long() == stored.y).all()
         assert (stored.x[:, 1] == stored.x[:, 1, :1]).all()
         assert stored.x[0, 1, 0].tolist() == [0, 1, 2, 3]
@@ -61,7 +61,7 @@ def test_folders_may_bring_the_split(tmp_path: Path) -> None:
     data = ready(tmp_path)
     assert data.info.rows == {"train": 32, "validate": 32, "test": 32}
     for split, value in (("train", 1), ("validate", 2), ("test", 3)):
-        assert (data._split(split).x[:, 0, 0, 0] == value).sum() >= 2
+        assert (data.loader(split).rows.x[:, 0, 0, 0] == value).sum() >= 2
 
 
 def test_scaling_and_grey(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_scaling_and_grey(tmp_path: Path) -> None:
     data = ready(root, size=[8, 5], colour="grey")
     assert data.info.input_shape == (1, 8, 5)
     first = image.open(root / "cat" / "00.png").convert("L").resize((5, 8), image.Resampling.BILINEAR)
-    stored = np.concatenate([data._split(split).x for split in data.info.rows])
+    stored = np.concatenate([data.loader(split).rows.x for split in data.info.rows])
     assert any(np.array_equal(one[0], np.asarray(first)) for one in stored)
 
 
@@ -84,8 +84,8 @@ def test_attributes_of_pictures(tmp_path: Path) -> None:
     data = ready(root, attributes=str(listed), sensitive=["sex", "age"], bins={"age": [30]})
     assert [one.levels for one in data.info.sensitive] == [("f", "m"), ("under 30", "30 and over")]
     for split in data.info.rows:
-        number = data._split(split).x[:, 0, 0, 0].long() % 100
-        codes = data._split(split).sensitive
+        number = data.loader(split).rows.x[:, 0, 0, 0].long() % 100
+        codes = data.loader(split).rows.sensitive
         assert codes[:, 0].tolist() == (number % 2).tolist()
         assert codes[:, 1].tolist() == (20 + number >= 30).long().tolist()
     listed.write_text("file,sex,age\n" + "\n".join(rows[:-2]) + "\n")

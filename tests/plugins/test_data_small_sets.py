@@ -37,12 +37,12 @@ def test_digits_are_images_of_scikit_learns_counts() -> None:
     raw = load_digits()
     assert data.info.input_shape == (1, 8, 8)
     assert sum(data.info.rows.values()) == 1797
-    stored = torch.cat([data._split(split).x for split in SPLITS])
+    stored = torch.cat([data.loader(split).rows.x for split in SPLITS])
     assert stored.dtype == torch.uint8
     counts = np.rint(stored[:, 0].numpy() / 255 * 16).astype(int).reshape(-1, 64)
     order = [np.lexsort(table.T) for table in (counts, raw.data)]
     assert np.array_equal(counts[order[0]], raw.data[order[1]].astype(int))
-    y = torch.cat([data._split(split).y for split in SPLITS]).numpy()
+    y = torch.cat([data.loader(split).rows.y for split in SPLITS]).numpy()
     assert np.array_equal(y[order[0]], raw.target[order[1]])
 
 

@@ -47,7 +47,7 @@ def test_all_messages_as_published(real: Path) -> None:
     data = ready(real, repeats="keep", check_files=True)
     rows = data.info.rows
     assert sum(rows.values()) == 5574
-    assert sum(int(data._split(split).y.sum()) for split in rows) == 747
+    assert sum(int(data.loader(split).rows.y.sum()) for split in rows) == 747
     assert data.info.target.classes == ("ham", "spam")
     words = [" ".join(each) for split in rows for each in data.words(split, np.arange(rows[split]))]
     assert sum("around he re though" in text for text in words) == 1  # one message has a line break in it

@@ -59,7 +59,7 @@ def test_sensitive_columns_and_a_given_split(tmp_path: Path) -> None:
     assert data.info.rows == {"train": 30, "validate": 15, "test": 15}
     (age,) = data.info.sensitive
     assert age.levels == ("under 40", "40 and over")
-    codes = data._split("test").sensitive[:, 0].tolist()
+    codes = data.loader("test").rows.sensitive[:, 0].tolist()
     assert codes == [int(COLUMNS["age"][i] >= 40) for i in range(3, ROWS, 4)]
 
 

@@ -74,7 +74,7 @@ def test_windows_follow_time_within_one_person_and_one_split(tmp_path: Path, nam
         day = found % 1000
         assert day.min() == first
         assert day.max() == last - 1  # the last day of each split is a target alone
-        y = data._split(split).y.numpy()
+        y = data.loader(split).rows.y.numpy()
         assert y.tolist() == [int((d + 1 + c // 1000) % 2) for c, d in zip(found[:, -1], day[:, -1], strict=True)]
 
 
@@ -93,7 +93,7 @@ def test_the_targets_own_row_and_strides(tmp_path: Path) -> None:
     found = codes(data, "train")
     assert (found[:, 0] % 4 == 0).all()
     last = found[:, -1]
-    assert data._split("train").y.tolist() == [int((c % 1000 + c // 1000) % 2) for c in last]
+    assert data.loader("train").rows.y.tolist() == [int((c % 1000 + c // 1000) % 2) for c in last]
     assert ready(path, target="pulse", features=None, ahead=0).feature_names == ("code",)
     whole = ready(path, target="pulse", features=None)
     assert whole.feature_names == ("code", "pulse")

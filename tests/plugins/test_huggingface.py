@@ -197,7 +197,7 @@ def test_a_model_and_its_tokenizer_train(model_folder: Path, tmp_path: Path) -> 
     assert data.info.sizes["sequence_length"] <= 12
     model = HuggingFace(2, data.info.sizes["vocab_size"], data.info.sizes["sequence_length"], folder=str(model_folder))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    x, y = data.inputs("train"), data._split("train").y
+    x, y = data.inputs("train"), data.loader("train").rows.y
     model.eval()  # without dropout
     losses = []
     for _ in range(40):

@@ -107,7 +107,7 @@ def test_without_a_target_what_happened_stands_beside_what_did_not(tmp_path):
     assert data.info.sizes["cardinalities"] == [[len(users) + 1], [len(items) + 1]]  # all of them train
     total = 0
     for split in SPLITS:
-        x, y, sensitive, _ = data._split(split)
+        x, y, sensitive, _ = data.loader(split).rows
         pairs = [(users[u - 1], items[i - 1]) for u, i in x.tolist()]
         assert [pair in met for pair in pairs] == y.bool().tolist()
         assert int((y == 0).sum()) == pytest.approx(int(y.sum()), rel=0.05)
@@ -169,7 +169,9 @@ def test_the_order_of_the_rows_does_not_matter_to_the_codes(file, tmp_path):
     parquet.write_table(table.take(np.random.default_rng(0).permutation(len(table))), path)
     one, other = (ready(p, target="rating", split={"by": "time", "column": "day"}) for p in (file, path))
     for split in SPLITS:
-        pairs = [sorted(zip(d.inputs(split).tolist(), d._split(split).y.tolist(), strict=True)) for d in (one, other)]
+        pairs = [
+            sorted(zip(d.inputs(split).tolist(), d.loader(split).rows.y.tolist(), strict=True)) for d in (one, other)
+        ]
         assert pairs[0] == pairs[1]
 
 
@@ -220,7 +222,7 @@ def test_it_finds_tastes_of_low_rank(file, hidden):
     torch.manual_seed(0)
     model = Recommender(**sizes_of(data), dimensions=4, hidden=hidden)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.03, weight_decay=0.05)
-    (x, y, *_), (held_out, truth, *_) = data._split("train"), data._split("test")
+    (x, y, *_), (held_out, truth, *_) = data.loader("train").rows, data.loader("test").rows
     for _ in range(300):
         optimizer.zero_grad()
         torch.nn.functional.mse_loss(model(x)[:, 0], y).backward()

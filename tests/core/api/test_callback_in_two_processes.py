@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from glasshouse import RunRecord
 
 import helpers
+from helpers.forks import Forks
+from helpers.ports import free_port
 
 TESTS = Path(helpers.__file__).parents[1]
 SCRIPT = """
@@ -34,33 +32,19 @@ print(trainer.global_rank, len(callback.records), callback.record.folder if call
 """
 
 
-def test_the_first_process_audits_all_rows_once(tmp_path: Path) -> None:
+def test_the_first_process_audits_all_rows_once(tmp_path: Path, forks: Forks) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT.format(folder=str(TESTS)))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     processes = [
-        subprocess.Popen(
-            [sys.executable, str(script)],
-            cwd=tmp_path,
-            env={**os.environ, **meeting, "RANK": str(rank), "LOCAL_RANK": str(rank), "NODE_RANK": "0"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
+        forks.start(str(script), cwd=tmp_path, env={**meeting, "RANK": rank, "LOCAL_RANK": rank, "NODE_RANK": "0"})
+        for rank in ("0", "1")
     ]
     printed = []
-    try:
-        for process in processes:
-            out, err = process.communicate(timeout=180)
-            assert process.returncode == 0, err
-            printed.append(out.split())
-    finally:
-        for process in processes:
-            process.kill()
+    for process in processes:
+        done = process.wait()
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout.split())
     assert [words[:2] for words in printed] == [["0", "1"], ["1", "0"]]
     record = RunRecord.read(tmp_path / printed[0][2])
     kept = pq.read_table(record.folder / "predictions" / "test.parquet").to_pandas()

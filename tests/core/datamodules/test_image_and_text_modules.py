@@ -183,7 +183,7 @@ def test_texts_are_numbers_padded_behind() -> None:
     data = ready(Notes(min_count=1))
     x = data.inputs("test")
     assert x.dtype == torch.int64
-    assert data._split("test").x.dtype == torch.int32
+    assert data.loader("test").rows.x.dtype == torch.int32
     names = ["", "?", *data.vocabulary.words]
     for row, words in enumerate(data.words("test", np.arange(len(x)))):
         known = [word if word in names else "?" for word in words]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from helpers.forks import Forks
 
 pytest.importorskip("resource", reason="needs the resource module of Unix")
 
@@ -40,19 +43,25 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
 """The highest the process ever stood, less where it stood before: never less than what the evidence took."""
 
 
-def taken(rows: int) -> int:
-    """Bytes."""
-    done = subprocess.run([sys.executable, "-c", MEASURE, str(rows)], capture_output=True, text=True, check=True)
-    return int(done.stdout)
+@pytest.fixture
+def taken(forks: Forks, tmp_path: Path) -> Callable[[int], int]:
+    """Bytes for a number of rows."""
+
+    def measured(rows: int) -> int:
+        done = forks.run("-c", MEASURE, str(rows), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    return measured
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_each_further_row_takes_less_than_a_millionth_of_a_gibibyte() -> None:
+def test_each_further_row_takes_less_than_a_millionth_of_a_gibibyte(taken: Callable[[int], int]) -> None:
     few, many = 100_000, 250_000
     assert (taken(many) - taken(few)) / (many - few) < 2**30 / 1_000_000
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_million_rows_of_ten_classes_stay_under_a_gibibyte() -> None:
+def test_a_million_rows_of_ten_classes_stay_under_a_gibibyte(taken: Callable[[int], int]) -> None:
     assert taken(1_000_000) < 2**30

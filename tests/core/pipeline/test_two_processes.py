@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
+from helpers.forks import Forks
 
 ROWS = {"train": 600, "validate": 101, "test": 499}
 """Odd numbers of rows: two processes cannot have equally many."""
@@ -44,21 +45,18 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def glasshouse(work: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *launcher, "-m", "glasshouse", *arguments],
-        cwd=work,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
 @pytest.fixture(scope="module")
 def done(work: Path) -> subprocess.CompletedProcess[str]:
     """The run, on two processes that Lightning starts."""
-    return glasshouse(work, "run", "--config", "run.yaml", "--trainer.devices", "2", "--trainer.strategy", "ddp")
+    options = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+    return subprocess.run(
+        [sys.executable, "-m", "glasshouse", "run", "--config", "run.yaml", *options],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +88,14 @@ def test_one_folder_and_one_voice(work: Path, folder: Path, done: subprocess.Com
     assert done.stdout.splitlines() == [f"runs/people/{folder.name}"]
 
 
-def test_no_row_is_counted_twice_or_lost_and_the_record_is_that_of_one_process(work: Path, folder: Path) -> None:
+def test_no_row_is_counted_twice_or_lost_and_the_record_is_that_of_one_process(
+    forks: Forks, work: Path, folder: Path
+) -> None:
     """The same model asked again by one process: its scores, rates, gaps and exact Shapley values are the same."""
     two, scored_by_two = measurements(folder / "record.json"), pq.read_table(folder / "predictions" / "test.parquet")
     assert scored_by_two["index"].to_pylist() == list(range(ROWS["test"]))
     (folder / "predictions" / "test.parquet").unlink()
-    again = glasshouse(work, "audit", str(folder), "--force")
+    again = forks.run("-m", "glasshouse", "audit", str(folder), "--force", cwd=work)
     assert again.returncode == 0, again.stderr
     scored = pq.read_table(folder / "predictions" / "test.parquet")
     for column in ("index", "target", "group_sex"):
@@ -110,21 +110,23 @@ def test_no_row_is_counted_twice_or_lost_and_the_record_is_that_of_one_process(w
             assert ours == (pytest.approx(theirs, rel=1e-4, abs=1e-5) if isinstance(theirs, float) else theirs), key
 
 
-def test_torchrun_starts_it_too(work: Path) -> None:
-    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone")
-    ran = glasshouse(
-        work, "run", "--config", "run.yaml", "--name", "by_torchrun", "--no_audits", "--trainer.devices", "2",
-        "--trainer.strategy", "ddp", launcher=launcher,
-    )  # fmt: skip
+def test_torchrun_starts_it_too(forks: Forks, work: Path) -> None:
+    ran = forks.run(
+        *("-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "glasshouse"),
+        *("run", "--config", "run.yaml", "--name", "by_torchrun", "--no_audits"),
+        *("--trainer.devices", "2", "--trainer.strategy", "ddp"),
+        cwd=work,
+    )
     assert ran.returncode == 0, ran.stderr
     assert [path.is_dir() for path in (work / "runs" / "by_torchrun").iterdir()] == [True]
 
 
-def test_predict_says_that_it_needs_one_process(work: Path, folder: Path) -> None:
+def test_predict_says_that_it_needs_one_process(forks: Forks, work: Path, folder: Path) -> None:
     checkpoint = str(folder / "checkpoints" / "best.ckpt")
-    asked = glasshouse(
-        work, "predict", "--config", "run.yaml", "--ckpt_path", checkpoint, "--trainer.devices", "2",
-        "--trainer.strategy", "ddp",
-    )  # fmt: skip
+    asked = forks.run(
+        *("-m", "glasshouse", "predict", "--config", "run.yaml", "--ckpt_path", checkpoint),
+        *("--trainer.devices", "2", "--trainer.strategy", "ddp"),
+        cwd=work,
+    )
     assert asked.returncode == 2
     assert "writes all rows from one process" in asked.stderr

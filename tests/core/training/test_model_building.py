@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 
 from helpers import stranger
+from helpers.forks import Forks
 
 PLUGIN = Path(stranger.__file__)
 
@@ -36,31 +38,37 @@ print(json.dumps({"raw": raw.tolist(), "scores": handle.scores(x).tolist(), "nam
 """
 
 
-def glasshouse(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "glasshouse", "--plugin", str(PLUGIN), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def glasshouse(forks: Forks, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return forks.run("-m", "glasshouse", "--plugin", str(PLUGIN), *arguments, cwd=tmp_path)
+
+    return run
 
 
-def fit(folder: Path, *arguments: str) -> Path:
-    done = glasshouse("fit", "--data", "blobs", "--trainer.max_epochs", "2", "--run_dir", str(folder), *arguments)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.splitlines()[-1])
+@pytest.fixture
+def fit(glasshouse: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> Callable[..., Path]:
+    """The folder of a run of two epochs."""
+
+    def run(*arguments: str) -> Path:
+        done = glasshouse("fit", "--data", "blobs", "--trainer.max_epochs", "2", "--run_dir", str(tmp_path), *arguments)
+        assert done.returncode == 0, done.stderr
+        return Path(done.stdout.splitlines()[-1])
+
+    return run
 
 
-def rebuilt(run: Path) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, "-c", SCORES_IN_A_FRESH_PROCESS, str(PLUGIN), str(run)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+@pytest.fixture
+def rebuilt(forks: Forks, tmp_path: Path) -> Callable[[Path], dict[str, object]]:
+    """What a run's model answers where it is rebuilt, in another process."""
+
+    def run(folder: Path) -> dict[str, object]:
+        done = forks.run("-c", SCORES_IN_A_FRESH_PROCESS, str(PLUGIN), str(folder), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+    return run
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -73,8 +81,8 @@ SGD = ("--optimizer", "sgd")
 X = torch.linspace(-3, 3, 20).reshape(5, 4)
 
 
-def test_plain_network_is_rebuilt_with_equal_scores(tmp_path: Path) -> None:
-    run = fit(tmp_path, "--model", "their_net", "--model.hidden", "5", "--optimizer", "adamw")
+def test_plain_network_is_rebuilt_with_equal_scores(fit: Any, rebuilt: Any) -> None:
+    run = fit("--model", "their_net", "--model.hidden", "5", "--optimizer", "adamw")
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["model"] == {
         "class_path": "stranger.Net",
@@ -92,15 +100,17 @@ def test_plain_network_is_rebuilt_with_equal_scores(tmp_path: Path) -> None:
     assert answer["scores"] == torch.softmax(net(X), dim=1).tolist()
 
 
-def test_network_without_annotations_gets_its_sizes_too(tmp_path: Path) -> None:
-    run = fit(tmp_path, "--model", "untyped", "--model.scale", "2.0", "--optimizer", "sgd")
+def test_network_without_annotations_gets_its_sizes_too(fit: Any, rebuilt: Any) -> None:
+    run = fit("--model", "untyped", "--model.scale", "2.0", "--optimizer", "sgd")
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["model"]["init_args"] == {"in_features": 4, "num_classes": 2, "scale": 2.0}
     assert rebuilt(run)["name"] == "Untyped"
 
 
-def test_foreign_lightning_module_keeps_its_own_optimizer_and_survives_a_path_in_hparams(tmp_path: Path) -> None:
-    run = fit(tmp_path, "--model", "foreign")
+def test_foreign_lightning_module_keeps_its_own_optimizer_and_survives_a_path_in_hparams(
+    fit: Any, rebuilt: Any
+) -> None:
+    run = fit("--model", "foreign")
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["hyper_parameters"]["vocabulary"] == "words.txt"
     assert set(checkpoint["optimizer_states"][0]["state"][0]) == {"step", "sum"}  # Adagrad's, not another's
@@ -110,8 +120,8 @@ def test_foreign_lightning_module_keeps_its_own_optimizer_and_survives_a_path_in
     assert answer["raw"] == expected.tolist()
 
 
-def test_gan_keeps_both_optimizers(tmp_path: Path) -> None:
-    run = fit(tmp_path, "--model", "two_sided", "--model.latent", "2")
+def test_gan_keeps_both_optimizers(fit: Any, rebuilt: Any) -> None:
+    run = fit("--model", "two_sided", "--model.latent", "2")
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     assert len(checkpoint["optimizer_states"]) == 2
     assert checkpoint["state_dict"]["generator.weight"].shape == (4, 2)
@@ -121,7 +131,7 @@ def test_gan_keeps_both_optimizers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["optimizer", "lr_scheduler"])
-def test_an_optimizer_that_would_replace_the_models_own_is_refused(tmp_path: Path, key: str) -> None:
+def test_an_optimizer_that_would_replace_the_models_own_is_refused(glasshouse: Any, tmp_path: Path, key: str) -> None:
     value = {"optimizer": "adamw", "lr_scheduler": "cosine"}[key]
     done = glasshouse("fit", "--model", "two_sided", "--data", "blobs", f"--{key}", value, "--run_dir", str(tmp_path))
     assert done.returncode == 2
@@ -129,7 +139,9 @@ def test_an_optimizer_that_would_replace_the_models_own_is_refused(tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
-def test_class_names_that_yaml_would_read_otherwise_survive_the_saved_configuration(tmp_path: Path) -> None:
+def test_class_names_that_yaml_would_read_otherwise_survive_the_saved_configuration(
+    fit: Any, rebuilt: Any, tmp_path: Path
+) -> None:
     """ ">50K" begins a YAML block, "1" is a number, "no" is false: each stays the text that it is."""
     declared = {
         "name": "odd",
@@ -139,8 +151,8 @@ def test_class_names_that_yaml_would_read_otherwise_survive_the_saved_configurat
         "sizes": {"in_features": 4, "num_classes": 3},
     }
     (tmp_path / "odd.yaml").write_text(yaml.safe_dump({"data_info": declared}))
-    run = fit(tmp_path, "--config", str(tmp_path / "odd.yaml"), "--data", "silent", "--model", "their_net", *SGD)
-    again = fit(tmp_path, "--config", str(run / "config.yaml"), "--data", "silent")
+    run = fit("--config", str(tmp_path / "odd.yaml"), "--data", "silent", "--model", "their_net", *SGD)
+    again = fit("--config", str(run / "config.yaml"), "--data", "silent")
     for folder in (run, again):
         saved = yaml.safe_load((folder / "config.yaml").read_text())["data_info"]
         assert saved["target"]["classes"] == [">50K", "1", "no"]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,37 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
+from helpers.forks import Forks
+
 HERE = Path(__file__).parent
-
-SERVER = """
-import json, os, sys, traceback
-import torch, pytorch_lightning, pyarrow.parquet, scipy.stats, jsonschema
-import glasshouse.pipeline.pipeline, glasshouse.config.lightning_parser
-import glasshouse.cli.commands.audit, glasshouse.cli.training_commands
-from glasshouse.cli.main import main
-
-for line in sys.stdin:
-    asked = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        for stream, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(asked[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
-        os.chdir(asked["folder"])
-        os.environ.update(asked["env"])
-        sys.argv = ["glasshouse", *asked["arguments"]]
-        code = 99
-        try:
-            code = main(asked["arguments"])
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
-"""
-"""Imports what takes seconds once, and forks a process for each command; it never trains anything itself."""
 
 
 @dataclass(frozen=True)
@@ -63,28 +32,12 @@ class Ended:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[subprocess.Popen[str]]:
-    """The process that commands are forked from."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-@pytest.fixture(scope="session")
-def runner(server: subprocess.Popen[str]) -> Callable[..., Ended]:
+def runner(forks: Forks) -> Callable[..., Ended]:
     """Run ``glasshouse ARGUMENTS`` in a folder, as a process that may die."""
 
     def run(folder: Path, *arguments: str, **env: str) -> Ended:
-        asked: dict[str, Any] = {"folder": str(folder), "arguments": arguments, "env": env}
-        asked |= {name: str(folder / f"std{name}") for name in ("out", "err")}
-        assert server.stdin is not None
-        assert server.stdout is not None
-        print(json.dumps(asked), file=server.stdin, flush=True)
-        code = int(server.stdout.readline())
-        return Ended(code, (folder / "stdout").read_text(), (folder / "stderr").read_text())
+        done = forks.run("-m", "glasshouse", *arguments, cwd=folder, env=env)
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
 
