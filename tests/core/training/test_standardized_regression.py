@@ -44,9 +44,12 @@ def test_least_squares_is_reached_wherever_the_target_lies(offset: float) -> Non
     torch.manual_seed(0)
     task = Task(nn.Linear(3, 1), target)
     task.optimizer_factory = lambda parameters: torch.optim.Adam(parameters, lr=0.05)
-    (rows,) = InMemoryLoader(torch.from_numpy(x), torch.from_numpy(y), batch_size=256)
+    steps = 400  # each on all rows, which one epoch repeats: as many epochs would take ten times as long
+    rows, values = torch.from_numpy(x).repeat(steps, 1), torch.from_numpy(y).repeat(steps)
+    loader = InMemoryLoader(rows, values, batch_size=256)
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(max_epochs=1, enable_checkpointing=False, **quiet)  # type: ignore[arg-type]
-    trainer.fit(task, [rows] * 400)  # 400 steps on all rows; as many epochs would take ten times as long
+    trainer.fit(task, loader)
+    assert trainer.global_step == steps
     found = ModelHandle(task, INFO).module(torch.from_numpy(x)).detach().numpy()[:, 0] * target.scale + target.center
     np.testing.assert_allclose(found, LinearRegression().fit(x, y).predict(x), atol=1e-3 * target.scale)
