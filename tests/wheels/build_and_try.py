@@ -1,10 +1,10 @@
-"""Build the three distributions, look into them, install them side by side in a clean environment and ask them.
+"""Build the three distributions, check their contents, install them together in a clean environment and use them.
 
-    python tests/wheels/build_and_try.py [--strangers]
+    python tests/wheels/build_and_try.py [--wheels-only]
 
 The environment gets the wheels and the few light libraries that the command line needs to list plugins. It has no
-torch, so a heavy import on that path ends in an error here. With ``--strangers`` a second environment gets the wheels
-and all that they need, and then what strangers would write: see `strangers.py`.
+torch, so a heavy import on that path ends in an error here. Unless ``--wheels-only`` is given, a second
+environment gets the wheels with all their dependencies, then generated and third-party plugins: see `other_plugins.py`.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def main() -> None:
         binaries = install(wheels, folder / "venv")
         ask(binaries, versions.pop(), cwd=folder)
         print("built, installed and found: " + ", ".join(wheel.name for wheel in wheels))
-        if "--strangers" in sys.argv[1:]:
-            from strangers import welcome
+        if "--wheels-only" not in sys.argv[1:]:
+            from other_plugins import try_all
 
-            welcome(wheels, folder / "strangers")
+            try_all(wheels, folder / "plugins")
 
 
 def build(project: Path, target: Path) -> Path:

@@ -37,7 +37,7 @@ def try_out(python: Path, folder: Path) -> None:
 
 
 def violations(python: Path, folder: Path, *options: str) -> dict[str, float]:
-    """The example's run: the share of people for whom each promise does not hold, which its report tells too."""
+    """The example's run: the share of people for whom each promise does not hold, which its report shows too."""
     said = run(
         *(str(python), "-m", "glasshouse", "run", "--config", "run.yaml", *options), cwd=folder, OMP_NUM_THREADS="1"
     )

@@ -1,8 +1,8 @@
-"""What strangers write, in one clean environment that holds glasshouse as built wheels.
+"""Generated and third-party plugins, in one clean environment that has glasshouse as built wheels.
 
-One distribution of each kind as ``plugins new`` writes it, whole and minimal, and the example of a stranger's plugin:
-installed, tested by their own tests, listed, and found in order by the doctor. The build backend comes from the
-environment, so that nothing but the first install asks a package index.
+One distribution of each kind as ``plugins new`` writes it, full and minimal, and the example of a third-party plugin
+are installed, tested by their own tests, listed, and checked by the doctor. The build backend comes from the
+environment, so that only the first install needs a package index.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def test_{name}(component, check):
 """
 
 
-def welcome(wheels: list[Path], folder: Path) -> None:
+def try_all(wheels: list[Path], folder: Path) -> None:
     """Everything, in a folder of its own."""
     python = install(wheels, folder / "venv")
     two_commands(python, folder)
-    begun(python, folder)
+    generated(python, folder)
     try_out(python, folder)
-    print("begun, installed, tested and listed: one of each kind, whole and minimal; and the example")
+    print("generated, installed, tested and listed: one of each kind, full and minimal; and the example")
 
 
 def install(wheels: list[Path], target: Path) -> Path:
@@ -72,7 +72,7 @@ def processor_seconds() -> float:
     return used.children_user + used.children_system
 
 
-def begun(python: Path, folder: Path) -> None:
+def generated(python: Path, folder: Path) -> None:
     """One distribution of each kind; the model is there already."""
     glasshouse = str(python.parent / "glasshouse")
     for kind in KINDS:
@@ -96,4 +96,4 @@ def begun(python: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit("run it as: python tests/wheels/build_and_try.py --strangers")
+    sys.exit("run it as: python tests/wheels/build_and_try.py")
