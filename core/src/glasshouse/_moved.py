@@ -131,7 +131,7 @@ MOVED = {
     "statistics.simultaneous": "statistics.counts.simultaneous",
     "statistics.sums": "statistics.numbers.sums",
     "statistics.two_proportions": "statistics.intervals.two_proportions",
-    "statistics.units": "statistics.counts.units",
+    "statistics.units": "statistics.counts.clusters",
     "storage": "system.atomic_files",
     "tables": "data.raw_table",
     "tabular": "datamodules.tabular",
@@ -228,10 +228,10 @@ MOVED_NAMES = {
     },
     "statistics.intervals": {
         "clopper_pearson": "statistics.intervals.proportions.clopper_pearson",
-        "newcombe": "statistics.intervals.proportions.newcombe",
-        "normal_interval": "statistics.intervals.proportions.normal_interval",
-        "normal_quantile": "statistics.intervals.proportions.normal_quantile",
-        "t_interval": "statistics.intervals.proportions.t_interval",
+        "newcombe": "statistics.intervals.two_proportions.newcombe",
+        "normal_interval": "statistics.intervals.means.normal_interval",
+        "normal_quantile": "statistics.intervals.means.normal_quantile",
+        "t_interval": "statistics.intervals.means.t_interval",
         "wilson": "statistics.intervals.proportions.wilson",
     },
     "task": {

@@ -139,9 +139,9 @@ def test_degenerate_inputs() -> None:
     [
         (lambda: reliability_curve([0, 2], [0.1, 0.2]), "targets of a reliability curve are 0 and 1"),
         (lambda: reliability_curve([0, 1], [0.1, 1.2]), r"probabilities lie in \[0, 1\]"),
-        (lambda: reliability_curve([0, 1], [0.1, np.nan]), "finite numbers"),
+        (lambda: reliability_curve([0, 1], [0.1, np.nan]), "must be finite"),
         (lambda: reliability_curve([0, 1], [0.1, 0.2], bins=0), "at least one bin"),
-        (lambda: reliability_curve([0, 1], [0.1, 0.2], weights=[1, -1]), "weights are not negative"),
+        (lambda: reliability_curve([0, 1], [0.1, 0.2], weights=[1, -1]), "weights must not be negative"),
         (lambda: brier_score([0, 3], [0.1, 0.2]), "class codes from 0 to 1"),
         (lambda: log_loss([0, 1], [0.1, np.nan]), r"probabilities lie in \[0, 1\]"),
         (lambda: log_loss([0, 1], [[0.1, 0.9]]), r"got shapes \(2,\) and \(1, 2\)"),

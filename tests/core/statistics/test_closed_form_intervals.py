@@ -152,7 +152,7 @@ def test_estimates_are_defined_or_say_why_not() -> None:
     }
     empty = Estimate(None, 0, wilson(0, 0).item(), undefined="no rows").fields()
     assert (empty["low"], empty["interval_method"], empty["undefined"]) == (None, None, "no rows")
-    with pytest.raises(ValueError, match="a value or the reason why it has none"):
+    with pytest.raises(ValueError, match="either a value or the reason why it is undefined"):
         Estimate(None)
     with pytest.raises(ValueError, match="finite number or undefined with a reason"):
         Estimate(float("nan"))

@@ -18,8 +18,8 @@ from glasshouse.statistics import (
     pairs,
     pairwise_differences,
     rate,
-    resampling,
 )
+from glasshouse.statistics.counts import resampling
 
 
 def columns(codes, levels=("a", "b", "c")):
@@ -230,7 +230,7 @@ def test_pairs_with_an_undefined_rate_say_so() -> None:
     found = group_pairwise_differences(table, "true_positive_rate")
     assert [pair.estimate.undefined for pair in found] == ["no rows with target '1'"] * 3
     assert [pair.estimate.n for pair in found] == [1, 1, 0]
-    with pytest.raises(ValueError, match=r"f1 is no proportion .* use bootstrap_pairwise_differences"):
+    with pytest.raises(ValueError, match=r"f1 is not a proportion .* use bootstrap_pairwise_differences"):
         group_pairwise_differences(table, "f1")
 
 

@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 from glasshouse.evidence.predictions import Groups
-from glasshouse.statistics import GroupCounts, count, counts
+from glasshouse.statistics import GroupCounts, count
+from glasshouse.statistics.counts import table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,8 +99,8 @@ def test_many_attributes_list_only_groups_with_rows(monkeypatch) -> None:
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(-1, 2, 200), rng.integers(-1, 3, 200), *rng.integers(0, 3, (2, 200))], axis=1)
     dense = counted(rows)
-    monkeypatch.setattr(counts, "LISTED_GROUPS", 2)
-    monkeypatch.setattr(counts, "_BLOCK", 8)
+    monkeypatch.setattr(table, "LISTED_GROUPS", 2)
+    monkeypatch.setattr(table, "_BLOCK", 8)
     sparse = counted(rows[:3])
     assert len(sparse) == len({tuple(r[:2]) for r in rows[:3].tolist()})
     assert np.all(sparse.sizes > 0)

@@ -210,7 +210,7 @@ def test_undefined_is_not_zero() -> None:
     [
         ([0, 1], [0.1, 1.2], r"probabilities lie in \[0, 1\], got 0.1 to 1.2"),
         ([0, 2], [0.1, 0.2], "targets of a score histogram are 0 and 1"),
-        ([0, 1], [0.1, np.nan], "NaN or infinity came"),
+        ([0, 1], [0.1, np.nan], "got NaN or infinity"),
         ([0], [0.1, 0.2], "all columns have one length"),
     ],
 )

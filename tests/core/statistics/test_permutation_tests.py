@@ -7,7 +7,8 @@ from itertools import permutations as orders
 import numpy as np
 import pytest
 from glasshouse.evidence.predictions import Groups
-from glasshouse.statistics import count, difference, gap, permutation, permutation_gap_test, permutation_test
+from glasshouse.statistics import count, difference, gap, permutation_gap_test, permutation_test
+from glasshouse.statistics.counts import permutation
 from scipy import stats
 
 
@@ -115,5 +116,5 @@ def test_ratios_look_at_the_small_side_and_undefined_gaps_have_no_p_value() -> N
 def test_what_cannot_be_permuted_is_refused() -> None:
     with pytest.raises(ValueError, match="different weight are not exchangeable"):
         permutation_gap_test(table_of([0], [1], [1], weights=[1.0]), "f1_ratio", rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="f1 is no proportion"):
+    with pytest.raises(ValueError, match="f1 is not a proportion"):
         permutation_gap_test(table_of([0], [1], [1]), "f1_ratio", rng=np.random.default_rng(0))

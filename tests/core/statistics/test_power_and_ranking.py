@@ -84,5 +84,5 @@ def test_exposure_by_hand() -> None:
     np.testing.assert_allclose(found.exposure_share, [1 / (1 + second), second / (1 + second)])
     np.testing.assert_allclose(found.top_share, [0.5, 0.5])
     for bad, k in (([1, 2], 1), ([[1, -1]], 1), ([[1, 1]], 0)):
-        with pytest.raises(ValueError, match=r"counts have a row|position above 0"):
+        with pytest.raises(ValueError, match=r"counts have a row|k must be above 0"):
             exposure_at_k(bad, k)

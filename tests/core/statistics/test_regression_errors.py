@@ -107,9 +107,9 @@ def test_degenerate_inputs() -> None:
 
 
 def test_unusable_arguments_are_refused() -> None:
-    with pytest.raises(ValueError, match="finite numbers; NaN or infinity came"):
+    with pytest.raises(ValueError, match="must be finite; got NaN or infinity"):
         mean_error([1.0, np.nan], [1.0, 2.0])
-    with pytest.raises(ValueError, match=r"one length, got shapes \(2,\), \(1,\), \(2,\)"):
+    with pytest.raises(ValueError, match=r"equal length, got shapes \(2,\), \(1,\), \(2,\)"):
         mean_error([1.0, 2.0], [1.0])
-    with pytest.raises(ValueError, match="weights are not negative"):
+    with pytest.raises(ValueError, match="weights must not be negative"):
         mean([1.0], weights=[-1.0])

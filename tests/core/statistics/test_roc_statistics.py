@@ -128,7 +128,7 @@ def test_delong_on_the_log_odds_scale_covers_near_one() -> None:
 def test_unusable_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="targets of a ROC curve are 0 and 1"):
         roc_auc([1, 2], [0.1, 0.2])
-    with pytest.raises(ValueError, match="NaN came"):
+    with pytest.raises(ValueError, match="must not be NaN"):
         roc_curve([1, 0], [0.1, np.nan])
     with pytest.raises(ValueError, match=r"one length, got shapes \(2,\) and \(1,\)"):
         roc_auc([1, 0], [0.1])

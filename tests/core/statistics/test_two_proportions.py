@@ -144,7 +144,7 @@ def test_pairs_of_a_table() -> None:
     p_values = pairwise_p_values(table, "selection_rate")
     np.testing.assert_array_equal(p_values, [float(score_test(3, 4, 1, 4)), np.nan, np.nan])
     np.testing.assert_array_equal(holm(p_values), p_values)  # of one test, nothing to adjust
-    with pytest.raises(ValueError, match="f1 needs the true targets"):
+    with pytest.raises(ValueError, match="f1 needs targets"):
         pairwise_p_values(table, "f1")
 
 

@@ -1,10 +1,10 @@
-"""Statistics of group rates, scores and errors: pure NumPy and SciPy, importable without anything else.
+"""Statistics of group rates, scores and errors, with NumPy and SciPy as the only dependencies.
 
-Start from a count table (`count`), which merges; rates, gaps, intervals, bootstrap and permutation are arithmetic on
-it. Undefined is never zero: arrays hold NaN, and `Estimate` and `Interval` hold None with the reason.
+The starting point is a count table (`count`), which can be merged; rates, gaps, intervals, bootstrap and permutation
+tests are computed from it. Undefined is never zero: arrays contain NaN, `Estimate` and `Interval` None with the reason.
 """
 
-from glasshouse.statistics.counts.clusters import ClusteredCounts, count_clusters, only_groups
+from glasshouse.statistics.counts.clusters import ClusteredCounts, UnitCounts, count_clusters, count_units, only_groups
 from glasshouse.statistics.counts.gaps import GAPS, Gap, GapKind, difference, gap, impact_ratios, ratio
 from glasshouse.statistics.counts.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
 from glasshouse.statistics.counts.pairwise import (
@@ -28,13 +28,12 @@ from glasshouse.statistics.counts.reference import compared_with
 from glasshouse.statistics.counts.resampling import MOST_EXCLUDED, Bootstrap, bootstrap, gamma_bootstrap
 from glasshouse.statistics.counts.simultaneous import gap_interval, impact_ratio_intervals
 from glasshouse.statistics.counts.table import MISSING, Attribute, GroupColumn, GroupCounts, count, marginal_groups
-from glasshouse.statistics.counts.units import UnitCounts, count_units
 from glasshouse.statistics.intervals.estimates import Estimate, Interval, Intervals
-from glasshouse.statistics.intervals.means import mean
+from glasshouse.statistics.intervals.means import mean, normal_interval, t_interval
 from glasshouse.statistics.intervals.multiplicity import benjamini_hochberg, holm
 from glasshouse.statistics.intervals.power import detectable_gap, rows_needed
-from glasshouse.statistics.intervals.proportions import clopper_pearson, newcombe, normal_interval, t_interval, wilson
-from glasshouse.statistics.intervals.two_proportions import katz, koopman, miettinen_nurminen, score_test
+from glasshouse.statistics.intervals.proportions import clopper_pearson, wilson
+from glasshouse.statistics.intervals.two_proportions import katz, koopman, miettinen_nurminen, newcombe, score_test
 from glasshouse.statistics.numbers.regression import mean_absolute_error, mean_error, r2_score, root_mean_squared_error
 from glasshouse.statistics.numbers.sums import GroupSums, group_sums
 from glasshouse.statistics.scores.bin_numbers import SHIFT as BIN_SHIFT
@@ -46,13 +45,12 @@ from glasshouse.statistics.scores.calibration import (
     log_loss,
     reliability_curve,
 )
-from glasshouse.statistics.scores.calibration_resampling import binned_deviations, resampled_calibration_error
-from glasshouse.statistics.scores.clustered_scores import (
+from glasshouse.statistics.scores.calibration_resampling import (
+    binned_deviations,
     clustered_deviations,
-    clustered_mean,
-    clustered_roc_auc,
-    linearized_error,
+    resampled_calibration_error,
 )
+from glasshouse.statistics.scores.clustered_scores import clustered_mean, clustered_roc_auc, linearized_error
 from glasshouse.statistics.scores.histogram_rows import score_histogram
 from glasshouse.statistics.scores.histograms import CERTIFICATE, ScoreBins, ScoreHistogram
 from glasshouse.statistics.scores.ranking import Exposure, exposure_at_k

@@ -1,4 +1,4 @@
-"""All mergeable tables of one split's predictions: what group fairness and performance are measured from."""
+"""All mergeable tables of one split's predictions, from which audits measure performance and group fairness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glasshouse.statistics.scores.histogram_rows import score_histogram
 from glasshouse.statistics.scores.histograms import CERTIFICATE, ScoreHistogram
 
 MAX_SCORED_CLASSES = 20
-"""Of more classes than these, only the most frequent have score histograms."""
+"""With more classes, only the most frequent have score histograms."""
 
 _Part = TypeVar("_Part", GroupCounts, ScoreHistogram, GroupSums)
 
@@ -31,7 +31,7 @@ class _Target(Protocol):
 
 
 class PredictionRows(Protocol):
-    """The predictions of one split, row by row, as `glasshouse.Predictions` has them."""
+    """Row-by-row predictions of one split, as `glasshouse.Predictions`."""
 
     @property
     def split(self) -> str: ...
@@ -53,9 +53,9 @@ class PredictionRows(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictionTables:
-    """Counts, score histograms and sums of one split, by the groups where all its attributes meet.
+    """Counts, score histograms and sums of one split, by the combinations of all its attributes.
 
-    `over(names)` has the tables of any subset of the attributes; `+` those of the rows of both.
+    `over(names)` returns the tables of a subset of the attributes; `+` those of the rows of both.
     """
 
     split: str
@@ -64,28 +64,28 @@ class PredictionTables:
     classes: tuple[str, ...]
     """Names in the order of their codes; empty for regression. Multilabel: the labels."""
     positive: int | None
-    """Code of the favourable class; binary: always there. None where no class is favourable."""
+    """Code of the favourable class, always given for a binary target; None if no class is favourable."""
     attributes: tuple[Attribute, ...]
     counts: GroupCounts | None = None
-    """Binary and multiclass: rows by group, target and prediction; `ClusteredCounts` where rows come in clusters."""
+    """Binary and multiclass: rows by group, target and prediction; `ClusteredCounts` for clustered rows."""
     labels: Mapping[str, GroupCounts] = field(default_factory=dict)
     """Multilabel: for each label, rows by group, target and prediction; its classes are ``("no", "yes")``."""
     scores: Mapping[str, ScoreHistogram] = field(default_factory=dict)
     """Histogram of the probability of a class or label, against the rest. Binary: of the favourable class alone.
-    Empty where scores are absent; of many classes the `MOST_SCORED` most frequent."""
+    Empty without scores; with many classes, the `MAX_SCORED_CLASSES` most frequent."""
     sums: GroupSums | None = None
-    """Regression: sums from which means and errors follow."""
+    """Regression: sums for means and errors."""
     values: ScoreHistogram | None = None
-    """Regression: distribution of the predicted values, any numbers; without targets."""
+    """Regression: distribution of the predicted values, without targets."""
     errors: ScoreHistogram | None = None
-    """Regression: distribution of prediction minus target, where targets are known."""
+    """Regression: distribution of prediction minus target; None without targets."""
     seen_by_model: tuple[str, ...] = ()
     """Names of the attributes that are among the model's features."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Rows that are in no table, by reason: ``{"no prediction": 3}``."""
+    """Rows that are in none of the tables, by reason: ``{"no prediction": 3}``."""
 
     def __len__(self) -> int:
-        """Rows, whatever their weights."""
+        """Number of rows, whatever their weights."""
         return int(self._any.sizes.sum())
 
     @property
@@ -95,12 +95,12 @@ class PredictionTables:
 
     @property
     def clustered(self) -> bool:
-        """Whether rows come in clusters. Scores and numbers then have no intervals here, which take single rows."""
+        """Whether rows are clustered. Then there are no score and error intervals, which need independent rows."""
         return isinstance(self._any, ClusteredCounts)
 
     @property
     def has_targets(self) -> bool:
-        """Whether the true targets are known."""
+        """Whether there are targets."""
         return self._any.has_targets
 
     def over(self, names: Sequence[str]) -> PredictionTables:
@@ -113,7 +113,7 @@ class PredictionTables:
         return replace(reduced, seen_by_model=tuple(name for name in self.seen_by_model if name in names))
 
     def overall(self) -> PredictionTables:
-        """Everyone as one group."""
+        """All rows as one group."""
         return self.over(())
 
     def __add__(self, other: PredictionTables) -> PredictionTables:
@@ -165,8 +165,8 @@ def tabulate(rows: PredictionRows, names: Sequence[str] | None = None) -> Predic
         rows: `glasshouse.Predictions`, or anything of that shape.
         names: the attributes to group by; all if left out.
 
-    An AUC whose error from bins would be above `CERTIFICATE` for some group of one attribute is made exact by keeping
-    every distinct score.
+    If binning could change an AUC of a group of one attribute by more than `CERTIFICATE`, the histogram has one bin for
+    each distinct score instead.
 
     Raises:
         ValueError: if scores or targets are not finite, or an attribute is not known.
@@ -220,7 +220,7 @@ def _counted(
 def refined_histogram(
     groups: Sequence[GroupColumn], targets: Any, scores: Any, *, weights: Any = None
 ) -> ScoreHistogram:
-    """A histogram of probabilities, exact where its bins would leave an AUC uncertain by more than `CERTIFICATE`."""
+    """A histogram of probabilities, exact if its bins could change an AUC by more than `CERTIFICATE`."""
     found = score_histogram(groups, targets, scores, weights=weights)
     if targets is not None and max_auc_error(found) > CERTIFICATE:
         return score_histogram(groups, targets, scores, weights=weights, exact=True)
@@ -228,9 +228,9 @@ def refined_histogram(
 
 
 def max_auc_error(histogram: ScoreHistogram) -> float:
-    """The largest error of an AUC from the bins: of everyone, of a group of any one attribute, or where all meet.
+    """The largest possible error of an AUC by binning: over all rows, groups of one attribute, and all combinations.
 
-    0 if none has any.
+    0 if all are exact.
     """
     if histogram.exact:
         return 0.0
@@ -240,14 +240,14 @@ def max_auc_error(histogram: ScoreHistogram) -> float:
 
 
 def max_auc_error_of_tables(tables: PredictionTables) -> float:
-    """The most by which an AUC from these tables may be off."""
+    """The largest possible error by binning of an AUC from these tables."""
     return max((max_auc_error(found) for found in tables.scores.values() if found.has_targets), default=0.0)
 
 
 def regression_tables(
     groups: Sequence[GroupColumn], targets: Any, predicted: Any, *, weights: Any = None, center: float | None = None
 ) -> dict[str, Any]:
-    """The parts of `PredictionTables` that a regression has."""
+    """The parts of `PredictionTables` for regression."""
     return {
         "sums": group_sums(groups, targets, predicted, weights=weights, center=center),
         "values": score_histogram(groups, None, predicted, weights=weights, scale="value"),
@@ -258,7 +258,7 @@ def regression_tables(
 
 
 def _scored(counts: GroupCounts, target: _Target) -> list[int]:
-    """Codes of the classes that get histograms: the favourable one (binary), or all, or the most frequent of many."""
+    """Codes of the classes with histograms: the favourable one (binary), all, or the most frequent of many."""
     if target.kind == "binary":
         assert target.favourable_index is not None
         return [target.favourable_index]

@@ -1,9 +1,9 @@
-"""Counts of rows that come in clusters (a person's visits, a hospital's patients), which tell less than single ones.
+"""Counts of clustered rows (a person's visits, a hospital's patients), which are not independent.
 
-A clustered table keeps what each cluster adds to it. Closed-form intervals and tests then take effective counts: a
-proportion's rows divided by its design effect, the variance between clusters over that of independent rows (Rao and
+A clustered table stores the contribution of each cluster. Closed-form intervals and tests use effective counts: the
+rows of a proportion divided by its design effect, the variance between clusters over that of independent rows (Rao and
 Scott 1992, Biometrics 48:577), with the degrees of freedom of the clusters (Korn and Graubard 1998, Survey Methodology
-24:193). What has no closed form is resampled by cluster: see `ClusteredCounts.units`.
+24:193). Statistics without a closed form are resampled by cluster: see `ClusteredCounts.units`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,73 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse, special
 
-from glasshouse.statistics.counts.table import GroupColumn, GroupCounts, listed_groups, marginal_groups
-from glasshouse.statistics.counts.units import UnitCounts, count_units
+from glasshouse.statistics.counts.table import (
+    GroupColumn,
+    GroupCounts,
+    cell_of_each_row,
+    count,
+    listed_groups,
+    marginal_groups,
+)
 from glasshouse.statistics.intervals.estimates import Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class UnitCounts:
+    """A count table with the contribution of each independent unit (row or cluster), for the Poisson bootstrap.
+
+    `sums` (u, cells) sparse: the contribution of one unit to the flattened table; `multiplicity` (u,): the number of
+    equal units. Rows of the same cell and weight are one entry, so that few distinct weights take little memory.
+    """
+
+    table: GroupCounts
+    sums: sparse.csr_array
+    multiplicity: NDArray[np.int64]
+
+
+def count_units(
+    groups: Iterable[GroupColumn],
+    targets: ArrayLike | None,
+    predicted: ArrayLike,
+    *,
+    classes: Sequence[str],
+    weights: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+) -> UnitCounts:
+    """Count rows as `count` does, and store the contribution of each unit.
+
+    Args:
+        clusters: (n,) any values; rows of one value are drawn together (a person's visits, a hospital's patients).
+            None: every row is a unit.
+
+    Raises:
+        ValueError: as `count`, or if the clusters are not of the rows' length.
+    """
+    columns = tuple(groups)
+    table = count(columns, targets, predicted, classes=classes, weights=weights)
+    cell = cell_of_each_row(table, columns, targets, predicted)
+    weight = np.ones(len(cell)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if clusters is None:
+        distinct, code = np.unique(weight, return_inverse=True)
+        pairs, multiplicity = np.unique(cell * len(distinct) + code, return_counts=True)
+        cell, code = np.divmod(pairs, max(1, len(distinct)))
+        unit, weight = np.arange(len(pairs)), distinct[code]
+    else:
+        members: NDArray[Any] = np.asarray(clusters)
+        if members.shape != cell.shape:
+            raise ValueError(f"clusters name one cluster a row, got {members.shape} for {len(cell)} rows")
+        names, unit = np.unique(members, return_inverse=True)
+        multiplicity = np.ones(len(names), dtype=np.int64)
+    sums = sparse.coo_array((weight, (unit, cell)), shape=(len(multiplicity), table.cells.size)).tocsr()
+    return UnitCounts(table=table, sums=sums, multiplicity=multiplicity)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ClusteredCounts(GroupCounts):
-    """A count table together with what each of u clusters adds to it. It counts as weighted, also without weights."""
+    """A count table with the contribution of each of u clusters. It counts as weighted, also without weights."""
 
     clusters: NDArray[Any]
-    """(u,) names of the clusters, ascending, without repetition."""
+    """(u,) names of the clusters, ascending and unique."""
     sums: sparse.csr_array
     """(u, cells) sums of weights of each cluster in the flattened cells."""
 
@@ -38,11 +94,11 @@ class ClusteredCounts(GroupCounts):
         return self.of(table, self.clusters, self._moved(slot, len(table)))
 
     def overall(self) -> ClusteredCounts:
-        """Everyone as one group."""
+        """All rows as one group."""
         return self.marginal(())
 
     def __add__(self, other: GroupCounts) -> ClusteredCounts:
-        """The table of the rows of both; clusters of one name are one cluster.
+        """The table of the rows of both; clusters of the same name are one cluster.
 
         Raises:
             ValueError: as for `GroupCounts`, or if the other table is not clustered.
@@ -76,11 +132,11 @@ class ClusteredCounts(GroupCounts):
         return UnitCounts(table=self, sums=self.sums, multiplicity=np.ones(len(self.clusters), dtype=np.int64))
 
     def effective(self, numerator: Floats, denominator: Floats) -> Floats:
-        """(G,) effective rows of a proportion, whose numerator and denominator count these of a group's cells (c,).
+        """(G,) effective number of rows of a proportion with these numerator and denominator cells (c,) of a group.
 
-        p (1 - p) over the variance between clusters, times the squared ratio of a normal to a t quantile; never more
-        than the rows' own effective number. Where hits are none or all no variance is seen, and each cluster counts
-        as one observation of its weight.
+        p (1 - p) over the variance between clusters, times the squared ratio of a normal to a t quantile, and at most
+        the effective number of independent rows. With no or only hits the variance between clusters is 0, and each
+        cluster counts as one observation of its weight.
         """
         weight = self.cells.reshape(len(self), -1) @ denominator
         squares = self.squares.reshape(len(self), -1) @ denominator
@@ -89,7 +145,7 @@ class ClusteredCounts(GroupCounts):
             rate = self.cells.reshape(len(self), -1) @ numerator / weight
             residual = numerator - rate[:, None] * denominator
             spread = self._sum_of_squares(residual)
-            # Rounding of the products must not stand for a variance where there is none.
+            # rounding errors of the products must not count as a variance
             whole = self._sum_of_squares(np.broadcast_to(denominator, residual.shape))
             variance = np.where(spread > 1e-12 * whole, spread, 0.0) / weight**2 * occupied / (occupied - 1)
             seen = (rate > 0) & (rate < 1) & (occupied > 1)
@@ -106,7 +162,7 @@ class ClusteredCounts(GroupCounts):
 
     @cached_property
     def _products(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]:
-        """Group, two of its cells, and the sum over clusters of the product of what they add to both, where not 0."""
+        """Group, two of its cells, and the sum over clusters of the product of their contributions, where not 0."""
         found = (self.sums.T @ self.sums).tocoo()
         group, inner = np.divmod(found.row.astype(np.int64), self._inner)
         other_group, other = np.divmod(found.col.astype(np.int64), self._inner)
@@ -133,7 +189,7 @@ class ClusteredCounts(GroupCounts):
         return int(self.cells.shape[1] * self.cells.shape[2])
 
     def _moved(self, slot: NDArray[np.int64], groups: int) -> sparse.csr_array:
-        """The sums with each group's cells moved to another's place."""
+        """The sums with each group's cells at the position of group slot[k]."""
         each = self.sums.tocoo()
         group, inner = np.divmod(each.col, self._inner)
         shape = (len(self.clusters), groups * self._inner)
@@ -141,7 +197,7 @@ class ClusteredCounts(GroupCounts):
 
     @staticmethod
     def of(table: GroupCounts, clusters: NDArray[Any], sums: Any) -> ClusteredCounts:
-        """A table with what each cluster adds to it (u, cells), sparse."""
+        """A table with the contribution (u, cells) of each cluster, sparse."""
         return ClusteredCounts(
             attributes=table.attributes,
             classes=table.classes,
@@ -177,7 +233,7 @@ def count_clusters(
 
 
 def only_groups(table: GroupCounts, groups: NDArray[np.bool_]) -> GroupCounts:
-    """A table of some of the groups (G,), by cluster where it is clustered."""
+    """A table of some of the groups (G,), by cluster if it is clustered."""
     if isinstance(table, ClusteredCounts):
         return table.only(groups)
     return GroupCounts(

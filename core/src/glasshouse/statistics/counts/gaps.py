@@ -26,7 +26,7 @@ GAPS: dict[str, tuple[tuple[str, ...], GapKind]] = {
     "treatment_equality_difference": (("treatment_equality",), "difference"),
     "treatment_equality_ratio": (("treatment_equality",), "ratio"),
 }
-"""Named gaps: the rates they look at, of which the worst counts. ``<rate>_difference`` and ``<rate>_ratio`` of any of
+"""Named gaps and their rates, of which the worst is the gap. ``<rate>_difference`` and ``<rate>_ratio`` of any of
 `RATES` are gaps as well."""
 
 
@@ -114,7 +114,7 @@ def gap(table: GroupCounts, name: str, *, positive: int = 1, method: Method = "b
 
 
 def gap_rates(name: str) -> tuple[tuple[str, ...], GapKind]:
-    """The rates that a gap looks at, and whether it is a difference or a ratio.
+    """The rates of a gap, and whether it is a difference or a ratio.
 
     Raises:
         ValueError: if the name is not a gap.
@@ -132,7 +132,7 @@ def gap_rates(name: str) -> tuple[tuple[str, ...], GapKind]:
 def impact_ratios(table: GroupCounts, *, positive: int = 1) -> tuple[Estimate, ...]:
     """Each group's selection rate over the highest one, in the table's order; 1 for the group selected most.
 
-    Source: 6 RCNY 5-301 (NYC Local Law 144); the four-fifths rule, 29 CFR 1607.4 D, looks at the same number.
+    Source: 6 RCNY 5-301 (NYC Local Law 144); the four-fifths rule, 29 CFR 1607.4 D, uses the same number.
     """
     rates = rate(table.cells, "selection_rate", positive=positive)
     highest = np.fmax.reduce(rates.values)

@@ -1,4 +1,4 @@
-"""Inequality of what people get from decisions: generalized entropy and differential fairness."""
+"""Inequality of the benefits of decisions: generalized entropy and differential fairness."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from glasshouse.statistics.intervals.proportions import clopper_pearson, wilson
 
 @dataclass(frozen=True, eq=False)
 class Entropy:
-    """Generalized entropy of benefits, 0 where all are equal; `total` = `between` + `within` groups.
+    """Generalized entropy of benefits, 0 if all are equal; `total` = `between` + `within` groups.
 
-    Arrays of the leading shape of the cells, NaN without rows, or where nobody has a benefit.
+    Arrays of the leading shape of the cells; NaN without rows, or if all benefits are 0.
     """
 
     total: Floats
@@ -28,9 +28,9 @@ class Entropy:
 def generalized_entropy(cells: Cells, *, alpha: float = 2.0, positive: int = 1) -> Entropy:
     """Inequality of benefits over cells (..., G, K, K) by group, target and prediction, split by group.
 
-    A row's benefit is prediction - target + 1, of the class `positive`: 0 for one wrongly refused, 1 for one treated
-    as it deserved, 2 for one wrongly favoured. `alpha` 1 is the Theil index, 0 the mean logarithmic deviation (infinite
-    as soon as one benefit is 0, and so undefined), 2 half the squared coefficient of variation. Source: Speicher et
+    A row's benefit is prediction - target + 1, of the class `positive`: 0 for a false negative, 1 for a correct
+    prediction, 2 for a false positive. `alpha` 1 is the Theil index, 0 the mean logarithmic deviation (infinite, and so
+    undefined, as soon as one benefit is 0), 2 half the squared coefficient of variation. Source: Speicher et
     al. 2018, KDD, sections 2.2 and 3.2.
     """
     found = confusion(cells, positive=positive)
@@ -61,16 +61,16 @@ def differential_fairness(
     """The largest logarithm of a ratio between two groups' rates of any decision; 0 is best, no upper limit.
 
     Returns epsilon and the groups with the higher and the lower rate. `smoothing` is added to the count of every
-    decision in every group (the concentration of a symmetric Dirichlet prior); without it epsilon is undefined as soon
-    as a group never gets a decision that another gets. The interval follows from intervals of all rates that hold
-    together, by Bonferroni's correction; it is not given with smoothing. Groups without rows are left out.
+    decision in every group (the concentration of a symmetric Dirichlet prior); without it epsilon is undefined if a
+    group never gets a decision that another group gets. The interval is computed from simultaneous intervals of all
+    rates (Bonferroni); there is none with smoothing. Groups without rows are left out.
     Source: Foulds et al. 2020, ICDE, definition 3.1 and equations 6 and 7.
 
     Raises:
         ValueError: if the smoothing is negative.
     """
     if smoothing < 0:
-        raise ValueError(f"smoothing adds to counts and is not negative, got {smoothing}")
+        raise ValueError(f"smoothing must not be negative, got {smoothing}")
     decisions: NDArray[np.float64] = table.cells.sum(axis=1).astype(np.float64)
     kept = np.flatnonzero(decisions.sum(axis=1) > 0)
     n = int(table.sizes.sum())
@@ -92,7 +92,10 @@ def differential_fairness(
 
 
 def _epsilon_interval(table: GroupCounts, kept: NDArray[np.intp], used: NDArray[np.intp], level: float) -> Interval:
-    """Of binary decisions, one rate gives the other: then there are only as many intervals as groups."""
+    """The interval of epsilon from simultaneous intervals of all rates.
+
+    For binary decisions one rate determines the other, so the Bonferroni correction is for as many intervals as groups.
+    """
     free = 1 if len(table.classes) == 2 else len(used)
     each = 1 - (1 - level) / (free * len(kept))
     method = wilson if table.weighted else clopper_pearson
@@ -122,7 +125,10 @@ def _epsilon_interval(table: GroupCounts, kept: NDArray[np.intp], used: NDArray[
 
 
 def _mean(rows: Floats, relative: Floats, alpha: float) -> Floats:
-    """Mean over the last axis, `rows` of each, of the entropy's term for a benefit relative to the average one."""
+    """Mean over the last axis, weighted by `rows`, of the entropy's term for a benefit relative to the average.
+
+    The terms for alpha 0 and 1 are the limits of the general one.
+    """
     if alpha == 0:
         terms = -np.log(relative)
     elif alpha == 1:

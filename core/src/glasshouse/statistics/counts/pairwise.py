@@ -1,4 +1,4 @@
-"""Differences of a rate between two groups, for every pair: unlike a max-min gap, unbiased and with fair intervals."""
+"""Differences and ratios of a rate for every pair of groups; unlike the gap between extremes they are unbiased."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.statistics.counts.clusters import UnitCounts
 from glasshouse.statistics.counts.rates import effective_counts, group_rates, rate
 from glasshouse.statistics.counts.resampling import bootstrap
 from glasshouse.statistics.counts.table import Cells, GroupCounts
-from glasshouse.statistics.counts.units import UnitCounts
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval, Intervals
-from glasshouse.statistics.intervals.proportions import newcombe
-from glasshouse.statistics.intervals.two_proportions import katz, koopman, miettinen_nurminen, score_test
+from glasshouse.statistics.intervals.two_proportions import katz, koopman, miettinen_nurminen, newcombe, score_test
 
 DifferenceInterval = Literal["newcombe", "miettinen_nurminen"]
 RatioInterval = Literal["koopman", "katz"]
@@ -29,9 +28,9 @@ _INTERVALS: Mapping[str, Callable[..., Intervals]] = {
 
 @dataclass(frozen=True)
 class Pairwise:
-    """A rate in the first group compared with that in the second; the groups as attribute -> level.
+    """The difference or ratio of a rate between two groups; the groups as attribute -> level.
 
-    The estimate's `n` is the rows of both groups together that the rate is over.
+    The estimate's `n` is the sum of both groups' denominators.
     """
 
     first: dict[str, str]
@@ -68,10 +67,10 @@ def group_pairwise_differences(
 ) -> tuple[PairwiseDifference, ...]:
     """A proportion's difference in every pair of groups, in the order of `pairs`, with an interval in closed form.
 
-    Weighted tables take effective counts (see `group_rates`): method ``newcombe_effective``.
+    Weighted tables use effective counts (see `group_rates`): method ``newcombe_effective``.
 
     Raises:
-        ValueError: as `rate`, and for f1, balanced accuracy and count, which are no proportions.
+        ValueError: as `rate`, and for f1, balanced accuracy and count, which are not proportions.
     """
     intervals = _in_pairs(table, name, positive, _INTERVALS[method], level)
     return _described(table, name, positive, [intervals.item(k) for k in range(len(intervals.low))])
@@ -82,7 +81,7 @@ def group_pairwise_ratios(
 ) -> tuple[Pairwise, ...]:
     """A proportion's ratio in every pair of groups, first over second, in the order of `pairs`.
 
-    Undefined where a rate is, and where the second is 0. Weighted tables take effective counts.
+    Undefined if a rate is undefined or the second is 0. Weighted tables use effective counts.
 
     Raises:
         ValueError: as `group_pairwise_differences`.
@@ -92,15 +91,15 @@ def group_pairwise_ratios(
 
 
 def pairwise_p_values(table: GroupCounts, name: str, *, positive: int = 1) -> Floats:
-    """Two-sided p-values that a proportion is equal in both groups of a pair (`score_test`), in the order of `pairs`.
+    """Two-sided p-values of equal proportions in both groups of a pair (`score_test`), in the order of `pairs`.
 
-    Not adjusted for their number; see `holm` and `benjamini_hochberg`. NaN where a rate is undefined. Weighted tables
-    take effective counts.
+    Not adjusted for multiple testing; see `holm` and `benjamini_hochberg`. NaN if a rate is undefined. Weighted tables
+    use effective counts.
 
     Raises:
         ValueError: as `group_pairwise_differences`.
     """
-    _refuse_other_than_proportions(table, name, positive)
+    _require_proportion(table, name, positive)
     hits, total = effective_counts(table, name, positive=positive)
     first, second = pairs(len(table))
     return score_test(hits[first], total[first], hits[second], total[second])
@@ -132,17 +131,17 @@ def bootstrap_pairwise_differences(
 def _in_pairs(
     table: GroupCounts, name: str, positive: int, method: Callable[..., Intervals], level: float
 ) -> Intervals:
-    _refuse_other_than_proportions(table, name, positive)
+    _require_proportion(table, name, positive)
     hits, total = effective_counts(table, name, positive=positive)
     first, second = pairs(len(table))
     intervals = method(hits[first], total[first], hits[second], total[second], level=level)
     return intervals.from_effective_counts() if table.weighted else intervals
 
 
-def _refuse_other_than_proportions(table: GroupCounts, name: str, positive: int) -> None:
+def _require_proportion(table: GroupCounts, name: str, positive: int) -> None:
     if not rate(table.cells, name, positive=positive).proportion:
         raise ValueError(
-            f"{name} is no proportion and has no interval in closed form; use bootstrap_pairwise_differences"
+            f"{name} is not a proportion and has no interval in closed form; use bootstrap_pairwise_differences"
         )
 
 

@@ -1,4 +1,4 @@
-"""Permutation tests: how extreme is a statistic when labels mean nothing?"""
+"""Permutation tests: is a statistic more extreme than under randomly permuted labels?"""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _BLOCK = 2**21
 """Labels permuted at a time."""
 
 MAX_GROUPS_IN_PAIRS = 64
-"""Of more groups than these, pairs are too many to look at in every permutation, or at all."""
+"""With more groups there are too many pairs; groups are then compared with all rows."""
 
 _EXACT_ROWS = 10**9
-"""NumPy's multivariate hypergeometric distribution takes fewer rows than this."""
+"""NumPy's multivariate hypergeometric distribution requires fewer rows than this."""
 
 
 @dataclass(frozen=True, eq=False)
 class PermutationTest:
-    """A statistic against its distribution when labels mean nothing; small p-values speak against that."""
+    """A statistic and its null distribution under permuted labels; small p-values are evidence against the null."""
 
     observed: float | None
     p_value: float | None
@@ -46,15 +46,15 @@ def permutation_test(
     permutations: int = 999,
     alternative: Alternative = "greater",
 ) -> PermutationTest:
-    """Test whether labels matter, by permuting them among the n rows.
+    """Test whether a statistic depends on labels, by permuting them among the n rows.
 
     p = (1 + b) / (1 + B), with b of B permutations at least as extreme, so that it is never 0 and the test keeps its
-    level (Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9:39). Two-sided is
-    twice the smaller side.
+    significance level (Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9:39). Two-
+    sided is twice the smaller side.
 
     Args:
         statistic: maps labels (b, n) to (b,): one number for each labelling.
-        labels: (n,) what is permuted.
+        labels: (n,) the labels to permute.
     """
     given = np.asarray(labels)
     observed = float(np.asarray(statistic(given[None]), dtype=np.float64)[0])
@@ -76,17 +76,17 @@ def permutation_gap_test(
     permutations: int = 999,
     statistic: Literal["gap", "studentized"] = "gap",
 ) -> PermutationTest:
-    """Is a gap (see `gap`) larger than if the group made no difference to the rate?
+    """Test whether a gap (see `gap`) is larger than if the rate did not depend on the group.
 
-    Group labels are permuted among the rows that the rate is over: for true positive rates those with the positive
+    Group labels are permuted among the rows of the rate's denominator: for true positive rates those with the positive
     target, so that base rates may differ between groups. On the table this is a draw of each group's hits from the
-    multivariate hypergeometric distribution: exact, at a cost that does not depend on the number of rows (from a
-    billion rows on, its normal limit). The two rates of equalized odds are over disjoint rows and drawn independently.
-    Undefined where the gap is.
+    multivariate hypergeometric distribution, which is exact and takes the same time for any number of rows (from a
+    billion rows on, its normal limit). The two rates of equalized odds have disjoint rows and are drawn independently.
+    Undefined if the gap is undefined.
 
-    Among many rates the gap itself is that of the smallest groups, whose rates scatter most, and hides what large
-    groups show. The ``studentized`` statistic of a difference is the largest difference in units of its standard error
-    if groups make none: over all pairs of up to `MOST_GROUPS_IN_PAIRS` groups, of more from each group to everyone.
+    With many groups the gap is usually between the smallest ones, whose rates vary most, and hides differences between
+    large groups. The ``studentized`` statistic is the largest difference in units of its standard error under the null
+    hypothesis: over all pairs of up to `MAX_GROUPS_IN_PAIRS` groups; with more, from each group to all rows.
 
     Raises:
         ValueError: if the table is weighted, the name is not a gap, or its rate is not a proportion, and for a
@@ -103,7 +103,7 @@ def permutation_gap_test(
     for each in rates:
         found = rate(table.cells, each, positive=positive)
         if not found.proportion:
-            raise ValueError(f"{each} is no proportion; a permutation of its table is not defined")
+            raise ValueError(f"{each} is not a proportion; a permutation of its table is not defined")
         hits = _regrouped(found.denominator, int(found.numerator.sum()), rng, permutations)
         values = np.divide(hits, found.denominator, out=np.full(hits.shape, np.nan), where=found.denominator > 0)
         if np.isnan(compared(found.values)):
@@ -126,11 +126,11 @@ def permutation_gap_test(
 def weighted_gap_test(
     table: GroupCounts, name: str, *, rng: np.random.Generator, positive: int = 1, draws: int = 9999
 ) -> PermutationTest:
-    """The studentized `permutation_gap_test` where rows differ in weight or come in clusters, by its normal limit.
+    """The studentized `permutation_gap_test` for weighted or clustered rows, by its normal limit.
 
-    Such rows are not exchangeable. With effective counts (`effective_counts`) for the numbers of rows, the rates of
-    groups that make no difference scatter about the pooled one with variance p (1 - p) / n (Rao and Scott 1981, JASA
-    76:221); the largest difference in standard errors is held against that of so many normal draws.
+    Such rows are not exchangeable. With effective counts (`effective_counts`) instead of rows, group rates under the
+    null hypothesis vary around the pooled rate with variance p (1 - p) / n (Rao and Scott 1981, JASA 76:221); the
+    largest difference in standard errors is compared with that of `draws` normal draws.
 
     Raises:
         ValueError: if the name is not a difference, or its rate is not a proportion.
@@ -142,7 +142,7 @@ def weighted_gap_test(
     null: list[Floats] = []
     for each in rates:
         if not rate(table.cells, each, positive=positive).proportion:
-            raise ValueError(f"{each} is no proportion, and its spread does not follow from its counts")
+            raise ValueError(f"{each} is not a proportion, and its spread does not follow from its counts")
         hits, total = effective_counts(table, each, positive=positive)
         if np.sum(total > 0) < 2:
             return PermutationTest(None, None, draws, np.empty(0), "fewer than two groups with a defined rate")
@@ -155,7 +155,10 @@ def weighted_gap_test(
 
 
 def _largest_in_errors(values: Floats, sizes: NDArray[Any], hits: float) -> Floats:
-    """The largest difference of rates (..., G) in standard errors; these are the same for every permutation."""
+    """The largest difference of rates (..., G) in standard errors, which are the same for every permutation.
+
+    A permutation leaves the sizes and the pooled rate unchanged.
+    """
     kept = sizes > 0
     rates, n = values[..., kept], sizes[kept].astype(np.float64)
     pooled = hits / n.sum()
@@ -170,21 +173,22 @@ def _largest_in_errors(values: Floats, sizes: NDArray[Any], hits: float) -> Floa
 
 
 def _regrouped(sizes: NDArray[np.int64], hits: int, rng: np.random.Generator, draws: int) -> NDArray[Any]:
-    """(draws, G) hits of each group if they fell on rows at random: the multivariate hypergeometric distribution.
+    """(draws, G) hits of each group for hits on random rows, which are multivariate hypergeometric.
 
-    Beyond `_EXACT_ROWS`, where NumPy does not draw from it, its normal limit of equal mean and covariance.
+    From `_EXACT_ROWS` on, which NumPy does not support, its normal limit with the same mean and covariance.
     """
     total = int(sizes.sum())
     if total < _EXACT_ROWS:
         return rng.multivariate_hypergeometric(sizes, hits, size=draws)
     share = sizes / total
     noise = rng.normal(size=(draws, len(sizes))) * np.sqrt(share)
+    # subtracting the sum gives the covariance share_i (delta_ij - share_j), so that hits add up to the total
     noise -= share * noise.sum(axis=1, keepdims=True)
     return np.asarray(hits * share + noise * np.sqrt(hits / (total - 1) * (total - hits)))
 
 
 def _test(observed: float, null: Floats, alternative: Alternative) -> PermutationTest:
-    # Equal statistics may differ by rounding, and a tie must count as extreme.
+    # equal statistics may differ by rounding, and a tie counts as extreme
     slack = 1e-12 * max(1.0, abs(observed))
     above = (1 + int(np.sum(null >= observed - slack))) / (1 + len(null))
     below = (1 + int(np.sum(null <= observed + slack))) / (1 + len(null))

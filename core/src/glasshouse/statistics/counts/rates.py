@@ -1,4 +1,4 @@
-"""Rates of a confusion table, by fairlearn's names, vectorised over groups and bootstrap replicates."""
+"""Rates from confusion matrices, with fairlearn's names, vectorised over groups and bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INTERVALS: dict[str, Callable[..., Intervals]] = {"wilson": wilson, "clopper_pe
 
 
 class Confusion(NamedTuple):
-    """Cells of one class against the rest, each of the table's leading shape."""
+    """Confusion matrix of one class against the rest; each cell has the table's leading shape."""
 
     tp: Cells
     fp: Cells
@@ -28,15 +28,15 @@ class Confusion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Rate:
-    """A rate as numerator over denominator, each of shape (...); undefined where the denominator is 0."""
+    """A rate as numerator over denominator, each of shape (...); undefined if the denominator is 0."""
 
     name: str
     numerator: Cells
     denominator: Cells
     proportion: bool
-    """Whether the numerator counts some of the denominator's rows, so that binomial intervals apply."""
+    """Whether the numerator counts a subset of the denominator's rows, so that binomial intervals apply."""
     reason: str
-    """Why the rate is undefined where it is: ``no rows with target 1``."""
+    """The reason if the rate is undefined: ``no rows with target 1``."""
 
     @property
     def values(self) -> Floats:
@@ -46,12 +46,12 @@ class Rate:
         return np.asarray(np.divide(numerator, self.denominator, out=undefined, where=self.denominator > 0))
 
     def undefined(self, *index: int) -> str | None:
-        """Why there is no rate at an index, or None where there is one."""
+        """The reason why the rate at an index is undefined; None if it is defined."""
         return None if self.denominator[index] > 0 else self.reason
 
 
 class _OneClass(NamedTuple):
-    """A rate of one class against the rest: (numerator, denominator) of its confusion, and when it is undefined."""
+    """A rate of one class against the rest, from its confusion matrix, and the reason if it is undefined."""
 
     parts: Callable[[Confusion], tuple[Cells, Cells]]
     reason: str
@@ -59,7 +59,7 @@ class _OneClass(NamedTuple):
 
 
 class _AllClasses(NamedTuple):
-    """A rate of the whole table, whichever class is positive."""
+    """A rate of the whole table that does not depend on the positive class."""
 
     parts: Callable[[Cells], tuple[Cells, Cells]]
     reason: str
@@ -69,7 +69,7 @@ class _AllClasses(NamedTuple):
 def _correct(cells: Cells) -> tuple[Cells, Cells]:
     hits = np.einsum("...kk->...", cells)
     misses = (cells * (1 - np.eye(cells.shape[-1], dtype=cells.dtype))).sum(axis=(-2, -1))
-    return hits, hits + misses  # not the sum of all, which rounding could make less than the hits
+    return hits, hits + misses  # not the total, which rounding of weights could make smaller than the hits
 
 
 def _mean_f1(cells: Cells) -> tuple[Cells, Cells]:
@@ -125,14 +125,14 @@ targets."""
 def confusion(cells: Cells, *, positive: int = 1) -> Confusion:
     """One class against the rest, from cells (..., K, K) by target and prediction.
 
-    Only additions, since a difference of rounded sums of weights could leave an empty set not quite empty.
+    Only additions: a difference of rounded sums of weights could be slightly above 0 for an empty set.
 
     Raises:
         ValueError: if the class is not one of the K, or the cells have no targets.
     """
     classes = _classes(cells, positive)
     if cells.shape[-2] != classes:
-        raise ValueError("a confusion needs the true targets, which these counts lack")
+        raise ValueError("a confusion matrix needs targets, and these counts have none")
     others = [k for k in range(classes) if k != positive]
     truly, otherwise = cells[..., positive, :], cells[..., others, :].sum(axis=-2)
     return Confusion(
@@ -170,7 +170,7 @@ def rate(cells: Cells, name: str, *, positive: int = 1, label: str | None = None
     if name not in _RATES:
         raise ValueError(f"'{name}' is not a rate; known: {', '.join(RATES)}")
     if cells.shape[-2] == 1:
-        raise ValueError(f"{name} needs the true targets, which these counts lack")
+        raise ValueError(f"{name} needs targets, and these counts have none")
     rule = _RATES[name]
     if isinstance(rule, _OneClass):
         numerator, denominator = rule.parts(confusion(cells, positive=positive))
@@ -213,7 +213,7 @@ def group_rates(
 
 
 def effective_counts(table: GroupCounts, name: str, *, positive: int = 1) -> tuple[Floats, Floats]:
-    """(G,) hits and total of a proportion in each group as an interval takes them.
+    """(G,) hits and total of a proportion in each group, for intervals and tests.
 
     Unweighted these are the counts; with weights the total is the effective number of rows, (sum w)^2 / sum w^2; of a
     clustered table that of `ClusteredCounts.effective`.
@@ -223,8 +223,10 @@ def effective_counts(table: GroupCounts, name: str, *, positive: int = 1) -> tup
     if not table.weighted:
         return np.asarray(found.numerator, dtype=np.float64), total
     if isinstance(table, ClusteredCounts):
-        alone = np.eye(table.cells[0].size).reshape(-1, *table.cells.shape[1:])  # a row in one cell, for every cell
-        counted = rate(alone, name, positive=positive)
+        single_cells = np.eye(table.cells[0].size).reshape(
+            -1, *table.cells.shape[1:]
+        )  # for every cell a table with one row in it
+        counted = rate(single_cells, name, positive=positive)
         effective = table.effective(counted.numerator, counted.denominator)
     else:
         squares = rate(table.squares, name, positive=positive).denominator

@@ -1,4 +1,4 @@
-"""Each group beside everyone, or beside a group that is named as the reference."""
+"""Comparison of each group with all rows, or with a reference group."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def compared_with(
     positive: int = 1,
     level: float = 0.95,
 ) -> tuple[Estimate, ...]:
-    """A rate in each group minus, or over, that of the reference group; without one, that of everyone.
+    """A rate in each group minus, or divided by, that of the reference group; without one, that of all rows.
 
-    Each interval is for itself: score intervals (Miettinen and Nurminen's, Koopman's) against the reference group. The
-    group is part of everyone, from whom it differs by (1 - w) times its difference from the others, w being its share
-    of the rows that the rate is over: the interval is that against the others, carried over at the observed share
-    (``..._versus_rest``). Rates that are no proportions have none here.
+    Intervals are not simultaneous. Against a reference group they are score intervals (Miettinen and Nurminen's,
+    Koopman's). A comparison with all rows includes the group itself: its difference is (1 - w) times the difference
+    from the other rows, with w its share of the denominator. The interval against the others is transformed with the
+    observed share (``..._versus_rest``). Rates that are not proportions have no interval.
 
     Raises:
         ValueError: as `rate`, or if there is no such group.
@@ -38,7 +38,7 @@ def compared_with(
         base = float(rate(table.cells.sum(axis=0), name, positive=positive).values)
         missing = "no rows that the rate is over"
     else:
-        at = _position(table, reference)
+        at = _group_index(table, reference)
         base, missing = float(values[at]), f"the reference group has none: {estimates[at].undefined}"
     intervals = None
     if found.proportion:
@@ -85,20 +85,20 @@ def _against_rest(
         low, high = (1 - share) * ends.low, (1 - share) * ends.high
     else:
         low, high = (each / (share * each + 1 - share) for each in (ends.low, ends.high))
-    # A group that is everyone differs from everyone by nothing, and certainly so.
-    alone = (weight > 0) & (rest_weight == 0)
+    # a group with all rows equals all rows exactly
+    whole = (weight > 0) & (rest_weight == 0)
     same = 0.0 if kind == "difference" else 1.0
-    low, high = np.where(alone, same, low), np.where(alone, same, high)
+    low, high = np.where(whole, same, low), np.where(whole, same, high)
     suffix = "_effective" if table.weighted else ""
     return Intervals(low, high, level, f"{ends.method}_versus_rest{suffix}", ends.reason)
 
 
 def _others(values: Floats) -> Floats:
-    """For each entry, the sum of all others; added up, since a difference would leave rounding behind."""
+    """For each entry the sum of all others; total minus entry would leave rounding errors."""
     return np.asarray((1 - np.eye(len(values))) @ values)
 
 
-def _position(table: GroupCounts, reference: Mapping[str, str]) -> int:
+def _group_index(table: GroupCounts, reference: Mapping[str, str]) -> int:
     groups = table.groups
     if dict(reference) not in groups:
         raise ValueError(f"the reference {dict(reference)} is not a group of the table")

@@ -1,4 +1,4 @@
-"""The nonparametric bootstrap, done on the count table instead of on the rows."""
+"""The nonparametric bootstrap on the count table instead of the rows."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from glasshouse.statistics.counts.clusters import UnitCounts
 from glasshouse.statistics.counts.table import Cells, GroupCounts
-from glasshouse.statistics.counts.units import UnitCounts
 from glasshouse.statistics.intervals.estimates import Floats, Intervals
 
 MOST_EXCLUDED = 0.05
-"""A group may be missing from up to this share of the replicates before its interval is undefined: beyond it the
-percentiles left would be those of another, better behaved population."""
+"""Maximum share of replicates without a group before its interval is undefined: the remaining replicates are not a
+random sample of all."""
 
 _BLOCK = 2**21
-"""Numbers held at a time, so that memory stays small whatever the table and the replicates."""
+"""Numbers in memory at a time, whatever the size of the table and the number of replicates."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """A statistic of shape (...) and its replicates (B, ...), NaN where a replicate leaves it undefined."""
+    """A statistic of shape (...) and its replicates (B, ...); NaN if it is undefined in a replicate."""
 
     observed: Floats
     replicates: Floats
@@ -31,13 +31,13 @@ class Bootstrap:
 
     @property
     def excluded(self) -> Floats:
-        """Share of the replicates in which the statistic is undefined, because a group vanished from them."""
+        """Share of the replicates in which the statistic is undefined, because they have no row of a group."""
         return np.asarray(np.isnan(self.replicates).mean(axis=0))
 
     def intervals(self, *, level: float = 0.95, most_excluded: float = MOST_EXCLUDED) -> Intervals:
-        """Percentile intervals (Efron and Tibshirani 1993, chapter 13) over the replicates that define the statistic.
+        """Percentile intervals (Efron and Tibshirani 1993, chapter 13) over the replicates with a defined statistic.
 
-        Undefined where the statistic is, and where the share of excluded replicates is above `most_excluded`.
+        Undefined if the statistic is undefined, or the share of excluded replicates is above `most_excluded`.
         """
         if not 0 < level < 1:
             raise ValueError(f"a confidence level lies between 0 and 1, got {level}; 95 % is 0.95")
@@ -54,11 +54,11 @@ def bootstrap(
     rng: np.random.Generator,
     replicates: int = 1000,
 ) -> Bootstrap:
-    """Resample rows with replacement and look at any function of the table.
+    """Resample rows with replacement and compute any function of the table.
 
     Args:
         source: an unweighted table, whose rows are drawn by multinomial resampling of its cells: exactly the
-            bootstrap over rows, at a cost that does not depend on their number. Or `count_units` for weights and
+            bootstrap over rows, in a time that does not depend on their number. Or `count_units` for weights and
             clusters: each unit enters a replicate a Poisson(1) number of times (Hanley and MacGibbon 2006, Computer
             Methods and Programs in Biomedicine 83:57).
         statistic: maps cells (b, G, K, K) to (b, ...), e.g. ``lambda cells: rate(cells, "precision").values``.
@@ -89,11 +89,11 @@ def gamma_bootstrap(
     rng: np.random.Generator,
     replicates: int = 1000,
 ) -> Bootstrap:
-    """Resample a weighted table without its rows: each cell is a gamma variable of its weight and squared weights.
+    """Resample a weighted table without its rows: each cell is a gamma variable with the moments of its weights.
 
     In the bootstrap of weighted rows a cell's sum has the mean sum w and the variance sum w^2, and cells are
-    independent; a gamma variable of these moments stands for it, which of equal weights is exactly the Bayesian
-    bootstrap (Rubin 1981, Annals of Statistics 9:130). The cost does not depend on the rows.
+    independent; a gamma variable with these moments approximates it and for equal weights is exactly the Bayesian
+    bootstrap (Rubin 1981, Annals of Statistics 9:130). The time does not depend on the number of rows.
 
     Args:
         table: of weighted, independent rows.
@@ -116,7 +116,7 @@ def gamma_bootstrap(
 
 def _multinomial(table: GroupCounts, rng: np.random.Generator, replicates: int) -> Iterator[Cells]:
     flat = table.cells.ravel()
-    # Empty cells stay empty; leaving them out also keeps rounding of the shares from giving them a row.
+    # empty cells stay empty; with them, rounding of the shares could give them a row
     occupied = np.flatnonzero(flat)
     total = int(flat.sum())
     for size in _sizes(replicates, flat.size):
@@ -129,7 +129,7 @@ def _multinomial(table: GroupCounts, rng: np.random.Generator, replicates: int) 
 def _poisson(units: UnitCounts, rng: np.random.Generator, replicates: int) -> Iterator[Cells]:
     by_cell = units.sums.T.tocsr()
     for size in _sizes(replicates, max(by_cell.shape)):
-        # m equal units that enter Poisson(1) times each enter Poisson(m) times together.
+        # the sum of m independent Poisson(1) variables is Poisson(m)
         times = rng.poisson(units.multiplicity, size=(size, len(units.multiplicity)))
         yield np.ascontiguousarray((by_cell @ times.T.astype(np.float64)).T).reshape(size, *units.table.cells.shape)
 
@@ -141,7 +141,7 @@ def _sizes(replicates: int, numbers: int) -> Iterator[int]:
 
 
 def _percentiles(replicates: Floats, shares: list[float]) -> list[Floats]:
-    """Linear interpolation between order statistics, NaN left out: np.nanquantile, without its loop over columns."""
+    """np.nanquantile with linear interpolation, without its Python loop over columns."""
     shape = replicates.shape[1:]
     columns = np.sort(replicates.reshape(len(replicates), math.prod(shape)).T, axis=1)  # NaN last
     last = np.maximum(np.isfinite(columns).sum(axis=1) - 1, 0)

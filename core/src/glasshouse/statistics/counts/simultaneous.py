@@ -1,9 +1,9 @@
-"""Intervals that hold for all groups at once, and so for the gap between the extreme ones.
+"""Simultaneous intervals of all groups, and so of the gap between the extreme ones.
 
-A gap between the largest and the smallest of several rates is biased upward, and resampling it repeats the bias: a
-bootstrap interval of it never reaches 0. Intervals of the differences of all pairs that hold together carry over to
-the largest difference without it: the largest one lies between the largest lower and the largest upper end, whichever
-pair it belongs to; ratios likewise. They hold together with at least the level asked for by Bonferroni's correction
+The gap between the largest and the smallest of several rates is biased upward, and resampling repeats the bias: a
+bootstrap interval of it never includes 0. Simultaneous intervals of the differences of all pairs give an interval of
+the largest difference without that bias: it lies between the largest lower and the largest upper end, whichever pair
+it belongs to; likewise for ratios. Their joint coverage is at least `level` by Bonferroni's correction
 (Miller 1981, Simultaneous Statistical Inference, section 1.6).
 """
 
@@ -26,9 +26,9 @@ def gap_interval(table: GroupCounts, name: str, *, positive: int = 1, level: flo
     """Interval of a gap (see `gap`) over the groups of a table; coverage is at least about `level`.
 
     From score intervals of all pairs: ``simultaneous_miettinen_nurminen`` (differences), ``simultaneous_koopman``
-    (ratios); of more than `MOST_GROUPS_IN_PAIRS` groups, from intervals of their rates:
-    ``simultaneous_clopper_pearson``. Weighted rows enter as effective counts, as in `group_rates`. Groups without the
-    rate are left out, as they are from the gap. None where fewer than two groups have it, or it is no proportion.
+    (ratios); for more than `MAX_GROUPS_IN_PAIRS` groups, from intervals of their rates:
+    ``simultaneous_clopper_pearson``. Weighted rows use effective counts, as in `group_rates`. Groups with an undefined
+    rate are left out, as in the gap. None if fewer than two groups have a rate, or it is not a proportion.
     """
     rates, kind = gap_rates(name)
     counts = []
@@ -49,11 +49,11 @@ def gap_interval(table: GroupCounts, name: str, *, positive: int = 1, level: flo
 
 
 def impact_ratio_intervals(table: GroupCounts, *, positive: int = 1, level: float = 0.95) -> Intervals:
-    """(G,) intervals of all impact ratios (see `impact_ratios`) that hold together; within 0 and 1.
+    """(G,) simultaneous intervals of all impact ratios (see `impact_ratios`); within 0 and 1.
 
     A group's ratio to the highest rate is the smallest of its ratios to all rates: it lies between the smallest lower
-    and the smallest upper end of Koopman's intervals over all pairs. Of more than `MOST_GROUPS_IN_PAIRS` groups, from
-    intervals of the single rates. NaN for a group without rows, and for all where nobody is selected.
+    and the smallest upper end of Koopman's intervals over all pairs. For more than `MAX_GROUPS_IN_PAIRS` groups, from
+    intervals of the single rates. NaN for a group without rows, and for all groups if no row is selected.
     """
     hits, total = effective_counts(table, "selection_rate", positive=positive)
     kept = np.flatnonzero(total > 0)
@@ -61,18 +61,18 @@ def impact_ratio_intervals(table: GroupCounts, *, positive: int = 1, level: floa
     if not hits.any():
         return Intervals(low, high, level, "simultaneous_koopman", "no group has a row selected")
     if len(kept) > MAX_GROUPS_IN_PAIRS:
-        found, method = _single(hits[kept], total[kept], level, weighted=table.weighted)
+        found, method = _rate_intervals(hits[kept], total[kept], level, weighted=table.weighted)
         low[kept] = found.low / found.high.max()
         high[kept] = np.minimum(1, found.high / found.low.max()) if found.low.max() > 0 else 1.0
         return Intervals(low, high, level, method)
     lower, upper = _pair_ratios(hits[kept], total[kept], level)
     low[kept], high[kept] = np.minimum(1, lower.min(axis=1)), np.minimum(1, upper.min(axis=1))
-    return Intervals(low, high, level, _named("koopman", table.weighted))
+    return Intervals(low, high, level, _method_name("koopman", table.weighted))
 
 
 def _difference_limits(hits: Floats, total: Floats, level: float, *, weighted: bool) -> tuple[float, float, str]:
     if len(hits) > MAX_GROUPS_IN_PAIRS:
-        found, method = _single(hits, total, level, weighted=weighted)
+        found, method = _rate_intervals(hits, total, level, weighted=weighted)
         return max(0.0, float(found.low.max() - found.high.min())), float(found.high.max() - found.low.min()), method
     first, second = pairs(len(hits))
     ends = miettinen_nurminen(
@@ -80,29 +80,29 @@ def _difference_limits(hits: Floats, total: Floats, level: float, *, weighted: b
     )
     low = max(0.0, float(ends.low.max()), float(-ends.high.min()))
     high = max(float(ends.high.max()), float(-ends.low.min()))
-    return low, high, _named("miettinen_nurminen", weighted)
+    return low, high, _method_name("miettinen_nurminen", weighted)
 
 
 def _ratio_limits(hits: Floats, total: Floats, level: float, *, weighted: bool) -> tuple[float, float, str]:
     if len(hits) > MAX_GROUPS_IN_PAIRS:
-        found, method = _single(hits, total, level, weighted=weighted)
+        found, method = _rate_intervals(hits, total, level, weighted=weighted)
         lowest, highest = float(found.low.min() / found.high.max()), found.low.max()
         return lowest, float(min(1.0, found.high.min() / highest)) if highest > 0 else 1.0, method
     lower, upper = _pair_ratios(hits, total, level)
-    return float(min(1.0, lower.min())), float(min(1.0, upper.min())), _named("koopman", weighted)
+    return float(min(1.0, lower.min())), float(min(1.0, upper.min())), _method_name("koopman", weighted)
 
 
 def _pair_ratios(hits: Floats, total: Floats, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(G, G) limits of the ratio of the rate of one group (axis 0) to that of another, holding for all together.
+    """(G, G) simultaneous limits of the ratio of the rate of one group (axis 0) to that of another.
 
-    A ratio to a rate without hits has no upper limit, and of two such rates nothing is known; a group's ratio to
-    itself is 1.
+    A ratio to a rate without hits has no upper limit, a ratio of two such rates has no limits, and the ratio of a group
+    to itself is 1.
     """
     first, second = pairs(len(hits))
     each = 1 - (1 - level) / max(1, len(first))
     lower, upper = np.ones((len(hits), len(hits))), np.ones((len(hits), len(hits)))
     swapped = hits[first] / total[first] > hits[second] / total[second]
-    # The smaller rate over the larger one, which then has hits unless neither has.
+    # smaller rate over larger rate, so that the denominator has hits unless both rates are 0
     first, second = np.where(swapped, second, first), np.where(swapped, first, second)
     ends = koopman(hits[first], total[first], hits[second], total[second], level=each)
     low, high = np.nan_to_num(ends.low, nan=0.0), np.where(np.isnan(ends.high), np.inf, ends.high)
@@ -112,12 +112,12 @@ def _pair_ratios(hits: Floats, total: Floats, level: float) -> tuple[NDArray[np.
     return lower, upper
 
 
-def _single(hits: Floats, total: Floats, level: float, *, weighted: bool) -> tuple[Intervals, str]:
-    """Intervals of every rate that hold together: exact ones, or of effective counts Wilson's."""
+def _rate_intervals(hits: Floats, total: Floats, level: float, *, weighted: bool) -> tuple[Intervals, str]:
+    """Simultaneous intervals of all rates: exact ones, or Wilson's for effective counts."""
     method = wilson if weighted else clopper_pearson
     found = method(hits, total, level=1 - (1 - level) / len(hits))
-    return found, _named(found.method, weighted)
+    return found, _method_name(found.method, weighted)
 
 
-def _named(method: str, weighted: bool) -> str:
+def _method_name(method: str, weighted: bool) -> str:
     return f"simultaneous_{method}" + ("_effective" if weighted else "")

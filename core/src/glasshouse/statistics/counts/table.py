@@ -1,7 +1,7 @@
-"""Group count tables: everything a group rate needs, from one pass over the rows, and mergeable.
+"""Group count tables: all counts that group rates need, from one pass over the rows, and mergeable.
 
-A table of a billion rows is as small as that of ten: groups x targets x predictions. Tables of batches, files or
-machines add up with `+` to the table of all their rows.
+The size of a table is groups x targets x predictions, whatever the number of rows. `+` merges tables of batches, files
+or machines to the table of all their rows.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MISSING = "missing"
-"""Name of the level of rows whose attribute is not known (code -1)."""
+"""Name of the level of rows with a missing attribute (code -1)."""
 
 LISTED_GROUPS = 65_536
-"""Up to this many combinations of levels, each is a group of the table, with or without rows. Beyond it, only those
-that have rows: a dense table of many attributes would be mostly zeros and not fit in memory."""
+"""Up to this many combinations of levels each one is a group of the table, also without rows. With more, only those
+with rows: a dense table of many attributes would be mostly zeros and too large for memory."""
 
 _BLOCK = 65_536
 """Rows counted at a time, so that their combined codes stay in the processor's cache; also the most cells counted so,
@@ -29,7 +29,7 @@ Cells = NDArray[Any]
 
 
 class GroupColumn(Protocol):
-    """One attribute of every row, as `glasshouse.Groups` has it: `codes` (n,) into `levels`, -1 for missing."""
+    """One attribute of every row, as `glasshouse.Groups`: `codes` (n,) into `levels`, -1 for missing."""
 
     @property
     def name(self) -> str: ...
@@ -47,7 +47,7 @@ class Attribute:
     levels: tuple[str, ...]
 
     def level(self, code: int) -> str:
-        """Name of a level; the code after the last stands for a missing value."""
+        """Name of a level; the code after the last level is a missing value."""
         return self.levels[code] if code < len(self.levels) else MISSING
 
 
@@ -87,7 +87,7 @@ class GroupCounts:
             raise ValueError("count tables that merge have the same attributes, levels and classes in the same order")
         if self.has_targets != other.has_targets:
             raise ValueError("count tables that merge both have targets, or neither has")
-        return _gathered(
+        return _summed_by_group(
             self.attributes,
             self.classes,
             np.concatenate([self.codes, other.codes]),
@@ -101,7 +101,7 @@ class GroupCounts:
 
     @property
     def has_targets(self) -> bool:
-        """Whether the true targets were known; without them only selection rates and counts are defined."""
+        """Whether there are targets; without them only selection rates and counts are defined."""
         return bool(self.cells.shape[1] > 1)
 
     @property
@@ -115,7 +115,7 @@ class GroupCounts:
         return np.asarray(self.rows.sum(axis=(1, 2)))
 
     def marginal(self, names: Sequence[str]) -> GroupCounts:
-        """The table over some of the attributes, in the given order; over none of them, everyone is one group.
+        """The table over some of the attributes, in the given order; over none of them, all rows are one group.
 
         Raises:
             ValueError: if a name is not an attribute of the table.
@@ -125,10 +125,10 @@ class GroupCounts:
             if name not in known:
                 raise ValueError(f"the table has no attribute '{name}'; it has {', '.join(known) or 'none'}")
         kept = [known.index(name) for name in names]
-        return _gathered(tuple(self.attributes[k] for k in kept), self.classes, self.codes[:, kept], self._parts)
+        return _summed_by_group(tuple(self.attributes[k] for k in kept), self.classes, self.codes[:, kept], self._parts)
 
     def overall(self) -> GroupCounts:
-        """Everyone as one group."""
+        """All rows as one group."""
         return self.marginal(())
 
     @property
@@ -147,8 +147,8 @@ def count(
     """Count n rows by group, target and predicted class in one vectorised pass.
 
     Args:
-        groups: the attributes of the rows; none counts everyone as one group.
-        targets: (n,) class codes, or None where the truth is not known.
+        groups: the attributes of the rows; without any, all rows are one group.
+        targets: (n,) class codes; None if unknown.
         predicted: (n,) class codes.
         classes: names of the K classes in the order of their codes.
         weights: (n,) finite weights >= 0; None counts each row once, in integers.
@@ -160,7 +160,7 @@ def count(
     truth, decision, weight = _checked_rows(columns, targets, predicted, classes, weights)
     attributes = tuple(Attribute(column.name, tuple(column.levels)) for column in columns)
     shape = (1 if truth is None else len(classes), len(classes))
-    # One code more than there are levels: the last stands for a missing value.
+    # one code more than there are levels, for a missing value
     sizes = tuple(len(attribute.levels) + 1 for attribute in attributes)
     possible = _product(sizes)
     if possible * math.prod(shape) <= _BLOCK:
@@ -181,7 +181,7 @@ def count(
     cells, rows, squares = parts if weight is not None else parts * 3
     seen = rows.any(axis=(1, 2))
     codes = np.stack(np.unravel_index(observed[seen], sizes), axis=1) if sizes else np.zeros((seen.sum(), 0), np.int64)
-    return _gathered(attributes, tuple(classes), codes, (cells[seen], rows[seen], squares[seen]))
+    return _summed_by_group(attributes, tuple(classes), codes, (cells[seen], rows[seen], squares[seen]))
 
 
 def cell_of_each_row(
@@ -243,7 +243,7 @@ def _dtypes(weight: NDArray[np.float64] | None) -> tuple[type, ...]:
 def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: int) -> NDArray[Any]:
     """One number for each row's combination of levels, the last attribute varying fastest.
 
-    Of a single attribute that is nowhere missing these are its codes, as they are.
+    For a single attribute without missing values these are its codes, not copied.
     """
     combined: NDArray[np.int64] | None = None
     for column in columns:
@@ -261,7 +261,7 @@ def _group_of_each_row(columns: tuple[GroupColumn, ...], block: slice, length: i
 
 
 def _occurrences(group: NDArray[Any], groups: int) -> NDArray[np.int64]:
-    """(groups,) rows of each group, a block at a time: NumPy makes a copy of numbers that are not of 64 bits."""
+    """(groups,) rows of each group, counted in blocks because NumPy copies numbers that do not have 64 bits."""
     found = np.zeros(groups, dtype=np.int64)
     size = max(_BLOCK, groups)
     for start in range(0, len(group), size):
@@ -286,10 +286,10 @@ def _product(sizes: Sequence[int]) -> int:
     return product
 
 
-def _gathered(
+def _summed_by_group(
     attributes: tuple[Attribute, ...], classes: tuple[str, ...], codes: NDArray[Any], parts: tuple[Cells, ...]
 ) -> GroupCounts:
-    """A table from groups in any order, equal ones added up: merging and taking margins alike."""
+    """A table from groups in any order, with equal groups added up; both merging and marginal tables use it."""
     ordered, slot = listed_groups(attributes, codes)
     summed = []
     for part in parts:
@@ -304,9 +304,9 @@ def _gathered(
 def listed_groups(
     attributes: tuple[Attribute, ...], codes: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The groups that a table lists, (G, a) in order, and where each of the given (m, a) groups stands among them.
+    """The groups (G, a) of a table in order, and the position of each of the given (m, a) groups among them.
 
-    All combinations of levels, and a missing value only where one is given; beyond `LISTED_GROUPS` only those given.
+    All combinations of levels, with missing values only where some occur; beyond `LISTED_GROUPS` only the given groups.
     """
     missing = [bool(np.any(codes[:, k] == len(attribute.levels))) for k, attribute in enumerate(attributes)]
     sizes = tuple(len(attribute.levels) + gap for attribute, gap in zip(attributes, missing, strict=True))
@@ -324,7 +324,7 @@ def listed_groups(
 def grouped_rows(
     columns: tuple[GroupColumn, ...], length: int
 ) -> tuple[tuple[Attribute, ...], NDArray[np.int64], NDArray[Any]]:
-    """The attributes of rows, their groups as a table lists them (G, a), and (n,) the group of each row."""
+    """The attributes of rows, the groups (G, a) of their table, and the group (n,) of each row."""
     attributes = tuple(Attribute(column.name, tuple(column.levels)) for column in columns)
     sizes = tuple(len(attribute.levels) + 1 for attribute in attributes)
     group = _group_of_each_row(columns, slice(None), length)
@@ -346,7 +346,7 @@ def grouped_rows(
 def marginal_groups(
     attributes: tuple[Attribute, ...], codes: NDArray[Any], names: Sequence[str]
 ) -> tuple[tuple[Attribute, ...], NDArray[np.int64], NDArray[np.int64]]:
-    """Some of the attributes, the groups that a table over them lists, and (G,) where each group goes.
+    """Some of the attributes, the groups of the table over them, and (G,) the new position of each group.
 
     Raises:
         ValueError: if a name is not an attribute of the table.

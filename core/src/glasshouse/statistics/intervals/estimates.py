@@ -1,4 +1,4 @@
-"""What statistics return: a value with its interval and its count, or the reason why there is none."""
+"""Results of statistics: a value with its interval and count, or the reason why it is undefined."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval; `low` and `high` are None where it is undefined, and `undefined` says why."""
+    """A confidence interval; if it is undefined, `low` and `high` are None and `undefined` is the reason."""
 
     low: float | None
     high: float | None
     level: float
     method: str
-    """How it was made, as `Measurement.interval_method` has it: ``wilson``, ``bootstrap_percentile``."""
+    """The method, as in `Measurement.interval_method`: ``wilson``, ``bootstrap_percentile``."""
     undefined: str | None = None
 
 
@@ -27,8 +27,8 @@ class Interval:
 class Intervals:
     """Confidence intervals of one kind for an array of quantities.
 
-    `low` and `high` have the shape of the quantity and hold NaN where the interval is undefined. Scalars give
-    arrays without dimensions; `item()` then is the one interval.
+    `low` and `high` have the shape of the quantity, with NaN where the interval is undefined. For a scalar quantity
+    they have no dimensions, and `item()` returns the interval.
     """
 
     low: Floats
@@ -36,10 +36,10 @@ class Intervals:
     level: float
     method: str
     reason: str = "no rows"
-    """Why an interval is undefined where it is NaN."""
+    """The reason of undefined intervals."""
 
     def item(self, *index: int) -> Interval:
-        """One of them as plain numbers, None for NaN; the index is that of the array, none for a scalar.
+        """One interval as plain numbers, None for NaN. Without an index for a scalar quantity.
 
         >>> import numpy as np
         >>> Intervals(np.array([0.1]), np.array([0.3]), 0.95, "wilson").item(0).high
@@ -51,7 +51,7 @@ class Intervals:
         return Interval(None, None, self.level, self.method, undefined=self.reason)
 
     def from_effective_counts(self) -> Intervals:
-        """The same, its method saying that effective counts of weighted rows went in: ``wilson_effective``."""
+        """The same intervals with the suffix of effective counts in their method: ``wilson_effective``."""
         return replace(self, method=f"{self.method}_effective")
 
 
@@ -69,7 +69,7 @@ class EstimateFields(TypedDict):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its denominator and interval. Undefined is `value=None` with a reason, never zero.
+    """A number with its denominator and interval. An undefined one has `value=None` and a reason.
 
     Raises:
         ValueError: if value and reason are both given or both missing, or the value is not finite.
@@ -77,13 +77,13 @@ class Estimate:
 
     value: float | None
     n: int | None = None
-    """Over how many rows the value was taken; rows, not weights."""
+    """The number of rows that the value is computed from, not their weight."""
     interval: Interval | None = None
     undefined: str | None = None
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.undefined is None):
-            raise ValueError("an estimate has a value or the reason why it has none, not both")
+            raise ValueError("an estimate needs either a value or the reason why it is undefined")
         if self.value is not None and not np.isfinite(self.value):
             raise ValueError(f"an estimate is a finite number or undefined with a reason, got {self.value}")
 

@@ -1,19 +1,19 @@
-"""The mean of per-row values with its interval."""
+"""Means of per-row values with their intervals, and intervals from a standard error."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
-from glasshouse.statistics.intervals.estimates import Estimate, Floats
-from glasshouse.statistics.intervals.proportions import t_interval
+from glasshouse.statistics.intervals.estimates import Estimate, Floats, Intervals
 
 
 def mean(values: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95) -> Estimate:
     """Mean of n values with Student's t interval on n - 1 degrees of freedom.
 
-    With weights the mean of a ratio of two sums, with its linearised variance, sum w^2 (x - mean)^2 / (sum w)^2
-    times n / (n - 1) (Cochran 1977, Sampling Techniques, 6.4; equal weights give the usual one).
+    A weighted mean is a ratio of two sums. Its linearised variance is sum w^2 (x - mean)^2 / (sum w)^2 times
+    n / (n - 1) (Cochran 1977, Sampling Techniques, 6.4), which for equal weights is the usual one.
 
     Raises:
         ValueError: if values are not one column of finite numbers, or weights are negative or of another length.
@@ -35,17 +35,53 @@ def standard_error(residuals: Floats, weights: Floats) -> float:
 
 
 def columns(*values: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, ...]:
-    """Columns of finite numbers of one length, and their weights (ones if None) last.
+    """Columns of finite numbers of equal length, and last their weights (ones if None).
 
     Raises:
-        ValueError: if one is not.
+        ValueError: if lengths differ, or a number is not finite or a weight negative.
     """
     found = [np.asarray(value, dtype=np.float64) for value in values]
     found.append(np.ones(found[0].shape) if weights is None else np.asarray(weights, dtype=np.float64))
     if any(column.ndim != 1 or column.shape != found[0].shape for column in found):
-        raise ValueError(f"columns have one length, got shapes {', '.join(str(column.shape) for column in found)}")
+        raise ValueError(
+            f"columns must have equal length, got shapes {', '.join(str(column.shape) for column in found)}"
+        )
     if not all(np.all(np.isfinite(column)) for column in found):
-        raise ValueError("columns hold finite numbers; NaN or infinity came")
+        raise ValueError("columns must be finite; got NaN or infinity")
     if np.any(found[-1] < 0):
-        raise ValueError("weights are not negative")
+        raise ValueError("weights must not be negative")
     return tuple(found)
+
+
+def normal_interval(value: ArrayLike, standard_error: ArrayLike, *, level: float = 0.95) -> Intervals:
+    """`value` plus and minus a normal quantile of its standard error. NaN errors give undefined intervals."""
+    centre, error = np.asarray(value, float), np.asarray(standard_error, float)
+    half = normal_quantile(level) * error
+    return Intervals(centre - half, centre + half, level, "normal", "no standard error")
+
+
+def t_interval(
+    value: ArrayLike, standard_error: ArrayLike, degrees_of_freedom: ArrayLike, *, level: float = 0.95
+) -> Intervals:
+    """`value` plus and minus a quantile of Student's t; undefined without degrees of freedom (a single row)."""
+    centre, error = np.asarray(value, float), np.asarray(standard_error, float)
+    freedom = np.asarray(degrees_of_freedom, float)
+    quantile = special.stdtrit(np.where(freedom > 0, freedom, np.nan), (1 + checked_level(level)) / 2)
+    half = quantile * error
+    return Intervals(centre - half, centre + half, level, "student_t", "fewer than two rows have no spread")
+
+
+def normal_quantile(level: float) -> float:
+    """z such that a standard normal lies within plus and minus z with probability `level`: 1.96 for 0.95."""
+    return float(special.ndtri((1 + checked_level(level)) / 2))
+
+
+def checked_level(level: float) -> float:
+    """The level itself.
+
+    Raises:
+        ValueError: if it is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level lies between 0 and 1, got {level}; 95 % is 0.95")
+    return level

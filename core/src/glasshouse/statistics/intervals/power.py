@@ -1,4 +1,4 @@
-"""How many rows a gap needs to be seen, and how small a gap the rows at hand can show."""
+"""Power: the rows needed to detect a gap, and the smallest gap that given rows can detect."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _STEPS = 60
 
 
 def rows_needed(rate: ArrayLike, gap: ArrayLike, *, power: float = 0.8, level: float = 0.95) -> Floats:
-    """Rows that each of two groups needs, so that a difference between their proportions is found with `power`.
+    """Rows that each of two groups needs to detect a difference between their proportions with `power`.
 
-    One proportion is `rate`, the other `gap` away from it, towards 1/2, where more rows are needed. For the two-sided
-    test at 1 - `level` of two equal groups; rounded up. NaN where no proportion is that far from `rate`. Source:
+    One proportion is `rate`, the other differs by `gap` in the direction of 1/2, which needs more rows. For the two-
+    sided test at 1 - `level` of two groups of equal size; rounded up. NaN if no proportion differs by `gap`. Source:
     Fleiss, Levin and Paik 2003, Statistical Methods for Rates and Proportions, equation 4.14 (without correction for
     continuity).
 
@@ -37,10 +37,10 @@ def rows_needed(rate: ArrayLike, gap: ArrayLike, *, power: float = 0.8, level: f
 def detectable_gap(
     rate: ArrayLike, rows: ArrayLike, other_rows: ArrayLike, *, power: float = 0.8, level: float = 0.95
 ) -> Floats:
-    """The smallest gap that the two-sided test finds with `power`, between groups of these sizes.
+    """The smallest gap that the two-sided test detects with `power` between groups of these sizes.
 
-    `rate` is that of the other group. NaN where even the largest gap possible, from `rate` to the farther of 0 and 1,
-    would be missed. Source: Fleiss, Levin and Paik 2003, section 4.4 (unequal sizes), solved for the gap.
+    `rate` is that of the other group. NaN if the test would miss even the largest possible gap, from `rate` to the
+    farther of 0 and 1. Source: Fleiss, Levin and Paik 2003, section 4.4 (unequal sizes), solved for the gap.
 
     Raises:
         ValueError: as `rows_needed`.
@@ -57,6 +57,7 @@ def detectable_gap(
         as_is = np.sqrt(other * (1 - other) / n + p * (1 - p) / m)
         return np.asarray(gap - special.ndtri((1 + level) / 2) * if_equal - special.ndtri(power) * as_is)
 
+    # bisection: the power grows with the gap
     low, high = np.zeros_like(p), np.maximum(p, 1 - p)
     reachable = usable & (found(high) >= 0)
     for _ in range(_STEPS):
@@ -67,7 +68,7 @@ def detectable_gap(
 
 
 def _other(rate: Floats, gap: Floats) -> Floats:
-    """The proportion at a distance from another, towards 1/2 and so never outside [0, 1]."""
+    """The proportion at distance `gap` in the direction of 1/2, so that it stays in [0, 1]."""
     return np.where(rate <= 0.5, rate + gap, rate - gap)
 
 

@@ -1,4 +1,4 @@
-"""Confidence intervals in closed form, vectorised: every argument broadcasts against the others.
+"""Confidence intervals of one proportion in closed form, vectorised: all arguments broadcast.
 
 Undefined (no rows) is NaN in the arrays and None with a reason in `Intervals.item`.
 """
@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from glasshouse.statistics.intervals.estimates import Floats, Intervals
+from glasshouse.statistics.intervals.means import checked_level, normal_quantile
 
 
 def wilson(hits: ArrayLike, total: ArrayLike, *, level: float = 0.95) -> Intervals:
-    """Score interval of a proportion `hits / total`; in [0, 1], exactly 0 or 1 at the ends where hits are none or all.
+    """Score interval of a proportion `hits / total`; in [0, 1], with an end of exactly 0 or 1 for no or only hits.
 
     Counts may be fractional (effective counts of weighted rows). Source: Wilson 1927, JASA 22:209; formula 3 of
     Newcombe 1998, Statistics in Medicine 17:857.
@@ -39,65 +40,12 @@ def clopper_pearson(hits: ArrayLike, total: ArrayLike, *, level: float = 0.95) -
         ValueError: if hits are not within 0 and total, or the level is not within 0 and 1.
     """
     hits, total = _proportion(hits, total)
-    tail = (1 - _checked(level)) / 2
+    # the ends are beta quantiles, which have no parameters for 0 or all hits: there the end is 0 or 1 (`_bounded`)
+    tail = (1 - checked_level(level)) / 2
     misses = total - hits
     low = np.asarray(special.betaincinv(np.where(hits > 0, hits, 1.0), misses + 1, tail), dtype=np.float64)
     high = np.asarray(special.betainccinv(hits + 1, np.where(misses > 0, misses, 1.0), tail), dtype=np.float64)
     return _bounded(low, high, hits, total, level, "clopper_pearson")
-
-
-def newcombe(
-    first_hits: ArrayLike,
-    first_total: ArrayLike,
-    second_hits: ArrayLike,
-    second_total: ArrayLike,
-    *,
-    level: float = 0.95,
-) -> Intervals:
-    """Interval of the difference of two independent proportions, first minus second; in [-1, 1].
-
-    Hybrid of the two Wilson intervals ("square and add"). Source: method 10 of Newcombe 1998, Statistics in
-    Medicine 17:873.
-
-    Raises:
-        ValueError: as `wilson`.
-    """
-    first, second = wilson(first_hits, first_total, level=level), wilson(second_hits, second_total, level=level)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p = np.divide(np.asarray(first_hits, float), np.asarray(first_total, float))
-        q = np.divide(np.asarray(second_hits, float), np.asarray(second_total, float))
-    low = p - q - np.hypot(p - first.low, second.high - q)
-    high = p - q + np.hypot(first.high - p, q - second.low)
-    return Intervals(np.clip(low, -1, 1), np.clip(high, -1, 1), level, "newcombe", "no rows in one of the two")
-
-
-def normal_interval(value: ArrayLike, standard_error: ArrayLike, *, level: float = 0.95) -> Intervals:
-    """`value` plus and minus a normal quantile of its standard error. NaN errors give undefined intervals."""
-    centre, error = np.asarray(value, float), np.asarray(standard_error, float)
-    half = normal_quantile(level) * error
-    return Intervals(centre - half, centre + half, level, "normal", "no standard error")
-
-
-def t_interval(
-    value: ArrayLike, standard_error: ArrayLike, degrees_of_freedom: ArrayLike, *, level: float = 0.95
-) -> Intervals:
-    """`value` plus and minus a quantile of Student's t; undefined without degrees of freedom (a single row)."""
-    centre, error = np.asarray(value, float), np.asarray(standard_error, float)
-    freedom = np.asarray(degrees_of_freedom, float)
-    quantile = special.stdtrit(np.where(freedom > 0, freedom, np.nan), (1 + _checked(level)) / 2)
-    half = quantile * error
-    return Intervals(centre - half, centre + half, level, "student_t", "fewer than two rows have no spread")
-
-
-def normal_quantile(level: float) -> float:
-    """z such that a standard normal lies within plus and minus z with probability `level`: 1.96 for 0.95."""
-    return float(special.ndtri((1 + _checked(level)) / 2))
-
-
-def _checked(level: float) -> float:
-    if not 0 < level < 1:
-        raise ValueError(f"a confidence level lies between 0 and 1, got {level}; 95 % is 0.95")
-    return level
 
 
 def _proportion(hits: ArrayLike, total: ArrayLike) -> tuple[Floats, Floats]:
@@ -108,7 +56,7 @@ def _proportion(hits: ArrayLike, total: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _bounded(low: Floats, high: Floats, hits: Floats, total: Floats, level: float, method: str) -> Intervals:
-    """The limiting cases exactly, so that rounding neither leaves [0, 1] nor misses its ends."""
+    """Clip to [0, 1] with exact ends: rounding would leave 1e-17 instead of 0 for no hits."""
     low = np.where(hits == 0, 0.0, np.clip(low, 0, 1))
     high = np.where(hits == total, 1.0, np.clip(high, 0, 1))
     empty = total == 0

@@ -1,8 +1,7 @@
 """Two independent proportions: intervals of their difference and ratio, and the test that they are equal.
 
-The score intervals hold where counts are small or 0, where normal and bootstrap intervals collapse to a point.
-Everything is vectorised; arguments broadcast against each other, and counts may be fractional (effective counts of
-weighted rows).
+Score intervals are valid for small counts and for 0, where normal and bootstrap intervals collapse to a point.
+Everything is vectorised; arguments broadcast, and counts may be fractional (effective counts of weighted rows).
 """
 
 from __future__ import annotations
@@ -14,15 +13,41 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from glasshouse.statistics.intervals.estimates import Floats, Intervals
-from glasshouse.statistics.intervals.proportions import normal_quantile
+from glasshouse.statistics.intervals.means import normal_quantile
+from glasshouse.statistics.intervals.proportions import wilson
 
 _NO_ROWS = "no rows in one of the two"
 _NO_RATIO = "no hits in one of the two"
 
-# Limits are found to this, on the scale of differences and of logarithms of ratios; far fewer steps suffice.
+# Precision of limits, on the scale of differences and of logarithms of ratios; convergence takes far fewer steps.
 _TOLERANCE = 1e-12
 _STEPS = 60
-_WIDEST_LOG_RATIO = 46.0  # exp(46) = 1e20: no ratio of counts lies beyond
+_WIDEST_LOG_RATIO = 46.0  # exp(46) = 1e20, larger than any ratio of counts
+
+
+def newcombe(
+    first_hits: ArrayLike,
+    first_total: ArrayLike,
+    second_hits: ArrayLike,
+    second_total: ArrayLike,
+    *,
+    level: float = 0.95,
+) -> Intervals:
+    """Interval of the difference of two independent proportions, first minus second; in [-1, 1].
+
+    Hybrid of the two Wilson intervals ("square and add"). Source: method 10 of Newcombe 1998, Statistics in
+    Medicine 17:873.
+
+    Raises:
+        ValueError: as `wilson`.
+    """
+    first, second = wilson(first_hits, first_total, level=level), wilson(second_hits, second_total, level=level)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = np.divide(np.asarray(first_hits, float), np.asarray(first_total, float))
+        q = np.divide(np.asarray(second_hits, float), np.asarray(second_total, float))
+    low = p - q - np.hypot(p - first.low, second.high - q)
+    high = p - q + np.hypot(first.high - p, q - second.low)
+    return Intervals(np.clip(low, -1, 1), np.clip(high, -1, 1), level, "newcombe", "no rows in one of the two")
 
 
 def miettinen_nurminen(
@@ -35,8 +60,8 @@ def miettinen_nurminen(
 ) -> Intervals:
     """Score interval of a difference of proportions, first minus second; in [-1, 1].
 
-    All differences that a score test with its variance under that very difference, times N / (N - 1), does not
-    reject. Source: Miettinen and Nurminen 1985, Statistics in Medicine 4:213.
+    The differences that a score test does not reject, with the variance under the tested difference times N / (N - 1).
+    Source: Miettinen and Nurminen 1985, Statistics in Medicine 4:213.
 
     Raises:
         ValueError: if hits are not within 0 and total, or the level is not within 0 and 1.
@@ -64,9 +89,10 @@ def koopman(
     *,
     level: float = 0.95,
 ) -> Intervals:
-    """Score interval of a ratio of proportions, first over second; above 0, and from 0 where the first has no hits.
+    """Score interval of a ratio of proportions, first over second; it starts at 0 if the first has no hits.
 
-    Undefined where the second has no hits, and so the ratio no upper limit. Source: Koopman 1984, Biometrics 40:513.
+    Undefined if the second has no hits, because the ratio then has no upper limit. Source: Koopman 1984, Biometrics
+    40:513.
 
     Raises:
         ValueError: as `miettinen_nurminen`.
@@ -96,7 +122,7 @@ def katz(
     *,
     level: float = 0.95,
 ) -> Intervals:
-    """Normal interval of the logarithm of a ratio of proportions, taken back; undefined without hits in both.
+    """Normal interval of the logarithm of a ratio of proportions, transformed back; undefined without hits in both.
 
     Source: Katz, Baptista, Azen and Pike 1978, Biometrics 34:469.
 
@@ -115,11 +141,11 @@ def katz(
 def score_test(
     first_hits: ArrayLike, first_total: ArrayLike, second_hits: ArrayLike, second_total: ArrayLike
 ) -> Floats:
-    """Two-sided p-value that two proportions are equal; NaN where one has no rows.
+    """Two-sided p-value of the hypothesis that two proportions are equal; NaN if one has no rows.
 
-    The test whose intervals `miettinen_nurminen` gives: Pearson's chi-squared of the fourfold table times (N - 1) / N
-    (E. S. Pearson 1947; Campbell 2007, Statistics in Medicine 26:3661, recommends it for small counts). 1 where
-    all rows, or none, are hits.
+    The test that corresponds to the intervals of `miettinen_nurminen`: Pearson's chi-squared of the fourfold table
+    times (N - 1) / N (E. S. Pearson 1947; Campbell 2007, Statistics in Medicine 26:3661, recommends it for small
+    counts). 1 if all rows, or none, are hits.
 
     Raises:
         ValueError: if hits are not within 0 and total.
@@ -132,9 +158,9 @@ def score_test(
 
 
 def _variance_at_difference(x: Floats, n: Floats, y: Floats, m: Floats, d: Floats) -> Floats:
-    """Variance of the observed difference if the true one is `d`, at the likeliest proportions that differ by it.
+    """Variance of the observed difference at the maximum likelihood proportions whose difference is `d`.
 
-    These solve a cubic equation, whose root in closed form is that of the appendix of Miettinen and Nurminen 1985.
+    They solve a cubic equation; its root in closed form is given in the appendix of Miettinen and Nurminen 1985.
     """
     total, hits = n + m, x + y
     c2 = ((n + 2 * m) * d - total - hits) / total
@@ -150,9 +176,9 @@ def _variance_at_difference(x: Floats, n: Floats, y: Floats, m: Floats, d: Float
 
 
 def _variance_at_ratio(x: Floats, n: Floats, y: Floats, m: Floats, ratio: Floats) -> Floats:
-    """Variance of first - ratio * second at the likeliest proportions of that ratio, which solve a quadratic."""
+    """Variance of first - ratio * second at the maximum likelihood proportions of that ratio, roots of a quadratic."""
     a, b, c = (n + m) * ratio, -(n * ratio + x + m + y * ratio), x + y
-    # The usual formula would subtract two nearly equal numbers.
+    # 2c / (-b + root) instead of (-b - root) / 2a, which subtracts two nearly equal numbers
     second = 2 * c / (-b + np.sqrt(np.maximum(b * b - 4 * a * c, 0)))
     second = np.clip(second, 0.0, np.minimum(1.0, 1 / ratio))
     first = np.minimum(ratio * second, 1.0)
@@ -164,7 +190,7 @@ def _correction(total: Floats) -> Floats:
 
 
 def _standardized(distance: Floats, variance: Floats) -> Floats:
-    """Distance in standard deviations; without variance infinite, or 0 without distance."""
+    """Distance in standard deviations; with variance 0 it is infinite, or 0 if the distance is 0."""
     certain = np.where(np.abs(distance) < 1e-12, 0.0, np.copysign(np.inf, distance))
     return np.asarray(
         np.where(variance > 0, distance / np.sqrt(np.where(variance > 0, variance, 1)), certain), dtype=np.float64
@@ -174,10 +200,10 @@ def _standardized(distance: Floats, variance: Floats) -> Floats:
 def _crossings(
     statistic: Callable[[Floats], Floats], low: Floats, centre: Floats, high: Floats, z: float
 ) -> tuple[Floats, Floats]:
-    """Where a falling statistic passes z, between `low` and `centre`, and -z, between `centre` and `high`.
+    """Where a decreasing statistic equals z, between `low` and `centre`, and -z, between `centre` and `high`.
 
-    Both at once, by Chandrupatla's method (1997, Advances in Engineering Software 28:145): inverse quadratic
-    interpolation where it is safe, else the bracket is halved.
+    Both roots at once, by Chandrupatla's method (1997, Advances in Engineering Software 28:145): inverse quadratic
+    interpolation if it is safe, else bisection.
     """
     wanted = np.stack([np.full_like(centre, z), np.full_like(centre, -z)])
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -194,6 +220,7 @@ def _crossings(
             least = _TOLERANCE / np.abs(x2 - x1)
             if np.all((least > 0.5) | (f1 == 0)):
                 break
+            # Chandrupatla's criterion: interpolation is safe if the function is nearly quadratic on the bracket
             xi, phi = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
             curved = f1 / (f2 - f1) * f3 / (f2 - f3) + (x3 - x1) / (x2 - x1) * f1 / (f3 - f1) * f2 / (f3 - f2)
             safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & np.isfinite(curved)
@@ -204,7 +231,7 @@ def _crossings(
 
 
 def _counts(*values: ArrayLike) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
-    """The four counts as one shape, totals of 0 replaced by 1, and where no total was 0."""
+    """The four counts in one shape with totals of 0 replaced by 1, and whether both totals were above 0."""
     x, n, y, m = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values))
     if np.any((x < 0) | (x > n) | (y < 0) | (y > m)):
         raise ValueError("hits of a proportion lie between 0 and its total")

@@ -1,4 +1,4 @@
-"""Errors of predicted numbers, with intervals.
+"""Error measures of predicted numbers, with intervals.
 
 Bias and absolute error are means and have Student's t intervals. RMSE and R2 are smooth functions of two means; their
 intervals are normal on the log scale of the mean squared error, or of its ratio to the variance, by the delta method
@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.means import columns, mean, standard_error
-from glasshouse.statistics.intervals.proportions import normal_quantile
+from glasshouse.statistics.intervals.means import columns, mean, normal_quantile, standard_error
 
 
 def mean_error(
     targets: ArrayLike, predicted: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95
 ) -> Estimate:
-    """Bias: mean of predicted minus target, in the target's unit; above 0 it predicts too much."""
+    """Bias: mean of prediction minus target, in the target's unit; above 0 the predictions are too high."""
     y, f, w = columns(targets, predicted, weights=weights)
     return mean(f - y, weights=w, level=level)
 
@@ -47,10 +46,10 @@ def root_mean_squared_error(
 def r2_score(
     targets: ArrayLike, predicted: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95
 ) -> Estimate:
-    """Share of the targets' variance that is predicted: 1 is best, below 0 is worse than predicting their mean.
+    """Share of the targets' variance that is explained: 1 is best, below 0 is worse than predicting their mean.
 
-    Undefined where the targets do not vary. With q = SSE / SST and R2 = 1 - q, rows enter the variance of q by
-    (residual^2 - q deviation^2) / variance; that the targets' mean is estimated has no first-order effect.
+    Undefined if the targets are constant. With q = SSE / SST and R2 = 1 - q, each row contributes (residual^2 - q
+    deviation^2) / variance to the variance of q; estimating the targets' mean has no first-order effect.
     """
     y, f, w = columns(targets, predicted, weights=weights)
     if w.sum() == 0:
@@ -65,9 +64,10 @@ def r2_score(
 
 
 def _log_interval(value: float, error: float, level: float) -> tuple[float, float]:
-    """Normal interval of the logarithm, taken back; NaN for a value of 0, which has no logarithm."""
+    """Normal interval of the logarithm, transformed back; NaN for a value of 0, which has no logarithm."""
     if value == 0 or np.isnan(error):
         return float("nan"), float("nan")
+    # delta method: the standard error of log(x) is that of x divided by x
     factor = float(np.exp(normal_quantile(level) * error / value))
     return value / factor, value * factor
 

@@ -1,7 +1,7 @@
-"""Mergeable sums by group of targets, predicted numbers and their errors, from which their means follow.
+"""Mergeable sums by group, from which means and errors of predicted numbers are computed.
 
-Sums are of powers and products of v, the target less a centre, and e, prediction minus target; without targets v is
-the prediction less the centre. The centre keeps large numbers with small spread from losing their digits.
+The sums are of powers and products of v, the target minus a centre, and e, prediction minus target; without targets v
+is the prediction minus the centre. Without a centre, numbers that are large compared with their spread lose precision.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from glasshouse.statistics.counts.table import (
 )
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
 from glasshouse.statistics.intervals.means import columns as checked_columns
-from glasshouse.statistics.intervals.proportions import normal_quantile, t_interval
+from glasshouse.statistics.intervals.means import normal_quantile, t_interval
 
 POWERS = ((0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (0, 1), (0, 2), (0, 4), (1, 1), (1, 2), (2, 2))
-"""The sums that are kept: w v^i e^j for each (i, j), and w |e| after them. Without targets those with j = 0."""
+"""The stored sums: w v^i e^j for each (i, j), then w |e|. Without targets only those with j = 0."""
 
 _ABSOLUTE = len(POWERS)
 
@@ -45,7 +45,7 @@ class GroupSums:
     rows: NDArray[np.int64]
     """(G,) rows."""
     sums: Floats
-    """(G, 12) sums with weights, in the order of `POWERS`; NaN where there are no targets."""
+    """(G, 12) sums with weights, in the order of `POWERS`; NaN without targets."""
     squares: Floats
     """(G, 12) the same with squared weights."""
     low: Floats
@@ -81,7 +81,7 @@ class GroupSums:
         return self._gathered(self.attributes, listed, slot, [self, moved])
 
     def marginal(self, names: Sequence[str]) -> GroupSums:
-        """The sums over some of the attributes, in the given order; over none of them, everyone is one group.
+        """The sums over some of the attributes, in the given order; over none of them, all rows are one group.
 
         Raises:
             ValueError: if a name is not an attribute.
@@ -89,7 +89,7 @@ class GroupSums:
         return self._gathered(*marginal_groups(self.attributes, self.codes, names), [self])
 
     def overall(self) -> GroupSums:
-        """Everyone as one group."""
+        """All rows as one group."""
         return self.marginal(())
 
     def recentered(self, center: float) -> GroupSums:
@@ -155,6 +155,7 @@ class GroupSums:
             m = self._of(1, 0)[0] / weight
             variance = np.maximum(self._of(2, 0)[0] / weight - m**2, 0)
             q = self._of(0, 2)[0] / weight / variance
+            # sum w^2 (e^2 - q (v - m)^2)^2 / variance^2, expanded in the stored sums
             both = self._of(2, 2)[1] - 2 * m * self._of(1, 2)[1] + m**2 * self._of(0, 2)[1]
             fourth = sum(comb(4, k) * self._of(k, 0)[1] * (-m) ** (4 - k) for k in range(5))
             spread = np.maximum(self._of(0, 4)[1] - 2 * q * both + q**2 * fourth, 0) / variance**2
@@ -171,10 +172,10 @@ class GroupSums:
             found.append(self._nothing(k) or Estimate(float(1 - q[k]), rows, interval))
         return tuple(found)
 
-    # ------------------------------------------------------------------ its arithmetic
+    # ------------------------------------------------------------------ arithmetic
 
     def _of(self, i: int, j: int) -> Floats:
-        """(2, G) sums of v^i e^j with weights and with squared weights."""
+        """(2, G) sums of v^i e^j, with weights and with squared weights."""
         column = POWERS.index((i, j))
         return np.stack([self.sums[:, column], self.squares[:, column]])
 
@@ -188,11 +189,11 @@ class GroupSums:
         return Estimate(None, int(self.rows[k]), undefined="weights of 0" if self.rows[k] else "no rows")
 
     def _mean_and_error(self, first: Floats, second: Floats) -> tuple[Floats, Floats]:
-        """(G,) means of what has these first and second moments (2, G), and their standard errors."""
+        """(G,) means and standard errors of a quantity with these first and second moments (2, G)."""
         weight, squares, n = *self._of(0, 0), self.rows
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = first[0] / weight
-            # sum w^2 (x - m)^2, which rounding may leave just below 0
+            # sum w^2 (x - m)^2 expanded; rounding may make it slightly negative
             spread = np.maximum(second[1] - 2 * mean * first[1] + mean**2 * squares, 0)
             return mean, np.where(n > 1, np.sqrt(spread * n / (n - 1)) / weight, np.nan)
 
@@ -243,11 +244,11 @@ def group_sums(
     """Sum n rows by group in one vectorised pass.
 
     Args:
-        groups: the attributes of the rows; none takes everyone as one group.
+        groups: the attributes of the rows; without any, all rows are one group.
         targets: (n,) numbers, or None where they are not known.
         predicted: (n,) numbers.
         weights: (n,) finite weights >= 0; None counts each row once.
-        center: what is taken off before powers are taken; the mean of these rows if left out.
+        center: subtracted before powers are taken; default: the mean of these rows.
 
     Raises:
         ValueError: if lengths differ, numbers are not finite, or weights are negative.
@@ -260,7 +261,7 @@ def group_sums(
     if center is None:
         center = float(y.mean()) if len(y) else 0.0
     v, e, count = y - center, p - y, len(codes)
-    group = group.astype(np.int64, copy=False)  # once, and not in every sum
+    group = group.astype(np.int64, copy=False)  # converted once, not in every bincount
 
     def summed(values: Floats) -> Floats:
         return np.asarray(np.bincount(group, weights=values, minlength=count), dtype=np.float64)
@@ -301,7 +302,7 @@ def _moved(sums: Floats, by: float) -> Floats:
 
 
 def _log_interval(value: float, error: float, level: float, back: Any) -> Interval:
-    """Normal interval of the logarithm of a value, each end taken `back` to the scale of the quantity."""
+    """Normal interval of the logarithm of a value; `back` transforms each end to the scale of the quantity."""
     if not value > 0 or not np.isfinite(error):
         reason = "a single row, or no error at all, has no spread"
         return Interval(None, None, level, "delta_log", undefined=reason)

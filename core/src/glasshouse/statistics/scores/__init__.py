@@ -1,1 +1,1 @@
-"""Scores of probability: ROC curves, calibration, ranking, and histograms that merge."""
+"""Statistics of scores: ROC curves, calibration, exposure in rankings, and mergeable histograms."""

@@ -1,4 +1,4 @@
-"""Rows of probabilities into a dense table of bins, in place and without sorting: the fast way to `Bins`."""
+"""Counting of probabilities in a dense table of bins, in place and without sorting: the fast way to `Bins`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from glasshouse.statistics.scores.bin_numbers import EDGES, PLACES, SHIFT, Numbe
 from glasshouse.statistics.scores.binning import Bins
 
 MAX_SLOTS = 4_000_000
-"""Slots, groups times targets times bins, that a table may have: 20 bytes each, 36 with weights."""
+"""Maximum number of slots (groups times targets times bins) of a table: 20 bytes each, 36 with weights."""
 
 _BLOCK = 131_072
-"""Rows numbered at a time, so that what is computed on the way stays in the processor's cache."""
+"""Rows numbered at a time, so that intermediate results stay in the processor's cache."""
 
 _CHUNK = 1_048_576
-"""Rows counted at a time: each time the whole table goes through the cache."""
+"""Rows counted at a time: each time the whole table is read through the cache."""
 
-_WORTH_TWO = 200_000
-"""From this many rows on, two threads share the work."""
+_MIN_FOR_THREADS = 200_000
+"""Number of rows from which two threads are faster."""
 
 _INNER = EDGES[1:-1]
 _AT_EDGES = odds(_INNER).view(np.int64)
@@ -32,8 +32,8 @@ _AT_EDGES = odds(_INNER).view(np.int64)
 class BinTable:
     """Counts and sums by target, group and bin, between two bins.
 
-    A bin that reaches over one of `EDGES` holds what lies below and at the edge; what lies above it has a slot of its
-    own after the last bin.
+    A bin that includes one of `EDGES` counts the scores up to the edge; those above it have a separate slot after the
+    last bin.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class BinTable:
         shift: int = SHIFT,
         places: bool = True,
     ) -> None:
-        """Empty, for the bins from `first` to `last`, as `span` has them.
+        """An empty table for the bins from `first` to `last`, as returned by `span`.
 
-        Without `places` the scores of a bin are taken to reach all over it, which is true and less work.
+        Without `places` the scores of a bin are assumed to cover the whole bin, which is conservative and faster.
         """
         self.places = places
         self.groups, self.targets, self.first, self.last, self.shift = groups, targets, first, last, shift
@@ -70,7 +70,7 @@ class BinTable:
     def add(
         self, group: NDArray[Any], target: NDArray[Any] | None, scores: NDArray[Any], weights: Floats | None
     ) -> None:
-        """Count rows, whose groups, targets (None: there is one) and bins the table has."""
+        """Count rows; the table must have their groups, targets (None: a single one) and bins."""
         for start in range(0, len(scores), _CHUNK):
             part = slice(start, start + _CHUNK)
             self._add(group[part], _of(target, part), scores[part], _of(weights, part))
@@ -101,7 +101,7 @@ class BinTable:
             if self.squares is not None and weights is not None:
                 self.squares += np.bincount(slot, weights=weights * weights, minlength=len(self.rows))
 
-        together = n >= _WORTH_TWO
+        together = n >= _MIN_FOR_THREADS
         _both(lambda: number(0, n // 2), lambda: number(n // 2, n), together=together)
         _both(count, add_up, together=together)
         self._empty = False
@@ -117,11 +117,11 @@ class BinTable:
         slot: NDArray[np.int64],
         place: NDArray[np.uint16] | None,
     ) -> None:
-        """Put each row's slot, and its score's place in the bin where places are kept, into what is given."""
+        """Write each row's slot, and the place of its score within the bin if stored, into the given arrays."""
         bins = odds(score).view(np.int64)
         bins >>= self.shift - PLACES
         if self.places and place is not None:
-            place[:] = bins.astype(np.uint16)  # the last bits alone
+            place[:] = bins.astype(np.uint16)  # only the last bits
         bins >>= PLACES
         bins -= self.first
         near = np.flatnonzero(np.take(self._near_edge, bins))
@@ -135,7 +135,7 @@ class BinTable:
         slot[:] = bins
 
     def grown(self, groups: int, first: int, last: int) -> BinTable:
-        """A table with what this one holds, and room for more groups and bins."""
+        """A copy with the same content and more groups and bins."""
         larger = BinTable(
             groups,
             first,
@@ -157,7 +157,7 @@ class BinTable:
         return larger
 
     def occupied(self) -> Bins:
-        """The bins that have rows."""
+        """The bins with rows."""
         rows = self.rows.reshape(self.targets, -1)
         slot = np.flatnonzero((rows[0] if self.targets == 1 else rows[0] | rows[1]) > 0)
         ends = np.searchsorted(slot, np.arange(self.groups + 1) * self.width)
@@ -181,7 +181,7 @@ class BinTable:
         )
 
     def _in_order(self, slot: NDArray[np.intp], group: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Slots, given in ascending order, in that of their bins: what lies above an edge comes right after its bin."""
+        """Slots in the order of their bins: the slot above an edge follows its bin."""
         place = slot - group * self.width
         bins = place < self.bins
         if bins.all():
@@ -191,7 +191,7 @@ class BinTable:
         return np.insert(regular, np.searchsorted(regular, after, side="right"), slot[apart])
 
     def _numbers(self) -> Numbers:
-        """(width,) numbers of the bins, and of the parts above an edge."""
+        """(width,) numbers of the bins and of the parts above an edge."""
         place = np.arange(self.first, self.last + 1)
         below = np.searchsorted(self._at_edges, place, side="left")
         above = np.arange(1, len(_INNER) + 1)
@@ -199,14 +199,14 @@ class BinTable:
 
 
 def span(scores: NDArray[Any], shift: int = SHIFT) -> tuple[int, int]:
-    """The first and last bin that probabilities, one at least, are in, as a table has them."""
+    """The first and last bin of probabilities, of which there must be at least one."""
     ends = np.array([scores.min(), scores.max()], dtype=np.float64)
     first, last = odds(ends).view(np.int64) >> shift
     return int(first), int(last)
 
 
 def slots(groups: int, first: int, last: int, *, targets: int = 1) -> int:
-    """How many slots a table has."""
+    """The number of slots of a table."""
     return groups * targets * (last - first + 1 + len(_INNER))
 
 
@@ -220,7 +220,7 @@ def tabulated_bins(
     *,
     places: bool = True,
 ) -> Bins | None:
-    """The same as `bins_of_rows` by way of a table; None where that would be too large for what it saves.
+    """The same as `bins_of_rows` by a dense table; None if the table would be too large to be faster.
 
     `places` is that of `BinTable`.
     """
@@ -240,7 +240,7 @@ def _of(values: NDArray[Any] | None, part: slice) -> NDArray[Any] | None:
 
 
 def _both(here: Callable[[], None], there: Callable[[], None], *, together: bool) -> None:
-    """Do both, together in two threads: NumPy lets go of the interpreter while it counts."""
+    """Run both functions, in two threads if `together`: NumPy releases the interpreter lock while it counts."""
     if not together:
         here()
         there()

@@ -1,4 +1,4 @@
-"""The occupied bins of a histogram: made from rows by sorting, merged, and joined to fewer."""
+"""The occupied bins of a histogram: created from rows by sorting, merged, and joined into fewer."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from glasshouse.statistics.scores.bin_numbers import (
     positions,
 )
 
-_MOST_SORTED_APART = 4096
-"""Up to this many cells each is sorted by itself, which is several times faster than sorting by two keys."""
+_MAX_SORTED_SEPARATELY = 4096
+"""Up to this many cells each cell is sorted separately, which is several times faster than sorting by two keys."""
 
 _LARGEST, _SMALLEST = np.uint16(2**PLACES - 1), np.uint16(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bins:
-    """Occupied bins, b of them, in ascending order of group and number, with what they hold of each of t targets.
+    """b occupied bins in ascending order of group and number, with the rows of each of t targets.
 
-    Where a target has no rows, `low` is the largest place and `high` the smallest, so that merging needs no exception.
+    For a target without rows, `low` is the largest place and `high` the smallest, so that merging needs no special
+    case.
     """
 
     group: Numbers
@@ -48,7 +49,7 @@ class Bins:
     high: NDArray[np.uint16]
     """(t, b) place of the largest score."""
     weights: Floats | None
-    """(t, b) sums of weights; None where each row counts once."""
+    """(t, b) sums of weights; None if each row counts once."""
     squares: Floats | None
     """(t, b) sums of squared weights."""
 
@@ -57,12 +58,12 @@ class Bins:
 
     @property
     def targets(self) -> int:
-        """How many targets are told apart."""
+        """The number of targets: 1 if targets are unknown or not distinguished."""
         return int(self.rows.shape[0])
 
     @classmethod
     def none(cls, targets: int, *, weighted: bool) -> Bins:
-        """No bin at all."""
+        """Empty bins."""
         nothing, empty = np.empty(0, np.int64), np.empty((targets, 0))
         place = empty.astype(np.uint16)
         weights = empty if weighted else None
@@ -79,7 +80,7 @@ class Bins:
 
     @classmethod
     def joined(cls, parts: Sequence[Bins]) -> Bins:
-        """All bins of several, one after the other, not yet in order."""
+        """The concatenated bins of several parts, not sorted."""
         columns: dict[str, list[Any]] = {
             field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)
         }
@@ -89,11 +90,11 @@ class Bins:
         return cls(**whole)
 
     def regrouped(self, slot: Numbers) -> Bins:
-        """The same bins with group k become group slot[k], not yet in order."""
+        """The same bins with group k as group slot[k], not sorted."""
         return replace(self, group=slot[self.group])
 
     def of_targets(self, target: Numbers) -> Bins:
-        """Bins of rows whose targets were not told apart, with the target (0 or 1) of each bin's rows given (b,)."""
+        """Bins by target from bins without targets, given the target (0 or 1) of each bin's rows (b,)."""
         elsewhere = np.stack([target != 0, target != 1])
 
         def placed(values: NDArray[Any] | None, empty: Any) -> Any:
@@ -110,11 +111,11 @@ class Bins:
         )
 
     def merged(self) -> Bins:
-        """In order, equal ones added up."""
+        """Sorted, with equal bins added up."""
         return self._summed(np.lexsort((self.number, self.group)))
 
     def coarser(self, old: int, new: int, *, probability: bool) -> Bins:
-        """Ordered bins of one shift as ordered ones of a larger one; the same bins if it is the same."""
+        """Sorted bins of one shift as sorted bins of a larger shift; the same bins for the same shift."""
         if old == new:
             return self
 
@@ -131,7 +132,7 @@ class Bins:
         return changed._summed(None)
 
     def fitted(self, shift: int, most: int, *, probability: bool) -> tuple[Bins, int]:
-        """Ordered bins joined until there are no more than `most`, and their shift."""
+        """Sorted bins joined until there are at most `most`, and their shift."""
         found = self
         while len(found) > most:
             wider = next_shift(shift)
@@ -139,7 +140,7 @@ class Bins:
         return found, shift
 
     def _summed(self, order: NDArray[np.intp] | None) -> Bins:
-        """Runs of equal group and number added up, in an order that makes them runs; None: they are."""
+        """Add up runs of equal group and number, after sorting by `order`; None: already sorted."""
         group, number = (self.group, self.number) if order is None else (self.group[order], self.number[order])
         changed = np.ones(len(number), dtype=bool)
         np.not_equal(number[1:], number[:-1], out=changed[1:])
@@ -165,7 +166,7 @@ class Bins:
 
 
 def next_shift(shift: int) -> int:
-    """The next coarser one: two bits at a time while bins are finer than usual, then one."""
+    """The next coarser shift: two bits at a time up to the default shift, then one."""
     return PLACES if shift == 0 else min(shift + 2, SHIFT) if shift < SHIFT else shift + 1
 
 
@@ -178,14 +179,14 @@ def bins_of_rows(
     *,
     probability: bool,
 ) -> Bins:
-    """Rows in any order as occupied bins: one sort by group, target and score, then sums over runs.
+    """Occupied bins of unsorted rows: one sort by group, target and score, then sums over runs.
 
     Args:
         group: (n,) numbers from 0.
-        target: (n,) 0 and 1; None: targets are not told apart.
-        scores: (n,) finite; probabilities where `probability` says so.
+        target: (n,) 0 and 1; None: targets are not distinguished.
+        scores: (n,) finite; in [0, 1] if `probability`.
         weights: (n,); None: each row counts once.
-        shift: see `glasshouse.statistics.scores.bin_numbers`; 0 keeps every distinct score apart.
+        shift: see `glasshouse.statistics.scores.bin_numbers`; 0: one bin for each distinct score.
         probability: the scale.
     """
     cell = group if target is None else group * 2 + target
@@ -233,9 +234,9 @@ def _order_by_cell(cell: Numbers) -> NDArray[np.intp]:
 
 
 def _sorted_within(cell: Numbers, scores: NDArray[Any], weights: Floats | None) -> tuple[NDArray[Any], Floats | None]:
-    """Scores, and weights with them, sorted within each run of equal cells; the scores' own array is changed."""
+    """Scores and their weights sorted within each run of equal cells; `scores` is changed in place."""
     bounds = _bounds(cell)
-    if len(bounds) > _MOST_SORTED_APART:
+    if len(bounds) > _MAX_SORTED_SEPARATELY:
         order = np.lexsort((scores, cell))
         return scores[order], None if weights is None else weights[order]
     for start, end in pairwise(bounds):
@@ -250,14 +251,14 @@ def _sorted_within(cell: Numbers, scores: NDArray[Any], weights: Floats | None) 
 def _aligned_order(group: Numbers, number: Numbers) -> NDArray[np.intp]:
     """The order by group and number of bins by group, target and number: two ascending runs in each group."""
     bounds = _bounds(group)
-    if len(bounds) > _MOST_SORTED_APART:
+    if len(bounds) > _MAX_SORTED_SEPARATELY:
         return np.lexsort((number, group))
-    # A stable sort merges the two runs in linear time.
+    # a stable sort merges two ascending runs in linear time
     pairs = [np.argsort(number[start:end], kind="stable") + start for start, end in pairwise(bounds)]
     return np.concatenate([*pairs, np.empty(0, dtype=np.intp)])
 
 
 def _bounds(values: Numbers) -> NDArray[np.intp]:
-    """Where runs of equal values begin, and the end of the last."""
+    """The starts of runs of equal values, and the end of the last run."""
     inner = np.flatnonzero(values[1:] != values[:-1]) + 1
     return np.concatenate([[0], inner, [len(values)]]) if len(values) else np.zeros(1, dtype=np.intp)

@@ -1,4 +1,4 @@
-"""Are probabilities frequencies? Reliability curve, expected calibration error, Brier score, log loss."""
+"""Calibration of probabilities: reliability curve, expected calibration error, Brier score, log loss."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from glasshouse.statistics.intervals.proportions import wilson
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityCurve:
-    """Per bin of predicted probability, (bins,) each; an empty bin holds NaN and a count of 0."""
+    """Values for each bin of predicted probability, (bins,) each; an empty bin has NaN and a count of 0."""
 
     edges: Floats
-    """(bins + 1,) ascending; a bin holds its upper edge, the first also its lower one."""
+    """(bins + 1,) ascending; a bin includes its upper edge, the first also its lower one."""
     counts: NDArray[np.int64]
     """Rows."""
     weights: Floats
-    """Sums of weights; the counts if there are none."""
+    """Sums of weights; the counts without weights."""
     predicted: Floats
     """Mean predicted probability."""
     observed: Floats
@@ -42,8 +42,8 @@ def reliability_curve(
 ) -> ReliabilityCurve:
     """Share of positives (targets 0 and 1) by predicted probability.
 
-    `strategy`: bins of equal width, or of equal mass (quantiles of the rows; bins that ties would leave without width
-    are joined, so there may be fewer). As scikit-learn's `calibration_curve`, but empty bins stay.
+    `strategy`: bins of equal width, or of equal mass (quantiles of the rows; ties may make
+    some of them equal, so there may be fewer bins). As scikit-learn's `calibration_curve`, but with empty bins.
 
     Raises:
         ValueError: if targets are not 0 and 1, probabilities not in [0, 1], or there is no bin.
@@ -83,7 +83,7 @@ def expected_calibration_error(curve: ReliabilityCurve) -> Estimate:
     """Mean distance between predicted and observed over a curve's bins, weighted by their rows; in [0, 1], 0 is best.
 
     It grows with the number of bins and is biased upward in small samples (Naeini et al. 2015, AAAI; Roelofs et al.
-    2022, AISTATS), so compare only between curves of the same bins and like size.
+    2022, AISTATS), so compare only curves with the same bins and similar numbers of rows.
     """
     n, total = int(curve.counts.sum()), float(curve.weights.sum())
     if total == 0:
@@ -98,9 +98,9 @@ def calibration_error_interval(
 ) -> Interval:
     """Interval of a curve's expected calibration error, from resampling its bins' rows and positives.
 
-    Basic bootstrap intervals (Davison and Hinkley 1997, section 5.2), which take away the upward bias that resampling
-    shows; cut off at 0. Mean predictions of the bins are kept, which vary far less than the observed shares. Undefined
-    without rows, and for weighted curves, whose rows cannot be drawn again from their bins.
+    Basic bootstrap intervals (Davison and Hinkley 1997, section 5.2), which correct the upward bias that resampling
+    reveals; truncated at 0. The mean predictions of the bins are fixed, because they vary far less than the observed
+    shares. Undefined without rows, and for weighted curves, whose rows cannot be resampled from bins.
     """
     estimate, method = expected_calibration_error(curve).value, "bootstrap_basic"
     if estimate is None or curve.intervals.method != "wilson":
@@ -110,6 +110,7 @@ def calibration_error_interval(
     counts = rng.multinomial(n, curve.counts[filled] / n, size=replicates)
     hits = rng.binomial(counts, np.clip(curve.observed[filled], 0, 1))
     errors = np.abs(counts * curve.predicted[filled] - hits).sum(axis=1) / n
+    # the basic interval reflects the quantiles at the estimate, which is what corrects the bias
     low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
     return Interval(max(0.0, 2 * estimate - float(high)), max(0.0, 2 * estimate - float(low)), level, method)
 
@@ -117,7 +118,7 @@ def calibration_error_interval(
 def brier_score(
     targets: ArrayLike, probabilities: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95
 ) -> Estimate:
-    """Mean squared distance between probabilities and what happened; smaller is better.
+    """Mean squared distance between probabilities and outcomes; smaller is better.
 
     Probabilities (n,) of class 1 with targets 0 and 1 give a score in [0, 1]; (n, K) with class codes the sum over
     the classes, in [0, 2] (Brier 1950, Monthly Weather Review 78:1). Student's t interval.
@@ -137,8 +138,9 @@ def log_loss(
 ) -> Estimate:
     """Mean negative logarithm of the probability of the true class, in nats; 0 is best. Student's t interval.
 
-    Probabilities (n,) of class 1 with targets 0 and 1, or (n, K) with class codes. They are kept away from 0 and 1 by
-    the resolution of their number type, as in scikit-learn: a certain miss costs 36 in double precision, not infinity.
+    Probabilities (n,) of class 1 with targets 0 and 1, or (n, K) with class codes. They are clipped to the
+    resolution of their number type, as in scikit-learn: a wrong probability of 1 costs 36 in double precision, not
+    infinity.
 
     Raises:
         ValueError: if targets are not classes of the probabilities, or these are not in [0, 1].
@@ -150,7 +152,7 @@ def log_loss(
 
 
 def _classes(targets: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.intp], Floats]:
-    """Class codes (n,) and probabilities (n, K), those of one column completed to two."""
+    """Class codes (n,) and probabilities (n, K), with a single column completed to two."""
     y, p = np.asarray(targets, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
     if p.ndim == 1:
         p = np.stack([1 - p, p], axis=1)

@@ -1,4 +1,4 @@
-"""Interval of the expected calibration error where rows have weights or come in clusters."""
+"""Interval of the expected calibration error of weighted or clustered rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glasshouse.statistics.intervals.estimates import Floats, Interval
+from glasshouse.statistics.intervals.means import columns
 from glasshouse.statistics.scores.histograms import ScoreHistogram
 
 METHOD = "normal_bootstrap_basic"
@@ -24,7 +25,7 @@ def resampled_calibration_error(
 
     A bin's deviation is the weighted sum of prediction minus target over its rows. Under Poisson resampling of rows or
     clusters it varies with the sum over these of their squared contributions, and with those products between bins.
-    Basic intervals take away the upward bias that resampling shows; cut off at 0 (Davison and Hinkley 1997, section
+    Basic intervals correct the upward bias that resampling reveals; truncated at 0 (Davison and Hinkley 1997, section
     5.2).
 
     Args:
@@ -33,6 +34,7 @@ def resampled_calibration_error(
         total: sum of the weights of all rows, above 0.
     """
     centre = np.asarray(deviations, dtype=np.float64)
+    # an eigendecomposition, because a covariance of empty bins is singular and has no Cholesky factor
     values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
     spread: Floats = vectors * np.sqrt(np.maximum(values, 0))
     drawn = centre + rng.normal(size=(replicates, len(centre))) @ spread.T
@@ -45,7 +47,7 @@ def resampled_calibration_error(
 def binned_deviations(histogram: ScoreHistogram, group: int, *, bins: int = 10) -> tuple[Floats, Floats, float]:
     """Deviations (b,), their covariance (b, b) and the total weight of one group of a histogram, for independent rows.
 
-    Rows of one fine bin stand at its mean score, which moves a squared distance by no more than the bin's width.
+    All rows of a fine bin are placed at its mean score, which changes a squared distance by at most the bin's width.
 
     Raises:
         ValueError: if there are no targets.
@@ -53,7 +55,7 @@ def binned_deviations(histogram: ScoreHistogram, group: int, *, bins: int = 10) 
     if not histogram.has_targets:
         raise ValueError("the targets of these scores are not known")
     score, _, weights, squares = histogram.bins(group)
-    some = weights.sum(axis=1) > 0  # a bin whose rows all weigh nothing has no mean score
+    some = weights.sum(axis=1) > 0  # a bin with weight 0 has no mean score
     score, weights, squares = score[some], weights[some], squares[some]
     place: NDArray[np.intp] = np.maximum(np.ceil(score * bins).astype(np.intp) - 1, 0)
     distance = score[:, None] - np.array([0.0, 1.0])
@@ -66,3 +68,20 @@ def binned_deviations(histogram: ScoreHistogram, group: int, *, bins: int = 10) 
         np.diag(summed((squares * distance**2).sum(axis=1))),
         float(weights.sum()),
     )
+
+
+def clustered_deviations(
+    targets: ArrayLike,
+    probabilities: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    bins: int = 10,
+) -> tuple[Floats, Floats, float]:
+    """Deviations (b,), their covariance (b, b) and the total weight of clustered rows (see `binned_deviations`)."""
+    y, p, w = columns(targets, probabilities, weights=weights)
+    names, place = np.unique(np.asarray(clusters), return_inverse=True)
+    bin_of: NDArray[np.intp] = np.maximum(np.ceil(p * bins).astype(np.intp) - 1, 0)
+    cell = place * bins + bin_of
+    by_cluster = np.bincount(cell, weights=w * (p - y), minlength=len(names) * bins).reshape(len(names), bins)
+    return np.asarray(by_cluster.sum(axis=0)), np.asarray(by_cluster.T @ by_cluster), float(w.sum())

@@ -1,4 +1,4 @@
-"""Means, areas under ROC curves and calibration deviations of rows in clusters: variances are those between clusters.
+"""Means and areas under ROC curves of clustered rows, with variances between clusters.
 
 The variance of an estimate is m / (m - 1) times the sum over its m clusters of their squared contributions to its
 linearisation (Binder 1983, International Statistical Review 51:279), and quantiles are Student's with m - 1 degrees of
@@ -8,12 +8,11 @@ freedom.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.means import columns
-from glasshouse.statistics.intervals.proportions import t_interval
+from glasshouse.statistics.intervals.means import columns, t_interval
 
 _FEW = "a single cluster has no spread"
 
@@ -21,7 +20,7 @@ _FEW = "a single cluster has no spread"
 def clustered_mean(
     values: ArrayLike, clusters: ArrayLike, *, weights: ArrayLike | None = None, level: float = 0.95
 ) -> Estimate:
-    """Mean of n numbers whose rows come in clusters (n,), with Student's t interval: ``student_t_clustered``."""
+    """Mean of n numbers of clustered rows (n,), with Student's t interval: ``student_t_clustered``."""
     x, w = columns(values, weights=weights)
     if w.sum() == 0:
         return Estimate(None, len(x), undefined="weights of 0" if len(x) else "no rows")
@@ -39,9 +38,9 @@ def clustered_roc_auc(
     weights: ArrayLike | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """As `roc_auc`, of rows in clusters and with weights: ``delong_logit_clustered``.
+    """As `roc_auc`, for clustered and weighted rows: ``delong_logit_clustered``.
 
-    A row contributes its placement less the area (Obuchowski 1997, Biometrics 53:567).
+    A row contributes its placement minus the area (Obuchowski 1997, Biometrics 53:567).
 
     Raises:
         ValueError: if targets are not 0 and 1, or numbers are not finite.
@@ -71,27 +70,10 @@ def clustered_roc_auc(
     return Estimate(area, n, ends)
 
 
-def clustered_deviations(
-    targets: ArrayLike,
-    probabilities: ArrayLike,
-    clusters: ArrayLike,
-    *,
-    weights: ArrayLike | None = None,
-    bins: int = 10,
-) -> tuple[Floats, Floats, float]:
-    """Deviations (b,), their covariance (b, b) and the total weight, for `resampled_calibration_error`."""
-    y, p, w = columns(targets, probabilities, weights=weights)
-    names, place = np.unique(np.asarray(clusters), return_inverse=True)
-    bin_of: NDArray[np.intp] = np.maximum(np.ceil(p * bins).astype(np.intp) - 1, 0)
-    cell = place * bins + bin_of
-    by_cluster = np.bincount(cell, weights=w * (p - y), minlength=len(names) * bins).reshape(len(names), bins)
-    return np.asarray(by_cluster.sum(axis=0)), np.asarray(by_cluster.T @ by_cluster), float(w.sum())
-
-
 def linearized_error(parts: Floats, clusters: ArrayLike) -> tuple[float, int]:
-    """Standard error of an estimate from what each row contributes to it (n,), and the number of clusters.
+    """Standard error of an estimate from the contribution (n,) of each row, and the number of clusters.
 
-    sqrt(m / (m - 1) * sum of squares of the clusters' contributions), NaN for a single one.
+    sqrt(m / (m - 1) * sum of squares of the clusters' contributions); NaN for a single cluster.
     """
     _, place = np.unique(np.asarray(clusters), return_inverse=True)
     by_cluster = np.bincount(place, weights=parts)
@@ -104,7 +86,7 @@ def _few(interval: Interval) -> str | None:
 
 
 def _weight_below(of: Floats, among: Floats, weights: Floats) -> Floats:
-    """For each score the weight of the others below it, ties counting half."""
+    """For each score the weight of the others below it; ties count half."""
     order = np.argsort(among, kind="stable")
     running = np.concatenate([[0.0], np.cumsum(weights[order])])
     ordered = among[order]

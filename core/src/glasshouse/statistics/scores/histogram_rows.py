@@ -1,4 +1,4 @@
-"""From rows of scores to a score histogram."""
+"""Score histograms of rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from glasshouse.statistics.scores.bin_tables import tabulated_bins
 from glasshouse.statistics.scores.binning import bins_of_rows
 from glasshouse.statistics.scores.histograms import CERTIFICATE, Scale, ScoreHistogram, histogram_of_bins
 
-_MANY = 200_000
-"""From so many rows on it pays to ask first whether the bins alone, without the places in them, are enough."""
+_MIN_FOR_QUICK_TRY = 200_000
+"""Number of rows from which it is faster to try bins without places first."""
 
 
 def score_histogram(
@@ -30,15 +30,15 @@ def score_histogram(
     """Histogram of n scores by group and target.
 
     Args:
-        groups: the attributes of the rows; none counts everyone as one group.
-        targets: (n,) 0 and 1, or None where they are not known.
+        groups: the attributes of the rows; without any, all rows are one group.
+        targets: (n,) 0 and 1; None if unknown.
         scores: (n,) probabilities, or any finite numbers for the scale ``value``.
         weights: (n,) finite weights >= 0; None counts each row once.
         scale: see `ScoreHistogram`.
-        exact: keep every distinct score apart, which costs as much memory as there are distinct scores.
+        exact: one bin for each distinct score; memory grows with their number.
 
     Raises:
-        ValueError: if lengths differ, targets are not 0 and 1, scores are not finite or no probabilities, or weights
+        ValueError: if lengths differ, targets are not 0 and 1, scores are not finite or not in [0, 1], or weights
             are negative or NaN.
     """
     columns = tuple(groups)
@@ -47,7 +47,7 @@ def score_histogram(
     probability, shift = scale == "probability", 0 if exact else IN_MEMORY
     found = None
     if probability and shift:
-        if target is not None and len(score) >= _MANY:
+        if target is not None and len(score) >= _MIN_FOR_QUICK_TRY:
             found = tabulated_bins(group, len(listed), target, score, weight, shift, places=False)
             if found is not None:
                 quick = histogram_of_bins(attributes, listed, found, scale=scale, shift=shift)
@@ -72,7 +72,7 @@ def _checked(
     lengths = {"scores": len(score)} | {f"group '{column.name}'": len(column.codes) for column in columns}
     least, most = (float(score.min()), float(score.max())) if score.size else (0.0, 1.0)
     if not np.isfinite(least + most):
-        raise ValueError("scores are finite numbers; NaN or infinity came")
+        raise ValueError("scores must be finite; got NaN or infinity")
     if scale == "probability" and not (least >= 0 and most <= 1):
         raise ValueError(f"probabilities lie in [0, 1], got {least:g} to {most:g}")
     target = None

@@ -1,8 +1,8 @@
 """Mergeable histograms of scores by group and target: AUC, calibration and distributions without the rows.
 
-Only occupied bins are stored, each with its rows, its sum of scores and where its smallest and largest score lie, so
-that a table of a billion rows is as small as that of a million, sums are exact, and the error of what is not exact can
-be computed from the table itself.
+Only occupied bins are stored, each with its number of rows, sum of scores, and place of the smallest and largest score.
+The size does not depend on the number of rows, sums are exact, and the error of inexact results can be computed from
+the histogram.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from scipy import special
 
 from glasshouse.statistics.counts.table import Attribute, group_names, listed_groups, marginal_groups
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.proportions import normal_quantile, t_interval, wilson
+from glasshouse.statistics.intervals.means import normal_quantile, t_interval
+from glasshouse.statistics.intervals.proportions import wilson
 from glasshouse.statistics.scores.bin_numbers import EDGES, SHIFT, scores_at_places, scores_of, segment_of
 from glasshouse.statistics.scores.binning import Bins
 from glasshouse.statistics.scores.calibration import ReliabilityCurve
@@ -26,12 +27,12 @@ from glasshouse.statistics.scores.calibration import ReliabilityCurve
 Scale = Literal["probability", "value"]
 
 CERTIFICATE = 1e-4
-"""The error of an AUC from a histogram that is accepted; beyond it scores are kept apart to the last bit, or as finely
-as there may be bins."""
+"""The accepted error of an AUC from a histogram. Above it the histogram has one bin for each distinct score, or as many
+bins as memory allows."""
 
 MAX_BINS = 1_000_000
-"""Beyond this many occupied bins in all groups together they are joined in pairs, or if finer than usual, beyond
-`MOST_EXACT`."""
+"""Maximum number of occupied bins of all groups together before they are joined in pairs; for bins finer than the
+default `MAX_EXACT_SCORES`."""
 
 MAX_EXACT_SCORES = 12_000_000
 
@@ -46,7 +47,7 @@ class ScoreBins(NamedTuple):
     rows: NDArray[np.int64]
     """(b, t) rows."""
     weights: Floats
-    """(b, t) sums of weights; the rows if there are none."""
+    """(b, t) sums of weights; the rows without weights."""
     squares: Floats
     """(b, t) sums of squared weights."""
 
@@ -56,7 +57,8 @@ class ScoreHistogram:
     """Scores by group, target and bin, for G groups; `+` adds the rows of both.
 
     `scale` is ``probability`` for scores from 0 to 1 in logit-spaced bins, or ``value`` for any finite numbers in bins
-    of equal relative width. `shift` says how fine: 0 keeps every distinct score apart, and then all results are exact.
+    of equal relative width. `shift` is their width; with 0 every distinct score has its own bin and all results are
+    exact.
     """
 
     attributes: tuple[Attribute, ...]
@@ -65,11 +67,11 @@ class ScoreHistogram:
     scale: Scale
     shift: int
     occupied: Bins
-    """The bins that have rows."""
+    """The bins with rows."""
 
     @property
     def has_targets(self) -> bool:
-        """Whether targets are known."""
+        """Whether there are targets."""
         return self.occupied.targets == 2
 
     @property
@@ -92,7 +94,7 @@ class ScoreHistogram:
 
     @property
     def exact(self) -> bool:
-        """Whether every distinct score is kept apart."""
+        """Whether every distinct score has its own bin."""
         return self.shift == 0
 
     def __add__(self, other: ScoreHistogram) -> ScoreHistogram:
@@ -113,7 +115,7 @@ class ScoreHistogram:
         return histogram_of_bins(self.attributes, listed, Bins.joined(parts).merged(), scale=self.scale, shift=shift)
 
     def marginal(self, names: Sequence[str]) -> ScoreHistogram:
-        """The histogram over some of the attributes, in the given order; over none of them, everyone is one group.
+        """The histogram over some of the attributes, in the given order; over none of them, all rows are one group.
 
         Raises:
             ValueError: if a name is not an attribute.
@@ -122,22 +124,22 @@ class ScoreHistogram:
         return replace(self, attributes=chosen, codes=listed, occupied=self.occupied.regrouped(slot).merged())
 
     def overall(self) -> ScoreHistogram:
-        """Everyone as one group."""
+        """All rows as one group."""
         return self.marginal(())
 
     def bins(self, group: int) -> ScoreBins:
-        """One group's bins, for whatever else is a function of score and target: slopes, exposure, thresholds."""
+        """The bins of one group, for other functions of score and target: slopes, exposure, thresholds."""
         chosen = slice(*np.searchsorted(self.occupied.group, [group, group + 1]))
         weights, totals = self._weights[:, chosen], self.occupied.totals[:, chosen]
         score = _share(totals.sum(axis=0), weights.sum(axis=0))
         return ScoreBins(score, self.occupied.rows[:, chosen].T, weights.T, self._squares[:, chosen].T)
 
     def roc_auc(self, *, level: float = 0.95) -> tuple[Estimate, ...]:
-        """Area under the ROC curve of each group: that of the rows to within `roc_auc_error`.
+        """Area under the ROC curve of each group, equal to that of the rows up to `roc_auc_error`.
 
-        Rows of both targets in one bin count half, unless their smallest and largest scores tell which is above. The
-        interval is that of `glasshouse.statistics.roc_auc` with placements taken by bin; with weights its variance is
-        linearised, sum w^2 (placement - area)^2 / (sum w)^2 for each target.
+        Pairs of rows of both targets in one bin count half, unless the ranges of their scores do not overlap. The
+        interval is that of `glasshouse.statistics.roc_auc` with placements by bin; with weights the variance is
+        linearised: sum w^2 (placement - area)^2 / (sum w)^2 for each target.
 
         Raises:
             ValueError: if there are no targets.
@@ -164,9 +166,9 @@ class ScoreHistogram:
         )
 
     def roc_auc_error(self) -> Floats:
-        """(G,) the most by which each `roc_auc` can be off: half the sum over bins of p_b n_b / (P N).
+        """(G,) upper bound of the error of each `roc_auc`: half the sum over bins of p_b n_b / (P N).
 
-        Only bins whose positives and negatives overlap count: 0 is exact. NaN where the area is undefined.
+        Only bins with overlapping positives and negatives count; 0 is exact. NaN if the area is undefined.
 
         Raises:
             ValueError: if there are no targets.
@@ -176,10 +178,10 @@ class ScoreHistogram:
         return np.asarray(0.5 * pairs / np.where(product > 0, product, np.nan))
 
     def reliability(self, *, bins: int = 10, level: float = 0.95) -> tuple[ReliabilityCurve, ...]:
-        """Reliability curve of each group over 5, 10 or 20 bins of equal width: that of its rows, exactly.
+        """Reliability curve of each group over 5, 10 or 20 bins of equal width, exactly that of its rows.
 
         Raises:
-            ValueError: for other bins, without targets, or for scores that are no probabilities.
+            ValueError: for other bins, without targets, or for scores that are not probabilities.
         """
         if bins not in (5, 10, 20) or self.scale != "probability" or not self.has_targets:
             raise ValueError("a reliability curve from a histogram has 5, 10 or 20 bins of probabilities with targets")
@@ -187,7 +189,7 @@ class ScoreHistogram:
         starts = np.flatnonzero(np.diff(where, prepend=-1))
 
         def summed(values: NDArray[np.generic]) -> Floats:
-            """(t, G, bins): a group's bins of one segment follow each other."""
+            """(t, G, bins): the bins of one segment of a group are consecutive."""
             found = np.zeros((len(values), len(self) * bins))
             if len(starts):
                 found[:, where[starts]] = np.add.reduceat(values, starts, axis=1)
@@ -210,8 +212,8 @@ class ScoreHistogram:
         return tuple(ReliabilityCurve(edges, *of_group) for of_group in columns)
 
     def brier_score(self, *, level: float = 0.95) -> tuple[Estimate, ...]:
-        """Brier score of each group, scores taken as their bin's mean: off by at most a quarter of a bin's squared
-        width (4e-9, of rows in memory 1.5e-8). Student's t interval.
+        """Brier score of each group, with the mean score of each bin; the error is at most a quarter of a bin's
+        squared width (4e-9; 1.5e-8 for rows in memory). Student's t interval.
 
         Raises:
             ValueError: if there are no targets.
@@ -220,8 +222,8 @@ class ScoreHistogram:
         return self._means(np.square(self._centres - np.array([[0.0], [1.0]])), level)
 
     def log_loss(self, *, level: float = 0.95) -> tuple[Estimate, ...]:
-        """Mean negative logarithm of the probability of the true target, in nats, scores taken as their bin's mean and
-        kept within 2.2e-16 of 0 and 1. Student's t interval.
+        """Mean negative logarithm of the probability of the true target, in nats, with the mean score of each bin,
+        clipped to at least 2.2e-16 from 0 and 1. Student's t interval.
 
         Raises:
             ValueError: if there are no targets.
@@ -236,7 +238,7 @@ class ScoreHistogram:
         return self._means(self._centres, level)
 
     def quantiles(self, shares: ArrayLike) -> Floats:
-        """(G, q) the smallest scores at or below which at least those shares of a group's weight lie, to within a bin.
+        """(G, q) the quantiles of a group's scores by weight, accurate to one bin.
 
         NaN for a group without rows.
         """
@@ -246,13 +248,13 @@ class ScoreHistogram:
             score, _, weights, _ = self.bins(k)
             running = np.cumsum(weights.sum(axis=1))
             if len(score) and running[-1] > 0:
-                # Rounding of the product must not step over a bin that just reaches the share.
+                # the factor keeps rounding from skipping a bin that just reaches the share
                 reached = np.searchsorted(running, wanted * running[-1] * (1 - 1e-12))
                 found[k] = score[np.minimum(reached, len(score) - 1)]
         return found
 
     def share_above(self, threshold: float) -> Floats:
-        """(G,) share of each group's weight with a score above a number; a bin that holds it is divided evenly."""
+        """(G,) share of each group's weight with scores above a threshold; its own bin is divided proportionally."""
         low, high = self._ends
         width = high - low
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -261,8 +263,8 @@ class ScoreHistogram:
         return _share(above, self._sum(self._weights.sum(axis=0)))
 
     def distribution(self, edges: ArrayLike) -> Floats:
-        """(G, t, len(edges) - 1) weight of the rows by target whose bin's mean lies between edges, upper edge included,
-        the first also its lower one; what lies outside is left out."""
+        """(G, t, len(edges) - 1) weight of the rows by target whose bin has its mean between edges, including the upper
+        edge, the first also the lower one; other rows are left out."""
         limit = np.asarray(edges, dtype=np.float64)
         parts, targets, centres = len(limit) - 1, self.occupied.targets, self._centres
         place = np.searchsorted(limit, centres, side="left") - 1
@@ -272,7 +274,7 @@ class ScoreHistogram:
         found = np.bincount(where[inside], weights=self._weights[inside], minlength=len(self) * targets * parts)
         return np.asarray(found.reshape(len(self), targets, parts), dtype=np.float64)
 
-    # ------------------------------------------------------------------ its arithmetic
+    # ------------------------------------------------------------------ arithmetic
 
     @cached_property
     def _weights(self) -> Floats:
@@ -286,7 +288,7 @@ class ScoreHistogram:
 
     @cached_property
     def _runs(self) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64]]:
-        """Where each group that has bins begins among them, which one it is, and how many it has."""
+        """For each group with bins: its first bin, its position, and its number of bins."""
         ends = np.searchsorted(self.occupied.group, np.arange(len(self) + 1))
         lengths = np.diff(ends)
         some = np.flatnonzero(lengths)
@@ -301,7 +303,7 @@ class ScoreHistogram:
         return found
 
     def _spread(self, values: Floats) -> Floats:
-        """(G,) values of groups, given to each of their bins."""
+        """(G,) values of groups, repeated for each of their bins."""
         _, some, lengths = self._runs
         return np.repeat(values[some], lengths)
 
@@ -311,7 +313,7 @@ class ScoreHistogram:
 
     @cached_property
     def _centres(self) -> Floats:
-        """(t, b) mean scores; 0 where there are no rows."""
+        """(t, b) mean scores; 0 without rows."""
         if self.exact:
             scores = scores_of(self.occupied.number, probability=self.scale == "probability")
             return np.where(self.occupied.rows > 0, scores, 0.0)
@@ -321,7 +323,7 @@ class ScoreHistogram:
 
     @property
     def _ends(self) -> tuple[Floats, Floats]:
-        """(t, b) between what the scores of each bin lie."""
+        """(t, b) the smallest and largest score of each bin."""
         probability = self.scale == "probability"
         if self.exact:
             return self._centres, self._centres
@@ -348,13 +350,13 @@ class ScoreHistogram:
 
     @cached_property
     def _clear(self) -> NDArray[np.bool_]:
-        """(b,) whether all positives of a bin lie above all its negatives, or all below; of bins that are not exact."""
+        """(b,) whether all positives of an inexact bin are above all its negatives, or all below."""
         (low_0, low_1), (high_0, high_1) = self.occupied.low, self.occupied.high
         return np.asarray((low_1 > high_0) | (high_1 < low_0))
 
     @cached_property
     def _placed(self) -> tuple[Floats, Floats]:
-        """(b,) weight of the group's negatives below a bin's positives, and of its positives above its negatives."""
+        """(b,) DeLong placements: weight of negatives below a bin's positives, and of positives above its negatives."""
         sums, weights = self._target_weights, self._weights
         first, some, _ = self._runs
         ranks = []
@@ -364,11 +366,11 @@ class ScoreHistogram:
             running = np.cumsum(weights[target])
             before = np.zeros(len(self))
             before[some] = running[first] - weights[target][first]
-            if target == 0:  # below: all of the bins before, and some of this one
+            if target == 0:  # below: all bins before, and a part of this one
                 running -= self._spread(before)
                 running -= (1 - part) * weights[0]
                 ranks.append(running)
-            else:  # above: all but those before, and but some of this one
+            else:  # above: all bins except those before and a part of this one
                 running -= self._spread(before + sums[1])
                 running -= part * weights[1]
                 ranks.append(np.negative(running, out=running))
@@ -396,14 +398,14 @@ class ScoreHistogram:
 def histogram_of_bins(
     attributes: tuple[Attribute, ...], codes: NDArray[np.int64], bins: Bins, *, scale: Scale, shift: int
 ) -> ScoreHistogram:
-    """A histogram of ordered bins, which were made elsewhere; joined in pairs while they are too many."""
+    """A histogram of sorted bins, which are joined in pairs while there are too many."""
     most = MAX_EXACT_SCORES if shift < SHIFT else MAX_BINS
     found, shift = bins.fitted(shift, most, probability=scale == "probability")
     return ScoreHistogram(attributes=attributes, codes=codes, scale=scale, shift=shift, occupied=found)
 
 
 def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Floats:
-    """part / whole, NaN where the whole is 0."""
+    """part / whole; NaN if the whole is 0."""
     numerator = np.asarray(part, dtype=np.float64)
     undefined = np.full(numerator.shape, np.nan)
     return np.asarray(np.divide(numerator, whole, out=undefined, where=np.asarray(whole) > 0))

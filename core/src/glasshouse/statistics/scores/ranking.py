@@ -1,4 +1,4 @@
-"""Who is seen when rows are ranked by score: shares of the top and of exposure."""
+"""Exposure of groups in a ranking by score: shares of the top positions and of attention."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from glasshouse.statistics.intervals.estimates import Floats
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """What each of G groups gets of the first k positions; (G,) each, NaN without rows.
+    """The share of each of G groups in the first k positions; (G,) each, NaN without rows.
 
     `in_top`: rows expected there; `top_share`: their share of the top; `exposure_share`: share of its exposure, where
-    position j is seen with weight 1 / log2(1 + j); `exposure_ratio`: exposure per row over that of everyone, 1 if
-    groups do not matter.
+    position j is seen with weight 1 / log2(1 + j); `exposure_ratio`: exposure per row over that of all rows, 1 if
+    the ranking does not depend on the group.
     """
 
     k: float
@@ -32,8 +32,8 @@ def exposure_at_k(counts: ArrayLike, k: float, *, sizes: ArrayLike | None = None
     Args:
         counts: (B, G) rows (or weights) of each group at each of B scores, the highest score first. Rows of one score
             stand in random order: each position they take is shared by all of them.
-        k: positions that are looked at; no more than there are rows count.
-        sizes: (G,) rows of each group in all, where `counts` leave out scores below the first k positions.
+        k: number of top positions; at most the number of rows.
+        sizes: (G,) all rows of each group, if `counts` leave out scores below the first k positions.
 
     Source: Singh and Joachims 2018, KDD, section 3.1, with the position bias of the discounted cumulative gain.
 
@@ -44,7 +44,7 @@ def exposure_at_k(counts: ArrayLike, k: float, *, sizes: ArrayLike | None = None
     if rows.ndim != 2 or np.any(rows < 0):
         raise ValueError(f"counts have a row for each score and a column for each group, got shape {rows.shape}")
     if not k > 0:
-        raise ValueError(f"a ranking is looked at down to a position above 0, got {k}")
+        raise ValueError(f"k must be above 0, got {k}")
     tied = rows.sum(axis=1)
     ends = np.minimum(np.cumsum(tied), k)
     starts = np.concatenate([[0.0], ends[:-1]])
@@ -65,7 +65,7 @@ def exposure_at_k(counts: ArrayLike, k: float, *, sizes: ArrayLike | None = None
 
 
 def _seen(positions: Floats) -> Floats:
-    """Sum of 1 / log2(1 + j) over the first positions, linear between whole ones."""
+    """Sum of 1 / log2(1 + j) over the first positions, linearly interpolated between integers."""
     last = int(np.ceil(positions.max(initial=0)))
     table = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, last + 2)))])
     return np.asarray(np.interp(positions, np.arange(last + 1), table))

@@ -1,4 +1,4 @@
-"""Calibration by logistic recalibration: are probabilities too high on the whole, or too extreme?"""
+"""Logistic recalibration: whether probabilities are too high on average, or too extreme."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.means import columns
-from glasshouse.statistics.intervals.proportions import normal_interval
+from glasshouse.statistics.intervals.means import columns, normal_interval
 
 RESOLUTION = float(np.finfo(np.float32).eps)
-"""Probabilities are kept this far from 0 and 1, whose log-odds are infinite; scores have single precision."""
+"""Minimum distance of probabilities from 0 and 1, whose log-odds are infinite; scores have single precision."""
 
 _STEPS = 50
 
 
 @dataclass(frozen=True)
 class Recalibration:
-    """How log-odds would have to be changed to be right.
+    """The change of log-odds that calibrates them.
 
-    `intercept`: what must be added to all of them (0 is best; above 0 the probabilities are too low), which is
-    calibration in the large; `slope`: what they must be multiplied by, next to an intercept of its own (1 is best;
+    `intercept`: the number to add to all of them (0 is best; above 0 the probabilities are too low), known as
+    calibration in the large; `slope`: the factor to multiply them by, fitted with a separate intercept (1 is best;
     below 1 the probabilities are too extreme).
     """
 
@@ -45,11 +44,11 @@ def logistic_recalibration(
         targets: (n,) 0 and 1, or shares of 1 among rows of one probability, whose weights then are their numbers.
         probabilities: (n,) in [0, 1]; see `RESOLUTION`.
         weights: (n,) weights, or numbers of rows; None: one each.
-        effective: where weights are not numbers of rows, the number of rows that they are worth, (sum w)^2 / sum w^2,
-            which standard errors then rest on.
+        effective: if weights are not numbers of rows, the effective number of rows (sum w)^2 / sum w^2, from which
+            standard errors are computed.
         level: of the Wald intervals.
 
-    Undefined without rows of both targets, and the slope where probabilities do not vary or separate the targets.
+    Undefined without rows of both targets; the slope also if probabilities are constant or separate the targets.
     Source: Cox 1958, Biometrika 45:562; Van Calster et al. 2019, BMC Medicine 17:230.
 
     Raises:
@@ -80,7 +79,8 @@ def logistic_recalibration(
 def _fit(design: Floats, offset: Floats, y: Floats, w: Floats, n: int, scale: float, level: float) -> Estimate:
     """The last coefficient of a logistic regression with an offset, by Newton's method with halved steps.
 
-    There is a finite one: both targets occur, and no line separates them (Albert and Anderson 1984, Biometrika 71:1).
+    The maximum is finite, because both targets occur and no threshold separates them (Albert and Anderson 1984,
+    Biometrika 71:1).
     """
     beta = np.zeros(design.shape[1])
     beta[-1] = 0.0 if design.shape[1] == 1 else 1.0

@@ -1,4 +1,4 @@
-"""ROC curve, its area with DeLong's interval, and rates at a threshold. Targets are 0 and 1; larger scores mean 1."""
+"""ROC curve, its area with DeLong's interval, and rates at a threshold; targets are 0 and 1, larger scores mean 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.proportions import clopper_pearson, normal_quantile
+from glasshouse.statistics.intervals.means import normal_quantile
+from glasshouse.statistics.intervals.proportions import clopper_pearson
 
 _NO_POSITIVES = "no rows with target 1"
 _NO_NEGATIVES = "no rows with target 0"
@@ -31,7 +32,7 @@ class RocCurve:
 class OperatingPoint:
     """Both rates when all scores >= threshold are called positive.
 
-    The intervals are Clopper-Pearson's and hold for a threshold that was fixed without looking at these rows.
+    The intervals are Clopper-Pearson's and valid for a threshold that was chosen on other rows.
     """
 
     threshold: float
@@ -50,7 +51,7 @@ def roc_curve(targets: ArrayLike, scores: ArrayLike) -> RocCurve:
     order = np.argsort(-values, kind="stable")
     descending = values[order]
     hits = np.cumsum(order < len(positive))
-    # Tied scores share one threshold: keep the last row of each run.
+    # tied scores share one threshold: keep the last row of each run
     last = np.flatnonzero(np.append(descending[1:] != descending[:-1], True)) if len(values) else np.empty(0, np.intp)
     tp = np.append(0, hits[last])
     fp = np.append(0, last + 1 - hits[last])
@@ -62,12 +63,12 @@ def roc_curve(targets: ArrayLike, scores: ArrayLike) -> RocCurve:
 
 
 def roc_auc(targets: ArrayLike, scores: ArrayLike, *, level: float = 0.95) -> Estimate:
-    """Area under the ROC curve: the chance that a random 1 scores above a random 0, ties counting half.
+    """Area under the ROC curve: the probability that a random 1 scores above a random 0; ties count half.
 
-    In [0, 1], 0.5 is chance. The interval is normal on the log-odds scale, where it stays within 0 and 1 and covers
-    better near them (Qin and Hotilovac 2008, Statistical Methods in Medical Research 17:207), with the variance of
+    In [0, 1], 0.5 is chance. The interval is normal on the log-odds scale, which keeps it within 0 and 1 and improves
+    coverage near them (Qin and Hotilovac 2008, Statistical Methods in Medical Research 17:207), with the variance of
     DeLong et al. 1988 from placements, in O(n log n) as in Sun and Xu 2014: ``delong_logit``. Undefined for a single
-    row of a class, and where the scores of the classes do not overlap: no variance is seen there.
+    row of a class, and if the scores of the classes do not overlap, because the estimated variance is then 0.
 
     Raises:
         ValueError: if targets are not 0 and 1, or scores are NaN.
@@ -83,6 +84,7 @@ def roc_auc(targets: ArrayLike, scores: ArrayLike, *, level: float = 0.95) -> Es
     variance = above.var(ddof=1) / len(positive) + below.var(ddof=1) / len(negative)
     if variance == 0:
         return Estimate(auc, n, _no_interval(level, "scores without overlap or all tied show no variance"))
+    # delta method: the derivative of logit at A is 1 / (A (1 - A))
     half = normal_quantile(level) * np.sqrt(variance) / (auc * (1 - auc))
     low, high = special.expit(special.logit(auc) - half), special.expit(special.logit(auc) + half)
     return Estimate(auc, n, Interval(float(low), float(high), level, "delong_logit"))
@@ -107,9 +109,9 @@ def tpr_at_fpr(
 ) -> OperatingPoint:
     """The point of the ROC curve with the largest true positive rate whose false positive rate is at most that given.
 
-    Its threshold is chosen on these very rows, which the intervals do not account for; to be free of that, choose it
-    on some rows and take `operating_point` on others. Where no score may be called positive, the threshold is just
-    above the largest one.
+    Its threshold is chosen on the same rows, which the intervals do not account for; for valid intervals choose it on
+    some rows and compute `operating_point` on others. If no score may be called positive, the threshold is just above
+    the largest one.
 
     Raises:
         ValueError: if the rate is not in [0, 1], targets are not 0 and 1, or scores are NaN.
@@ -120,7 +122,7 @@ def tpr_at_fpr(
     allowed = np.flatnonzero(curve.false_positive_rate <= false_positive_rate)
     threshold = curve.thresholds[allowed[-1]] if len(allowed) else np.inf
     if np.isinf(threshold):
-        # Nobody is called positive; a finite threshold says so too, and can be stored.
+        # no row is called positive; a finite threshold has the same effect and can be stored as JSON
         threshold = np.nextafter(curve.thresholds[1], np.inf) if len(curve.thresholds) > 1 else 0.0
     return operating_point(targets, scores, threshold, level=level)
 
@@ -130,7 +132,7 @@ def _split(targets: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     if y.ndim != 1 or y.shape != s.shape:
         raise ValueError(f"targets and scores are two columns of one length, got shapes {y.shape} and {s.shape}")
     if np.any(np.isnan(s)):
-        raise ValueError("scores are numbers; NaN came")
+        raise ValueError("scores must not be NaN")
     positive = y == 1
     if not np.all(positive | (y == 0)):
         raise ValueError("targets of a ROC curve are 0 and 1")
@@ -138,7 +140,7 @@ def _split(targets: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _placements(of: Floats, among: Floats) -> Floats:
-    """For each score, the share of the others below it, ties counting half; in ascending order of the scores."""
+    """For each score, in ascending order, the share of the other class below it; ties count half."""
     ordered, queries = np.sort(among), np.sort(of)
     twice = np.searchsorted(ordered, queries, side="left") + np.searchsorted(ordered, queries, side="right")
     return np.asarray(twice / (2 * len(among)), dtype=np.float64)
