@@ -64,7 +64,7 @@ def test_mlflow_keeps_measurements_verdict_and_report() -> None:
 @needs("mlflow")
 def test_mlflow_takes_more_measurements_than_fit_in_one_call(tmp_path: Path) -> None:
     from glasshouse import AuditResult, Measurement
-    from glasshouse.pipeline.loggers import hand_over
+    from glasshouse.pipeline.loggers import log_record
     from glasshouse.record.record import build_record
     from mlflow.tracking import MlflowClient
 
@@ -72,7 +72,7 @@ def test_mlflow_takes_more_measurements_than_fit_in_one_call(tmp_path: Path) -> 
     header = {"id": "r", "name": "many", "config": {}}
     record = build_record(header, [AuditResult(name="a", family="performance", measurements=many)])
     logger = MLFlowLogger("audits", tracking_uri="sqlite:///mlflow.db")
-    hand_over(record, tmp_path, [logger], step=3)
+    log_record(record, tmp_path, [logger], step=3)
     run = MlflowClient(tracking_uri="sqlite:///mlflow.db").get_run(logger.run_id)
     assert len(run.data.metrics) == 2000
     assert run.data.metrics["a/rate/k.1999"] == pytest.approx(0.9995)

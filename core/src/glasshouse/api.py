@@ -45,7 +45,9 @@ def run(
     """
     from glasshouse.config.validation import check
     from glasshouse.plugins import registry
+    from glasshouse.run_record import RunRecord
     from glasshouse.system import distributed
+    from glasshouse.system.process_state import unchanged_process
 
     with tempfile.TemporaryDirectory() as folder:
         files = []
@@ -59,23 +61,20 @@ def run(
         known = registry()
         try:
             check(argv, known)
+            with unchanged_process("glasshouse.pipeline.pipeline", "glasshouse.config.lightning_parser"):
+                from glasshouse.config.allowed_packages import allowed
+                from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
+                from glasshouse.pipeline.pipeline import carry_out
 
-            from glasshouse.config.allowed_packages import allow as allow_packages
-            from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
-            from glasshouse.pipeline.pipeline import carry_out
-            from glasshouse.run_record import RunRecord
-
-            allow_packages(allow)
-            restrict_imports()
-            finished = carry_out(GlasshouseCLI("run", argv), known)
+                with allowed(allow):
+                    restrict_imports()
+                    finished, concluded = carry_out(GlasshouseCLI("run", argv), known)
         except UserError as error:
             raise _without(folder, error) from error.__cause__
-    distributed.broadcast_from_rank0("")  # the first of several processes has written the record that the others read
-    if finished.record is None and (finished.folder / "record.json").is_file():
+    distributed.broadcast_from_rank0("")  # rank 0 has written the record that the others read
+    if concluded is None:
         return RunRecord.read(finished.folder)
-    if finished.record is None:  # nothing is known of what is predicted
-        raise UserError("glasshouse.run", f"the run in {finished.folder} has no record.", "Declare `data_info`.")
-    return RunRecord(finished.record, finished.folder)
+    return RunRecord(concluded.record, concluded.folder)
 
 
 def audit(
@@ -140,28 +139,30 @@ def audit(
         UserError: for input that cannot be used; then nothing is left behind. An audit that crashes raises nothing: it
             is an entry in the record.
     """
-    from glasshouse.pipeline.existing_model import audit_model
     from glasshouse.run_record import RunRecord
+    from glasshouse.system.process_state import unchanged_process
 
-    finished = audit_model(
-        model,
-        data,
-        sensitive=sensitive,
-        bins=bins,
-        info=info,
-        audits=audits,
-        evaluate_on=evaluate_on,
-        output_kind=output_kind,
-        name=name,
-        run_dir=str(run_dir),
-        policy=str(policy),
-        report=report,
-        show_examples=show_examples,
-        small_group_limit=small_group_limit,
-        seed=seed,
-    )
-    assert finished.record is not None
-    return RunRecord(finished.record, finished.folder)
+    with unchanged_process("glasshouse.pipeline.existing_model"):
+        from glasshouse.pipeline.existing_model import audit_model
+
+        concluded = audit_model(
+            model,
+            data,
+            sensitive=sensitive,
+            bins=bins,
+            info=info,
+            audits=audits,
+            evaluate_on=evaluate_on,
+            output_kind=output_kind,
+            name=name,
+            run_dir=str(run_dir),
+            policy=str(policy),
+            report=report,
+            show_examples=show_examples,
+            small_group_limit=small_group_limit,
+            seed=seed,
+        )
+    return RunRecord(concluded.record, concluded.folder)
 
 
 def audit_predictions(
@@ -179,7 +180,9 @@ def audit_predictions(
     weights: str | None = None,
     clusters: str | None = None,
     audits: Sequence[Any] | str | None = None,
+    name: str | None = None,
     run_dir: str | Path = "runs",
+    policy: str | Path = "default",
 ) -> RunRecord:
     """Audit predictions of any model, wherever they were made; torch is never imported.
 
@@ -203,17 +206,19 @@ def audit_predictions(
         weights: the column with what each row counts for.
         clusters: the column that says which rows belong together, such as those of one person.
         audits: names, or mappings of a name with its options; all that fit by default.
-        run_dir: where to make the folder predictions/TIME-ID/.
+        name: names the run; ``predictions`` by default.
+        run_dir: parent folder; the run is in RUN_DIR/NAME/TIME-ID/.
+        policy: thresholds: a name or a file.
 
     Raises:
         UserError: for columns or values that cannot be used; then nothing is written.
     """
-    from glasshouse.config.run_options import parse_choices
+    from glasshouse.config.run_options import RunOptions
     from glasshouse.data.raw_table import SensitiveColumn
     from glasshouse.frames import LabelColumns, PredictionColumns
-    from glasshouse.pipeline.existing_predictions import audit_predictions as audited
-    from glasshouse.plugins import registry
+    from glasshouse.pipeline import existing_predictions
     from glasshouse.run_record import RunRecord
+    from glasshouse.system.process_state import unchanged_process
 
     names = [sensitive] if isinstance(sensitive, str) else list(sensitive)
     unknown = [name for name in bins or {} if name not in names]
@@ -234,19 +239,16 @@ def audit_predictions(
         threshold=threshold,
     )
     asked = [audits] if isinstance(audits, str) else audits
+    options = RunOptions(
+        name=name, run_dir=str(run_dir), policy=str(policy), audits=None if asked is None else list(asked)
+    )
     if isinstance(frame, (str, Path)):
         frame = [Path(frame)]
     elif isinstance(frame, (list, tuple)):
         frame = [Path(path) for path in frame]
-    finished = audited(
-        frame,
-        columns,
-        registry=registry(),
-        audits=None if asked is None else parse_choices("audits", asked),
-        out=Path(run_dir),
-    )
-    assert finished.record is not None
-    return RunRecord(finished.record, finished.folder)
+    with unchanged_process():
+        concluded = existing_predictions.audit_predictions(frame, columns, options)
+    return RunRecord(concluded.record, concluded.folder)
 
 
 def _written(values: Configuration, path: Path) -> Path:

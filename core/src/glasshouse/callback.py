@@ -161,9 +161,8 @@ class AuditCallback(Callback):
             "data": described,
         }
         with _on_device(module, trainer.strategy.root_device):
-            run = audit_existing(module, data, self._request, how=how, data_name=name, trainer=trainer)
-        assert run.record is not None
-        self.records.append(RunRecord(run.record, run.folder))
+            concluded = audit_existing(module, data, self._request, how=how, data_name=name, trainer=trainer)
+        self.records.append(RunRecord(concluded.record, concluded.folder))
         self._audited = digest
 
 

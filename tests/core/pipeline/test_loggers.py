@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from glasshouse import AuditResult, Measurement
-from glasshouse.pipeline.loggers import hand_over, metric_name, scalars
+from glasshouse.pipeline.loggers import log_record, metric_name, scalars
 from glasshouse.record.measurements import measurement_id
 from glasshouse.record.record import Record, build_record
 from hypothesis import given
@@ -98,7 +98,7 @@ NAME = "fairness/selection_rate/sex.f/test"
 
 def test_any_logger_gets_the_metrics_without_small_groups(tmp_path: Path) -> None:
     notes = Notes()
-    hand_over(record_of(WOMEN, MEN, FEW), tmp_path, [notes], step=12)
+    log_record(record_of(WOMEN, MEN, FEW), tmp_path, [notes], step=12)
     ((metrics, step),) = notes.told
     assert metrics[NAME] == 0.5
     assert 0.9 not in metrics.values()
@@ -108,20 +108,20 @@ def test_any_logger_gets_the_metrics_without_small_groups(tmp_path: Path) -> Non
 def test_a_logger_that_fails_is_named_and_the_others_are_told(tmp_path: Path) -> None:
     notes = Notes()
     with pytest.warns(UserWarning, match="Notes was not told all that the audits found: ConnectionError: no route"):
-        hand_over(record_of(WOMEN), tmp_path, [Notes(broken=True), notes])
+        log_record(record_of(WOMEN), tmp_path, [Notes(broken=True), notes])
     assert len(notes.told) == 1
 
 
 def test_nobody_to_tell(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        hand_over(record_of(WOMEN), tmp_path, [])
+        log_record(record_of(WOMEN), tmp_path, [])
 
 
 def test_csv(tmp_path: Path) -> None:
     logger = CSVLogger(str(tmp_path), name="log")
     logger.log_metrics({"train_loss": 1.0}, step=0)
-    hand_over(record_of(WOMEN), tmp_path, [logger], step=7)
+    log_record(record_of(WOMEN), tmp_path, [logger], step=7)
     rows = list(csv.DictReader((Path(logger.log_dir) / "metrics.csv").open()))
     assert [row["train_loss"] for row in rows] == ["1.0", ""]
     assert (rows[1][NAME], rows[1]["step"]) == ("0.5", "7")
@@ -134,7 +134,7 @@ def test_tensorboard(tmp_path: Path) -> None:
     logger = TensorBoardLogger(str(tmp_path), name="log")
     logger.log_metrics({"train_loss": 1.0}, step=0)
     logger.finalize("success")  # as Lightning does when training is over
-    hand_over(record_of(WOMEN), tmp_path, [logger], step=7)
+    log_record(record_of(WOMEN), tmp_path, [logger], step=7)
     events = EventAccumulator(logger.log_dir)
     events.Reload()
     (scalar,) = events.Scalars(NAME)

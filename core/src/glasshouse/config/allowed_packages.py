@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry
@@ -28,6 +29,18 @@ def allow(packages: Iterable[str]) -> None:
     """
     global _by_option
     _by_option = tuple(_checked("--allow", name) for name in packages)
+
+
+@contextmanager
+def allowed(packages: Iterable[str]) -> Iterator[None]:
+    """Allow these packages, as `allow`, while the block runs."""
+    global _by_option
+    before = _by_option
+    allow(packages)
+    try:
+        yield
+    finally:
+        _by_option = before
 
 
 def asked_for() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Call audits one after another and keep their failures: a crashed audit is an entry in the record, never a pass."""
+"""Run audits one after another and keep their failures: a crashed audit is an entry in the record, never a pass."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ from glasshouse.system.redaction import redact
 from glasshouse.system.time_limit import TimeLimitPassed, can_limit_time, time_limit
 
 if TYPE_CHECKING:
-    from glasshouse.pipeline.run import Run
+    from glasshouse.plugins.hookspecs import RunView
 
 
-def run_audits(run: Run, *, only: Collection[str] | None = None, force: bool = False) -> list[AuditResult]:
-    """The results of a run's audits, in the order of its configuration, and then of audits that it had before.
+def run_audits(
+    run: RunView, *, missing: str | None = None, only: Collection[str] | None = None, force: bool = False
+) -> list[AuditResult]:
+    """The results of a run's audits, in the order of its configuration, followed by those of audits that it had before.
 
-    Each is written to audits/NAME.json as soon as it is there.
+    Each is written to audits/NAME.json as soon as it is complete.
 
     Args:
         run: the run, with its evidence.
-        only: the audits to run; of the others the results that they had stay. None runs all.
-        force: measure again; otherwise an audit that finished earlier with the same options is taken from its file.
+        missing: why the run has no evidence; then every audit is skipped with this reason.
+        only: names of the audits to run; the others keep the results that they have. None runs all.
+        force: measure again; otherwise an audit that finished earlier with the same options is read from its file.
     """
     folder = run.folder / "audits"
     folder.mkdir(exist_ok=True)
     earlier = earlier_results(run.folder) if only is not None else {}
     if not can_limit_time() and any(choice.seconds for choice in run.audits):
-        run.say("audits run without their time limits: they need a main thread, and an alarm")
+        run.say("audits run without their time limits, which need the main thread and SIGALRM")
     results = []
     for choice in run.audits:
         if only is not None and choice.name not in only:
@@ -47,41 +50,41 @@ def run_audits(run: Run, *, only: Collection[str] | None = None, force: bool = F
             continue
         path = folder / f"{file_stem(choice)}.json"
         kept = None if force else finished(path, choice)
-        result = kept or _run_one(run, choice, folder)
+        result = kept or _run_one(run, choice, folder, missing)
         if kept is None and result.status == "completed":
             write_json(path, result_to_dict(result))
             run.send()
         run.say(f"audit {choice.name}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
         results.append(result)
-    distributed.broadcast_from_rank0("")  # the other processes may go
+    distributed.broadcast_from_rank0("")  # the other processes stop waiting
     named = {choice.name for choice in run.audits}
     return results + [result for name, result in sorted(earlier_results(run.folder).items()) if name not in named]
 
 
-def help_with_audits(run: Run) -> None:
-    """What processes other than the first do while it audits: measure with it where it calls on them."""
+def run_shared_audits(run: RunView) -> None:
+    """What every rank but 0 does while rank 0 audits: measure with it when it asks."""
     while audit := distributed.broadcast_from_rank0(""):
-        with suppress(Exception), seeded(run.seed, audit):  # the first process has heard of it, and says it
+        with suppress(Exception), seeded(run.seed, audit):  # rank 0 meets the same error, and reports it
             measure(run, audit)
 
 
-def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
+def _run_one(run: RunView, choice: Choice, folder: Path, missing: str | None) -> AuditResult:
     plugin = declaration(run.registry, choice)
     blank = AuditResult(name=choice.name, family=plugin.family, parameters=dict(choice.options))
-    reason = run.no_evidence or unmet_requirement(plugin, run.evidence)
+    reason = missing or unmet_requirement(plugin, run.evidence)
     if reason is not None:
         return replace(blank, status="skipped", reason=reason)
     failed = folder / f"{file_stem(choice)}.error.txt"
-    failed.unlink(missing_ok=True)  # of an earlier time
+    failed.unlink(missing_ok=True)  # left by an earlier attempt
     shared = plugin.shares_work and distributed.rank_and_world_size()[1] > 1
     started = time.perf_counter()
     try:
-        # one process that stops in the middle would leave the others waiting
+        # a process that stops in the middle of shared work would leave the others waiting
         with time_limit(None if shared else choice.seconds), seeded(run.seed, choice.name):
             result = run.registry.hook.glasshouse_run_audit(run=run, audit=choice.name)
         if not isinstance(result, AuditResult):
             raise TypeError(f"audit '{choice.name}' returned {type(result).__name__}; expected AuditResult")
-        result_to_dict(result)  # what cannot be stored is the audit's failure, not the run's
+        result_to_dict(result)  # a result that cannot be stored is the audit's failure, not the run's
     except (Exception, TimeLimitPassed) as error:
         (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
         write_atomic(failed, redact(traceback.format_exc()))
@@ -91,13 +94,13 @@ def _run_one(run: Run, choice: Choice, folder: Path) -> AuditResult:
     return replace(result, name=choice.name, family=plugin.family).timed(time.perf_counter() - started)
 
 
-def measure(run: Run, audit: str) -> AuditResult:
-    """Instantiate an audit with its options and let it measure: core's own `glasshouse_run_audit`."""
+def measure(run: RunView, audit: str) -> AuditResult:
+    """Build an audit with its options and let it measure: core's own `glasshouse_run_audit`."""
     options: dict[str, Any] = next(dict(choice.options) for choice in run.audits if choice.name == audit)
     cls = run.registry.load(run.registry.find("audit", audit))
     shared = declaration(run.registry, Choice(audit)).shares_work
     if shared and distributed.is_rank_zero():
-        distributed.broadcast_from_rank0(audit)  # the other processes measure with this one
+        distributed.broadcast_from_rank0(audit)  # the other ranks measure with this one
     with distributed.shared_work(shared):
         result: AuditResult = cls(**options).measure(run.evidence)
     return result

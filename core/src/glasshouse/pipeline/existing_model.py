@@ -24,16 +24,16 @@ from glasshouse.external_data.adapter import ForeignData, loader_from, project_h
 from glasshouse.external_data.infer_info import answer, complete_info, look_at_outputs
 from glasshouse.external_data.side_attributes import Aligned, read_aligned
 from glasshouse.measure.selection import choose_audits, required_splits
-from glasshouse.pipeline.conclude import audit_and_report
-from glasshouse.pipeline.gather_evidence import chosen_attributes, collect_evidence
+from glasshouse.pipeline.conclude import audit_and_conclude, current_provenance
+from glasshouse.pipeline.gather_evidence import chosen_attributes, gather_evidence
+from glasshouse.pipeline.lifecycle import lifecycle
 from glasshouse.pipeline.run import Run
+from glasshouse.pipeline.stages import Concluded, Trained
 from glasshouse.plugins import Registry, registry
 from glasshouse.policy.rules import load_policy
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
-from glasshouse.run_folder.manifest import write_manifest
 from glasshouse.run_folder.mirror import mirror_of, parent_of_runs
-from glasshouse.run_folder.provenance import command_line, provenance
 from glasshouse.system import distributed
 from glasshouse.system.atomic_files import write_yaml
 from glasshouse.system.redaction import redact
@@ -112,7 +112,7 @@ def audit_existing(
     how: Mapping[str, Any],
     data_name: str,
     trainer: Trainer | None = None,
-) -> Run:
+) -> Concluded:
     """Audit a trained model on its data, and write a folder with record and report.
 
     Weights, buffers, modes and gradients of the model, and every global random state, are afterwards what they were.
@@ -135,30 +135,20 @@ def audit_existing(
         torch.enable_grad(),
         _gradients_kept(model),
     ):
-        run = _prepared(model, data, request, trainer)
-        _describe(run, data, request, data_name)
+        run = _new_run(model, data, request, trainer)
+        info, handle = _described(run, model, data, request, data_name)
         parent = parent_of_runs(request.options.run_dir)
-        assert run.info is not None
-        with fresh_folder(parent, request.options.name or run.info.name) as run._folder:
+        with fresh_folder(parent, request.options.name or info.name) as run.folder:
             run.mirror = mirror_of(request.options.run_dir, run.folder)
-            run.config = configuration(run, request, how)
-            run.provenance = provenance(
-                request.registry, command=command_line(), seed=request.seed, data_fingerprint=None
-            )
+            run.config = configuration(run, info, request, how)
+            run.provenance = current_provenance(run)
             write_yaml(run.folder / "config.yaml", redact(run.config))
-            collect_evidence(run)
-        try:
-            audit_and_report(run)
-            write_manifest(run.folder)
-            run.send()
-        except BaseException as error:
-            request.registry.call("glasshouse_run_failed", run=run, error=error)
-            raise
-        request.registry.call("glasshouse_run_finished", run=run)
-    return run
+            found = gather_evidence(Trained(run=run, info=info, handle=handle, data=data))
+        with lifecycle(run, new=True):
+            return audit_and_conclude(found)
 
 
-def audit_model(model: nn.Module, data: Any, **asked: Any) -> Run:
+def audit_model(model: nn.Module, data: Any, **asked: Any) -> Concluded:
     """`glasshouse.audit`: `asked` are its keywords."""
     if not isinstance(model, nn.Module):
         raise UserError("glasshouse.audit", f"expected a torch module first, received {type(model).__name__}.")
@@ -204,24 +194,22 @@ def describes_itself(datamodule: Any) -> bool:
     return all(hasattr(type(datamodule), name) for name in ("info", "loader", "inputs"))
 
 
-def _prepared(model: nn.Module, data: Any, request: Request, trainer: Trainer | None) -> Run:
+def _new_run(model: nn.Module, data: Any, request: Request, trainer: Trainer | None) -> Run:
     return Run(
         registry=request.registry,
         command="audit",
         options=request.options,
         policy=load_policy(request.options.policy),
         audits=request.choices(),
-        techniques=[],
         seed=request.seed,
         datamodule=data,
-        model=model,  # type: ignore[arg-type]  # any module that can be called
+        model=model,
         trainer=trainer,
     )
 
 
-def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
-    """What is known of the data, and the handle on the model; a look at one batch where the data do not say it."""
-    model: Any = run.model
+def _described(run: Run, model: Any, data: Any, request: Request, data_name: str) -> tuple[DataInfo, ModelHandle]:
+    """What is known of the data, and the handle on the model; one batch shows what the data do not describe."""
     kind = request.output_kind
     if isinstance(data, ForeignData):
         x, y = data.first()
@@ -237,16 +225,15 @@ def _describe(run: Run, data: Any, request: Request, data_name: str) -> None:
     elif request.info is not None or request.aligned is not None:
         what = "info" if request.info is not None else "sensitive"
         raise UserError(f"`{what}`", "is for data that do not describe themselves; these do.", "Leave it out.")
-    run.info = with_self_score_target(data.info, model)
-    chosen_attributes(run)
-    assert run.info is not None
-    run.handle = ModelHandle(model, run.info, name=type(model).__name__, output_kind=kind)
+    info = run.info = with_self_score_target(data.info, model)
+    chosen_attributes(run.options.sensitive, info)
+    handle = run.handle = ModelHandle(model, info, name=type(model).__name__, output_kind=kind)
     run.registry.call("glasshouse_check_run", run=run)
+    return info, handle
 
 
-def configuration(run: Run, request: Request, how: Mapping[str, Any]) -> dict[str, Any]:
-    """config.yaml of an audit from Python: how it came about, what was looked at, what was asked."""
-    assert run.info is not None
+def configuration(run: Run, info: DataInfo, request: Request, how: Mapping[str, Any]) -> dict[str, Any]:
+    """config.yaml of an audit from Python: what called it, which model and data it looks at, and its options."""
     options = run.options
     return {
         **how,
@@ -254,14 +241,14 @@ def configuration(run: Run, request: Request, how: Mapping[str, Any]) -> dict[st
         "seed_everything": run.seed,
         "model": {"class_path": class_path(run.model), "weights_sha256": weights_digest(run.model)},
         "evaluate_on": options.evaluate_on,
-        "sensitive": chosen_attributes(run),
+        "sensitive": chosen_attributes(options.sensitive, info),
         **({"sensitive_from": request.aligned.source} if request.aligned is not None else {}),
         "audits": [{"name": c.name, **c.options} if c.options else c.name for c in run.audits],
         "policy": options.policy,
         "report": list(options.report),
         "show_examples": options.show_examples,
         "small_group_limit": options.small_group_limit,
-        "data_info": run.info.to_dict(),
+        "data_info": info.to_dict(),
     }
 
 

@@ -23,7 +23,7 @@ _MACHINERY = ("glasshouse", "torch", "pytorch_lightning", "lightning", "lightnin
 _STANDARD = (*sys.stdlib_module_names, "fsspec", "numpy", "pyarrow", "jsonargparse", "pluggy")
 
 
-def explained(error: BaseException, folder: Path) -> BaseException:
+def as_user_error(error: BaseException, folder: Path) -> BaseException:
     """The error as its user should hear of it: itself, or a `UserError` in its place.
 
     A disk without room, a folder that is gone, and what the user's own code raises are no defects of ours.

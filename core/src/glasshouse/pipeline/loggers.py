@@ -34,7 +34,7 @@ _SPELLED = {
 _UNSAFE = re.compile(r"[^A-Za-z0-9_\-. ]+")
 
 
-def hand_over(record: Record, folder: Path, loggers: Iterable[Any], *, step: int = 0) -> None:
+def log_record(record: Record, folder: Path, loggers: Iterable[Any], *, step: int = 0) -> None:
     """Tell every logger the measurements of a finished record, and those that keep files its reports.
 
     A logger that fails is named in a warning: the record is written, and nothing is lost.

@@ -14,10 +14,11 @@ from glasshouse.errors import UserError
 from glasshouse.evidence.self_scoring import with_self_score_target
 from glasshouse.external_data.side_attributes import aligned_in
 from glasshouse.measure.selection import choose_audits
-from glasshouse.pipeline.conclude import run_provenance
-from glasshouse.pipeline.gather_evidence import chosen_attributes, has_loader, look_up
+from glasshouse.pipeline.conclude import current_provenance
+from glasshouse.pipeline.gather_evidence import auditable, chosen_attributes, has_loader, infer_data_info
 from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.pipeline.run import Run
+from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
 from glasshouse.policy.rules import load_policy
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
@@ -35,52 +36,52 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
 
     from glasshouse.config.lightning_parser import GlasshouseCLI
+    from glasshouse.external_data.side_attributes import Aligned
     from glasshouse.plugins import Registry
 
 
-def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) -> Run:
-    """Everything that can be refused is refused here, before anything is written or trained.
+def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) -> Prepared:
+    """Refuse everything that can be refused, before anything is written or trained; then make the folder.
 
     Args:
         cli: the parsed command.
-        registry: of plugins.
-        folder: of a killed run that is to go on, or for one of the repeats of another; None makes one.
+        registry: the plugins.
+        folder: of an interrupted run to continue, or for one of the repeats of another; None makes one.
     """
-    run = ask(cli, registry, audits=not cli.values.get("no_audits"))
+    run, datamodule, side_attributes = parse_request(cli, registry, audits=not cli.values.get("no_audits"))
     callbacks = make_techniques(registry, run.techniques)
     parent = parent_of_runs(run.options.run_dir)
-    network = cli.build_model(run.info)
-    run.model = wrap_network(network, cli.values, run.info)
+    model = run.model = wrap_network(cli.build_model(run.info), cli.values, run.info)
     if run.info is not None:
-        run.info = with_self_score_target(run.info, run.model)
+        run.info = with_self_score_target(run.info, model)
     elif cli.command == "run":
-        run.info = look_up(run)
-    chosen_attributes(run)
+        run.info = infer_data_info(datamodule, model, judged=run.options.evaluate_on, aligned=side_attributes)
+    chosen_attributes(run.options.sensitive, run.info)
     run.config = cli.resolved(run.info)
     if cli.command in ("run", "fit"):
-        check_optimizer(run.model)
+        check_optimizer(model)
     adapted = registry.call("glasshouse_adapt_model", run=run)
-    run.model = run.model if adapted is None else adapted
+    model = run.model = model if adapted is None else adapted
     if path := cli.method_arguments().get("ckpt_path"):
-        check_checkpoint(path, run.model, run.config, training=cli.command in ("run", "fit"))
+        check_checkpoint(path, model, run.config, training=cli.command in ("run", "fit"))
     name = run.options.name or default_name(run)
     if folder is None and distributed.is_rank_zero():
         place: AbstractContextManager[Path] = fresh_folder(parent, name)
-    else:  # the first process says later which folder it has made
+    else:  # rank 0 tells the others later which folder it has made
         place = nullcontext(folder or parent / name / "unknown")
-    with place as run._folder:
+    with place as run.folder:
         if distributed.is_rank_zero():
             run.mirror = mirror_of(run.options.run_dir, run.folder)
         if (run.folder / "config.yaml").is_file():
-            go_on(run)
+            progress, resume_from = resume(run)
         else:
-            begin(run, name)
+            progress, resume_from = begin(run, name), None
         if run.mirror is not None:
             run.send()
             callbacks.append(run.mirror.callback())
         callbacks += flat(registry.call("glasshouse_callbacks", run=run))
         loggers = flat(registry.call("glasshouse_loggers", run=run))
-        monitor = "validate_loss" if isinstance(run.model, Task) and has_loader(run, "val") else None
+        monitor = "validate_loss" if isinstance(model, Task) and has_loader(datamodule, model, "val") else None
         with library_errors.user_errors_from_constructor("trainer"):
             run.trainer = make_trainer(
                 cli.trainer_options(), folder=run.folder, monitor=monitor, callbacks=callbacks, loggers=loggers
@@ -88,41 +89,60 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
         if run.options.repeats > 1 and run.trainer.world_size > 1:
             raise UserError("repeats", "are trained by one process each.", "Set `trainer: {devices: 1}`.")
         registry.call("glasshouse_trainer_ready", run=run)
-    return run
+    prepared = Prepared(
+        run=run,
+        model=model,
+        trainer=run.trainer,
+        datamodule=datamodule,
+        progress=progress,
+        resume_from=resume_from,
+    )
+    if cli.command != "run" or run.info is None:
+        return prepared
+    return PreparedRun(
+        **vars(prepared),
+        info=run.info,
+        side_attributes=side_attributes,
+        ckpt_path=cli.method_arguments()["ckpt_path"],
+    )
 
 
-def begin(run: Run, name: str) -> None:
+def begin(run: Run, name: str) -> Progress:
     """Write what a run can be repeated from; the configuration last, since it makes a folder that of a run."""
     run.config["name"] = name
-    run.provenance = run_provenance(run)
-    run.progress = Progress(run.command)
-    run.progress.save(run.folder)
+    run.provenance = current_provenance(run)
+    progress = Progress(run.command)
+    progress.save(run.folder)
     write_json(run.folder / "provenance.json", run.provenance)
     write_yaml(run.folder / "config.yaml", redact(run.config))
+    return progress
 
 
-def go_on(run: Run) -> None:
-    """Take up a run where it was killed."""
-    run.progress = read_progress(run.folder)
-    began, now = read_json(run.folder / "provenance.json"), run_provenance(run)
+def resume(run: Run) -> tuple[Progress, Path | None]:
+    """How far an interrupted run has come, and the checkpoint that it continues from."""
+    progress = read_progress(run.folder)
+    began, now = read_json(run.folder / "provenance.json"), current_provenance(run)
     check_unchanged(run.folder, run.config, began["data_fingerprint"], now["data_fingerprint"])
-    run.provenance = taken_up(run, began, now, "resumed")
-    run.resume_from = make_ready(run.folder, run.progress)
+    run.provenance = updated_provenance(run, began, now, "resumed")
+    checkpoint = make_ready(run.folder, progress)
     write_json(run.folder / "provenance.json", run.provenance)
+    return progress, checkpoint
 
 
-def taken_up(run: Run, began: dict[str, Any], now: dict[str, Any], action: str) -> dict[str, Any]:
-    """The provenance of a run that is gone on with; says which plugins have moved on meanwhile."""
+def updated_provenance(run: Run, began: dict[str, Any], now: dict[str, Any], action: str) -> dict[str, Any]:
+    """The provenance of a run that this process continues; names plugins whose version has changed."""
     note = plugin_changes(began, now)
     if note is not None:
         run.say(note)
     return with_later_action(began, now, action)
 
 
-def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:
-    """What is asked for, and the data it is asked of; nothing is built or written yet."""
+def parse_request(
+    cli: GlasshouseCLI, registry: Registry, *, audits: bool = True
+) -> tuple[Run, LightningDataModule | None, Aligned | None]:
+    """The run that is asked for, its data, and attributes from a side file; nothing is built or written yet."""
     options = cli.options
-    chosen = _choices("audits", options.audits)
+    chosen = None if options.audits is None else parse_choices("audits", options.audits)
     run = Run(
         registry=registry,
         command=cli.command,
@@ -133,28 +153,32 @@ def ask(cli: GlasshouseCLI, registry: Registry, *, audits: bool = True) -> Run:
         seed=cli.values["seed_everything"],
     )
     check_formats(options.report, registry)
-    run.datamodule = cli.build_data()
-    run.aligned = None if options.data_info is None else aligned_in(options.data_info.values)
-    run.info = set_up(run.datamodule, options)
-    if run.info is not None and run.aligned is not None:
-        run.info = run.aligned.beside(run.info)
+    datamodule = run.datamodule = cli.build_data()
+    side_attributes = None if options.data_info is None else aligned_in(options.data_info.values)
+    run.info = set_up(datamodule, options)
+    if run.info is not None and side_attributes is not None:
+        run.info = side_attributes.beside(run.info)
     registry.call("glasshouse_check_run", run=run)
-    return run
+    return run, datamodule, side_attributes
 
 
-def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Run:
-    """A finished run again, from its folder: its data set up, its model rebuilt from config.yaml and weights."""
-    run = ask(cli, registry)
-    run._folder = folder
+def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Trained:
+    """A finished run from its folder: its data set up, its model rebuilt from config.yaml and weights."""
+    run, datamodule, side_attributes = parse_request(cli, registry)
+    run.folder = folder
     run.config = read_yaml(folder / "config.yaml")
-    run.provenance = taken_up(run, read_json(folder / "provenance.json"), run_provenance(run), "audited")
-    run.handle = rebuild(folder)
-    run.model = run.handle.lightning_module
-    if restore_data(run.datamodule, find_checkpoint(folder)):
-        run.info = set_up(run.datamodule, run.options)
-    run.info = None if run.info is None else with_self_score_target(run.info, run.model)
-    chosen_attributes(run)
-    return run
+    run.provenance = updated_provenance(run, read_json(folder / "provenance.json"), current_provenance(run), "audited")
+    handle = rebuild(folder)
+    model = run.model = handle.lightning_module
+    info = run.info
+    if restore_data(datamodule, find_checkpoint(folder)):
+        info = set_up(datamodule, run.options)
+    if info is None:
+        raise UserError(str(folder), "does not describe its data: its model was trained without audits.")
+    info = run.info = with_self_score_target(info, model)
+    chosen_attributes(run.options.sensitive, info)
+    data = auditable(datamodule, model, info, judged=run.options.evaluate_on, aligned=side_attributes)
+    return Trained(run=run, info=info, handle=handle, data=data)
 
 
 def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataInfo | None:
@@ -217,7 +241,3 @@ def default_name(run: Run) -> str:
 def flat(answers: list[Any]) -> list[Any]:
     """What several plugins yielded, in one list."""
     return [item for answer in answers for item in answer]
-
-
-def _choices(key: str, entries: Any) -> list[Choice] | None:
-    return None if entries is None else parse_choices(key, entries)

@@ -64,6 +64,10 @@ class RunView(Protocol):
     command: str
     """``run``, ``fit``, ``validate``, ``test``, ``predict`` or ``audit``."""
     seed: int
+    registry: Any
+    """Looks up components by name: a `glasshouse.plugins.Registry`."""
+    audits: list[Any]
+    """The audits of the run, each with `name`, `options` and a limit of `seconds`."""
     policy: Policy
     """The thresholds that the run is judged by."""
     config: dict[str, Any]
@@ -93,6 +97,9 @@ class RunView(Protocol):
 
     def say(self, line: str) -> None:
         """Print a line of progress on stderr."""
+
+    def send(self) -> None:
+        """Copy what is new in the folder to its URL, if `run_dir` is one."""
 
 
 # ---------------------------------------------------------------- what a plugin brings

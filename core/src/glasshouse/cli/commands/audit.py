@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glasshouse.config.run_options import Choice
+from glasshouse.config.run_options import RunOptions
 from glasshouse.config.yaml_files import read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry
@@ -27,6 +27,8 @@ _OF_PREDICTIONS = (
     "sensitive",
     "favourable",
     "threshold",
+    "policy",
+    "name",
     "out",
 )
 
@@ -47,7 +49,7 @@ def main(argv: list[str]) -> int:
     for name in names:
         known.find("audit", name)
     if asked.predictions:
-        return _audit_predictions(asked, names, known)
+        return _audit_predictions(asked, names)
     given = [name for name in _OF_PREDICTIONS if getattr(asked, name) not in (None, [])]
     if given:
         raise UserError(f"--{given[0]}", "is for predictions from elsewhere.", "Name their files with --predictions.")
@@ -101,23 +103,24 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument("--threshold", metavar="T", type=float, help="favourable is predicted from this score on")
     of.add_argument("--weights", metavar="COL", help="what each row counts for")
     of.add_argument("--clusters", metavar="COL", help="names what rows belong together: a household, a patient")
-    of.add_argument("--out", metavar="DIR", type=Path, help="where to make the folder predictions/TIME-ID (runs)")
+    of.add_argument("--policy", metavar="POLICY", help="thresholds: a name or a file (default)")
+    of.add_argument("--name", metavar="NAME", help="names the run (predictions)")
+    of.add_argument("--out", metavar="DIR", help="where to make the folder NAME/TIME-ID (runs)")
     return parser
 
 
 def _audit(folder: Path, names: list[str], *, force: bool, gate: bool, known: Registry) -> int:
     from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
-    from glasshouse.pipeline.conclude import exit_code
     from glasshouse.pipeline.pipeline import audit_again
 
     restrict_imports()
     cli = GlasshouseCLI("run", ["--config", str(folder / "config.yaml")])
-    run = audit_again(cli, known, folder, only=names or None, force=force)
+    concluded = audit_again(cli, known, folder, only=names or None, force=force)
     print(display_path(folder))
-    return exit_code(run, gate=gate)
+    return concluded.exit_code(gate=gate)
 
 
-def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Registry) -> int:
+def _audit_predictions(asked: argparse.Namespace, names: list[str]) -> int:
     if asked.run_dir is not None:
         raise UserError("glasshouse audit", f"expected RUN_DIR or --predictions, received both ('{asked.run_dir}').")
     from glasshouse.frames import PredictionColumns
@@ -131,17 +134,15 @@ def _audit_predictions(asked: argparse.Namespace, names: list[str], known: Regis
         favourable=asked.favourable,
         threshold=asked.threshold,
     )
-    run = audit_predictions(
-        asked.predictions,
-        columns,
-        registry=known,
-        audits=[Choice(name) for name in names] or None,
-        out=asked.out or Path("runs"),
+    options = RunOptions(
+        name=asked.name,
+        run_dir=asked.out or "runs",
+        policy=asked.policy or "default",
+        audits=list(names) or None,
     )
-    print(display_path(run.folder))
-    if asked.gate and run.record is not None and run.record.verdict == "fail":
-        return 1
-    return 3 if any(result.status == "error" for result in run.results) else 0
+    concluded = audit_predictions(asked.predictions, columns, options)
+    print(concluded.run.place)
+    return concluded.exit_code(gate=asked.gate)
 
 
 def _single(asked: argparse.Namespace) -> dict[str, Any]:
