@@ -14,12 +14,11 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from glasshouse.config.yaml_files import MADE_BY
 from glasshouse.errors import UserError
-from glasshouse.external_data.adapter import ForeignData, loader_from, project_hooks, single
+from glasshouse.external_data.adapter import as_auditable, loader_from, single
 from glasshouse.pipeline.existing_model import (
     Request,
     audit_existing,
     class_path,
-    describes_itself,
     make_request,
     weights_digest,
 )
@@ -171,18 +170,16 @@ def _datamodule(trainer: Trainer) -> Any:
 
 
 def _data(trainer: Trainer, module: LightningModule, request: Request) -> tuple[Any, str, dict[str, Any] | str]:
-    """The Trainer's data as audits ask for them, their name, and how config.yaml names them."""
+    """The Trainer's data as audits read them, their name, and how config.yaml names them."""
     datamodule = _datamodule(trainer)
     described: dict[str, Any] | str = "loaders" if datamodule is None else {"class_path": class_path(datamodule)}
     name = type(module if datamodule is None else datamodule).__name__.lower()
-    if datamodule is not None and describes_itself(datamodule):
-        return datamodule, name, described
-    data = ForeignData(
-        lambda split: loader_of(trainer, module, split),
+    data = as_auditable(
+        datamodule,
+        module,
         judged=request.options.evaluate_on,
         aligned=request.aligned,
-        prepared=project_hooks(datamodule, module),
-        owner=datamodule,
+        loader_of=lambda split: loader_of(trainer, module, split),
     )
     return data, name, described
 

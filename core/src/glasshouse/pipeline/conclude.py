@@ -65,15 +65,14 @@ def conclude(audited: Audited) -> Concluded:
     write_reports(record, run.folder, run.options.report)
     if run.trainer is not None:
         log_record(record, run.folder, run.trainer.loggers, step=run.trainer.global_step)
-    run.say(f"verdict: {record.verdict.replace('_', ' ')}")
+    run.say(f"verdict: {VERDICT_LABELS[record.verdict].lower()}")
     run.announce("report")
     return Concluded(run=run, results=results, record=record)
 
 
-def current_provenance(run: Run) -> dict[str, Any]:
+def current_provenance(run: Run, data_fingerprint: str | None = None) -> dict[str, Any]:
     """Versions, plugins, command, commit, hardware and the data's fingerprint, as they are now."""
-    fingerprint = getattr(run.datamodule, "table_fingerprint", None) or None
-    return provenance(run.registry, command=command_line(), seed=run.seed, data_fingerprint=fingerprint)
+    return provenance(run.registry, command=command_line(), seed=run.seed, data_fingerprint=data_fingerprint)
 
 
 def _header(audited: Audited) -> dict[str, Any]:

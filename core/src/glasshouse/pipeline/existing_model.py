@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 
 from glasshouse.config.run_options import Choice, RunOptions, parse_choices
 from glasshouse.config.yaml_files import MADE_BY
+from glasshouse.data.auditable import WithDefaults, is_auditable
 from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.evidence.model_outputs import OutputKind, as_columns
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
-from glasshouse.external_data.adapter import ForeignData, loader_from, project_hooks, single
+from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, single
 from glasshouse.external_data.infer_info import answer, complete_info, look_at_outputs
-from glasshouse.external_data.side_attributes import Aligned, read_aligned
+from glasshouse.external_data.side_attributes import SideAttributes, read_side_attributes
 from glasshouse.measure.selection import choose_audits, required_splits
 from glasshouse.pipeline.conclude import audit_and_conclude, current_provenance
 from glasshouse.pipeline.gather_evidence import chosen_attributes, gather_evidence
@@ -59,7 +60,7 @@ class Request:
 
     options: RunOptions
     info: DataInfo | Mapping[str, Any] | None = None
-    aligned: Aligned | None = None
+    aligned: SideAttributes | None = None
     output_kind: OutputKind | None = None
     seed: int = 42
     registry: Registry = field(default_factory=registry)
@@ -87,7 +88,7 @@ def make_request(
 ) -> Request:
     """The keywords of `glasshouse.audit` and `AuditCallback`; names alone choose among attributes that are declared."""
     names = list(sensitive) if is_names(sensitive) else None
-    beside = None if sensitive is None or names is not None else read_aligned(sensitive, bins or {})
+    beside = None if sensitive is None or names is not None else read_side_attributes(sensitive, bins or {})
     if bins and beside is None:
         raise UserError("`bins`", "is for attributes that stand beside the data.", "Give their values: `sensitive`.")
     for key in ("audits", "report"):
@@ -106,7 +107,7 @@ def is_names(sensitive: Any) -> bool:
 
 def audit_existing(
     model: nn.Module,
-    data: Any,
+    data: WithDefaults,
     request: Request,
     *,
     how: Mapping[str, Any],
@@ -119,7 +120,7 @@ def audit_existing(
 
     Args:
         model: as it is; nothing is loaded into it.
-        data: `ForeignData`, or a data module of ours with `info`, `loader` and `inputs`.
+        data: what `as_auditable` returns.
         request: what is asked.
         how: how it came about, as the head of config.yaml says it.
         data_name: how the data are called where nobody says it.
@@ -154,22 +155,14 @@ def audit_model(model: nn.Module, data: Any, **asked: Any) -> Concluded:
         raise UserError("glasshouse.audit", f"expected a torch module first, received {type(model).__name__}.")
     request = make_request(**asked)
     how: dict[str, Any] = {MADE_BY: "glasshouse.audit"}
-    judged = request.options.evaluate_on
+    judged, aligned = request.options.evaluate_on, request.aligned
     if isinstance(data, LightningDataModule):
         how["data"] = {"class_path": class_path(data)}
-        name = type(data).__name__.lower()
-        if describes_itself(data):
+        if is_auditable(data):
             data.prepare_data()
             data.setup("fit")
-            return audit_existing(model, data, request, how=how, data_name=name)
-        foreign = ForeignData(
-            lambda split: loader_from(data, split),
-            judged=judged,
-            aligned=request.aligned,
-            prepared=project_hooks(data, model if isinstance(model, LightningModule) else None),
-            owner=data,
-        )
-        return audit_existing(model, foreign, request, how=how, data_name=name)
+        readable = as_auditable(data, model, judged=judged, aligned=aligned)
+        return audit_existing(model, readable, request, how=how, data_name=type(data).__name__.lower())
     loaders = dict(data) if isinstance(data, Mapping) else {judged: data}
     unknown = [split for split in loaders if split not in SPLITS]
     if unknown or not all(hasattr(loader, "__iter__") for loader in loaders.values()):
@@ -180,21 +173,13 @@ def audit_model(model: nn.Module, data: Any, **asked: Any) -> Concluded:
             "Give e.g. `{'train': train_loader, 'test': test_loader}`.",
         )
     how["data"] = "loaders"
-    foreign = ForeignData(
-        lambda split: single(loaders.get(split), split),
-        judged=judged,
-        aligned=request.aligned,
-        prepared=project_hooks(model if isinstance(model, LightningModule) else None),
+    readable = as_auditable(
+        None, model, judged=judged, aligned=aligned, loader_of=lambda split: single(loaders.get(split), split)
     )
-    return audit_existing(model, foreign, request, how=how, data_name=type(model).__name__.lower())
+    return audit_existing(model, readable, request, how=how, data_name=type(model).__name__.lower())
 
 
-def describes_itself(datamodule: Any) -> bool:
-    """Whether a data module says what audits need to know, as those of glasshouse do."""
-    return all(hasattr(type(datamodule), name) for name in ("info", "loader", "inputs"))
-
-
-def _new_run(model: nn.Module, data: Any, request: Request, trainer: Trainer | None) -> Run:
+def _new_run(model: nn.Module, data: WithDefaults, request: Request, trainer: Trainer | None) -> Run:
     return Run(
         registry=request.registry,
         command="audit",
@@ -202,21 +187,22 @@ def _new_run(model: nn.Module, data: Any, request: Request, trainer: Trainer | N
         policy=load_policy(request.options.policy),
         audits=request.choices(),
         seed=request.seed,
-        datamodule=data,
+        datamodule=data.datamodule,
         model=model,
         trainer=trainer,
     )
 
 
-def _described(run: Run, model: Any, data: Any, request: Request, data_name: str) -> tuple[DataInfo, ModelHandle]:
+def _described(
+    run: Run, model: Any, data: WithDefaults, request: Request, data_name: str
+) -> tuple[DataInfo, ModelHandle]:
     """What is known of the data, and the handle on the model; one batch shows what the data do not describe."""
     kind = request.output_kind
-    if isinstance(data, ForeignData):
-        x, y = data.first()
+    if isinstance(data, LoaderAdapter):
+        x, y = data.first_batch()
         raw = answer(model, x)
-        needed = required_splits(run.registry, run.audits, run.options.evaluate_on)
-        rows = {split: rows for split in needed if data.has(split) and (rows := data.rows.get(split)) is not None}
-        given = with_default_target(request.info or data.said, model)
+        rows = data.rows(required_splits(run.registry, run.audits, run.options.evaluate_on))
+        given = with_default_target(request.info or data.declared_info, model)
         known = complete_info(given, name=data_name, x=x, y=y, raw=raw, aligned=data.aligned, rows=rows)
         data.info = with_self_score_target(known, model)
         as_columns(raw, data.info.target)

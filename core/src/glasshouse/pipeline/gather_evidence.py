@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from glasshouse.data.auditable import AuditableData
 from glasshouse.data.data_info import DataInfo
-from glasshouse.errors import UserError, did_you_mean
+from glasshouse.errors import ModelOutputError, UserError, did_you_mean
 from glasshouse.evidence.collect import collect
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.evidence.predictions import Predictions
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
-from glasshouse.external_data.adapter import ForeignData, loader_from, project_hooks
+from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, loader_from, transfer_hooks
 from glasshouse.external_data.infer_info import answer, complete_info
-from glasshouse.external_data.side_attributes import Aligned
+from glasshouse.external_data.side_attributes import SideAttributes
 from glasshouse.measure.selection import required_splits
-from glasshouse.pipeline.run import Run
 from glasshouse.pipeline.stages import Trained, WithEvidence
 from glasshouse.system import distributed
 
@@ -32,26 +32,24 @@ def gather_evidence(trained: Trained) -> WithEvidence:
         (run.folder / "predictions").mkdir(exist_ok=True)
     predictions = {}
     for split in required_splits(run.registry, run.audits, judged):
-        if split != judged and not has_split(data, split):
+        if split != judged and not data.has_split(split):
             continue  # audits that require it are skipped with the reason; audits that can use it do without
         try:
             predictions[split] = predictions_of(trained, split)
-        except UserError as error:
-            if error.who != "model":
-                raise
+        except ModelOutputError as error:
             return _with_evidence(trained, None, missing=str(error))
     run.evidence = Evidence(
         info=trained.info,
         predictions=predictions,
         evaluate_on=judged,
         model=trained.handle,
-        inputs=getattr(data, "inputs", None),
+        inputs=data.inputs,
         seed=run.seed,
         show_examples=run.options.show_examples,
         small_group_limit=run.options.small_group_limit,
-        words=getattr(run.datamodule, "words", None),
-        inputs_at=getattr(run.datamodule, "inputs_at", None),
-        spelled=getattr(run.datamodule, "spelled", None),
+        words=data.words,
+        inputs_at=data.inputs_at,
+        spelled=data.spelled,
     )
     run.announce("evidence")
     return _with_evidence(trained, run.evidence)
@@ -78,8 +76,12 @@ def predictions_of(trained: Trained, split: str) -> Predictions:
     batches = distributed.shard_batches(trained.data.loader(split))
     chosen = chosen_attributes(run.options.sensitive, info)
     found = of_all_ranks(collect(trained.handle, batches, split=split, info=info, sensitive=chosen))
-    weights, clusters = _of_rows(run, "row_weights", found), _of_rows(run, "row_clusters", found)
-    found = replace(found, weights=weights, clusters=clusters)
+    weights, clusters = trained.data.row_weights(split), trained.data.row_clusters(split)
+    found = replace(
+        found,
+        weights=None if weights is None else weights[found.index],
+        clusters=None if clusters is None else clusters[found.index],
+    )
     if distributed.is_rank_zero():
         found.save(path)
     return found
@@ -99,12 +101,6 @@ def of_all_ranks(share: Predictions) -> Predictions:
     return replace(share, index=index, groups=groups, **arrays)
 
 
-def _of_rows(run: Run, what: str, found: Predictions) -> Any:
-    """A value that the data give to each row, such as its weight, if they do."""
-    values = getattr(run.datamodule, what, lambda split: None)(found.split)
-    return None if values is None else values[found.index]
-
-
 def chosen_attributes(asked: Sequence[str] | None, info: DataInfo | None) -> list[str]:
     """The sensitive attributes to audit by; all that the data declare where none are asked for.
 
@@ -122,28 +118,17 @@ def chosen_attributes(asked: Sequence[str] | None, info: DataInfo | None) -> lis
     return list(asked)
 
 
-def auditable(datamodule: Any, model: Any, info: DataInfo, *, judged: str, aligned: Aligned | None) -> Any:
-    """The data as audits ask for them: the data module, or an adapter around loaders that do not number their rows."""
-    if hasattr(datamodule, "loader"):
-        return datamodule
-    data = foreign(datamodule, model, judged=judged, aligned=aligned)
-    data.info = info
+def data_to_audit(
+    datamodule: Any, model: Any, info: DataInfo, judged: str, aligned: SideAttributes | None
+) -> AuditableData:
+    """The data as audits read them, with what is known of them."""
+    data = as_auditable(datamodule, model, judged=judged, aligned=aligned)
+    if isinstance(data, LoaderAdapter):
+        data.info = info
     return data
 
 
-def foreign(datamodule: Any, model: Any, *, judged: str, aligned: Aligned | None) -> ForeignData:
-    """The loaders of another project's data module, or of a model that brings its own."""
-    owner = model if datamodule is None else datamodule
-    return ForeignData(
-        lambda split: loader_from(owner, split),
-        judged=judged,
-        aligned=aligned,
-        prepared=project_hooks(datamodule, model),
-        owner=owner,
-    )
-
-
-def infer_data_info(datamodule: Any, model: Any, *, judged: str, aligned: Aligned | None) -> DataInfo:
+def infer_data_info(datamodule: Any, model: Any, *, judged: str, aligned: SideAttributes | None) -> DataInfo:
     """What a batch and the untrained model's answer show of data that nothing describes.
 
     Raises:
@@ -151,23 +136,26 @@ def infer_data_info(datamodule: Any, model: Any, *, judged: str, aligned: Aligne
     """
     from pytorch_lightning.utilities.seed import isolate_rng
 
-    data = foreign(datamodule, model, judged=judged, aligned=aligned)  # not kept: training may split the data anew
+    # not kept for the audits: training may split the data anew
+    data = LoaderAdapter(
+        lambda split: loader_from(model if datamodule is None else datamodule, split),
+        judged=judged,
+        aligned=aligned,
+        prepare_batch=transfer_hooks(datamodule, model),
+        owner=datamodule,
+    )
     name = type(model if datamodule is None else datamodule).__name__.lower()
     try:
         with isolate_rng():
-            x, y = data.first()
+            x, y = data.first_batch()
             raw = answer(model, x)
         given = with_default_target(None, model)
         return with_self_score_target(complete_info(given, name=name, x=x, y=y, raw=raw, aligned=aligned), model)
+    except ModelOutputError:
+        raise
     except UserError as error:
-        of_model = error.who.startswith("model")
-        remedy = error.remedy if of_model else "Say what is predicted, and from what, under `data_info:`."
+        remedy = "Say what is predicted, and from what, under `data_info:`."
         raise UserError(error.who, error.problem, remedy) from error
-
-
-def has_split(data: Any, split: str) -> bool:
-    """Whether the data have a split to collect predictions on."""
-    return data.has(split) if isinstance(data, ForeignData) else True
 
 
 def has_loader(datamodule: Any, model: Any, split: str) -> bool:

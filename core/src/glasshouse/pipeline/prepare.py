@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from glasshouse.config.run_options import Choice, RunOptions, parse_choices
 from glasshouse.config.yaml_files import read_yaml
+from glasshouse.data.auditable import WithDefaults, declares_info
 from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.self_scoring import with_self_score_target
-from glasshouse.external_data.side_attributes import aligned_in
+from glasshouse.external_data.side_attributes import side_attributes_in
 from glasshouse.measure.selection import choose_audits
 from glasshouse.pipeline.conclude import current_provenance
-from glasshouse.pipeline.gather_evidence import auditable, chosen_attributes, has_loader, infer_data_info
+from glasshouse.pipeline.gather_evidence import chosen_attributes, data_to_audit, has_loader, infer_data_info
 from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.pipeline.run import Run
 from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
 
     from glasshouse.config.lightning_parser import GlasshouseCLI
-    from glasshouse.external_data.side_attributes import Aligned
+    from glasshouse.external_data.side_attributes import SideAttributes
     from glasshouse.plugins import Registry
 
 
@@ -110,7 +111,7 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
 def begin(run: Run, name: str) -> Progress:
     """Write what a run can be repeated from; the configuration last, since it makes a folder that of a run."""
     run.config["name"] = name
-    run.provenance = current_provenance(run)
+    run.provenance = current_provenance(run, fingerprint_of(run.datamodule))
     progress = Progress(run.command)
     progress.save(run.folder)
     write_json(run.folder / "provenance.json", run.provenance)
@@ -121,7 +122,7 @@ def begin(run: Run, name: str) -> Progress:
 def resume(run: Run) -> tuple[Progress, Path | None]:
     """How far an interrupted run has come, and the checkpoint that it continues from."""
     progress = read_progress(run.folder)
-    began, now = read_json(run.folder / "provenance.json"), current_provenance(run)
+    began, now = read_json(run.folder / "provenance.json"), current_provenance(run, fingerprint_of(run.datamodule))
     check_unchanged(run.folder, run.config, began["data_fingerprint"], now["data_fingerprint"])
     run.provenance = updated_provenance(run, began, now, "resumed")
     checkpoint = make_ready(run.folder, progress)
@@ -139,7 +140,7 @@ def updated_provenance(run: Run, began: dict[str, Any], now: dict[str, Any], act
 
 def parse_request(
     cli: GlasshouseCLI, registry: Registry, *, audits: bool = True
-) -> tuple[Run, LightningDataModule | None, Aligned | None]:
+) -> tuple[Run, LightningDataModule | None, SideAttributes | None]:
     """The run that is asked for, its data, and attributes from a side file; nothing is built or written yet."""
     options = cli.options
     chosen = None if options.audits is None else parse_choices("audits", options.audits)
@@ -154,10 +155,10 @@ def parse_request(
     )
     check_formats(options.report, registry)
     datamodule = run.datamodule = cli.build_data()
-    side_attributes = None if options.data_info is None else aligned_in(options.data_info.values)
+    side_attributes = None if options.data_info is None else side_attributes_in(options.data_info.values)
     run.info = set_up(datamodule, options)
     if run.info is not None and side_attributes is not None:
-        run.info = side_attributes.beside(run.info)
+        run.info = side_attributes.added_to(run.info)
     registry.call("glasshouse_check_run", run=run)
     return run, datamodule, side_attributes
 
@@ -167,7 +168,9 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Trained:
     run, datamodule, side_attributes = parse_request(cli, registry)
     run.folder = folder
     run.config = read_yaml(folder / "config.yaml")
-    run.provenance = updated_provenance(run, read_json(folder / "provenance.json"), current_provenance(run), "audited")
+    run.provenance = updated_provenance(
+        run, read_json(folder / "provenance.json"), current_provenance(run, fingerprint_of(run.datamodule)), "audited"
+    )
     handle = rebuild(folder)
     model = run.model = handle.lightning_module
     info = run.info
@@ -177,13 +180,13 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Trained:
         raise UserError(str(folder), "does not describe its data: its model was trained without audits.")
     info = run.info = with_self_score_target(info, model)
     chosen_attributes(run.options.sensitive, info)
-    data = auditable(datamodule, model, info, judged=run.options.evaluate_on, aligned=side_attributes)
+    data = data_to_audit(datamodule, model, info, run.options.evaluate_on, side_attributes)
     return Trained(run=run, info=info, handle=handle, data=data)
 
 
 def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataInfo | None:
     """Set the data up and say what is known of them: by themselves, or under `data_info:`."""
-    if datamodule is not None and hasattr(type(datamodule), "info"):
+    if datamodule is not None and declares_info(datamodule):
         datamodule.prepare_data()
         datamodule.setup("fit")
         info: DataInfo = datamodule.info  # type: ignore[attr-defined]
@@ -241,3 +244,8 @@ def default_name(run: Run) -> str:
 def flat(answers: list[Any]) -> list[Any]:
     """What several plugins yielded, in one list."""
     return [item for answer in answers for item in answer]
+
+
+def fingerprint_of(datamodule: Any) -> str | None:
+    """The fingerprint of the data in use, where the data module computes one."""
+    return WithDefaults(datamodule).table_fingerprint or None

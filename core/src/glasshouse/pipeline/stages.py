@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse.data.auditable import AuditableData
 from glasshouse.data.data_info import DataInfo
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.pipeline.run import Run
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 
     from glasshouse.evidence.model_handle import ModelHandle
-    from glasshouse.external_data.side_attributes import Aligned
+    from glasshouse.external_data.side_attributes import SideAttributes
     from glasshouse.pipeline.progress import Progress
 
 
@@ -42,7 +43,7 @@ class PreparedRun(Prepared):
     """A prepared `glasshouse run`: what is predicted is known, so that the model can be audited after training."""
 
     info: DataInfo
-    side_attributes: Aligned | None
+    side_attributes: SideAttributes | None
     """Sensitive attributes from a file that matches the rows by position."""
     ckpt_path: str | None
     """The checkpoint that the configuration names to train from."""
@@ -55,8 +56,7 @@ class Trained:
     run: Run
     info: DataInfo
     handle: ModelHandle
-    data: Any
-    """The data module, or the adapter around one that numbers no rows."""
+    data: AuditableData
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from glasshouse.config.lightning_parser import GlasshouseCLI
 from glasshouse.errors import UserError
 from glasshouse.evidence.predictions import save_scores
-from glasshouse.pipeline.gather_evidence import auditable, has_loader
+from glasshouse.pipeline.gather_evidence import has_loader
 from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
 from glasshouse.system import distributed, library_errors
 from glasshouse.training.metrics_csv import MetricsFile
@@ -48,7 +48,7 @@ def fit_and_test(prepared: PreparedRun) -> Trained:
         progress.tested = True
         progress.metrics_rows = sum(logger.rows for logger in trainer.loggers if isinstance(logger, MetricsFile))
         progress.save(folder)
-    data = auditable(prepared.datamodule, model, info, judged=run.options.evaluate_on, aligned=prepared.side_attributes)
+    data = data_to_audit(prepared.datamodule, model, info, run.options.evaluate_on, prepared.side_attributes)
     return Trained(run=run, info=info, handle=handle, data=data)
 
 
