@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from glasshouse.config.lightning_parser import GlasshouseCLI
 from glasshouse.errors import UserError
 from glasshouse.evidence.predictions import save_scores
-from glasshouse.pipeline.gather_evidence import has_loader
+from glasshouse.pipeline.gather_evidence import data_to_audit, has_loader
 from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
 from glasshouse.system import distributed, library_errors
 from glasshouse.training.metrics_csv import MetricsFile
