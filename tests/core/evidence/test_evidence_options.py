@@ -1,18 +1,23 @@
-"""What the configuration says about telling of few people reaches the audits."""
+"""What the configuration says of small groups and of examples reaches the audits."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from glasshouse import DataInfo, Predictions, Target
-from glasshouse.pipeline import gather_evidence
+import torch
+from glasshouse import DataInfo, ModelHandle, Predictions, Run, Target
+from glasshouse.config import RunOptions
+from glasshouse.external_data.adapter import as_auditable
+from glasshouse.pipeline.gather_evidence import gather_evidence
+from glasshouse.pipeline.stages import Trained
+from glasshouse.plugins import Registry
+from glasshouse.policy import Policy
 
 
 @pytest.mark.parametrize("limit", [0, 25])
-def test_the_limit_for_small_groups_and_the_wish_for_examples(limit: int, tmp_path: Path, monkeypatch) -> None:
+def test_the_limit_for_small_groups_and_the_wish_for_examples(limit: int, tmp_path: Path) -> None:
     target = Target(name="price", kind="regression")
     (tmp_path / "predictions").mkdir()
     Predictions(
@@ -23,20 +28,23 @@ def test_the_limit_for_small_groups_and_the_wish_for_examples(limit: int, tmp_pa
         targets=np.zeros(3),
         losses=None,
     ).save(tmp_path / "predictions" / "test.parquet")
-    run = SimpleNamespace(
-        model=object(),
-        handle=object(),
-        info=DataInfo(name="toy", modality="tabular", target=target, input_shape=(1,)),
-        folder=tmp_path,
+    info = DataInfo(name="toy", modality="tabular", target=target, input_shape=(1,))
+    network = torch.nn.Linear(1, 1)
+    run = Run(
+        registry=Registry(only=[]),
+        command="audit",
+        options=RunOptions(show_examples=True, small_group_limit=limit),
+        policy=Policy(name="none", rules=()),
         audits=[],
         seed=0,
-        datamodule=None,
-        registry=SimpleNamespace(call=lambda *_, **__: []),
-        announce=lambda stage: None,
-        options=SimpleNamespace(evaluate_on="test", show_examples=True, small_group_limit=limit),
+        config={"model": {"class_path": "torch.nn.Linear"}},
     )
-    monkeypatch.setattr(gather_evidence, "split_inputs", lambda run: None)
-    gather_evidence.collect_evidence(run)
-    assert run._evidence.small_group_limit == limit
-    assert run._evidence.show_examples
-    assert len(run._evidence.evaluated) == 3
+    run.folder = tmp_path
+    handle = ModelHandle(network, info, name="Linear")
+    data = as_auditable(None, network, judged="test")
+    found = gather_evidence(Trained(run=run, info=info, handle=handle, data=data)).evidence
+    assert found is not None
+    assert run.evidence is found
+    assert found.small_group_limit == limit
+    assert found.show_examples
+    assert len(found.evaluated) == 3

@@ -38,10 +38,10 @@ def unchanged_process(*modules: str) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(_restore_format(warnings.formatwarning))
         stack.enter_context(warnings.catch_warnings())
-        for restore in (_environment(), _path(), _signals()):
+        for restore in (_environment(), _path(), _signals(), _python_random()):
             stack.callback(restore)
         _import(modules)
-        for restore in (_loggers(), _random_states(), *_torch_settings(), _jsonargparse()):
+        for restore in (_loggers(), _numpy_random(), *_torch_settings(), _jsonargparse()):
             stack.callback(restore)
         yield
 
@@ -113,15 +113,19 @@ def _loggers() -> Restore:
     return restore
 
 
-def _random_states() -> Restore:
-    python = random.getstate()
+def _python_random() -> Restore:
+    before = random.getstate()
+    return lambda: random.setstate(before)
+
+
+def _numpy_random() -> Restore:
     numpy: Any = sys.modules.get("numpy")
-    of_numpy = None if numpy is None else numpy.random.get_state()
+    if numpy is None:
+        return lambda: None
+    before = numpy.random.get_state()
 
     def restore() -> None:
-        random.setstate(python)
-        if of_numpy is not None:
-            numpy.random.set_state(of_numpy)
+        numpy.random.set_state(before)
 
     return restore
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from glasshouse._lazy_names import lazy_names
 from glasshouse.plugins.declarations import Plugin
+from glasshouse.system.process_state import unchanged_process
 from glasshouse.testing.kit.checks import Check, CheckResult, expect, run_checks
 from glasshouse.testing.kit.kinds import checks_of
 from glasshouse.testing.kit.kinds import subject_of as subject
@@ -101,4 +102,5 @@ def check_report_format(component: Given, *, options: Options = None, data: Any 
 
 
 def _checked(kind: str, component: Given, options: Options, data: Any) -> list[CheckResult]:
-    return run_checks(checks_of(kind), subject(component, kind=kind, options=options, data=data))
+    with unchanged_process():
+        return run_checks(checks_of(kind), subject(component, kind=kind, options=options, data=data))
