@@ -72,7 +72,7 @@ def a_failing_run() -> None:
 
 
 def reading() -> None:
-    a_run()
+    glasshouse.run(model="linear", data="diabetes", optimizer="sgd", trainer=QUIET, audits=["performance"])
     (folder,) = Path("runs/diabetes").iterdir()
     record = glasshouse.RunRecord.read(folder)
     assert record._repr_html_()
