@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, Feature, ModelHandle, Sensitive, UserError
-from glasshouse_audits.fairness import feature_codes as coding
+from glasshouse_audits.fairness import feature_codes
 from glasshouse_audits.fairness.counterfactuals import proxies
 from glasshouse_audits.fairness.counterfactuals.audit import CounterfactualFlipAudit
-from glasshouse_audits.fairness.counterfactuals.flips import share
+from glasshouse_audits.fairness.counterfactuals.flips import proportion
 from sklearn.metrics import roc_auc_score
 
 FEATURES = (
@@ -155,13 +155,15 @@ def test_what_the_model_does_not_see_has_proxies_and_no_flip(
 def test_the_area_is_scikit_learns() -> None:
     rng = np.random.default_rng(3)
     levels = rng.integers(0, 3, 300)
-    chances = rng.dirichlet(np.ones(3), 300) + 0.3 * np.eye(3)[levels]
-    chances /= chances.sum(axis=1, keepdims=True)
-    found = proxies.told(levels, chances)
-    assert found.value == pytest.approx(roc_auc_score(levels, chances, multi_class="ovr", average="macro"))
+    probabilities = rng.dirichlet(np.ones(3), 300) + 0.3 * np.eye(3)[levels]
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    found = proxies.proxy_auc(levels, probabilities)
+    assert found.value == pytest.approx(roc_auc_score(levels, probabilities, multi_class="ovr", average="macro"))
     assert found.interval.low < found.value < found.interval.high
     assert found.interval.method == "delong_mean"
-    assert proxies.told(levels == 1, chances[:, :2]).value == pytest.approx(roc_auc_score(levels == 1, chances[:, 1]))
+    assert proxies.proxy_auc(levels == 1, probabilities[:, :2]).value == pytest.approx(
+        roc_auc_score(levels == 1, probabilities[:, 1])
+    )
 
 
 @pytest.mark.parametrize("many", [2, 3])
@@ -171,8 +173,8 @@ def test_intervals_of_what_is_told_cover_a_half_where_nothing_is(many) -> None:
     covered, values = 0, []
     for _ in range(400):
         levels, codes = rng.integers(0, many, 400), rng.integers(0, 5, 400).astype(np.int16)
-        learned = proxies.learned_from(levels, rng)
-        found = proxies.told(levels[~learned], proxies.from_codes(codes, levels, learned))
+        in_training = proxies.training_rows(levels, rng)
+        found = proxies.proxy_auc(levels[~in_training], proxies.probabilities_from_codes(codes, levels, in_training))
         covered += found.interval.low <= 0.5 <= found.interval.high
         values.append(found.value)
     assert covered / 400 >= 0.917
@@ -183,23 +185,23 @@ def test_a_row_does_not_tell_itself() -> None:
     """A feature with a code of its own for every row tells nothing of rows that were not seen."""
     rng = np.random.default_rng(5)
     levels = rng.integers(0, 2, 200)
-    learned = proxies.learned_from(levels, rng)
-    chances = proxies.from_codes(np.arange(200, dtype=np.int16), levels, learned)
-    shares = np.bincount(levels[learned], minlength=2) / np.sum(learned)
-    np.testing.assert_allclose(chances, np.tile(shares, (np.sum(~learned), 1)))
+    in_training = proxies.training_rows(levels, rng)
+    probabilities = proxies.probabilities_from_codes(np.arange(200, dtype=np.int16), levels, in_training)
+    shares = np.bincount(levels[in_training], minlength=2) / np.sum(in_training)
+    np.testing.assert_allclose(probabilities, np.tile(shares, (np.sum(~in_training), 1)))
 
 
 def test_half_of_every_level_is_learned_from() -> None:
     levels = np.repeat([0, 1, 2], [30, 7, 100])
-    learned = proxies.learned_from(levels, np.random.default_rng(0))
-    assert np.bincount(levels[learned]).tolist() == [15, 4, 50]
+    in_training = proxies.training_rows(levels, np.random.default_rng(0))
+    assert np.bincount(levels[in_training]).tolist() == [15, 4, 50]
 
 
 def test_too_small_levels_are_left_out_and_one_level_alone_is_not_told() -> None:
     codes = np.repeat([0, 1, 2, -1], [20, 5, 6, 9])
-    assert np.bincount(codes[proxies.large_enough(codes)]).tolist() == [20, 0, 6]
-    assert not proxies.large_enough(np.full(5, -1)).any()
-    alone = proxies.told(np.zeros(9, np.int64), np.ones((9, 1)))
+    assert np.bincount(codes[proxies.in_large_levels(codes)]).tolist() == [20, 0, 6]
+    assert not proxies.in_large_levels(np.full(5, -1)).any()
+    alone = proxies.proxy_auc(np.zeros(9, np.int64), np.ones((9, 1)))
     assert (alone.value, alone.undefined) == (None, "fewer than two levels with enough rows")
 
 
@@ -221,7 +223,7 @@ def test_the_feature_that_an_attribute_is_made_from(codes, expected) -> None:
     )
     x = np.column_stack([[1, 2, 3, 4, 2.5, 9], np.eye(3)[[0, 1, 0, 1, 0, 2]]]).astype(np.float32)
     groups = Groups(name="group", levels=("x", "y"), codes=np.array(codes, dtype=np.int32))
-    found = coding.own_feature(groups, features, x)
+    found = feature_codes.feature_of_attribute(groups, features, x)
     assert (None if found is None else found.name) == expected
 
 
@@ -252,11 +254,11 @@ def test_weights_and_clusters_enter_the_shares_of_flips() -> None:
     """Rows of one cluster are one observation: the share three times as wide as that of ninefold rows; weights of 2 and
     0 are rows twice and not at all."""
     hits = np.tile([True, False, False, True, False], 40)
-    once, ninefold = share(hits), share(np.repeat(hits, 9))
-    clustered = share(np.repeat(hits, 9), None, np.repeat(np.arange(200), 9))
+    once, ninefold = proportion(hits), proportion(np.repeat(hits, 9))
+    clustered = proportion(np.repeat(hits, 9), None, np.repeat(np.arange(200), 9))
     assert clustered.value == once.value == ninefold.value
     assert clustered.interval.method == "student_t_clustered"
     width = clustered.interval.high - clustered.interval.low
     assert width == pytest.approx(3 * (ninefold.interval.high - ninefold.interval.low), rel=0.03)
     weights = np.where(np.arange(200) % 2, 2.0, 0.0)
-    assert share(hits, weights).value == share(hits[1::2]).value
+    assert proportion(hits, weights).value == proportion(hits[1::2]).value

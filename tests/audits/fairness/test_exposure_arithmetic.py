@@ -19,11 +19,13 @@ def test_two_queries_by_hand():
     ranked = rank(query, scores, 3)
     np.testing.assert_allclose(ranked.exposure, [1, 1, 1 / 2, 1 / LOG3, 1 / LOG3])
     found = exposure_by_group(ranked, groups, 2, np.array([0.0, 1.0, 1.0, 0.0, 0.0]))
-    np.testing.assert_allclose(found.got, [[1.5, 1 / LOG3], [1 / LOG3, 1]])
+    np.testing.assert_allclose(found.received, [[1.5, 1 / LOG3], [1 / LOG3, 1]])
     totals = 1.5 + 1 / LOG3, 1 + 1 / LOG3
-    np.testing.assert_allclose(found.by_size, [[2 / 3 * totals[0], totals[0] / 3], [totals[1] / 2, totals[1] / 2]])
-    np.testing.assert_allclose(found.by_merit, [[totals[0], 0], [0, totals[1]]])
-    np.testing.assert_allclose(found.got_of_relevant, found.got)
+    np.testing.assert_allclose(
+        found.by_candidates, [[2 / 3 * totals[0], totals[0] / 3], [totals[1] / 2, totals[1] / 2]]
+    )
+    np.testing.assert_allclose(found.by_relevance, [[totals[0], 0], [0, totals[1]]])
+    np.testing.assert_allclose(found.received_with_relevance, found.received)
     # what is relevant stands last in query 0 (worth 1/2 where 1 was to be had) and first in query 1
     np.testing.assert_allclose(ndcg(ranked, np.array([0.0, 1.0, 1.0, 0.0, 0.0]), 3), [0.5, 1.0])
 
@@ -65,27 +67,27 @@ def test_the_order_of_rows_does_not_matter_and_nothing_is_lost(case, seed):
     found = exposure_by_group(rank(query, scores, k), groups, 3, relevance)
     seen = np.minimum(np.bincount(query), k)
     whole = np.array([(1 / np.log2(2 + np.arange(places))).sum() for places in seen])
-    np.testing.assert_allclose(found.got.sum(axis=1), whole)
-    np.testing.assert_allclose(found.by_size.sum(axis=1), whole)
-    np.testing.assert_allclose(found.by_merit.sum(axis=1), found.got_of_relevant.sum(axis=1))
+    np.testing.assert_allclose(found.received.sum(axis=1), whole)
+    np.testing.assert_allclose(found.by_candidates.sum(axis=1), whole)
+    np.testing.assert_allclose(found.by_relevance.sum(axis=1), found.received_with_relevance.sum(axis=1))
     shuffled = np.random.default_rng(seed).permutation(len(query))
     again = exposure_by_group(rank(query[shuffled], scores[shuffled], k), groups[shuffled], 3, relevance[shuffled])
-    np.testing.assert_allclose(again.got, found.got)
-    np.testing.assert_allclose(again.by_merit, found.by_merit)
+    np.testing.assert_allclose(again.received, found.received)
+    np.testing.assert_allclose(again.by_relevance, found.by_relevance)
 
 
 def test_one_score_for_all_is_random_order():
     rng = np.random.default_rng(0)
     query, groups = np.repeat(np.arange(20), 7), rng.integers(0, 2, 140)
     found = exposure_by_group(rank(query, np.zeros(140), 3), groups, 2)
-    np.testing.assert_allclose(found.got, found.by_size)
-    assert not found.by_merit.any()
+    np.testing.assert_allclose(found.received, found.by_candidates)
+    assert not found.by_relevance.any()
 
 
 def test_expected_exposure_in_random_order_is_that_of_the_numbers():
-    """`by_size` against the mean over all orders of three candidates, by enumeration."""
+    """`by_candidates` against the mean over all orders of three candidates, by enumeration."""
     from itertools import permutations
 
     query, groups = np.zeros(3, dtype=int), np.array([0, 1, 1])
     orders = [exposure_by_group(rank(query, np.array(o, dtype=float), 2), groups, 2) for o in permutations(range(3))]
-    np.testing.assert_allclose(np.mean([one.got for one in orders], axis=0), orders[0].by_size)
+    np.testing.assert_allclose(np.mean([one.received for one in orders], axis=0), orders[0].by_candidates)

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from glasshouse import DataInfo, Feature, UserError
-from glasshouse_audits.fairness import feature_codes as coding
+from glasshouse_audits.fairness import feature_codes
 from glasshouse_audits.fairness.subgroups.audit import SubgroupsAudit
 from glasshouse_audits.fairness.subgroups.confirmation import confirm
 from glasshouse_audits.fairness.subgroups.search import Condition, Subgroup, conditions, distinct, search
@@ -282,9 +282,9 @@ def test_numbers_come_back_in_their_own_unit() -> None:
     ages = np.array([20, 30, 30, 40, 50, 60, 70, 80, 30, 40])
     feature = Feature(name="age", kind="numeric", columns=(0,), center=float(ages.mean()), scale=float(ages.std()))
     x = ((ages - ages.mean()) / ages.std()).astype(np.float32)[:, None]
-    fitted = coding.fit(feature, x, bins=4)
+    fitted = feature_codes.fit(feature, x, bins=4)
     assert fitted.edges == (30.0, 40.0, 60.0)
-    assert coding.encode(fitted, feature, x).tolist() == [0, 0, 0, 1, 2, 2, 3, 3, 0, 1]
+    assert feature_codes.encode(fitted, feature, x).tolist() == [0, 0, 0, 1, 2, 2, 3, 3, 0, 1]
     described = [fitted.described(low, high) for low, high in ((0, 0), (0, 1), (1, 2), (2, 3), (3, 3))]
     assert described == ["up to 30", "up to 40", "above 30 to 60", "above 40", "above 60"]
 
@@ -293,10 +293,10 @@ def test_missing_numbers_and_unknown_categories_have_codes_of_their_own() -> Non
     number = Feature(name="a", kind="numeric", columns=(0, 1))
     block = Feature(name="b", kind="categorical", columns=(2, 3), categories=("x", "y"))
     x = np.array([[0, 0, 1, 0], [1, 0, 0, 1], [0, 1, 0, 0]], dtype=np.float32)
-    fitted = coding.fit(number, x, bins=2)
-    codes = coding.encode(fitted, number, x)
+    fitted = feature_codes.fit(number, x, bins=2)
+    codes = feature_codes.encode(fitted, number, x)
     assert [fitted.described(code, code) for code in codes] == ["up to 0", "above 0", "missing"]
-    assert coding.encode(coding.fit(block, x, bins=2), block, x).tolist() == [0, 1, -1]
+    assert feature_codes.encode(feature_codes.fit(block, x, bins=2), block, x).tolist() == [0, 1, -1]
 
 
 @pytest.mark.real_data

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from glasshouse import DataInfo, Feature, UserError
-from glasshouse_audits.fairness.holdout_split import apart
+from glasshouse_audits.fairness.holdout_split import holdout_split
 from glasshouse_audits.fairness.subgroups.audit import SubgroupsAudit
-from glasshouse_audits.fairness.subgroups.confirmation import compared, confirm, permuted_p_values
+from glasshouse_audits.fairness.subgroups.confirmation import compare_with_rest, confirm, permuted_p_values
 from glasshouse_audits.fairness.subgroups.search import Condition, Subgroup, conditions, search
 
 SIZES = ((3, 0), (4, 4), (2, 0))
@@ -77,7 +77,7 @@ def test_a_weighted_difference_by_hand() -> None:
     difference: (1/4, 2/4, -3/4) / 4 and -(-1/4, -1/4, 3/4, -1/4) / 4; the error is sqrt(7/6 x the sum of squares)."""
     codes = np.array([[0, 0, 0, 1, 1, 1, 1]], dtype=np.int16)
     loss, w = np.array([1.0, 1, 0, 0, 0, 1, 0]), np.array([1.0, 2, 1, 1, 1, 1, 1])
-    (found,) = compared([Subgroup((Condition(0, 0, 0),), 3, 1.0)], codes, loss, weights=w)
+    (found,) = compare_with_rest([Subgroup((Condition(0, 0, 0),), 3, 1.0)], codes, loss, weights=w)
     assert found.loss.value == 0.75
     assert found.difference.value == 0.5
     parts = np.array([1, 2, -3, 1, 1, -3, 1]) / 16
@@ -162,7 +162,7 @@ def test_weights_decide_what_is_worst(make_predictions, make_evidence, find, bin
 def test_clusters_stay_whole_between_search_and_test(make_predictions, make_evidence, binary_target) -> None:
     x, judged = company(make_predictions, binary_target)
     clusters = np.random.default_rng(5).integers(0, 200, len(judged))
-    first, second = apart(about(x, replace(judged, clusters=clusters), make_evidence))
+    first, second = holdout_split(about(x, replace(judged, clusters=clusters), make_evidence))
     assert len(first) + len(second) == len(judged)
     assert not set(clusters[first.rows]) & set(clusters[second.rows])
     assert min(len(first), len(second)) > 0.4 * len(judged)

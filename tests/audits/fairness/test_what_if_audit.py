@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
 from glasshouse import UserError
-from glasshouse_audits.fairness.holdout_split import apart
+from glasshouse_audits.fairness.holdout_split import holdout_split
 from glasshouse_audits.fairness.thresholds.audit import FairnessWhatIfAudit, expected_counts
 from sklearn.base import BaseEstimator, ClassifierMixin
 
@@ -88,12 +88,12 @@ def test_a_threshold_per_group_does_on_new_rows_what_fairlearns_does(splits, res
 
 def test_each_constraint_brings_its_gap_down_and_costs_accuracy(result, find) -> None:
     found = find(result)
-    for policy in POLICIES[2:]:
-        name = f"{policy}_difference"
-        before, after = (found.one(name, parameters={"policy": p}).value for p in ("one_threshold", policy))
+    for decision_rule in POLICIES[2:]:
+        name = f"{decision_rule}_difference"
+        before, after = (found.one(name, parameters={"policy": p}).value for p in ("one_threshold", decision_rule))
         assert after < before / 2
-        change = found.one("accuracy_change", parameters={"policy": policy, "attribute": "sex"})
-        level = found.one("accuracy", parameters={"policy": policy, "attribute": "sex"}).value
+        change = found.one("accuracy_change", parameters={"policy": decision_rule, "attribute": "sex"})
+        level = found.one("accuracy", parameters={"policy": decision_rule, "attribute": "sex"}).value
         assert change.value == pytest.approx(level - found.one("accuracy", parameters={"policy": "as_is"}).value)
         assert change.interval_method == "student_t"
     identifiers = [m.id for m in result.measurements]
@@ -113,7 +113,7 @@ def test_the_judged_rows_have_no_say_in_the_thresholds(splits, result, make_evid
 
 def test_without_a_validation_split_the_judged_one_is_halved(splits, make_evidence, find) -> None:
     evidence = make_evidence(splits[1], seed=3)
-    chosen_on, judged = apart(evidence)
+    chosen_on, judged = holdout_split(evidence)
     assert len(chosen_on) == len(judged) == 1250
     assert np.array_equal(np.union1d(chosen_on.rows, judged.rows), np.arange(2500))
     result = FairnessWhatIfAudit().measure(evidence)
@@ -124,11 +124,11 @@ def test_without_a_validation_split_the_judged_one_is_halved(splits, make_eviden
 
 def test_halves_also_where_validation_is_what_is_judged_or_lacks_the_attribute(splits, make_evidence) -> None:
     chosen_on, judged = splits
-    assert apart(make_evidence(judged, chosen_on))[0].split == "validate"
-    assert len(apart(make_evidence(judged, chosen_on))[0]) == 750
-    assert apart(make_evidence(replace(chosen_on, groups={}), judged))[0].split == "test"
-    assert apart(make_evidence(chosen_on, judged), share=0.7)[0].split == "test"
-    assert apart(make_evidence(chosen_on, judged), share=0.6)[0].split == "validate"
+    assert holdout_split(make_evidence(judged, chosen_on))[0].split == "validate"
+    assert len(holdout_split(make_evidence(judged, chosen_on))[0]) == 750
+    assert holdout_split(make_evidence(replace(chosen_on, groups={}), judged))[0].split == "test"
+    assert holdout_split(make_evidence(chosen_on, judged), share=0.7)[0].split == "test"
+    assert holdout_split(make_evidence(chosen_on, judged), share=0.6)[0].split == "validate"
 
 
 def test_a_group_that_could_not_be_chosen_for_keeps_the_threshold_for_all(

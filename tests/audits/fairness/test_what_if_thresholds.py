@@ -11,7 +11,7 @@ from glasshouse_audits.fairness.thresholds.rules import (
     best_threshold,
     equal_rates,
     hull,
-    steps,
+    threshold_curve,
     upper_hull,
 )
 from hypothesis import given, settings
@@ -51,7 +51,7 @@ def people(sizes: tuple[tuple[int, int], ...], seed: int) -> tuple[np.ndarray, n
 
 
 def ours(score, target, group):
-    return [steps(score[group == k], target[group == k] == 1) for k in np.unique(group)]
+    return [threshold_curve(score[group == k], target[group == k] == 1) for k in np.unique(group)]
 
 
 def theirs(constraint, score, target, group, *, grid_size=1000, tol=None):
@@ -129,7 +129,7 @@ def test_a_case_by_hand() -> None:
     B's hull over selection rates: 2 right at 0, 3 at 1/4, 3 at 3/4 (through 3 of 4 rows), 2 at 1. At a half it has
     height 3, by .7 always and .6 and .5 with probability one half: 7 of 8 in all.
     """
-    groups = [steps([0.9, 0.8, 0.3, 0.2], [1, 1, 0, 0]), steps([0.7, 0.6, 0.5, 0.1], [1, 0, 1, 0])]
+    groups = [threshold_curve([0.9, 0.8, 0.3, 0.2], [1, 1, 0, 0]), threshold_curve([0.7, 0.6, 0.5, 0.1], [1, 0, 1, 0])]
     assert hull(groups[1], "demographic_parity").y.tolist() == [2, 3, 3, 2]
     a, b = equal_rates(groups, "demographic_parity")
     assert a.probability([0.9, 0.8, 0.3, 0.2]).tolist() == [1, 1, 0, 0]
@@ -139,11 +139,11 @@ def test_a_case_by_hand() -> None:
 
 
 def test_a_group_without_the_rows_has_no_rule() -> None:
-    only = [steps([0.2, 0.4], [0, 1]), steps([0.3], [0])]
+    only = [threshold_curve([0.2, 0.4], [0, 1]), threshold_curve([0.3], [0])]
     assert equal_rates(only, "equal_opportunity") is None
     assert equal_rates(only, "equalized_odds") is None
     assert equal_rates(only, "demographic_parity") is not None
-    assert equal_rates([steps([], [])], "demographic_parity") is None
+    assert equal_rates([threshold_curve([], [])], "demographic_parity") is None
     with pytest.raises(ValueError, match="'parity' is not a constraint; known: demographic_parity"):
         hull(only[0], "parity")
 
@@ -151,7 +151,7 @@ def test_a_group_without_the_rows_has_no_rule() -> None:
 def test_weights_count_a_row_as_often() -> None:
     score, target, group = people(((30, 50), (25, 40)), 7)
     times = np.random.default_rng(0).integers(0, 4, len(score))
-    weighted = [steps(score[group == k], target[group == k], times[group == k]) for k in (0, 1)]
+    weighted = [threshold_curve(score[group == k], target[group == k], times[group == k]) for k in (0, 1)]
     again = np.repeat(np.arange(len(score)), times)
     repeated = ours(score[again], target[again], group[again])
     for constraint in CONSTRAINTS:

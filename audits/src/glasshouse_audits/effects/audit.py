@@ -102,10 +102,10 @@ class FeatureEffectsAudit:
     """
 
     def __init__(self, *, rows: int = 5000, background: int = 100, features: int = 5, repeats: int = 5) -> None:
-        self.rows = whole_number("feature_effects", "rows", rows, least=1)
-        self.background = whole_number("feature_effects", "background", background, least=1)
-        self.features = whole_number("feature_effects", "features", features, least=1)
-        self.repeats = whole_number("feature_effects", "repeats", repeats, least=1)
+        self.rows = whole_number("audit 'feature_effects'", "rows", rows, minimum=1)
+        self.background = whole_number("audit 'feature_effects'", "background", background, minimum=1)
+        self.features = whole_number("audit 'feature_effects'", "features", features, minimum=1)
+        self.repeats = whole_number("audit 'feature_effects'", "repeats", repeats, minimum=1)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Measure on a sample of the evaluated split.

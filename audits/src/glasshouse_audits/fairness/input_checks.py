@@ -1,4 +1,4 @@
-"""Predictions of which nothing can be said."""
+"""Reject empty splits and predictions with non-finite scores."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import numpy as np
 from glasshouse import Predictions, UserError
 
 
-def refuse_non_finite(predictions: Predictions, audit: str) -> None:
-    """A decision by a score that is NaN or infinite is none.
+def refuse_non_finite(predictions: Predictions, who: str) -> None:
+    """Raise if a score is NaN or infinite: no decision follows from it.
+
+    Args:
+        predictions: of the evaluated split.
+        who: the component in messages, e.g. ``audit 'fairness'``.
 
     Raises:
         UserError: if there is such a score.
@@ -15,20 +19,22 @@ def refuse_non_finite(predictions: Predictions, audit: str) -> None:
     bad = int(np.count_nonzero(~np.isfinite(predictions.scores).all(axis=1)))
     if bad:
         raise UserError(
-            f"audit '{audit}'",
+            who,
             f"expected finite scores; {bad} of {len(predictions)} rows of the {predictions.split} split have NaN "
-            "or infinite ones.",
-            "Look at the training: has its loss diverged?",
+            "or infinite scores.",
+            "Check the training: has its loss diverged?",
         )
 
 
-def refuse_empty(predictions: Predictions, audit: str) -> None:
-    """Nothing can be chosen on no rows.
+def refuse_empty(predictions: Predictions, who: str) -> None:
+    """Raise if the split has no rows.
+
+    Args:
+        predictions: of the evaluated split.
+        who: the component in messages, e.g. ``audit 'fairness'``.
 
     Raises:
         UserError: for a split without rows.
     """
     if not len(predictions):
-        raise UserError(
-            f"audit '{audit}'", f"the {predictions.split} split has no rows.", "Choose another `evaluate_on:`."
-        )
+        raise UserError(who, f"the {predictions.split} split has no rows.", "Choose another `evaluate_on:`.")

@@ -21,6 +21,7 @@ from glasshouse_audits.generation.sampling import generated, has_train, rows_of
 from glasshouse_audits.option_checks import whole_number
 
 _NAME = "memorisation"
+_WHO = "audit 'memorisation'"
 _BINS = 30
 
 
@@ -36,9 +37,9 @@ class MemorisationAudit:
     """
 
     def __init__(self, *, samples: int = 1000, references: int = 20_000, permutations: int = 999) -> None:
-        self.samples = whole_number(_NAME, "samples", samples, least=20)
-        self.references = whole_number(_NAME, "references", references, least=20)
-        self.permutations = whole_number(_NAME, "permutations", permutations, least=99)
+        self.samples = whole_number(_WHO, "samples", samples, minimum=20)
+        self.references = whole_number(_WHO, "references", references, minimum=20)
+        self.permutations = whole_number(_WHO, "permutations", permutations, minimum=99)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Generate, and look for the nearest.
@@ -47,9 +48,7 @@ class MemorisationAudit:
             UserError: if the evaluated split is the training split, there are too few rows, or numbers are not finite.
         """
         if not has_train(evidence):
-            raise UserError(
-                f"audit '{_NAME}'", "the evaluated split is the training split.", "Set `evaluate_on: test`."
-            )
+            raise UserError(_WHO, "the evaluated split is the training split.", "Set `evaluate_on: test`.")
         rng = np.random.default_rng(evidence.seed)
         split = evidence.evaluate_on
         made = generated(evidence, self.samples, audit=_NAME).reshape(self.samples, -1)
@@ -57,7 +56,7 @@ class MemorisationAudit:
         held_out = rows_of(evidence, split, self.references, rng, audit=_NAME)
         if len(training) < 2 or not len(held_out):
             raise UserError(
-                f"audit '{_NAME}'",
+                _WHO,
                 f"there are {len(training)} training and {len(held_out)} held-out rows; expected 2 and 1 at least.",
             )
         asked = rng.permutation(len(held_out))[: self.samples]

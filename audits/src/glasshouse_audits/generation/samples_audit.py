@@ -18,6 +18,7 @@ from glasshouse_audits.pictures.overlays import as_picture
 from glasshouse_audits.pictures.png import as_base64
 
 _NAME = "generated_samples"
+_WHO = "audit 'generated_samples'"
 _REFERENCES = 20_000
 
 
@@ -33,9 +34,9 @@ class GeneratedSamplesAudit:
     """
 
     def __init__(self, *, samples: int = 500, pictures: int = 36, permutations: int = 499) -> None:
-        self.samples = whole_number(_NAME, "samples", samples, least=20)
-        self.pictures = whole_number(_NAME, "pictures", pictures, least=0)
-        self.permutations = whole_number(_NAME, "permutations", permutations, least=99)
+        self.samples = whole_number(_WHO, "samples", samples, minimum=20)
+        self.pictures = whole_number(_WHO, "pictures", pictures, minimum=0)
+        self.permutations = whole_number(_WHO, "permutations", permutations, minimum=99)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Generate, compare, draw.

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from glasshouse_audits.language import likelihood
 from glasshouse_audits.language.copying import longest_copied
-from glasshouse_audits.option_checks import whole_number
+from glasshouse_audits.option_checks import positive_number, whole_number
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _NAME = "language_model"
+_WHO = "audit 'language_model'"
 _RUN = 8
 """So many words in a row are no turn of phrase any more: they are told of as copied."""
 _SHOWN = 10
@@ -57,13 +58,11 @@ class LanguageModelAudit:
         words: int = 40,
         temperature: float = 1.0,
     ) -> None:
-        self.rows = whole_number(_NAME, "rows", rows, least=1)
-        self.references = whole_number(_NAME, "references", references, least=1)
-        self.texts = whole_number(_NAME, "texts", texts, least=1)
-        self.words = whole_number(_NAME, "words", words, least=1)
-        if isinstance(temperature, bool) or not isinstance(temperature, (int, float)) or not temperature > 0:
-            raise UserError(f"audit '{_NAME}'", f"temperature is {temperature!r}; expected a number above 0.")
-        self.temperature = float(temperature)
+        self.rows = whole_number(_WHO, "rows", rows, minimum=1)
+        self.references = whole_number(_WHO, "references", references, minimum=1)
+        self.texts = whole_number(_WHO, "texts", texts, minimum=1)
+        self.words = whole_number(_WHO, "words", words, minimum=1)
+        self.temperature = positive_number(_WHO, "temperature", temperature)
         self._options = vars(self).copy()
 
     def measure(self, evidence: Evidence) -> AuditResult:
@@ -114,7 +113,7 @@ class LanguageModelAudit:
         losses = evidence.model.token_losses(x).double().numpy()
         if np.isinf(losses).any() or np.isnan(losses).all(axis=1).any():
             raise UserError(
-                f"audit '{_NAME}'",
+                _WHO,
                 f"expected finite losses of words; some texts of the {split} split have none.",
                 "Look at the training: has its loss diverged?",
             )

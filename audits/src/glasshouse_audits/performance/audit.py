@@ -23,7 +23,7 @@ class PerformanceAudit:
     """
 
     def __init__(self, *, replicates: int = 1000) -> None:
-        self.replicates = whole_number("performance", "replicates", replicates, least=100)
+        self.replicates = whole_number("audit 'performance'", "replicates", replicates, minimum=100)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Measure the evaluated split.

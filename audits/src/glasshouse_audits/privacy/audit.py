@@ -34,7 +34,7 @@ class MembershipInferenceAudit:
     """
 
     def __init__(self, *, permutations: int = 999) -> None:
-        self.permutations = whole_number("membership_inference", "permutations", permutations, least=99)
+        self.permutations = whole_number("audit 'membership_inference'", "permutations", permutations, minimum=99)
 
     def measure(self, evidence: Evidence) -> AuditResult:
         """Attack the model with the losses of the training and the evaluated split.

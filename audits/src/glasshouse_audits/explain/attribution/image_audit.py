@@ -14,11 +14,12 @@ from glasshouse_audits.explain.attribution.measurements import completeness, fai
 from glasshouse_audits.explain.attribution.predicted_class import Answer, answers, own_scores
 from glasshouse_audits.explain.attribution.sampling import Sample, examples, index_table, sample
 from glasshouse_audits.explain.explainers import parse_methods
-from glasshouse_audits.option_checks import switch, whole_number
+from glasshouse_audits.option_checks import true_or_false, whole_number
 from glasshouse_audits.pictures import overlays
 from glasshouse_audits.pictures.png import as_base64
 
 _NAME = "image_attribution"
+_WHO = "audit 'image_attribution'"
 _METHODS = ("integrated_gradients", "grad_cam")
 # The mean map has at most so many blocks a side, and is drawn where so many pictures have gone into it.
 _BLOCKS = 14
@@ -48,10 +49,10 @@ class ImageAttributionAudit:
         checks: bool = True,
     ) -> None:
         self.methods = methods
-        self.rows = whole_number(_NAME, "rows", rows, least=1)
-        self.examples = whole_number(_NAME, "examples", examples, least=1)
-        self.max_batch = whole_number(_NAME, "max_batch", max_batch, least=1)
-        self.checks = switch(_NAME, "checks", checks)
+        self.rows = whole_number(_WHO, "rows", rows, minimum=1)
+        self.examples = whole_number(_WHO, "examples", examples, minimum=1)
+        self.max_batch = whole_number(_WHO, "max_batch", max_batch, minimum=1)
+        self.checks = true_or_false(_WHO, "checks", checks)
         self._options = vars(self).copy()
         self._choices = parse_methods(_NAME, self.methods)
 

@@ -16,9 +16,10 @@ from glasshouse_audits.explain.attribution.predicted_class import Answer, answer
 from glasshouse_audits.explain.attribution.sampling import Sample, examples, index_table, sample
 from glasshouse_audits.explain.checks.check_result import cells, interval_columns
 from glasshouse_audits.explain.explainers import parse_methods
-from glasshouse_audits.option_checks import switch, whole_number
+from glasshouse_audits.option_checks import true_or_false, whole_number
 
 _NAME = "text_attribution"
+_WHO = "audit 'text_attribution'"
 _METHODS = ("embedding_integrated_gradients",)
 # A word is told of where it occurs in so many of the explained texts.
 _LEAST_TEXTS = 10
@@ -48,10 +49,10 @@ class TextAttributionAudit:
         checks: bool = True,
     ) -> None:
         self.methods = methods
-        self.rows = whole_number(_NAME, "rows", rows, least=1)
-        self.examples = whole_number(_NAME, "examples", examples, least=1)
-        self.max_batch = whole_number(_NAME, "max_batch", max_batch, least=1)
-        self.checks = switch(_NAME, "checks", checks)
+        self.rows = whole_number(_WHO, "rows", rows, minimum=1)
+        self.examples = whole_number(_WHO, "examples", examples, minimum=1)
+        self.max_batch = whole_number(_WHO, "max_batch", max_batch, minimum=1)
+        self.checks = true_or_false(_WHO, "checks", checks)
         self._options = vars(self).copy()
         self._choices = parse_methods(_NAME, self.methods)
 

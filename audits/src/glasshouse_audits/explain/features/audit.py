@@ -17,7 +17,7 @@ from glasshouse_audits.explain.features.importance import levels
 from glasshouse_audits.explain.features.measurements import Attributions
 from glasshouse_audits.explain.features.method_selection import explain
 from glasshouse_audits.explain.question import MOST, evaluations, explained_outputs, feature_of_column
-from glasshouse_audits.option_checks import share, switch, whole_number
+from glasshouse_audits.option_checks import fraction, true_or_false, whole_number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from glasshouse_audits.explain.checks.check_result import Checked
 
 _NAME = "feature_attribution"
+_WHO = "audit 'feature_attribution'"
 # Rows that the shap library explains too, and the random orders it may take where exact values would take too long.
 _CHECKED = 3
 _ORDERS = 64
@@ -85,15 +86,15 @@ class FeatureAttributionAudit:
         cross_check: bool = True,
     ) -> None:
         self.methods = methods
-        self.rows = whole_number(_NAME, "rows", rows, least=1)
-        self.background = whole_number(_NAME, "background", background, least=1)
-        self.budget = None if budget is None else whole_number(_NAME, "budget", budget, least=1)
-        self.tolerance = share(_NAME, "tolerance", tolerance)
-        self.completeness = share(_NAME, "completeness", completeness)
-        self.max_batch = None if max_batch is None else whole_number(_NAME, "max_batch", max_batch, least=2)
-        self.local = whole_number(_NAME, "local", local, least=0)
-        self.checks = switch(_NAME, "checks", checks)
-        self.cross_check = switch(_NAME, "cross_check", cross_check)
+        self.rows = whole_number(_WHO, "rows", rows, minimum=1)
+        self.background = whole_number(_WHO, "background", background, minimum=1)
+        self.budget = None if budget is None else whole_number(_WHO, "budget", budget, minimum=1)
+        self.tolerance = fraction(_WHO, "tolerance", tolerance)
+        self.completeness = fraction(_WHO, "completeness", completeness)
+        self.max_batch = None if max_batch is None else whole_number(_WHO, "max_batch", max_batch, minimum=2)
+        self.local = whole_number(_WHO, "local", local, minimum=0)
+        self.checks = true_or_false(_WHO, "checks", checks)
+        self.cross_check = true_or_false(_WHO, "cross_check", cross_check)
         self._options = vars(self).copy()
         self._choices = None if methods == "auto" else parse_methods(_NAME, methods)
 
@@ -154,7 +155,7 @@ class FeatureAttributionAudit:
             drawn.append((chosen, x[chosen].float().cpu()))
             if not drawn[-1][1].isfinite().all():
                 raise UserError(
-                    f"audit '{_NAME}'",
+                    _WHO,
                     f"expected finite inputs; the encoded {split} split holds NaN or infinite values.",
                     "Fill missing values in the data.",
                 )
@@ -176,7 +177,7 @@ class FeatureAttributionAudit:
         scores = question.scores(rows)
         if not np.isfinite(scores).all():
             raise UserError(
-                f"audit '{_NAME}'",
+                _WHO,
                 "expected finite model outputs; some explained rows have NaN or infinite ones.",
                 "Look at the training: has its loss diverged?",
             )

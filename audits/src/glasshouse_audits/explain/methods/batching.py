@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import NotExplainableError, Question, UserError, in_batches
+from glasshouse import NotExplainableError, Question, in_batches
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -21,28 +21,6 @@ _KNOWN_WARNINGS = (
     "Setting forward, backward hooks and attributes on non-linear",
     "You are providing multiple inputs for Lime",
 )
-
-
-def whole(explainer: str, option: str, value: object, *, least: int) -> int:
-    """An explainer's option, if it is a whole number of at least `least`.
-
-    Raises:
-        UserError: otherwise.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UserError(f"explainer '{explainer}'", f"{option} is {value!r}; expected a whole number >= {least}.")
-    return value
-
-
-def positive(explainer: str, option: str, value: object) -> float:
-    """An explainer's option, if it is a number above 0.
-
-    Raises:
-        UserError: otherwise.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise UserError(f"explainer '{explainer}'", f"{option} is {value!r}; expected a number above 0.")
-    return float(value)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.batching import Counted, differentiating, positive, whole
+from glasshouse_audits.explain.methods.batching import Counted, differentiating
+from glasshouse_audits.option_checks import positive_number, whole_number
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,8 +34,8 @@ class EmbeddingIntegratedGradients:
     """
 
     def __init__(self, *, error: float = 0.01, steps: int = 512) -> None:
-        self.error = positive("embedding_integrated_gradients", "error", error)
-        self.steps = whole("embedding_integrated_gradients", "steps", steps, least=2)
+        self.error = positive_number("explainer 'embedding_integrated_gradients'", "error", error)
+        self.steps = whole_number("explainer 'embedding_integrated_gradients'", "steps", steps, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
         """Attributions (n, length, k) of the asked scores to the words of every text."""

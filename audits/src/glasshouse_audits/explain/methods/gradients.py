@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.batching import Counted, by_row, mean_score_of_background, whole
+from glasshouse_audits.explain.methods.batching import Counted, by_row, mean_score_of_background
 from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.option_checks import whole_number
 
 
 class Saliency:
@@ -49,8 +50,8 @@ class GradientShap:
     """
 
     def __init__(self, *, samples: int = 50, repeats: int = 8) -> None:
-        self.samples = whole("gradient_shap", "samples", samples, least=1)
-        self.repeats = whole("gradient_shap", "repeats", repeats, least=2)
+        self.samples = whole_number("explainer 'gradient_shap'", "samples", samples, minimum=1)
+        self.repeats = whole_number("explainer 'gradient_shap'", "repeats", repeats, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
         from captum.attr import GradientShap as Captum

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from glasshouse import Explanation, NotExplainableError, Question, UserError, in_batches
+from glasshouse import Explanation, NotExplainableError, Question, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.batching import Counted, differentiating, reference, score_of_reference, whole
+from glasshouse_audits.explain.methods.batching import Counted, differentiating, reference, score_of_reference
+from glasshouse_audits.option_checks import positive_number, whole_number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,10 +33,8 @@ class IntegratedGradients:
     """
 
     def __init__(self, *, error: float = 0.01, steps: int = 1024) -> None:
-        if isinstance(error, bool) or not isinstance(error, (int, float)) or not error > 0:
-            raise UserError("explainer 'integrated_gradients'", f"error is {error!r}; expected a number above 0.")
-        self.error = error
-        self.steps = whole("integrated_gradients", "steps", steps, least=2)
+        self.error = positive_number("explainer 'integrated_gradients'", "error", error)
+        self.steps = whole_number("explainer 'integrated_gradients'", "steps", steps, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
         import torch

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question
 
-from glasshouse_audits.explain.methods.batching import Counted, by_row, reference, score_of_reference, whole
+from glasshouse_audits.explain.methods.batching import Counted, by_row, reference, score_of_reference
 from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.option_checks import whole_number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +41,7 @@ class FeaturePermutation:
     """
 
     def __init__(self, *, repeats: int = 16) -> None:
-        self.repeats = whole("feature_permutation", "repeats", repeats, least=2)
+        self.repeats = whole_number("explainer 'feature_permutation'", "repeats", repeats, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
         from captum.attr import FeaturePermutation as Captum
@@ -76,8 +77,8 @@ class Lime:
     """
 
     def __init__(self, *, samples: int = 200, repeats: int = 2) -> None:
-        self.samples = whole("lime", "samples", samples, least=2)
-        self.repeats = whole("lime", "repeats", repeats, least=2)
+        self.samples = whole_number("explainer 'lime'", "samples", samples, minimum=2)
+        self.repeats = whole_number("explainer 'lime'", "repeats", repeats, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
         from captum._utils.models.linear_model import SkLearnLinearRegression

@@ -6,8 +6,9 @@ import numpy as np
 from glasshouse import Explanation, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.batching import by_row, mean_score_of_background, whole
+from glasshouse_audits.explain.methods.batching import by_row, mean_score_of_background
 from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.option_checks import whole_number
 
 
 class ShapGradient:
@@ -19,8 +20,8 @@ class ShapGradient:
     """
 
     def __init__(self, *, samples: int = 50, repeats: int = 4) -> None:
-        self.samples = whole("shap_gradient", "samples", samples, least=2)
-        self.repeats = whole("shap_gradient", "repeats", repeats, least=2)
+        self.samples = whole_number("explainer 'shap_gradient'", "samples", samples, minimum=2)
+        self.repeats = whole_number("explainer 'shap_gradient'", "repeats", repeats, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
         import shap

@@ -11,9 +11,10 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.batching import mean_score_of_background, whole
+from glasshouse_audits.explain.methods.batching import mean_score_of_background
 from glasshouse_audits.explain.methods.feature_groups import Players
 from glasshouse_audits.explain.methods.repeats import seeded
+from glasshouse_audits.option_checks import whole_number
 
 
 class ShapPartition:
@@ -24,7 +25,7 @@ class ShapPartition:
     """
 
     def __init__(self, *, coalitions: int = 500) -> None:
-        self.coalitions = whole("shap_partition", "coalitions", coalitions, least=3)
+        self.coalitions = whole_number("explainer 'shap_partition'", "coalitions", coalitions, minimum=3)
 
     def explain(self, question: Question) -> Explanation:
         import shap

@@ -8,9 +8,10 @@ import numpy as np
 from glasshouse import Explanation, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.batching import mean_score_of_background, whole
+from glasshouse_audits.explain.methods.batching import mean_score_of_background
 from glasshouse_audits.explain.methods.feature_groups import Players
 from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.option_checks import whole_number
 
 
 class ShapSampling:
@@ -22,8 +23,8 @@ class ShapSampling:
     """
 
     def __init__(self, *, samples: int = 500, repeats: int = 2) -> None:
-        self.samples = whole("shap_sampling", "samples", samples, least=2)
-        self.repeats = whole("shap_sampling", "repeats", repeats, least=2)
+        self.samples = whole_number("explainer 'shap_sampling'", "samples", samples, minimum=2)
+        self.repeats = whole_number("explainer 'shap_sampling'", "repeats", repeats, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
         import shap

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from glasshouse import Explanation, NotExplainableError, Question, UserError
+from glasshouse import Explanation, NotExplainableError, Question
 
+from glasshouse_audits.option_checks import one_of, true_or_false
+
+_WHO = "explainer 'shapley'"
 # Mixed rows beyond these fall out of a processor's cache and take several times longer.
 _CPU_BATCH = 4096
 
@@ -19,14 +22,8 @@ class Shapley:
     """
 
     def __init__(self, *, method: str = "auto", bfloat16: bool = False) -> None:
-        if method not in ("auto", "exact", "kernel", "permutation"):
-            raise UserError(
-                "explainer 'shapley'", f"method is {method!r}; expected auto, exact, kernel or permutation."
-            )
-        if not isinstance(bfloat16, bool):
-            raise UserError("explainer 'shapley'", f"bfloat16 is {bfloat16!r}; expected true or false.")
-        self.method = method
-        self.bfloat16 = bfloat16
+        self.method = one_of(_WHO, "method", method, ("auto", "exact", "kernel", "permutation"))
+        self.bfloat16 = true_or_false(_WHO, "bfloat16", bfloat16)
 
     def explain(self, question: Question) -> Explanation:
         import torch

@@ -1,9 +1,9 @@
-"""Exposure and gain in the rankings of many queries at once. Pure arithmetic on arrays.
+"""Exposure and NDCG in the rankings of many queries at once; pure arithmetic on arrays.
 
-A query (a user, a search) has candidates, ranked by score. Position j is seen with weight 1 / log2(1 + j) up to the
-k-th and not at all behind it: the discount of DCG (Järvelin and Kekäläinen 2002, ACM TOIS 20:422), as position bias in
-Singh and Joachims 2018 (KDD, section 3.1). Candidates of one score share what their positions are worth, as in
-scikit-learn.
+A query (a user, a search) has candidates, ranked by score. Position j has the weight 1 / log2(1 + j) up to the k-th
+position, and 0 after it: the discount of DCG (Järvelin and Kekäläinen 2002, ACM TOIS 20:422), used as position bias by
+Singh and Joachims 2018 (KDD, section 3.1). Candidates with equal scores share the weights of their positions equally,
+as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -18,60 +18,61 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Ranked:
-    """n candidates of Q queries. `query` (n,) which of them, from 0 on; `exposure` (n,) how much each is seen."""
+class RankedCandidates:
+    """n candidates of Q queries: `query` (n,) the query number of each, from 0; `exposure` (n,) its position weight."""
 
     query: Integers
     exposure: Floats
     sizes: Integers
-    """(Q,) candidates."""
+    """(Q,) number of candidates."""
 
 
 @dataclass(frozen=True, eq=False)
 class QueryExposure:
-    """What groups get in each query, (Q, G) each, as sums over queries are to be made of it.
+    """Exposure of G groups in each query, (Q, G) each; sums over queries are meaningful."""
 
-    `got`: exposure. `by_size`: what they would get if the query's exposure went to all candidates alike, as under
-    random order. `by_merit`: what they would get if it went by relevance; and `got_of_relevant`: `got`, both 0 in
-    queries without relevant candidates, which say nothing of merit.
-    """
+    received: Floats
+    """Exposure that the group receives."""
+    by_candidates: Floats
+    """Exposure it would receive if all candidates of the query shared it equally, as in random order."""
+    received_with_relevance: Floats
+    """`received`, but 0 in queries without relevant candidates, which cannot be compared with relevance."""
+    by_relevance: Floats
+    """Exposure it would receive in proportion to relevance; 0 in queries without relevant candidates."""
 
-    got: Floats
-    by_size: Floats
-    got_of_relevant: Floats
-    by_merit: Floats
 
-
-def rank(query: Integers, scores: Floats, k: int) -> Ranked:
+def rank(query: Integers, scores: Floats, k: int) -> RankedCandidates:
     """Exposure of every candidate.
 
     Args:
-        query: (n,) numbers of queries from 0 on, each of which occurs.
-        scores: (n,) finite, higher ranks first.
-        k: positions that are seen.
+        query: (n,) query numbers from 0; every number occurs.
+        scores: (n,) finite; higher scores rank first.
+        k: positions with exposure.
     """
     order = np.lexsort((-scores, query))
     ranked, values = query[order], scores[order]
     sizes = np.bincount(query)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     position = np.arange(len(query)) - starts[ranked]
-    worth = _worth(position, k)
+    position_weights = _position_weights(position, k)
     new = np.ones(len(query), dtype=bool)
     new[1:] = (ranked[1:] != ranked[:-1]) | (values[1:] != values[:-1])
     block = np.cumsum(new) - 1
     exposure = np.empty(len(query))
-    exposure[order] = (np.bincount(block, worth) / np.bincount(block))[block]
-    return Ranked(query=query, exposure=exposure, sizes=sizes)
+    exposure[order] = (np.bincount(block, position_weights) / np.bincount(block))[block]
+    return RankedCandidates(query=query, exposure=exposure, sizes=sizes)
 
 
-def exposure_by_group(ranked: Ranked, groups: Integers, count: int, relevance: Floats | None = None) -> QueryExposure:
-    """Exposure of groups of candidates in each query, beside what their numbers and their relevance would give them.
+def exposure_by_group(
+    ranked: RankedCandidates, groups: Integers, count: int, relevance: Floats | None = None
+) -> QueryExposure:
+    """Exposure of groups of candidates in each query, and the exposure proportional to candidates and to relevance.
 
     Args:
-        ranked: candidates.
+        ranked: the candidates.
         groups: (n,) codes from 0 to `count` - 1.
         count: G.
-        relevance: (n,) at least 0; None: not known, and what is by merit is 0.
+        relevance: (n,) at least 0; None if unknown, which leaves `by_relevance` at 0.
     """
     queries = len(ranked.sizes)
     cell = ranked.query * count + groups
@@ -79,26 +80,26 @@ def exposure_by_group(ranked: Ranked, groups: Integers, count: int, relevance: F
     def summed(values: Floats | None) -> Floats:
         return np.bincount(cell, values, minlength=queries * count).astype(np.float64).reshape(queries, count)
 
-    got = summed(ranked.exposure)
-    total = got.sum(axis=1, keepdims=True)
-    by_size = summed(None) / ranked.sizes[:, None] * total
+    received = summed(ranked.exposure)
+    total = received.sum(axis=1, keepdims=True)
+    by_candidates = summed(None) / ranked.sizes[:, None] * total
     if relevance is None:
-        return QueryExposure(got, by_size, np.zeros_like(got), np.zeros_like(got))
-    merit = summed(relevance)
-    whole = merit.sum(axis=1, keepdims=True)
-    by_merit = np.divide(merit, whole, out=np.zeros_like(merit), where=whole > 0) * total
-    return QueryExposure(got, by_size, np.where(whole > 0, got, 0.0), by_merit)
+        return QueryExposure(received, by_candidates, np.zeros_like(received), np.zeros_like(received))
+    relevance_sums = summed(relevance)
+    whole = relevance_sums.sum(axis=1, keepdims=True)
+    by_relevance = np.divide(relevance_sums, whole, out=np.zeros_like(relevance_sums), where=whole > 0) * total
+    return QueryExposure(received, by_candidates, np.where(whole > 0, received, 0.0), by_relevance)
 
 
-def ndcg(ranked: Ranked, relevance: Floats, k: int) -> Floats:
-    """(Q,) discounted gain of the first k positions over that of the best order; NaN where nothing is relevant.
+def ndcg(ranked: RankedCandidates, relevance: Floats, k: int) -> Floats:
+    """(Q,) normalised discounted cumulative gain at k, from 0 to 1, larger is better; NaN if nothing is relevant.
 
-    Gains are the relevances themselves, as in scikit-learn's `ndcg_score`, which says 0 where we say NaN.
+    Gains are the relevances themselves, as in scikit-learn's `ndcg_score`, which returns 0 instead of NaN.
 
     Args:
-        ranked: by the same k.
+        ranked: with the same k.
         relevance: (n,) at least 0.
-        k: positions that count.
+        k: positions with a discount above 0.
     """
     best = rank(ranked.query, relevance, k).exposure
     gained = np.bincount(ranked.query, ranked.exposure * relevance)
@@ -107,6 +108,6 @@ def ndcg(ranked: Ranked, relevance: Floats, k: int) -> Floats:
     return found
 
 
-def _worth(position: Integers, k: int) -> Floats:
-    """Positions from 0 on -> 1 / log2(2 + position), 0 from the k-th on."""
+def _position_weights(position: Integers, k: int) -> Floats:
+    """Weights 1 / log2(2 + position) of positions counted from 0; 0 from position k."""
     return np.where(position < k, 1 / np.log2(2.0 + position), 0.0)

@@ -1,4 +1,4 @@
-"""Calibration by group: do equal scores mean equal frequencies, whoever the person is?"""
+"""Calibration by group: whether equal scores mean equal observed frequencies in every group."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from glasshouse.statistics import (
 )
 
 from glasshouse_audits.fairness.groups import clustered
-from glasshouse_audits.fairness.groups.report import MOST_ATTRIBUTES_DRAWN
-from glasshouse_audits.fairness.groups.study import Measured, Study
+from glasshouse_audits.fairness.groups.report import MAX_ATTRIBUTES_DRAWN
+from glasshouse_audits.fairness.groups.study import PartialResult, Study
 
 _TABLED = ("expected_calibration_error", "calibration_intercept", "calibration_slope", "mean_score", "prevalence")
-_MOST_CURVES = 6
-_FEWEST_ROWS = 10
-"""A bin of fewer rows is not drawn: its share is mostly chance, and may be about few enough people to matter."""
+_MAX_CURVES = 6
+_MIN_ROWS = 10
+"""Bins with fewer rows are not drawn: their share is mostly noise, and could reveal single people."""
 
 
-def measure(study: Study) -> Measured:
-    """ECE, calibration in the large and slope of every group, and reliability curves of single attributes."""
-    found = Measured()
+def measure(study: Study) -> PartialResult:
+    """Expected calibration error, calibration intercept and slope of every group; reliability curves by attribute."""
+    found = PartialResult()
     if not study.tables.has_targets or not study.tables.scores:
         return found
     binary = study.tables.kind == "binary"
-    questions = {question.label: question for question in study.questions}
-    for names in study.together:
-        for label, histogram in study.over[names].scores.items():
-            if label not in questions:
+    positive_classes = {positive_class.label: positive_class for positive_class in study.positive_classes}
+    for names in study.attribute_sets:
+        for label, histogram in study.tables_over[names].scores.items():
+            if label not in positive_classes:
                 continue
-            question = questions[label]
-            counts = study.table(names, question)
+            positive_class = positive_classes[label]
+            counts = study.table(names, positive_class)
             curves = histogram.reliability()
-            output = question.output
-            found.measurements += errors(histogram, curves, study, label, output)
+            output = positive_class.output
+            found.measurements += calibration_errors(histogram, curves, study, label, output)
             if binary or len(names) == 1:
-                found.measurements += recalibrations(histogram, counts, question.positive, study, output)
-            if binary and len(names) == 1 and names[0] in study.attributes[:MOST_ATTRIBUTES_DRAWN]:
+                found.measurements += recalibrations(histogram, counts, positive_class.code, study, output)
+            if binary and len(names) == 1 and names[0] in study.attributes[:MAX_ATTRIBUTES_DRAWN]:
                 found.figures += reliability_figure(histogram, curves, names[0])
     found.notes.append(
-        "Calibration: the intercept is what all log-odds lack (0 is best, above 0 the scores are too low), the slope "
-        "what they should be multiplied by (1 is best, below 1 the scores are too extreme). The expected calibration "
-        "error over ten bins is biased upward in small groups."
+        "Calibration: the intercept is the amount missing from all log-odds (0 is best, above 0 the scores are too "
+        "low), the slope their factor (1 is best, below 1 the scores are too extreme). The expected calibration error "
+        "over ten bins is biased upward in small groups."
     )
     return found
 
 
-def show(found: Measured, study: Study) -> None:
-    """Add a table of the groups of all single attributes, made of what was measured so far."""
+def add_calibration_table(found: PartialResult, study: Study) -> None:
+    """Add a table of the groups of all single attributes, made from the measurements so far."""
     values = {(m.name, tuple(m.group.items())): m for m in found.measurements if m.output is None and not m.parameters}
     rows = [
         (*group[0], m.n, *(values[(name, group)].value for name in _TABLED))
@@ -87,13 +87,13 @@ def show(found: Measured, study: Study) -> None:
         )
 
 
-def errors(
+def calibration_errors(
     histogram: ScoreHistogram, curves: tuple[ReliabilityCurve, ...], study: Study, label: str, output: str | None
 ) -> list[Measurement]:
     """Expected calibration error of every group over ten bins."""
     found = []
     for group, curve, interval in zip(
-        histogram.groups, curves, _error_intervals(histogram, curves, study, label), strict=True
+        histogram.groups, curves, _calibration_error_intervals(histogram, curves, study, label), strict=True
     ):
         estimate = expected_calibration_error(curve)
         if estimate.value is not None:
@@ -110,17 +110,19 @@ def errors(
     return found
 
 
-def _error_intervals(
+def _calibration_error_intervals(
     histogram: ScoreHistogram, curves: tuple[ReliabilityCurve, ...], study: Study, label: str
 ) -> Iterator[Interval | None]:
-    """Of each group: from resampling a curve's rows, or, where these differ in weight, the sums of its bins; by cluster
-    where the rows are at hand."""
+    """Interval of each group's calibration error: rows are resampled; weighted rows as sums of bins; or clusters.
+
+    None for clustered rows of which only tables are available.
+    """
     rng, replicates = np.random.default_rng(study.seed), study.options.replicates
     if study.clustered:
         if study.rows is None:
             yield from [None] * len(curves)
             return
-        scores, targets = study.scored(label)
+        scores, targets = study.scores_and_targets(label)
         assert targets is not None
         yield from clustered.calibration_intervals(
             study.rows, histogram.groups, scores, targets, rng=rng, replicates=replicates
@@ -150,20 +152,20 @@ def recalibrations(
 
 
 def recalibration(histogram: ScoreHistogram, group: int, effective: float | None) -> Recalibration:
-    """Logistic recalibration of one group of a histogram, rows of a bin at their mean score."""
+    """Logistic recalibration of one group of a histogram, with the rows of each bin at their mean score."""
     bins = histogram.bins(group)
     weights = bins.weights.sum(axis=1)
-    some = weights > 0  # a bin whose rows all weigh nothing has no mean score
+    some = weights > 0  # a bin whose rows all have weight 0 has no mean score
     shares = np.clip(bins.weights[some, 1] / weights[some], 0, 1)
     return logistic_recalibration(shares, np.clip(bins.score[some], 0, 1), weights=weights[some], effective=effective)
 
 
 def reliability_figure(histogram: ScoreHistogram, curves: tuple[ReliabilityCurve, ...], name: str) -> list[Figure]:
-    """Reliability curves of the groups of one attribute; none where no group has a bin of `_FEWEST_ROWS`."""
+    """Reliability curves of the groups of one attribute; none if no group has two bins of `_MIN_ROWS`."""
     series: list[dict[str, object]] = []
     for group, curve in zip(histogram.groups, curves, strict=True):
-        kept = np.flatnonzero(curve.counts >= _FEWEST_ROWS)
-        if len(kept) < 2 or group[name] == MISSING or len(series) == _MOST_CURVES:
+        kept = np.flatnonzero(curve.counts >= _MIN_ROWS)
+        if len(kept) < 2 or group[name] == MISSING or len(series) == _MAX_CURVES:
             continue
         series.append(
             {
@@ -180,9 +182,9 @@ def reliability_figure(histogram: ScoreHistogram, curves: tuple[ReliabilityCurve
         Figure(
             kind="line",
             title=f"Reliability by {name}",
-            description="How often the favourable class came true in each group, by mean score in ten bins, with "
-            f"Wilson intervals; on the diagonal scores are frequencies. Bins of fewer than {_FEWEST_ROWS} rows are "
-            "left out.",
+            description="Observed share of the favourable class in each group, by mean score in ten bins, with Wilson "
+            f"intervals; perfectly calibrated scores lie on the diagonal. Bins of fewer than {_MIN_ROWS} rows are "
+            "omitted.",
             data={
                 "series": series,
                 "x_label": "mean score",

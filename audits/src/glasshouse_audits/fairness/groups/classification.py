@@ -1,4 +1,4 @@
-"""Group fairness of decisions: rates by group, gaps, and groups beside each other; arithmetic on count tables."""
+"""Group fairness of decisions: rates by group, gaps, and pairs of groups; arithmetic on count tables."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from glasshouse.statistics import (
     weighted_gap_test,
 )
 
-from glasshouse_audits.fairness.groups import report as tables
-from glasshouse_audits.fairness.groups.study import Measured, Question, Study
+from glasshouse_audits.fairness.groups import report
+from glasshouse_audits.fairness.groups.study import PartialResult, PositiveClass, Study
 
 RATES = (
     "selection_rate",
@@ -43,19 +43,19 @@ RATES = (
     "treatment_equality",
     "prevalence",
 )
-"""Rates about one class against the rest."""
-SHARED = ("accuracy", "balanced_accuracy")
-"""Rates that are the same whichever class is looked at; `MACRO` beside them where there are more than two."""
-MACRO = ("macro_precision", "macro_f1")
+"""Rates of one class against the rest."""
+CLASS_INDEPENDENT_RATES = ("accuracy", "balanced_accuracy")
+"""Rates that are the same for every positive class; `MACRO_RATES` are added for more than two classes."""
+MACRO_RATES = ("macro_precision", "macro_f1")
 
-DIFFERENCES = (
+GAP_DIFFERENCES = (
     "demographic_parity_difference",
     "equal_opportunity_difference",
     "equalized_odds_difference",
     "predictive_parity_difference",
 )
-RATIOS = ("demographic_parity_ratio", "equal_opportunity_ratio", "equalized_odds_ratio", "predictive_parity_ratio")
-UNNAMED = (
+GAP_RATIOS = ("demographic_parity_ratio", "equal_opportunity_ratio", "equalized_odds_ratio", "predictive_parity_ratio")
+RATES_WITH_UNNAMED_GAPS = (
     "accuracy",
     "balanced_accuracy",
     "false_positive_rate",
@@ -67,146 +67,150 @@ UNNAMED = (
     "treatment_equality",
     "prevalence",
 )
-"""Rates whose gaps have no name of their own: ``<rate>_difference`` and ``<rate>_ratio``."""
-COMPARED = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
-"""The rates that are compared pair by pair."""
+"""Rates whose gaps have no established name: ``<rate>_difference`` and ``<rate>_ratio``."""
+PAIRWISE_RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
+"""The rates that are compared for every pair of groups."""
 
 KINDS: tuple[GapKind, ...] = ("difference", "ratio")
 
-# Pairs grow with the square of the levels; beyond these nobody reads them.
-MOST_LEVELS_IN_PAIRS = 12
-_MOST_LISTED = 8
+# Pairs grow with the square of the levels; more than these are not readable.
+MAX_LEVELS_FOR_PAIRS = 12
+_MAX_LISTED = 8
 
 
-def measure(study: Study) -> Measured:
+def measure(study: Study) -> PartialResult:
     """Rates by group and intersection, gaps with simultaneous intervals and p-values, and pairs of groups."""
-    found = Measured(notes=list(_about(study)))
-    for names in study.together:
-        if study.questions:
-            question = study.questions[0]
-            found.measurements += shared_rates(study.table(names, question), question, study)
-    for names, question, table in study.each():
-        found.measurements += class_rates(table, question, study)
-        found.measurements += gaps(table, question, study)
-        found.measurements += chance(table, question, study)
+    found = PartialResult(notes=list(_method_notes(study)))
+    for names in study.attribute_sets:
+        if study.positive_classes:
+            positive_class = study.positive_classes[0]
+            found.measurements += class_independent_rates(study.table(names, positive_class), positive_class, study)
+    for names, positive_class, table in study.each_table():
+        found.measurements += class_rates(table, positive_class, study)
+        found.measurements += gaps(table, positive_class, study)
+        found.measurements += gap_tests(table, positive_class, study)
         if len(names) == 1:
-            found.measurements += further_gaps(table, question, study)
-            found.measurements += beside_everyone(table, question, study)
-            if len(table) <= MOST_LEVELS_IN_PAIRS:
-                found.measurements += in_pairs(table, question, study)
-            elif question is study.questions[0]:
-                found.notes.append(f"Pairs of groups left out for {names[0]}: it has {len(table)} levels.")
-        found.measurements += beside_reference(table, question, study)
-        found.notes += _left_out(table, question)
-    tables.show_rates(found, study)
+            found.measurements += other_gaps(table, positive_class, study)
+            found.measurements += differences_to_overall(table, positive_class, study)
+            if len(table) <= MAX_LEVELS_FOR_PAIRS:
+                found.measurements += pairwise_gaps(table, positive_class, study)
+            elif positive_class is study.positive_classes[0]:
+                found.notes.append(f"Pairs of groups are omitted for {names[0]}, which has {len(table)} levels.")
+        found.measurements += differences_to_reference(table, positive_class, study)
+        found.notes += _left_out_notes(table, positive_class)
+    report.add_rate_tables(found, study)
     return found
 
 
-def available(table: GroupCounts, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of some rates or gaps that can be had: without targets only what looks at decisions alone."""
+def available_rates(table: GroupCounts, rates: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some rates or gaps that can be computed: without targets only those of decisions alone."""
     if table.has_targets:
-        return wanted
-    return tuple(name for name in wanted if name == "selection_rate" or name.startswith("demographic_parity"))
+        return rates
+    return tuple(name for name in rates if name == "selection_rate" or name.startswith("demographic_parity"))
 
 
-def shared_rates(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """Count and accuracy of every group: the same whichever class is looked at. Labels each have an accuracy."""
+def class_independent_rates(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
+    """Count and accuracy of every group, which are the same for every class; for multilabel targets only counts."""
     for group, size in zip(table.groups, table.sizes, strict=True):
         yield Measurement(name="count", value=float(size), n=int(size), group=group, split=study.split)
     if table.has_targets and study.tables.kind != "multilabel":
-        for name in (*SHARED, *(MACRO if len(table.classes) > 2 else ())):
-            yield from _by_group(table, name, question, None, study)
+        for name in (*CLASS_INDEPENDENT_RATES, *(MACRO_RATES if len(table.classes) > 2 else ())):
+            yield from _by_group(table, name, positive_class, None, study)
 
 
-def class_rates(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """Rates of every group about one class, and its impact ratio."""
-    per_label = SHARED if study.tables.kind == "multilabel" else ()
-    for name in available(table, (*RATES, *per_label)):
-        yield from _by_group(table, name, question, question.output, study)
-    intervals = impact_ratio_intervals(table, positive=question.positive)
+def class_rates(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
+    """Rates of every group for one class, and the impact ratio."""
+    per_label = CLASS_INDEPENDENT_RATES if study.tables.kind == "multilabel" else ()
+    for name in available_rates(table, (*RATES, *per_label)):
+        yield from _by_group(table, name, positive_class, positive_class.output, study)
+    intervals = impact_ratio_intervals(table, positive=positive_class.code)
     for k, (group, estimate) in enumerate(
-        zip(table.groups, impact_ratios(table, positive=question.positive), strict=True)
+        zip(table.groups, impact_ratios(table, positive=positive_class.code), strict=True)
     ):
         whole = Estimate(estimate.value, estimate.n, intervals.item(k), estimate.undefined)
-        yield Measurement(name="impact_ratio", group=group, output=question.output, split=study.split, **whole.fields())
+        yield Measurement(
+            name="impact_ratio", group=group, output=positive_class.output, split=study.split, **whole.fields()
+        )
 
 
-def gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """Gaps between the extreme groups, with intervals that hold for all groups at once; and the largest to everyone."""
-    for name in available(table, (*DIFFERENCES, *RATIOS)):
-        found = gap(table, name, positive=question.positive)
-        interval = gap_interval(table, name, positive=question.positive) if found.value is not None else None
+def gaps(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
+    """Gaps between the extreme groups with simultaneous intervals, and the largest difference to the overall rate."""
+    for name in available_rates(table, (*GAP_DIFFERENCES, *GAP_RATIOS)):
+        found = gap(table, name, positive=positive_class.code)
+        interval = gap_interval(table, name, positive=positive_class.code) if found.value is not None else None
         estimate = Estimate(found.value, found.n, interval, found.undefined)
-        yield _gap(name, table, question, study, estimate)
-        if name in DIFFERENCES:
-            far = gap(table, name, positive=question.positive, method="to_overall")
+        yield _gap(name, table, positive_class, study, estimate)
+        if name in GAP_DIFFERENCES:
+            far = gap(table, name, positive=positive_class.code, method="to_overall")
             estimate = Estimate(far.value, far.n, None, far.undefined)
-            yield _gap(f"{name}_to_overall", table, question, study, estimate)
+            yield _gap(f"{name}_to_overall", table, positive_class, study, estimate)
 
 
-def further_gaps(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """The gaps of all other rates; those that are no proportions have no interval."""
-    for name, output in _with_output(table, (*UNNAMED, *MACRO), question, study):
+def other_gaps(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
+    """The gaps of all other rates; rates that are not proportions have no interval."""
+    for name, output in _rates_with_output(table, (*RATES_WITH_UNNAMED_GAPS, *MACRO_RATES), positive_class, study):
         for kind in KINDS:
-            found = gap(table, f"{name}_{kind}", positive=question.positive)
+            found = gap(table, f"{name}_{kind}", positive=positive_class.code)
             interval = None
             if found.value is not None:
-                interval = gap_interval(table, f"{name}_{kind}", positive=question.positive)
+                interval = gap_interval(table, f"{name}_{kind}", positive=positive_class.code)
             estimate = Estimate(found.value, found.n, interval, found.undefined)
-            yield _gap(f"{name}_{kind}", table, replace(question, output=output), study, estimate)
+            yield _gap(f"{name}_{kind}", table, replace(positive_class, output=output), study, estimate)
 
 
-def chance(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """How often differences as large, in standard errors, arise if groups make none.
+def gap_tests(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
+    """P-values of the gaps: the probability of a studentized difference at least as large if groups do not differ.
 
-    By random groupings of the rows; for weighted or clustered rows, which are not exchangeable, by the normal limit.
-    Not the raw gap is compared, which would be that of the smallest groups.
+    By permuting the group labels; for weighted or clustered rows, which are not exchangeable, by the normal limit. The
+    statistic is studentized, because the largest raw gap is usually that of the smallest groups.
     """
     rng = np.random.default_rng(study.seed)
-    for name in available(table, DIFFERENCES):
+    for name in available_rates(table, GAP_DIFFERENCES):
         if name == "predictive_parity_difference":
-            continue  # precision is compared in pairs: permuting groups among the selected would say no more
+            continue  # precision is tested in pairs: permuting groups among the selected rows adds nothing
         if table.weighted:
-            test = weighted_gap_test(table, name, rng=rng, positive=question.positive, draws=study.options.permutations)
+            test = weighted_gap_test(
+                table, name, rng=rng, positive=positive_class.code, draws=study.options.permutations
+            )
         else:
             test = permutation_gap_test(
                 table,
                 name,
                 rng=rng,
-                positive=question.positive,
+                positive=positive_class.code,
                 permutations=study.options.permutations,
                 statistic="studentized",
             )
         estimate = Estimate(test.p_value, int(table.sizes.sum()), None, test.undefined)
-        yield _gap(f"{name}_p_value", table, question, study, estimate)
+        yield _gap(f"{name}_p_value", table, positive_class, study, estimate)
 
 
-def in_pairs(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
+def pairwise_gaps(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
     """Differences and ratios between every two levels of one attribute, first to second, and score-test p-values."""
-    positive = question.positive
-    for name in available(table, COMPARED):
+    positive = positive_class.code
+    for name in available_rates(table, PAIRWISE_RATES):
         differences = group_pairwise_differences(table, name, positive=positive, method="miettinen_nurminen")
         if study.options.pair_intervals == "bootstrap":
-            differences = _resampled(differences, table, name, question, study)
+            differences = _resampled(differences, table, name, positive_class, study)
         ratios = group_pairwise_ratios(table, name, positive=positive)
         p_values = pairwise_p_values(table, name, positive=positive)
         for difference, ratio, p_value in zip(differences, ratios, p_values, strict=True):
             n, reason = difference.estimate.n, difference.estimate.undefined
             test = Estimate(None if reason else float(p_value), n, None, reason)
-            yield _pair(f"{name}_pairwise_difference", difference, difference.estimate, table, question, study)
+            yield _pair(f"{name}_pairwise_difference", difference, difference.estimate, table, positive_class, study)
             if name == "selection_rate":
-                yield _pair(f"{name}_pairwise_ratio", ratio, ratio.estimate, table, question, study)
-            yield _pair(f"{name}_pairwise_p_value", difference, test, table, question, study)
+                yield _pair(f"{name}_pairwise_ratio", ratio, ratio.estimate, table, positive_class, study)
+            yield _pair(f"{name}_pairwise_p_value", difference, test, table, positive_class, study)
 
 
 def _resampled(
-    differences: tuple[Pairwise, ...], table: GroupCounts, name: str, question: Question, study: Study
+    differences: tuple[Pairwise, ...], table: GroupCounts, name: str, positive_class: PositiveClass, study: Study
 ) -> tuple[Pairwise, ...]:
-    """The same pairs with bootstrap intervals, where there is something to draw from."""
+    """The same pairs with bootstrap intervals, if the counts can be resampled."""
     drawn = study.bootstrap(
         table,
-        question,
-        lambda cells: pairwise_differences(rate(cells, name, positive=question.positive).values),
+        positive_class,
+        lambda cells: pairwise_differences(rate(cells, name, positive=positive_class.code).values),
     )
     if drawn is None:
         return differences
@@ -219,11 +223,13 @@ def _resampled(
     )
 
 
-def beside_everyone(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """Each group's rates minus and over those of everyone."""
-    for name, output in _with_output(table, (*RATES, *SHARED, *MACRO), question, study):
+def differences_to_overall(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
+    """Difference and ratio of each group's rates to the overall rates."""
+    for name, output in _rates_with_output(
+        table, (*RATES, *CLASS_INDEPENDENT_RATES, *MACRO_RATES), positive_class, study
+    ):
         for kind in KINDS:
-            estimates = compared_with(table, name, kind=kind, positive=question.positive)
+            estimates = compared_with(table, name, kind=kind, positive=positive_class.code)
             for group, estimate in zip(table.groups, estimates, strict=True):
                 yield Measurement(
                     name=f"{name}_{kind}_to_overall",
@@ -234,21 +240,23 @@ def beside_everyone(table: GroupCounts, question: Question, study: Study) -> Ite
                 )
 
 
-def beside_reference(table: GroupCounts, question: Question, study: Study) -> Iterator[Measurement]:
-    """Each group's rates minus and over those of the reference group, where one is named for these attributes."""
+def differences_to_reference(table: GroupCounts, positive_class: PositiveClass, study: Study) -> Iterator[Measurement]:
+    """Difference and ratio of each group's rates to those of the reference group, if the options name one."""
     reference = {a.name: study.options.reference.get(a.name) for a in table.attributes}
     known = {name: level for name, level in reference.items() if level is not None}
     if len(known) < len(reference) or known not in table.groups:
         return
-    called = tables.described(known)
-    for name, output in _with_output(table, (*RATES, *SHARED, *MACRO), question, study):
+    reference_label = report.group_label(known)
+    for name, output in _rates_with_output(
+        table, (*RATES, *CLASS_INDEPENDENT_RATES, *MACRO_RATES), positive_class, study
+    ):
         for kind in KINDS:
             estimates = compared_with(
                 table,
                 name,
                 kind=kind,
                 reference=known,
-                positive=question.positive,
+                positive=positive_class.code,
             )
             for group, estimate in zip(table.groups, estimates, strict=True):
                 if group == known:
@@ -258,31 +266,31 @@ def beside_reference(table: GroupCounts, question: Question, study: Study) -> It
                     group=group,
                     output=output,
                     split=study.split,
-                    parameters={"reference": called},
+                    parameters={"reference": reference_label},
                     **estimate.fields(),
                 )
 
 
-def _with_output(
-    table: GroupCounts, wanted: tuple[str, ...], question: Question, study: Study
+def _rates_with_output(
+    table: GroupCounts, rates: tuple[str, ...], positive_class: PositiveClass, study: Study
 ) -> Iterator[tuple[str, str | None]]:
-    """Those of some rates that can be had, each with what it is about; what is the same for every class comes once."""
-    for name in available(table, wanted):
-        if name in MACRO and len(table.classes) == 2:
+    """The rates that can be computed, each with its `output`; class-independent rates are returned once."""
+    for name in available_rates(table, rates):
+        if name in MACRO_RATES and len(table.classes) == 2:
             continue
-        if name not in (*SHARED, *MACRO) or study.tables.kind == "multilabel":
-            yield name, question.output
-        elif question is study.questions[0]:
+        if name not in (*CLASS_INDEPENDENT_RATES, *MACRO_RATES) or study.tables.kind == "multilabel":
+            yield name, positive_class.output
+        elif positive_class is study.positive_classes[0]:
             yield name, None
 
 
 def _by_group(
-    table: GroupCounts, name: str, question: Question, output: str | None, study: Study
+    table: GroupCounts, name: str, positive_class: PositiveClass, output: str | None, study: Study
 ) -> Iterator[Measurement]:
-    positive = question.positive
+    positive = positive_class.code
     estimates = group_rates(table, name, positive=positive)
     if not rate(table.cells, name, positive=positive).proportion:
-        drawn = study.bootstrap(table, question, lambda cells: rate(cells, name, positive=positive).values)
+        drawn = study.bootstrap(table, positive_class, lambda cells: rate(cells, name, positive=positive).values)
         if drawn is not None:
             intervals = drawn.intervals()
             estimates = tuple(
@@ -296,15 +304,15 @@ def _by_group(
 def _gap(
     name: str,
     table: GroupCounts,
-    question: Question,
+    positive_class: PositiveClass,
     study: Study,
     estimate: Estimate,
     parameters: Mapping[str, str] | None = None,
 ) -> Measurement:
     return Measurement(
         name=name,
-        over=tables.names(table),
-        output=question.output,
+        over=report.attribute_names(table),
+        output=positive_class.output,
         split=study.split,
         parameters=dict(parameters or {}),
         **estimate.fields(),
@@ -312,61 +320,64 @@ def _gap(
 
 
 def _pair(
-    name: str, pair: Pairwise, estimate: Estimate, table: GroupCounts, question: Question, study: Study
+    name: str, pair: Pairwise, estimate: Estimate, table: GroupCounts, positive_class: PositiveClass, study: Study
 ) -> Measurement:
     return _gap(
         name,
         table,
-        question,
+        positive_class,
         study,
         estimate,
-        {"first": tables.described(pair.first), "second": tables.described(pair.second)},
+        {"first": report.group_label(pair.first), "second": report.group_label(pair.second)},
     )
 
 
-def _about(study: Study) -> Iterator[str]:
-    if not study.questions:
+def _method_notes(study: Study) -> Iterator[str]:
+    if not study.positive_classes:
         return
-    kind, asked = study.tables.kind, study.questions
+    kind, classes_shown = study.tables.kind, study.positive_classes
     yield (
-        "Rates have Wilson intervals. Gaps between the extreme groups are biased upward when groups are small; their "
-        "intervals follow from score intervals of all pairs of groups that hold at once, and not from resampling the "
-        "gap, which would repeat the bias."
+        "Rates have Wilson intervals. Gaps between the extreme groups are biased upward when groups are small. Their "
+        "intervals come from simultaneous score intervals of all pairs of groups, because resampling the gap would "
+        "repeat the bias."
     )
     if kind == "binary":
-        yield f"Selected means predicted {asked[0].label}, the favourable class."
+        yield f"Selected means predicted {classes_shown[0].label}, the favourable class."
     elif kind == "multilabel":
-        yield "Each label is held against its absence: selected means predicted to have it."
-    elif len(asked) == len(study.tables.classes):
-        yield "Each class is held against the rest: selected means predicted that class."
+        yield "Each label is compared with its absence: selected means that the label is predicted."
+    elif len(classes_shown) == len(study.tables.classes):
+        yield "Each class is compared with the rest: selected means that the class is predicted."
     else:
-        yield f"The {len(asked)} most frequent of {len(study.tables.classes)} classes are each held against the rest."
+        yield (
+            f"The {len(classes_shown)} most frequent of {len(study.tables.classes)} classes are each compared with the "
+            "rest."
+        )
     if study.clustered:
         yield (
-            "Rows come in clusters, and rows of a cluster tell less than as many single ones: intervals and tests rest "
-            "on the effective number of rows, which the variance between clusters gives (Rao and Scott 1992)."
+            "Rows are clustered and not independent: intervals and tests use the effective number of rows, computed "
+            "from the variance between clusters (Rao and Scott 1992)."
         )
     elif study.tables.weighted:
         yield (
-            "Rows are weighted: intervals and tests rest on the effective number of rows, (sum w)^2 / sum w^2. Gaps "
-            "are tested by the normal limit, since rows of different weight cannot be exchanged."
+            "Rows are weighted: intervals and tests use the effective number of rows, (sum w)^2 / sum w^2. Gaps are "
+            "tested by the normal limit, because rows of different weight are not exchangeable."
         )
     if study.tables.has_targets:
         yield "Treatment equality is false negatives over false positives; it has no upper limit."
 
 
-def _left_out(table: GroupCounts, question: Question) -> Iterator[str]:
-    """Which groups the gaps are not over, since a rate is undefined there."""
-    told: dict[tuple[str, ...], list[str]] = {}
-    for name in available(table, DIFFERENCES):
-        groups = tuple(tables.described(group) for group in gap(table, name, positive=question.positive).left_out)
+def _left_out_notes(table: GroupCounts, positive_class: PositiveClass) -> Iterator[str]:
+    """The groups excluded from gaps because a rate is undefined there."""
+    groups_left_out: dict[tuple[str, ...], list[str]] = {}
+    for name in available_rates(table, GAP_DIFFERENCES):
+        groups = tuple(report.group_label(group) for group in gap(table, name, positive=positive_class.code).left_out)
         if groups:
-            told.setdefault(groups, []).append(name)
-    for groups, which in told.items():
-        listed = "; ".join(groups[:_MOST_LISTED])
-        more = f"; and {len(groups) - _MOST_LISTED} more" if len(groups) > _MOST_LISTED else ""
-        about = f" for {question.output}" if question.output else ""
+            groups_left_out.setdefault(groups, []).append(name)
+    for groups, which in groups_left_out.items():
+        listed = "; ".join(groups[:_MAX_LISTED])
+        more = f"; and {len(groups) - _MAX_LISTED} more" if len(groups) > _MAX_LISTED else ""
+        about = f" for {positive_class.output}" if positive_class.output else ""
         yield (
-            f"Left out of {', '.join(which)} over {' and '.join(tables.names(table))}{about}, since a rate is "
-            f"undefined there: {listed}{more}."
+            f"Excluded from {', '.join(which)} over {' and '.join(report.attribute_names(table))}{about}, because a "
+            f"rate is undefined there: {listed}{more}."
         )

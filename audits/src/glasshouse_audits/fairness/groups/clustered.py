@@ -1,6 +1,7 @@
-"""Measures of scores and predicted numbers by group where rows come in clusters: intervals from those, not from rows.
+"""Measures of scores and predicted numbers by group for clustered rows: intervals from clusters instead of rows.
 
-They need the rows; from tables alone the values stand without intervals, which those of single rows would understate.
+They require the rows. From tables alone the values have no intervals, because intervals of independent rows would be
+too narrow.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from glasshouse_audits.fairness.groups.gaps import Measure
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.bool_]
-WITHOUT = "rows come in clusters, and the rows are not at hand"
-NO_VARIANCE = "rows come in clusters, for which its variance is not worked out"
+NO_ROWS = "rows are clustered, and only tables are available"
+NO_VARIANCE = "rows are clustered, and its variance is not implemented for clusters"
 
 _RESOLUTION = float(np.finfo(np.float32).eps)
 
 
-def without_intervals(measure: Measure, reason: str = WITHOUT) -> Measure:
-    """The same values, their intervals undefined."""
+def without_intervals(measure: Measure, reason: str = NO_ROWS) -> Measure:
+    """The same values with undefined intervals."""
 
-    def stripped(level: float) -> list[Estimate]:
+    def without(level: float) -> list[Estimate]:
         nothing = Interval(None, None, level, "none", undefined=reason)
         return [replace(e, interval=None if e.value is None else nothing) for e in measure(level)]
 
-    return stripped
+    return without
 
 
-def members(rows: Predictions, groups: Sequence[Mapping[str, str]]) -> list[Rows]:
-    """(n,) which rows belong to each group."""
+def group_masks(rows: Predictions, groups: Sequence[Mapping[str, str]]) -> list[Rows]:
+    """(n,) masks of the rows of each group."""
     found = []
     for group in groups:
         inside = np.ones(len(rows), dtype=bool)
@@ -57,8 +58,8 @@ def members(rows: Predictions, groups: Sequence[Mapping[str, str]]) -> list[Rows
 def score_measures(
     rows: Predictions, groups: Sequence[Mapping[str, str]], scores: Floats, targets: NDArray[np.int64] | None
 ) -> dict[str, Measure]:
-    """Mean score, and with targets (n,) of 0 and 1 AUC, log loss and Brier score, of each group."""
-    inside = members(rows, groups)
+    """Mean score of each group; with targets (n,) of 0 and 1 also AUC, log loss and Brier score."""
+    inside = group_masks(rows, groups)
     found = {"mean_score": _means(rows, inside, scores)}
     if targets is not None:
         true = np.clip(np.where(targets == 1, scores, 1 - scores), _RESOLUTION, 1 - _RESOLUTION)
@@ -76,7 +77,7 @@ def score_measures(
 
 def number_measures(rows: Predictions, groups: Sequence[Mapping[str, str]]) -> dict[str, Measure]:
     """Means of predictions, targets and errors of each group."""
-    inside, predicted = members(rows, groups), rows.predicted
+    inside, predicted = group_masks(rows, groups), rows.predicted
     found = {"mean_prediction": _means(rows, inside, predicted)}
     if rows.targets is not None:
         found["mean_target"] = _means(rows, inside, rows.targets)
@@ -94,10 +95,10 @@ def calibration_intervals(
     rng: np.random.Generator,
     replicates: int,
 ) -> list[Interval | None]:
-    """Intervals of the expected calibration error of each group; None for one without rows."""
+    """Intervals of the expected calibration error of each group; None for a group without rows."""
     found: list[Interval | None] = []
     assert rows.clusters is not None
-    for k in members(rows, groups):
+    for k in group_masks(rows, groups):
         weights = None if rows.weights is None else rows.weights[k]
         parts = clustered_deviations(targets[k], scores[k], rows.clusters[k], weights=weights)
         found.append(resampled_calibration_error(*parts, rng=rng, replicates=replicates) if parts[2] > 0 else None)

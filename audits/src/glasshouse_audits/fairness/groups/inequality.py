@@ -1,4 +1,4 @@
-"""Inequality of outcomes in one number: entropy of benefits, and differential fairness."""
+"""Inequality of outcomes as one number: generalized entropy of benefits, and differential fairness."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from glasshouse.statistics import (
     generalized_entropy,
 )
 
-from glasshouse_audits.fairness.groups.report import names
-from glasshouse_audits.fairness.groups.study import Measured, Question, Study
+from glasshouse_audits.fairness.groups.report import attribute_names
+from glasshouse_audits.fairness.groups.study import PartialResult, PositiveClass, Study
 
 _ENTROPIES = {"theil_index": 1.0, "generalized_entropy_index": 2.0}
 
 
-def measure(study: Study) -> Measured:
-    """Theil index and generalized entropy (in all, and between groups), and epsilon of differential fairness."""
-    found = Measured()
-    if not study.questions:
+def measure(study: Study) -> PartialResult:
+    """Theil index and generalized entropy (overall and between groups), and epsilon of differential fairness."""
+    found = PartialResult()
+    if not study.positive_classes:
         return found
     if study.tables.has_targets:
-        for question in study.questions:
-            found.measurements += entropies(question.counts.overall(), question, study, between=False)
-        for over, question, table in study.each():
+        for positive_class in study.positive_classes:
+            found.measurements += entropies(positive_class.counts.overall(), positive_class, study, between=False)
+        for over, positive_class, table in study.each_table():
             if len(over) == 1:
-                found.measurements += entropies(table, question, study, between=True)
+                found.measurements += entropies(table, positive_class, study, between=True)
         found.notes.append(
-            "Theil and generalized entropy index (alpha 2) are of each row's benefit, prediction - target + 1; the "
-            "part between groups is what remains if all rows of a group had their group's mean benefit."
+            "The Theil and generalized entropy index (alpha 2) measure the inequality of each row's benefit, "
+            "prediction - target + 1. The part between groups is the index if all rows had their group's mean benefit."
         )
-    for over, question, table in study.each():
-        if study.tables.kind == "multilabel" or question is study.questions[0]:
-            found.measurements += epsilons(table, over, question, study)
+    for over, positive_class, table in study.each_table():
+        if study.tables.kind == "multilabel" or positive_class is study.positive_classes[0]:
+            found.measurements += epsilons(table, over, positive_class, study)
     return found
 
 
-def entropies(table: GroupCounts, question: Question, study: Study, *, between: bool) -> list[Measurement]:
-    """The two indices over everyone, or their parts between the groups of a table."""
+def entropies(table: GroupCounts, positive_class: PositiveClass, study: Study, *, between: bool) -> list[Measurement]:
+    """The two indices over all rows, or their parts between the groups of a table."""
     rows = int(table.sizes.sum())
     found = []
     for name, alpha in _ENTROPIES.items():
 
         def statistic(cells: np.ndarray, alpha: float = alpha) -> np.ndarray:
-            entropy = generalized_entropy(cells, alpha=alpha, positive=question.positive)
+            entropy = generalized_entropy(cells, alpha=alpha, positive=positive_class.code)
             return entropy.between if between else entropy.total
 
         value = float(statistic(table.cells))
         if np.isnan(value):
-            estimate = Estimate(None, rows, undefined="no rows, or nobody has a benefit")
+            estimate = Estimate(None, rows, undefined="no rows, or no row has a benefit")
         else:
-            # A part between groups is above 0 by chance alone, and its bootstrap interval hardly ever reaches 0.
-            drawn = None if between else study.bootstrap(table, question, statistic)
+            # The part between groups is above 0 by chance alone, and its bootstrap interval almost never contains 0.
+            drawn = None if between else study.bootstrap(table, positive_class, statistic)
             estimate = Estimate(value, rows, None if drawn is None else drawn.intervals().item())
         found.append(
             Measurement(
                 name=f"between_group_{name}" if between else name,
-                over=names(table) if between else (),
-                output=question.output,
+                over=attribute_names(table) if between else (),
+                output=positive_class.output,
                 split=study.split,
                 **estimate.fields(),
             )
@@ -67,9 +67,11 @@ def entropies(table: GroupCounts, question: Question, study: Study, *, between: 
     return found
 
 
-def epsilons(table: GroupCounts, over: tuple[str, ...], question: Question, study: Study) -> list[Measurement]:
-    """Epsilon as counted, with its interval, and smoothed, which is always finite."""
-    output = question.output if study.tables.kind == "multilabel" else None
+def epsilons(
+    table: GroupCounts, over: tuple[str, ...], positive_class: PositiveClass, study: Study
+) -> list[Measurement]:
+    """Empirical epsilon with its interval, and smoothed epsilon, which is always finite."""
+    output = positive_class.output if study.tables.kind == "multilabel" else None
     smoothing = 1 / len(table.classes)
     counted, _, _ = differential_fairness(table)
     smoothed, _, _ = differential_fairness(table, smoothing=smoothing)

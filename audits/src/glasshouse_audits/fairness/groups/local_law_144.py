@@ -1,8 +1,8 @@
-"""The numbers of a bias audit under New York City's Local Law 144; `regulation` puts them into tables.
+"""The numbers of a bias audit under New York City's Local Law 144; `regulation` builds its tables.
 
 Source: 6 RCNY 5-300 (definitions) and 5-301 (bias audit). Selection rate: the share of a category that is selected;
-scoring rate: the share with a score above the median of the full sample; impact ratio: a category's rate over the
-highest one, separately for sex, for race/ethnicity and for their intersection.
+scoring rate: the share with a score above the median of the full sample; impact ratio: a category's rate divided by the
+highest rate, separately for sex, for race/ethnicity and for their intersection.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy as np
 from glasshouse import Measurement
 from glasshouse.statistics import MISSING, Estimate, GroupCounts, group_rates, impact_ratio_intervals, only_groups
 
-from glasshouse_audits.fairness.groups.study import Measured, Study
+from glasshouse_audits.fairness.groups.study import PartialResult, Study
 
 SEX_NAMES = ("sex", "gender")
 RACE_NAMES = ("race", "ethnicity", "race_ethnicity", "race/ethnicity", "ethnic_group", "ethnic_origin")
 UNKNOWN = (MISSING, "unknown", "not specified", "prefer not to say", "decline to answer", "?", "")
 SMALL_SHARE = 0.02
-"""A category below this share of the data may be left out of the impact ratios (6 RCNY 5-301(d))."""
+"""A category below this share of the data may be excluded from the impact ratios (6 RCNY 5-301(d))."""
 
 Rate = Literal["selection_rate", "scoring_rate"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """One category: how many people, what became of them, and what share of the most favoured category's rate."""
+    """One category: number of people, rate, and ratio to the highest category's rate."""
 
     group: Mapping[str, str]
     rate: Estimate
@@ -36,9 +36,9 @@ class Category:
     rows: int
 
 
-def measure(study: Study) -> Measured:
-    """Rates and impact ratios, where there are sex, race/ethnicity, and a favourable decision or a score."""
-    found = Measured()
+def measure(study: Study) -> PartialResult:
+    """Rates and impact ratios, if there are attributes of sex and race/ethnicity, and a favourable class or a score."""
+    found = PartialResult()
     attributes = find_attributes(study)
     if attributes is None:
         return found
@@ -49,8 +49,8 @@ def measure(study: Study) -> Measured:
     unknown = int(counts.sizes.sum() - known.sizes.sum())
     justification = study.options.exclude_under_2_percent
     for over in ((attributes[0],), (attributes[1],), attributes):
-        listed = categories(known.marginal(over), positive=selected, exclude_small=justification is not None)
-        for category in listed:
+        found_categories = categories(known.marginal(over), positive=selected, exclude_small=justification is not None)
+        for category in found_categories:
             common = {"group": category.group, "split": study.split}
             found.measurements += [
                 Measurement(name=f"ll144_{rate}", **common, **category.rate.fields()),  # type: ignore[arg-type]
@@ -69,21 +69,21 @@ def measure(study: Study) -> Measured:
 
 
 def find_attributes(study: Study) -> tuple[str, str] | None:
-    """The attributes of sex and of race/ethnicity: those named in the options, or known by their names."""
+    """The attributes of sex and of race/ethnicity: those in the options, or recognised by their names."""
 
-    def named(asked: str | None, usual: tuple[str, ...]) -> str | None:
-        if asked is not None:
-            return asked
-        return next((name for name in study.attributes if name.lower() in usual), None)
+    def attribute_named(option: str | None, known_names: tuple[str, ...]) -> str | None:
+        if option is not None:
+            return option
+        return next((name for name in study.attributes if name.lower() in known_names), None)
 
-    sex, race = named(study.options.sex, SEX_NAMES), named(study.options.race, RACE_NAMES)
+    sex, race = attribute_named(study.options.sex, SEX_NAMES), attribute_named(study.options.race, RACE_NAMES)
     return None if sex is None or race is None else (sex, race)
 
 
 def decisions(study: Study, attributes: tuple[str, str]) -> tuple[GroupCounts | None, int, Rate]:
-    """Counts by both attributes, the code of what counts there as selected, and the rate that it makes.
+    """Counts by both attributes, the class code that counts as selected, and the name of the resulting rate.
 
-    Selected is the favourable class, or a score above the median of the full sample.
+    Selected means the favourable class, or a score above the median of the full sample.
     """
     tables = study.tables
     if tables.kind == "binary" and tables.counts is not None and tables.positive is not None:
@@ -94,13 +94,13 @@ def decisions(study: Study, attributes: tuple[str, str]) -> tuple[GroupCounts | 
 
 
 def known_categories(counts: GroupCounts) -> GroupCounts:
-    """The table without those of an unknown category."""
+    """The table without groups of an unknown category."""
     kept = np.array([not any(level.lower() in UNKNOWN for level in group.values()) for group in counts.groups], bool)
     return only_groups(counts, kept)
 
 
 def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = False) -> list[Category]:
-    """Every category that has people, with its rate and impact ratio; small ones have none where they are excluded."""
+    """Every category with people, with its rate and impact ratio; undefined for excluded small categories."""
     rates = group_rates(counts, "selection_rate", positive=positive)
     total = int(counts.sizes.sum())
     small = counts.sizes < SMALL_SHARE * total if exclude_small else np.zeros(len(counts), dtype=bool)
@@ -108,7 +108,7 @@ def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = 
     intervals = impact_ratio_intervals(kept, positive=positive)
     highest = max((r.value for r, out in zip(rates, small, strict=True) if r.value is not None and not out), default=0)
     place = np.cumsum(~small) - 1
-    listed = []
+    found_categories = []
     for k, (group, found) in enumerate(zip(counts.groups, rates, strict=True)):
         rows = int(counts.sizes[k])
         if small[k]:
@@ -116,8 +116,8 @@ def categories(counts: GroupCounts, *, positive: int = 1, exclude_small: bool = 
         elif found.value is None:
             ratio = Estimate(None, rows, undefined=found.undefined)
         elif not highest:
-            ratio = Estimate(None, rows, undefined="no category has anyone selected")
+            ratio = Estimate(None, rows, undefined="nobody is selected in any category")
         else:
             ratio = Estimate(found.value / highest, rows, intervals.item(int(place[k])))
-        listed.append(Category(group=group, rate=found, impact_ratio=ratio, rows=rows))
-    return listed
+        found_categories.append(Category(group=group, rate=found, impact_ratio=ratio, rows=rows))
+    return found_categories

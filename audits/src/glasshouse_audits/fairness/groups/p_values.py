@@ -1,4 +1,4 @@
-"""P-values adjusted for all tests that the audit made."""
+"""P-values adjusted for the number of tests in the audit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from glasshouse.statistics import benjamini_hochberg, holm
 METHODS = {"holm": holm, "benjamini_hochberg": benjamini_hochberg}
 
 
-def adjusted(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """For every p-value its adjusted ones, over all of them together: ``..._adjusted_p_value`` with the method.
+def adjust_p_values(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Every p-value adjusted over all tests, by each method: ``..._adjusted_p_value``.
 
-    Holm's keep the chance of any false alarm at the level, Benjamini and Hochberg's the share of false ones among
-    alarms. Undefined p-values count as no test and stay undefined.
+    Holm's method controls the family-wise error rate, Benjamini and Hochberg's the false discovery rate. Undefined
+    p-values do not count as tests and stay undefined.
     """
     tests = [m for m in measurements if is_p_value(m)]
     p_values = np.array([np.nan if m.value is None else m.value for m in tests])
@@ -35,5 +35,5 @@ def adjusted(measurements: Sequence[Measurement]) -> list[Measurement]:
 
 
 def is_p_value(measurement: Measurement) -> bool:
-    """Whether a measurement is the p-value of a test."""
+    """Whether a measurement is a p-value."""
     return measurement.name.endswith("_p_value")

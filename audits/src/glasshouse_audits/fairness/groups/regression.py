@@ -1,4 +1,4 @@
-"""Group fairness of predicted numbers: means and errors by group, their quantiles, and the scoring rate."""
+"""Group fairness of predicted numbers: means and errors by group, quantiles of residuals, and the scoring rate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import numpy as np
 from glasshouse import Measurement
 from glasshouse.statistics import GroupCounts, ScoreHistogram, group_rates
 
-from glasshouse_audits.fairness.groups import clustered
-from glasshouse_audits.fairness.groups import gaps as spread
+from glasshouse_audits.fairness.groups import clustered, gaps
 from glasshouse_audits.fairness.groups.gaps import Measure
-from glasshouse_audits.fairness.groups.report import MOST_ATTRIBUTES_DRAWN, gap_table, group_figure, group_table
-from glasshouse_audits.fairness.groups.study import Measured, Study
+from glasshouse_audits.fairness.groups.report import MAX_ATTRIBUTES_DRAWN, gap_table, group_figure, group_table
+from glasshouse_audits.fairness.groups.study import PartialResult, Study
 
 MEASURES = (
     "mean_prediction",
@@ -27,13 +26,13 @@ _NOT_NEGATIVE = ("mean_absolute_error", "root_mean_squared_error")
 _DRAWN = ("mean_prediction", "mean_error", "mean_absolute_error")
 
 
-def measure(study: Study) -> Measured:
+def measure(study: Study) -> PartialResult:
     """Mean prediction, bias, absolute and squared error, R2, quantiles of residuals and scoring rate of every group."""
-    found = Measured()
+    found = PartialResult()
     if study.tables.sums is None:
         return found
-    for names in study.together:
-        tables = study.over[names]
+    for names in study.attribute_sets:
+        tables = study.tables_over[names]
         assert tables.sums is not None
         groups, sizes = tables.sums.groups, tables.sums.sizes
         for group, size in zip(groups, sizes, strict=True):
@@ -41,18 +40,18 @@ def measure(study: Study) -> Measured:
                 Measurement(name="count", value=float(size), n=int(size), group=group, split=study.split)
             )
         by_cluster = clustered.number_measures(study.rows, groups) if study.clustered and study.rows else {}
-        for name in available(study):
+        for name in available_measures(study):
             measure: Measure = partial(_estimates, getattr(tables.sums, name))
             if study.clustered:
                 measure = by_cluster.get(name) or clustered.without_intervals(measure, clustered.NO_VARIANCE)
-            everyone = getattr(study.over[()].sums, name)()[0] if len(names) == 1 else None
-            found.measurements += spread.measurements(
+            everyone = getattr(study.tables_over[()].sums, name)()[0] if len(names) == 1 else None
+            found.measurements += gaps.measurements(
                 name,
                 groups,
                 measure,
                 over=names,
                 split=study.split,
-                everyone=everyone,
+                overall=everyone,
                 ratio=len(names) == 1 and name in _NOT_NEGATIVE,
             )
         if study.above_median is not None:
@@ -60,25 +59,25 @@ def measure(study: Study) -> Measured:
         if tables.errors is not None and len(names) == 1:
             found.measurements += residual_quantiles(tables.errors, study)
     found.tables.append(gap_table(found.measurements))
-    for names in study.together:
-        found.tables.append(group_table(found.measurements, names, (*available(study), "scoring_rate")))
-    for name in study.attributes[:MOST_ATTRIBUTES_DRAWN]:
+    for names in study.attribute_sets:
+        found.tables.append(group_table(found.measurements, names, (*available_measures(study), "scoring_rate")))
+    for name in study.attributes[:MAX_ATTRIBUTES_DRAWN]:
         for metric in _DRAWN:
-            if metric in available(study):
-                reference = getattr(study.over[()].sums, metric)()[0].value
+            if metric in available_measures(study):
+                reference = getattr(study.tables_over[()].sums, metric)()[0].value
                 found.figures.append(group_figure(found.measurements, metric, name, None, reference))
     found.notes.append("Errors are prediction minus target, in the target's unit.")
-    found.notes.append("Scoring rate: the share of a group with a prediction above the median of everyone.")
+    found.notes.append("Scoring rate: the share of a group with a prediction above the overall median.")
     return found
 
 
-def available(study: Study) -> tuple[str, ...]:
-    """The measures that can be had: without targets only the mean prediction."""
+def available_measures(study: Study) -> tuple[str, ...]:
+    """The measures that can be computed: without targets only the mean prediction."""
     return MEASURES if study.tables.has_targets else MEASURES[:1]
 
 
 def scoring_rates(counts: GroupCounts, study: Study) -> list[Measurement]:
-    """Share of each group above the median prediction of everyone (6 RCNY 5-300), with Wilson's interval."""
+    """Share of each group above the overall median prediction (6 RCNY 5-300), with Wilson's interval."""
     return [
         Measurement(name="scoring_rate", group=group, split=study.split, **estimate.fields())
         for group, estimate in zip(counts.groups, group_rates(counts, "selection_rate"), strict=True)
@@ -86,7 +85,7 @@ def scoring_rates(counts: GroupCounts, study: Study) -> list[Measurement]:
 
 
 def residual_quantiles(errors: ScoreHistogram, study: Study) -> list[Measurement]:
-    """Quantiles of prediction minus target of every group, to within a bin of the histogram."""
+    """Quantiles of prediction minus target of every group, exact to one bin of the histogram."""
     found = []
     for group, size, row in zip(errors.groups, errors.sizes, errors.quantiles(QUANTILES), strict=True):
         for share, value in zip(QUANTILES, row, strict=True):

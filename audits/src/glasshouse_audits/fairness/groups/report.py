@@ -1,4 +1,4 @@
-"""Tables and figures of group fairness, made from the measurements that they show."""
+"""Tables and figures of group fairness, made from the measurements they show."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from glasshouse import Column, Figure, Measurement, Table
 from glasshouse.statistics import GroupCounts, group_rates
 
 from glasshouse_audits.fairness.groups.p_values import is_p_value
-from glasshouse_audits.fairness.groups.study import Measured, Study
+from glasshouse_audits.fairness.groups.study import PartialResult, Study
 
-# Beyond so many attributes, figures would bury the report; the tables stay.
-MOST_ATTRIBUTES_DRAWN = 4
+# More attributes than this are shown in tables only, to keep the report readable.
+MAX_ATTRIBUTES_DRAWN = 4
 _DRAWN = ("selection_rate", "true_positive_rate", "false_positive_rate")
 _TABLED = (
     "selection_rate",
@@ -25,16 +25,16 @@ _TABLED = (
     "f1",
     "macro_f1",
 )
-"""What a reader's table has of every group, the most asked for first; the measurements have more."""
+"""Columns of the table of groups, the most important first; the record has more measurements."""
 _TABLED_TOGETHER = 6
-"""How many of them the tables of intersections have, which are long and wide as it is."""
+"""How many of these columns the tables of intersections have, which are wide already."""
 _SHORT = {
     "demographic_parity_difference": "selection",
     "equal_opportunity_difference": "TPR",
     "equalized_odds_difference": "odds",
     "predictive_parity_difference": "precision",
 }
-"""Labels of the forest of gaps, which are read beside an attribute's name."""
+"""Labels in the forest plot of gaps, each shown after an attribute's name."""
 _GAPS = (
     *(
         f"{gap}_{kind}"
@@ -44,33 +44,33 @@ _GAPS = (
     *(f"{name}_difference" for name in ("mean_prediction", "mean_error", "mean_absolute_error", "r2_score")),
     "root_mean_squared_error_difference",
 )
-"""What the table of gaps has."""
+"""Gaps in the table of gaps."""
 
 
-def names(table: GroupCounts) -> tuple[str, ...]:
-    """An attribute's or an intersection's names."""
+def attribute_names(table: GroupCounts) -> tuple[str, ...]:
+    """Names of the attributes that define a table's groups."""
     return tuple(attribute.name for attribute in table.attributes)
 
 
-def described(group: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
-    """A group in words: ``Female``, or ``Female, 25 to 44`` at an intersection."""
+def group_label(group: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+    """A group's label: ``Female``, or ``Female, 25 to 44`` for an intersection."""
     return ", ".join(level for _, level in dict(group).items())
 
 
-def show_rates(found: Measured, study: Study) -> None:
-    """Add the tables of groups, gaps and pairs, the forest of gaps, and dot plots of single attributes."""
+def add_rate_tables(found: PartialResult, study: Study) -> None:
+    """Add the tables of groups, gaps and pairs, the forest plot of gaps, and dot plots of single attributes."""
     measurements = found.measurements
     found.tables.append(gap_table(measurements))
-    for over in study.together:
+    for over in study.attribute_sets:
         found.tables.append(group_table(measurements, over, _TABLED[: None if len(over) == 1 else _TABLED_TOGETHER]))
     if (pairs := pairwise_table(measurements)) is not None:
         found.tables.append(pairs)
     binary = study.tables.kind == "binary"
     drawn = _DRAWN if binary else ("accuracy",)
-    for name in study.attributes[:MOST_ATTRIBUTES_DRAWN]:
+    for name in study.attributes[:MAX_ATTRIBUTES_DRAWN]:
         for metric in drawn:
             if any(m.name == metric and m.value is not None for m in measurements):
-                reference = _of_everyone(study, metric)
+                reference = _overall_rate(study, metric)
                 found.figures.append(group_figure(measurements, metric, name, None, reference))
     if binary and (forest := gap_forest(measurements)) is not None:
         found.figures.insert(0, forest)
@@ -79,9 +79,9 @@ def show_rates(found: Measured, study: Study) -> None:
 def group_table(
     measurements: Sequence[Measurement], over: Sequence[str], metrics: Sequence[str], title: str = ""
 ) -> Table:
-    """Every group of an attribute or intersection, with its rows and metrics, by class where several are looked at.
+    """Every group of an attribute or intersection, with its rows and metrics, by class if there are several.
 
-    Undefined stays empty. What is the same for every class stands in a row of all classes.
+    Undefined values are empty. Metrics that are the same for every class are in a row for all classes.
     """
     chosen = [m for m in measurements if m.group and tuple(m.group) == tuple(over) and not m.parameters]
     counts = {tuple(m.group.values()): m.n for m in chosen if m.name == "count"}
@@ -108,15 +108,15 @@ def group_table(
             for group, n in counts.items()
             for output in (outputs if several else (None,))
         ),
-        description="Empty where a metric is undefined: a rate over no rows is not zero.",
+        description="Empty cells: the metric is undefined, because a rate over no rows is not zero.",
         count_column="rows",
     )
 
 
 def gap_table(measurements: Sequence[Measurement]) -> Table:
-    """The gaps that have names, with their intervals and, where they were tested, p-values; single attributes first.
+    """The gaps in `_GAPS` with their intervals and, if tested, p-values; single attributes first.
 
-    The record has the gaps of every other rate.
+    The record has the gaps of all other rates.
     """
     tested = {
         (m.name.removesuffix("_p_value"), m.over, m.output): m.value
@@ -148,15 +148,15 @@ def gap_table(measurements: Sequence[Measurement]) -> Table:
             )
             for m in gaps
         ),
-        description="Between the extreme groups. Differences: 0 is equal. Ratios: 1 is equal. The p-value says how "
-        "often differences as large, in standard errors, come about if groups make none, before any adjustment for the "
-        "number of tests; the record has the adjusted ones.",
+        description="Between the extreme groups. Differences: 0 is equal. Ratios: 1 is equal. The p-value is the "
+        "probability of a difference at least as large, in standard errors, if groups do not differ; it is not "
+        "adjusted for the number of tests. The record has adjusted p-values.",
         count_column="rows",
     )
 
 
 def pairwise_table(measurements: Sequence[Measurement]) -> Table | None:
-    """Differences between every two levels, with p-values adjusted by Holm's method once these are known."""
+    """Differences between every two levels, with unadjusted p-values; None without any."""
     sizes = {tuple(m.group.items()): m.n or 0 for m in measurements if m.name == "count"}
     tested = {
         (m.name.removesuffix("_pairwise_p_value"), m.over, m.output, m.parameters["first"], m.parameters["second"]): m
@@ -183,8 +183,8 @@ def pairwise_table(measurements: Sequence[Measurement]) -> Table | None:
             Column(name="rows of the smaller group", format="d"),
         ),
         rows=tuple(rows),
-        description="An interval that includes 0 leaves open which of the two is ahead. Each interval and p-value is "
-        "for itself; the record has the p-values adjusted for all tests made.",
+        description="An interval that includes 0 does not show which of the two groups has the higher rate. Intervals "
+        "and p-values are not adjusted for the number of pairs; the record has adjusted p-values.",
         count_column="rows of the smaller group",
     )
 
@@ -192,30 +192,30 @@ def pairwise_table(measurements: Sequence[Measurement]) -> Table | None:
 def group_figure(
     measurements: Sequence[Measurement], metric: str, attribute: str, output: str | None, reference: float | None
 ) -> Figure:
-    """One metric of every level of an attribute, with intervals and the value of everyone."""
+    """One metric of every level of an attribute, with intervals and the overall value."""
     chosen = [
         m for m in measurements if m.name == metric and tuple(m.group) == (attribute,) and m.output in (None, output)
     ]
-    spoken = metric.replace("_", " ")
+    label = metric.replace("_", " ")
     return Figure(
         kind="dot_interval",
-        title=f"{spoken[0].upper()}{spoken[1:]} by {attribute}" + (f": {output}" if output else ""),
-        description=f"The {spoken} of each group with its 95 % interval; the line is that of everyone. A group without "
-        "a dot has no rows that the metric is over.",
+        title=f"{label[0].upper()}{label[1:]} by {attribute}" + (f": {output}" if output else ""),
+        description=f"The {label} of each group with its 95 % interval; the line is the overall value. A group without "
+        "a dot has no rows in the metric's denominator.",
         data={
             "labels": [m.group[attribute] for m in chosen],
             "values": [m.value for m in chosen],
             "low": [m.low for m in chosen],
             "high": [m.high for m in chosen],
             "n": [m.n for m in chosen],
-            "x_label": spoken,
+            "x_label": label,
             "reference": reference,
         },
     )
 
 
 def gap_forest(measurements: Sequence[Measurement]) -> Figure | None:
-    """The differences over single attributes, with the intervals that hold for all groups at once."""
+    """The differences over single attributes, with simultaneous intervals."""
     chosen = [m for m in measurements if len(m.over) == 1 and m.low is not None and m.name in _SHORT]
     if not chosen:
         return None
@@ -223,8 +223,8 @@ def gap_forest(measurements: Sequence[Measurement]) -> Figure | None:
         kind="dot_interval",
         title="Gaps between groups",
         description="The largest difference between two groups in selection rate, true positive rate (TPR), true or "
-        "false positive rate (odds) and precision, with an interval that accounts for all groups; one that reaches 0 "
-        "leaves open whether there is a gap at all.",
+        "false positive rate (odds) and precision, with a simultaneous interval over all groups. If the interval "
+        "includes 0, there may be no gap at all.",
         data={
             "labels": [f"{m.over[0]}: {_SHORT[m.name]}" for m in chosen],
             "values": [m.value for m in chosen],
@@ -237,6 +237,6 @@ def gap_forest(measurements: Sequence[Measurement]) -> Figure | None:
     )
 
 
-def _of_everyone(study: Study, metric: str) -> float | None:
-    question = study.questions[0]
-    return group_rates(question.counts.overall(), metric, positive=question.positive)[0].value
+def _overall_rate(study: Study, metric: str) -> float | None:
+    positive_class = study.positive_classes[0]
+    return group_rates(positive_class.counts.overall(), metric, positive=positive_class.code)[0].value

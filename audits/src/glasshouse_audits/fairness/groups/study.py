@@ -1,12 +1,12 @@
-"""What the parts of the fairness audit are given, and what each returns.
+"""Input and output of the parts of the fairness audit.
 
-A part is a function ``measure(study: Study) -> Measured`` in a module of its own; `audit.PARTS` lists them in the
-order of the report.
+A part is a function ``measure(study: Study) -> PartialResult`` in its own module; `audit.PARTS` lists them in the order
+of the report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,40 +26,25 @@ from glasshouse.statistics import (
     marginal_groups,
 )
 
-MOST_CLASSES = 20
-"""A target of many classes is looked at one class against the rest, for this many at most."""
+from glasshouse_audits.fairness.groups.options import FairnessOptions
 
-MOST_DRAWN = 500_000_000
-"""Poisson draws, of weighted rows or clusters in all replicates, that an audit takes time for: ten seconds or so."""
+MAX_CLASSES = 20
+"""A multiclass target is measured one class against the rest, for at most this many classes."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The audit's options, checked; `FairnessAudit` says what they mean."""
-
-    intersections: bool | tuple[tuple[str, ...], ...] = True
-    reference: Mapping[str, str] = field(default_factory=dict)
-    pair_intervals: str = "score"
-    replicates: int = 1000
-    permutations: int = 999
-    gap: float = 0.05
-    top: tuple[int, ...] = (10, 100, 1000)
-    sex: str | None = None
-    race: str | None = None
-    exclude_under_2_percent: str | None = None
-    cross_check: bool = True
+MAX_POISSON_DRAWS = 500_000_000
+"""Most Poisson draws, over weighted rows or clusters and all replicates, in one bootstrap: about ten seconds."""
 
 
 @dataclass
-class Measured:
-    """What one part found."""
+class PartialResult:
+    """Measurements, tables, figures and notes of one part."""
 
     measurements: list[Measurement] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def __iadd__(self, other: Measured) -> Measured:
+    def __iadd__(self, other: PartialResult) -> PartialResult:
         self.measurements += other.measurements
         self.tables += other.tables
         self.figures += other.figures
@@ -68,44 +53,44 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Question:
-    """One class or label against the rest: what a rate is about."""
+class PositiveClass:
+    """One class or label as the positive class, against the rest: rates refer to it."""
 
     counts: GroupCounts
-    """By all attributes; for a label, its own table of two classes."""
-    positive: int
+    """Counts by all attributes; for a label, its own table of two classes."""
+    code: int
     """The class's code in `counts`."""
     label: str
-    """Its name."""
+    """The class's name."""
     output: str | None
-    """The measurements' `output`: None for a binary target, where the class goes without saying."""
+    """The `output` of measurements: None for a binary target, which has only one positive class."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Study:
-    """The judged split as tables, and what is to be looked at."""
+    """The evaluated split as tables, and the options: everything that the parts measure from."""
 
     evidence: Evidence
     tables: PredictionTables
-    options: Options
+    options: FairnessOptions
 
     @property
     def split(self) -> str:
-        """The judged split."""
+        """The evaluated split."""
         return self.tables.split
 
     @property
     def rows(self) -> Predictions | None:
-        """The judged rows, where they are at hand."""
+        """The evaluated rows; None if only their tables are available."""
         return self.evidence.evaluated if self.evidence.predictions else None
 
     @property
     def clustered(self) -> bool:
-        """Whether rows come in clusters."""
+        """Whether the rows are clustered."""
         return self.tables.clustered or (self.rows is not None and self.rows.clusters is not None)
 
-    def scored(self, label: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Of the rows, which are at hand, the scores of a class or label, and the targets as 0 and 1."""
+    def scores_and_targets(self, label: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """(n,) scores of a class or label, and its targets as 0 and 1; requires `rows`."""
         assert self.rows is not None
         at = self.tables.classes.index(label)
         scores, targets = self.rows.scores[:, at].astype(np.float64), self.rows.targets
@@ -115,7 +100,7 @@ class Study:
 
     @property
     def seed(self) -> int:
-        """Seed of everything that is drawn."""
+        """Seed of all random draws."""
         return self.evidence.seed
 
     @cached_property
@@ -124,52 +109,54 @@ class Study:
         return tuple(attribute.name for attribute in self.tables.attributes)
 
     @cached_property
-    def together(self) -> tuple[tuple[str, ...], ...]:
-        """Attributes whose levels make the groups: each alone, then the intersections asked for."""
+    def attribute_sets(self) -> tuple[tuple[str, ...], ...]:
+        """The sets of attributes that define groups: each attribute alone, then the intersections."""
         alone = tuple((name,) for name in self.attributes)
-        asked = self.options.intersections
-        if asked is True:
-            asked = tuple((one, other) for k, one in enumerate(self.attributes) for other in self.attributes[k + 1 :])
-        elif asked is False:
-            asked = ()
-        for names in asked:
+        intersections = self.options.intersections
+        if intersections is True:
+            intersections = tuple(
+                (one, other) for k, one in enumerate(self.attributes) for other in self.attributes[k + 1 :]
+            )
+        elif intersections is False:
+            intersections = ()
+        for names in intersections:
             for name in names:
                 if name not in self.attributes:
                     raise UserError(
                         "audit 'fairness'",
-                        f"intersections name the attribute '{name}'; there are {', '.join(self.attributes) or 'none'}.",
+                        f"intersections names the attribute '{name}'; "
+                        f"available: {', '.join(self.attributes) or 'none'}.",
                     )
-        return alone + tuple(names for names in asked if len(names) > 1)
+        return alone + tuple(names for names in intersections if len(names) > 1)
 
     @cached_property
-    def over(self) -> dict[tuple[str, ...], PredictionTables]:
-        """The tables of every one of `together`, and of everyone under ``()``."""
-        return {names: self.tables.over(names) for names in ((), *self.together)}
+    def tables_over(self) -> dict[tuple[str, ...], PredictionTables]:
+        """The tables by each of `attribute_sets`, and those of all rows under ``()``."""
+        return {names: self.tables.over(names) for names in ((), *self.attribute_sets)}
 
     @cached_property
-    def questions(self) -> tuple[Question, ...]:
-        """The favourable class (binary), every class (of many, the most frequent) or every label."""
+    def positive_classes(self) -> tuple[PositiveClass, ...]:
+        """The favourable class (binary), every class (at most `MAX_CLASSES`, the most frequent) or every label."""
         tables = self.tables
         if tables.kind == "multilabel":
-            return tuple(Question(counts, 1, label, label) for label, counts in tables.labels.items())
+            return tuple(PositiveClass(counts, 1, label, label) for label, counts in tables.labels.items())
         if tables.counts is None:
             return ()
         if tables.kind == "binary":
             assert tables.positive is not None
-            return (Question(tables.counts, tables.positive, tables.classes[tables.positive], None),)
+            return (PositiveClass(tables.counts, tables.positive, tables.classes[tables.positive], None),)
         cells = tables.counts.rows.sum(axis=0)
-        often = cells.sum(axis=0) + (cells.sum(axis=1) if tables.has_targets else 0)
-        chosen = sorted(range(len(tables.classes)), key=lambda k: (k != tables.positive, -int(often[k]), k))[
-            :MOST_CLASSES
-        ]
-        return tuple(Question(tables.counts, k, tables.classes[k], tables.classes[k]) for k in sorted(chosen))
+        frequency = cells.sum(axis=0) + (cells.sum(axis=1) if tables.has_targets else 0)
+        ranked = sorted(range(len(tables.classes)), key=lambda k: (k != tables.positive, -int(frequency[k]), k))
+        chosen = ranked[:MAX_CLASSES]
+        return tuple(PositiveClass(tables.counts, k, tables.classes[k], tables.classes[k]) for k in sorted(chosen))
 
     @cached_property
     def above_median(self) -> GroupCounts | None:
-        """Regression: who is predicted more than the median of everyone, as a count table without targets.
+        """Regression: rows with a prediction above the overall median, as a count table without targets.
 
-        Exact where the rows are at hand; from tables alone, to within the bin of the histogram that holds the median.
-        None without predicted values, and for weighted tables alone.
+        Exact from rows; from tables alone, exact to the histogram bin that contains the median. None without predicted
+        values, and for weighted tables without rows.
         """
         values = self.tables.values
         if values is None:
@@ -194,10 +181,12 @@ class Study:
             attributes=values.attributes, classes=classes, codes=values.codes, cells=cells, rows=cells, squares=cells
         )
 
-    def units(self, question: Question) -> GroupCounts | UnitCounts | None:
-        """What is drawn again in a bootstrap of the counts by all attributes; None where single rows are needed and
-        not at hand, or there is too much to draw."""
-        table, rows = question.counts, self.rows
+    def units(self, positive_class: PositiveClass) -> GroupCounts | UnitCounts | None:
+        """The units that a bootstrap of the counts by all attributes resamples.
+
+        None if weighted rows are required but not available, or if there are too many units to draw.
+        """
+        table, rows = positive_class.counts, self.rows
         if not table.weighted:
             return table
         if isinstance(table, ClusteredCounts):
@@ -206,46 +195,47 @@ class Study:
             return None
         else:
             targets, predicted = rows.targets, rows.predicted
-            if predicted.ndim == 2:  # labels: the one asked about
-                at = self.tables.classes.index(question.label)
+            if predicted.ndim == 2:  # multilabel: the columns of this label
+                at = self.tables.classes.index(positive_class.label)
                 targets, predicted = None if targets is None else targets[:, at], predicted[:, at]
             groups = [rows.groups[attribute.name] for attribute in table.attributes]
             found = count_units(groups, targets, predicted, classes=table.classes, weights=rows.weights)
-        return found if len(found.multiplicity) * self.options.replicates <= MOST_DRAWN else None
+        return found if len(found.multiplicity) * self.options.replicates <= MAX_POISSON_DRAWS else None
 
     @cached_property
     def _drawn(self) -> dict[str, np.ndarray | None]:
         return {}
 
     def bootstrap(
-        self, table: GroupCounts, question: Question, statistic: Callable[[np.ndarray], object]
+        self, table: GroupCounts, positive_class: PositiveClass, statistic: Callable[[np.ndarray], object]
     ) -> Bootstrap | None:
-        """A statistic of one of the tables under resampling: of rows, or of weighted rows or clusters as Poisson
-        numbers of each. Weighted rows that are not at hand, or too many, are drawn as the sums that they make; None for
-        too many clusters.
+        """Bootstrap a statistic of one of the tables.
+
+        Rows are resampled; weighted rows and clusters enter a replicate a Poisson number of times. Weighted rows that
+        are not available, or too many, are replaced by gamma draws of their sums. None for too many clusters.
 
         Args:
-            table: of the question, by some of the attributes.
-            question: whose table it is.
+            table: counts of the positive class, by some of the attributes.
+            positive_class: the class that the table belongs to.
             statistic: maps cells (b, G, K, K) to (b, ...).
         """
         rng = np.random.default_rng(self.seed)
         if not table.weighted:
             return bootstrap(table, statistic, rng=rng, replicates=self.options.replicates)  # type: ignore[arg-type]
-        if question.label not in self._drawn:  # drawn once, and added up for every table over fewer attributes
-            source = self.units(question)
-            self._drawn[question.label] = (
+        if positive_class.label not in self._drawn:  # drawn once, then summed over groups
+            source = self.units(positive_class)
+            self._drawn[positive_class.label] = (
                 None
                 if source is None
                 else bootstrap(source, lambda cells: cells, rng=rng, replicates=self.options.replicates).replicates
             )
-        drawn = self._drawn[question.label]
+        drawn = self._drawn[positive_class.label]
         if drawn is None:
             if self.clustered:
                 return None
             return gamma_bootstrap(table, statistic, rng=rng, replicates=self.options.replicates)  # type: ignore[arg-type]
         names = [attribute.name for attribute in table.attributes]
-        _, _, slot = marginal_groups(question.counts.attributes, question.counts.codes, names)
+        _, _, slot = marginal_groups(positive_class.counts.attributes, positive_class.counts.codes, names)
         cells = np.einsum("bgij,gh->bhij", drawn, np.eye(len(table))[slot])
         observed = np.asarray(statistic(table.cells[None]), dtype=np.float64)[0]
         return Bootstrap(observed, np.asarray(statistic(cells), dtype=np.float64), "poisson_bootstrap_percentile")
@@ -254,21 +244,21 @@ class Study:
     def _tables(self) -> dict[tuple[tuple[str, ...], str], GroupCounts]:
         return {}
 
-    def table(self, names: tuple[str, ...], question: Question) -> GroupCounts:
-        """A question's count table over some of the attributes."""
-        if (names, question.label) not in self._tables:
-            self._tables[names, question.label] = question.counts.marginal(names)
-        return self._tables[names, question.label]
+    def table(self, names: tuple[str, ...], positive_class: PositiveClass) -> GroupCounts:
+        """The count table of a positive class over some of the attributes."""
+        if (names, positive_class.label) not in self._tables:
+            self._tables[names, positive_class.label] = positive_class.counts.marginal(names)
+        return self._tables[names, positive_class.label]
 
-    def each(self) -> Iterator[tuple[tuple[str, ...], Question, GroupCounts]]:
-        """Every question over every set of attributes, with its count table."""
-        for names in self.together:
-            for question in self.questions:
-                yield names, question, self.table(names, question)
+    def each_table(self) -> Iterator[tuple[tuple[str, ...], PositiveClass, GroupCounts]]:
+        """Every positive class over every set of attributes, with its count table."""
+        for names in self.attribute_sets:
+            for positive_class in self.positive_classes:
+                yield names, positive_class, self.table(names, positive_class)
 
 
 def median(values: np.ndarray, weights: np.ndarray | None) -> float:
-    """The value with half of the weight on either side, the mean of the two middle ones where it falls between them."""
+    """The weighted median: the mean of the two middle values if half of the weight lies exactly between them."""
     if weights is None:
         return float(np.median(values)) if len(values) else float("nan")
     order = np.argsort(values, kind="stable")

@@ -1,11 +1,9 @@
-"""Subgroups in which a model is worst: a beam search, and two ways to tell what it found from chance.
+"""Beam search for the subgroups in which a model performs worst.
 
-Subgroup discovery: a subgroup is a conjunction of conditions on columns; its quality is how far the mean loss in it
-lies above that of the rest, in standard errors (the mean test of Klösgen 1996, "Explora", in Advances in Knowledge
-Discovery and Data Mining, section 10.3). The best of many thousand is high by chance alone, so what the search says of
-it counts for nothing. Either each is tested again on other rows (Cox 1975, Biometrika 62:441), with Holm's correction;
-or the search is done over on rows whose losses were exchanged at random, and its best of all is what each must surpass
-(Westfall and Young 1993, Resampling-Based Multiple Testing, section 2.6).
+Subgroup discovery: a subgroup is a conjunction of conditions on columns; its quality is the difference between its mean
+loss and that of the rest, in standard errors (the mean test of Klösgen 1996, "Explora", in Advances in Knowledge
+Discovery and Data Mining, section 10.3). The best of many thousand subgroups has a high quality by chance alone, so the
+quality is no evidence by itself: see `confirmation`.
 """
 
 from __future__ import annotations
@@ -20,10 +18,10 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]
 
 _WITHIN = 0.8
-"""A subgroup lies within another if more than this share of its rows does."""
+"""A subgroup counts as part of another if more than this share of its rows belongs to it."""
 
 _BLOCK = 16_384
-"""Rows whose conditions are held as numbers at a time."""
+"""Rows in one block of the matrix product, so that memory stays small."""
 
 
 @dataclass(frozen=True, order=True)
@@ -37,15 +35,15 @@ class Condition:
 
 @dataclass(frozen=True)
 class Subgroup:
-    """A conjunction of conditions on different columns, with what the search saw of it."""
+    """A conjunction of conditions on different columns, with its size and quality in the search."""
 
     conditions: tuple[Condition, ...]
     size: int
     quality: float
-    """Mean loss above that of the rest, in standard errors."""
+    """Mean loss minus that of the rest, in standard errors."""
 
     def members(self, codes: Codes) -> NDArray[np.bool_]:
-        """(n,) which rows belong to it, from codes (columns, n)."""
+        """(n,) mask of the rows that belong to it, from codes (columns, n)."""
         inside = np.ones(codes.shape[1], dtype=bool)
         for each in self.conditions:
             inside &= (codes[each.column] >= each.low) & (codes[each.column] <= each.high)
@@ -53,7 +51,7 @@ class Subgroup:
 
 
 def conditions(sizes: Sequence[tuple[int, int]]) -> list[Condition]:
-    """Every single condition: each range of bins but the whole, and each level.
+    """Every single condition: each level, and each range of bins except the range of all bins.
 
     Args:
         sizes: for each column its number of codes, and how many of them are bins in ascending order.
@@ -69,7 +67,7 @@ def conditions(sizes: Sequence[tuple[int, int]]) -> list[Condition]:
 def search(
     codes: Codes,
     loss: Floats,
-    known: Sequence[Condition],
+    candidates: Sequence[Condition],
     *,
     depth: int,
     width: int,
@@ -79,36 +77,37 @@ def search(
 ) -> list[Subgroup]:
     """The best subgroups of every length up to `depth`, the best first.
 
-    One level of the beam is two matrix products: subgroups x conditions over the rows, block by block.
+    One level of the beam takes two matrix products of subgroups x conditions, block by block of rows.
 
     Args:
         codes: (c, n) code of each row in each column.
-        loss: (n,) what is high where the model fails.
-        known: the conditions that may be put together.
-        depth: most conditions of a subgroup.
-        width: subgroups of one length that are refined further.
+        loss: (n,) loss of each row; larger is worse.
+        candidates: the conditions that may be combined.
+        depth: largest number of conditions in a subgroup.
+        width: subgroups of each length that are refined further.
         minimum: fewest rows of a subgroup, and of its complement.
-        origins: for each column what it is made from; two columns of one origin never meet. Default: all different.
-        weights: (n,) what each row counts for; standard errors then take the effective number of rows.
+        origins: for each column the number of its source; columns with the same source are not combined. By default
+            all sources differ.
+        weights: (n,) sample weights; standard errors then use the effective number of rows.
     """
     n = codes.shape[1]
-    if not known or not n or (weights is not None and not weights.sum() > 0):
+    if not candidates or not n or (weights is not None and not weights.sum() > 0):
         return []
     centred = loss - np.average(loss, weights=weights)
     spread = float(np.sqrt(np.average(centred**2, weights=weights)))
     if spread == 0.0:
         return []
     source = np.arange(len(codes)) if origins is None else np.asarray(origins)
-    source_of = np.array([source[each.column] for each in known])
+    source_of = np.array([source[each.column] for each in candidates])
     beam: list[tuple[int, ...]] = [()]
     found: dict[tuple[int, ...], Subgroup] = {}
     for _ in range(depth):
         if weights is None:
-            sizes, sums = _refined(codes, [np.ones(n), centred], known, beam)
+            sizes, sums = _refined(codes, [np.ones(n), centred], candidates, beam)
             weight, squares = sizes, sizes
         else:
             columns = [np.ones(n), weights * centred, weights, weights**2]
-            sizes, sums, weight, squares = _refined(codes, columns, known, beam)
+            sizes, sums, weight, squares = _refined(codes, columns, candidates, beam)
         sizes = np.round(sizes)
         total, total_squares = (float(n), float(n)) if weights is None else (weights.sum(), (weights**2).sum())
         rest, rest_squares = total - weight, total_squares - squares
@@ -121,7 +120,7 @@ def search(
             quality[row, np.isin(source_of, source_of[list(chosen)])] = -np.inf
         fresh: dict[tuple[int, ...], Subgroup] = {}
         for place in np.argsort(-quality, axis=None, kind="stable"):
-            row, column = divmod(int(place), len(known))
+            row, column = divmod(int(place), len(candidates))
             if len(fresh) == width or quality[row, column] <= 0:
                 break
             key = tuple(sorted((*beam[row], column)))
@@ -129,7 +128,7 @@ def search(
             if key in fresh or (parent is not None and quality[row, column] <= parent.quality):
                 continue  # a condition that makes nothing worse only makes the description longer
             fresh[key] = Subgroup(
-                tuple(sorted(known[k] for k in key)), int(sizes[row, column]), float(quality[row, column])
+                tuple(sorted(candidates[k] for k in key)), int(sizes[row, column]), float(quality[row, column])
             )
         if not fresh:
             break
@@ -139,12 +138,12 @@ def search(
 
 
 def _refined(
-    codes: Codes, summed: Sequence[Floats], known: Sequence[Condition], beam: Sequence[tuple[int, ...]]
+    codes: Codes, summed: Sequence[Floats], candidates: Sequence[Condition], beam: Sequence[tuple[int, ...]]
 ) -> list[Floats]:
-    """For each of some columns (n,) its sum over each subgroup with each condition added (subgroups, conditions)."""
-    column = np.array([each.column for each in known])
-    low, high = (np.array([[getattr(each, end)] for each in known], dtype=np.int16) for end in ("low", "high"))
-    found = [np.zeros((len(beam), len(known))) for _ in summed]
+    """For each column (n,) its sums over every subgroup with every condition added, (subgroups, conditions)."""
+    column = np.array([each.column for each in candidates])
+    low, high = (np.array([[getattr(each, end)] for each in candidates], dtype=np.int16) for end in ("low", "high"))
+    found = [np.zeros((len(beam), len(candidates))) for _ in summed]
     for start in range(0, codes.shape[1], _BLOCK):
         block = codes[:, start : start + _BLOCK][column]
         holds = ((block >= low) & (block <= high)).astype(np.float32)
@@ -155,15 +154,16 @@ def _refined(
 
 
 def distinct(found: Sequence[Subgroup], codes: Codes, *, most: int, overlap: float = 0.5) -> list[Subgroup]:
-    """The first `most` subgroups that say something new.
+    """The first `most` subgroups that are distinct from all better ones.
 
-    Left out are those that share too many rows with a better one, and those that a better one lies within: they are
-    bad because of it.
+    Excluded are subgroups that share too many rows with a better one, and those that contain a better one: their
+    loss is high because of it.
 
     Args:
         found: the best first.
-        codes: (c, n) of the rows that were searched.
-        overlap: largest accepted share of common rows among the rows of either (Jaccard's index).
+        codes: (c, n) of the searched rows.
+        most: largest number of subgroups returned.
+        overlap: largest accepted Jaccard index of the rows of two subgroups.
     """
     kept: list[Subgroup] = []
     masks: list[NDArray[np.bool_]] = []

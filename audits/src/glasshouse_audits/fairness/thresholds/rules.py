@@ -1,9 +1,9 @@
-"""Decision thresholds for each group that make a rate the same in all groups at the least loss of accuracy.
+"""Decision thresholds for each group that equalise a rate across groups at the smallest loss of accuracy.
 
-Post-processing by Hardt, Price and Srebro 2016, "Equality of Opportunity in Supervised Learning", section 3: what the
-thresholds of one group can reach, with randomising between two of them, is the upper hull of a curve; at the optimum
-all groups stand at the same place of theirs. fairlearn's `ThresholdOptimizer` looks for it on a grid; here it is found
-exactly, among the corners of the hulls.
+Post-processing by Hardt, Price and Srebro 2016, "Equality of Opportunity in Supervised Learning", section 3: the
+points that thresholds of one group reach, randomising between two of them included, form the upper hull of a curve; at
+the optimum all groups have the same x. fairlearn's `ThresholdOptimizer` searches a grid; here the optimum is exact,
+because it is one of the corners of the hulls.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 CONSTRAINTS = ("demographic_parity", "equal_opportunity", "equalized_odds")
-"""What the groups shall share: the selection rate, the true positive rate, or both the true and the false one."""
+"""Equal selection rates, equal true positive rates, or equal true and false positive rates."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How one group is decided on: rows above `upper` are selected, and of those above `lower` the share `share`.
+    """Decisions for one group: rows above `upper` are selected, rows between `lower` and `upper` with chance `share`.
 
-    With probability `ignored` the score is set aside, and selected is the share `constant` of everyone. One threshold
-    is the rule whose `upper` and `lower` are equal; minus infinity selects everyone, infinity nobody.
+    With probability `ignored` the score is not used, and a row is selected with chance `constant`. A single threshold
+    is a rule with equal `upper` and `lower`; minus infinity selects everyone, infinity nobody.
     """
 
     upper: float
@@ -42,13 +42,13 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
-    """Everything that thresholds on one group's scores can do: (d + 1,) sums of weight above each threshold."""
+class ThresholdCurve:
+    """Hits and false alarms at every threshold on one group's scores: (d + 1,) sums of weight above each threshold."""
 
     scores: Floats
     """(d,) the group's distinct scores, descending."""
     thresholds: Floats
-    """Descending from infinity (nobody) to minus infinity (everyone), halfway between neighbouring scores."""
+    """(d + 1,) descending from infinity (nobody) to minus infinity (everyone), halfway between neighbouring scores."""
     hits: Floats
     """Weight of the positive rows selected."""
     false_alarms: Floats
@@ -66,11 +66,11 @@ class Steps:
 
     @property
     def correct(self) -> Floats:
-        """Weight of the rows decided rightly at each threshold."""
+        """Weight of the correct decisions at each threshold."""
         return self.hits + self.negatives - self.false_alarms
 
-    def at(self, thresholds: Floats) -> Steps:
-        """The same at other thresholds."""
+    def at(self, thresholds: Floats) -> ThresholdCurve:
+        """The curve at other thresholds."""
         above = np.searchsorted(-self.scores, -thresholds, side="left")
         return replace(self, thresholds=thresholds, hits=self.hits[above], false_alarms=self.false_alarms[above])
 
@@ -84,11 +84,11 @@ class Hull:
     thresholds: Floats
 
     def at(self, x: ArrayLike) -> Floats:
-        """Height at x in [0, 1], by randomising between the two thresholds beside it."""
+        """Height at x in [0, 1], by randomising between the two neighbouring thresholds."""
         return np.asarray(np.interp(np.asarray(x, dtype=np.float64), self.x, self.y))
 
     def rule(self, x: float) -> Rule:
-        """The rule that stands at x."""
+        """The rule that reaches x."""
         right = int(np.clip(np.searchsorted(self.x, x), 1, len(self.x) - 1))
         left = right - 1
         share = float(np.clip((x - self.x[left]) / (self.x[right] - self.x[left]), 0.0, 1.0))
@@ -99,13 +99,13 @@ class Hull:
         return Rule(upper, lower, share)
 
 
-def steps(scores: ArrayLike, positive: ArrayLike, weights: ArrayLike | None = None) -> Steps:
-    """What each threshold on n scores selects, from one sort.
+def threshold_curve(scores: ArrayLike, positive: ArrayLike, weights: ArrayLike | None = None) -> ThresholdCurve:
+    """The threshold curve of n scores, from one sort.
 
     Args:
-        scores: (n,) finite; the larger, the rather selected.
+        scores: (n,) finite; rows with larger scores are selected first.
         positive: (n,) whether the row belongs to the favourable class.
-        weights: (n,) not negative; None counts each row once.
+        weights: (n,) not negative; None weights each row with 1.
     """
     values, truth = np.asarray(scores, dtype=np.float64), np.asarray(positive, dtype=bool)
     weight = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -118,7 +118,7 @@ def steps(scores: ArrayLike, positive: ArrayLike, weights: ArrayLike | None = No
     between = np.where(between < distinct[:-1], between, distinct[1:])
     hits = np.cumsum(np.where(truth, weight, 0.0)[order])[last]
     false_alarms = np.cumsum(np.where(truth, 0.0, weight)[order])[last]
-    return Steps(
+    return ThresholdCurve(
         distinct,
         np.concatenate([[np.inf], between, [-np.inf] if len(distinct) else []]),
         np.append(0.0, hits),
@@ -126,10 +126,10 @@ def steps(scores: ArrayLike, positive: ArrayLike, weights: ArrayLike | None = No
     )
 
 
-def hull(found: Steps, constraint: str) -> Hull | None:
-    """The hull that a constraint is about: x is the rate to be shared, y the weight of rows decided rightly.
+def hull(found: ThresholdCurve, constraint: str) -> Hull | None:
+    """The hull for a constraint: x is the rate to equalise, y the weight of correct decisions.
 
-    For equalized odds x is the false and y the true positive rate. None where a rate is over no rows.
+    For equalized odds x is the false and y the true positive rate. None if a rate has an empty denominator.
 
     Raises:
         ValueError: for a constraint that is not one of `CONSTRAINTS`.
@@ -143,7 +143,7 @@ def hull(found: Steps, constraint: str) -> Hull | None:
             return None
         part, whole, y = found.false_alarms, found.negatives, found.hits / found.positives
     else:
-        raise ValueError(f"'{constraint}' is not a constraint; known: {', '.join(CONSTRAINTS)}")
+        raise ValueError(f"'{constraint}' is not a constraint; expected one of {', '.join(CONSTRAINTS)}")
     if not whole:
         return None
     corners = upper_hull(part / whole, y)
@@ -151,10 +151,10 @@ def hull(found: Steps, constraint: str) -> Hull | None:
 
 
 def upper_hull(x: Floats, y: Floats) -> NDArray[np.intp]:
-    """Positions of the corners of the upper hull of points whose x does not descend.
+    """Positions of the corners of the upper hull of points with ascending x.
 
-    A point on or below the line between two others is no corner, so all that lie so between their neighbours go at
-    once, until none does: a few passes over the array instead of a loop over its points.
+    A point on or below the line between its two neighbours is no corner. All such points are removed at once, until
+    none is left: a few passes over the array instead of a loop over its points.
     """
     order = np.lexsort((y, x))
     highest = order[np.append(x[order][1:] != x[order][:-1], True)]
@@ -169,10 +169,10 @@ def upper_hull(x: Floats, y: Floats) -> NDArray[np.intp]:
     return np.asarray(kept)
 
 
-def equal_rates(groups: Sequence[Steps], constraint: str) -> list[Rule] | None:
-    """The rules, one a group, that are right most often among all that fulfil a constraint exactly on their rows.
+def equal_rates(groups: Sequence[ThresholdCurve], constraint: str) -> list[Rule] | None:
+    """The most accurate rules, one per group, that satisfy a constraint exactly on these rows.
 
-    None where a group has no rows that the constraint is about.
+    None if a group has no rows in the denominator of a rate.
 
     Raises:
         ValueError: for a constraint that is not one of `CONSTRAINTS`.
@@ -189,11 +189,11 @@ def equal_rates(groups: Sequence[Steps], constraint: str) -> list[Rule] | None:
     lowest = np.min([one.at(x) for one in known], axis=0)
     positives, negatives = sum(found.positives for found in groups), sum(found.negatives for found in groups)
     chosen = int(np.argmax(positives * lowest + negatives * (1 - x)))
-    return [_lowered(one, float(x[chosen]), float(lowest[chosen])) for one in known]
+    return [_lower_true_positive_rate(one, float(x[chosen]), float(lowest[chosen])) for one in known]
 
 
-def _lowered(one: Hull, x: float, y: float) -> Rule:
-    """The rule at (x, y) below the hull: the score is ignored just as often as lowers the true positive rate to y."""
+def _lower_true_positive_rate(one: Hull, x: float, y: float) -> Rule:
+    """The rule at (x, y) below the hull: ignoring the score often enough lowers the true positive rate to y."""
     height = float(one.at(x))
     rule = one.rule(x)
     if height <= y or height <= x:
@@ -202,19 +202,19 @@ def _lowered(one: Hull, x: float, y: float) -> Rule:
 
 
 def _crossings(hulls: Sequence[Hull], x: Floats) -> Floats:
-    """Where two hulls cross between neighbouring x: the lower of both has a corner there that neither has."""
+    """Where two hulls cross between neighbouring x: their minimum has a corner there that neither of them has."""
     heights = np.array([one.at(x) for one in hulls])
     found = []
     for first in range(len(hulls)):
-        apart = heights[first] - heights[first + 1 :]
-        left, right = apart[:, :-1], apart[:, 1:]
+        difference = heights[first] - heights[first + 1 :]
+        left, right = difference[:, :-1], difference[:, 1:]
         row, column = np.nonzero(left * right < 0)
         share = left[row, column] / (left[row, column] - right[row, column])
         found.append(x[column] + share * (x[column + 1] - x[column]))
     return np.concatenate(found) if found else np.empty(0)
 
 
-def best_threshold(groups: Sequence[Steps]) -> float:
-    """The one threshold for all groups together that is right most often on their rows."""
+def best_threshold(groups: Sequence[ThresholdCurve]) -> float:
+    """The single threshold for all groups with the highest accuracy on these rows."""
     thresholds = np.unique(np.concatenate([found.thresholds for found in groups]))[::-1]
     return float(thresholds[int(np.argmax(np.sum([found.at(thresholds).correct for found in groups], axis=0)))])
