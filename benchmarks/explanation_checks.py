@@ -31,9 +31,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from glasshouse_audits.explain.checks.curves import MOST_STEPS, walks
+from glasshouse_audits.explain.checks.curves import MOST_STEPS, replacement_curves
 from glasshouse_audits.explain.checks.infidelity import change, infidelity, subsets
-from glasshouse_audits.explain.checks.replacement import Replacing
+from glasshouse_audits.explain.checks.replacement import FeatureReplacement
 from machine import facts
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -74,9 +74,9 @@ class Case:
         values = (gradient * x).detach().double().numpy()
         return cls(network, x.detach(), torch.randn(BACKGROUND, features), values)
 
-    def replacing(self, background: Tensor) -> Replacing:
+    def replacement(self, background: Tensor) -> FeatureReplacement:
         d = self.rows.shape[1]
-        return Replacing(score=self.network, rows=self.rows, background=background, owner=torch.arange(d), shape=(d,))
+        return FeatureReplacement(score=self.network, rows=self.rows, background=background, owner=torch.arange(d), shape=(d,))
 
     @property
     def one_baseline(self) -> Tensor:
@@ -90,9 +90,9 @@ def clock() -> float:
 
 def everything(case: Case) -> Array:
     """All faithfulness checks: gains of both curves and infidelity, (3, n)."""
-    replacing = case.replacing(case.background)
-    curves = walks(replacing, orders=10, draws=DRAWS).curves(case.values, 1)
-    replaced = subsets(replacing, SUBSETS)
+    replacement = case.replacement(case.background)
+    curves = replacement_curves(replacement, orders=10, draws=DRAWS).curves(case.values, 1)
+    replaced = subsets(replacement, SUBSETS)
     return np.stack([curves.deletion_gain, curves.insertion_gain, our_infidelity(case, replaced, case.background)])
 
 
@@ -101,17 +101,17 @@ def everything(case: Case) -> Array:
 
 def deletion(case: Case) -> Array:
     """Deletion curves against one baseline, (n, d), without the initial score, like Quantus."""
-    replacing = case.replacing(case.one_baseline)
+    replacement = case.replacement(case.one_baseline)
     order = np.argsort(-case.values, axis=1)
     n, d = order.shape
-    scores = replacing.scores(np.arange(n), np.zeros((n, 1), dtype=np.int64), np.argsort(order, axis=1) + 1, steps=d)
+    scores = replacement.scores(np.arange(n), np.zeros((n, 1), dtype=np.int64), np.argsort(order, axis=1) + 1, steps=d)
     return scores[:, :, 1]
 
 
 def both_curves(case: Case) -> Array:
     """Areas of deletion and insertion of one explanation against `DRAWS` background rows, (2, n)."""
-    replacing = case.replacing(case.background[:DRAWS])
-    curves = walks(replacing, orders=2, draws=DRAWS).curves(case.values, 1)
+    replacement = case.replacement(case.background[:DRAWS])
+    curves = replacement_curves(replacement, orders=2, draws=DRAWS).curves(case.values, 1)
     return np.stack([curves.deletion_area, curves.insertion_area])
 
 
@@ -160,7 +160,7 @@ def quantus_both(case: Case, batch: int) -> Array:
 
 
 def our_infidelity(case: Case, replaced: NDArray[np.bool_], background: Tensor) -> Array:
-    lower = change(case.replacing(background), replaced, draws=BACKGROUND)
+    lower = change(case.replacement(background), replaced, draws=BACKGROUND)
     return infidelity(case.values, replaced, lower[:, :, 1]).raw
 
 
@@ -251,7 +251,7 @@ def against_quantus(case: Case, repeats: int) -> list[Comparison]:
 
 def against_captum(case: Case, repeats: int) -> list[Comparison]:
     n, d = case.rows.shape
-    replaced = subsets(case.replacing(case.one_baseline), SUBSETS)
+    replaced = subsets(case.replacement(case.one_baseline), SUBSETS)
     masks = torch.as_tensor(replaced, dtype=torch.float32)
 
     def theirs(background: Tensor, size: int) -> Array:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from glasshouse_audits.explain.attribution.faithfulness import SHARES, Parts, curves, random_curves
+from glasshouse_audits.explain.attribution.faithfulness import SHARES, InputParts, curves, random_curves
 from glasshouse_audits.explain.attribution.measurements import gini
 from glasshouse_audits.pictures.overlays import as_picture, overlay, pooled, strip, where
 from glasshouse_audits.pictures.png import png
@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def additive(rows: torch.Tensor, present: np.ndarray | None = None) -> Parts:
+def additive(rows: torch.Tensor, present: np.ndarray | None = None) -> InputParts:
     """The score of a row is the sum of its numbers, so each part's worth is known."""
     d = rows.shape[1]
-    return Parts(
+    return InputParts(
         rows=rows,
         reference=torch.zeros(1, d),
         owner=np.arange(d),
@@ -69,7 +69,7 @@ def test_parts_that_a_row_lacks_are_no_steps_of_its_curve() -> None:
 
 def test_channels_of_a_pixel_are_replaced_together() -> None:
     rows = torch.ones(1, 2, 1, 2)
-    parts = Parts(
+    parts = InputParts(
         rows=rows,
         reference=torch.zeros(1, 2, 1, 2),
         owner=np.tile(np.arange(2), 2),

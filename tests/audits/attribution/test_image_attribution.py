@@ -106,9 +106,9 @@ def test_random_weights_change_the_explanation(evidence, find) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
     found = find(ImageAttributionAudit(rows=20).measure(evidence(network)))
-    told = {m.parameters["method"]: m for m in found.all("similarity_when_randomised")}
-    assert set(told) == {"integrated_gradients", "grad_cam"}
-    assert -1 <= told["integrated_gradients"].value < 0.9
+    attributions = {m.parameters["method"]: m for m in found.all("similarity_when_randomised")}
+    assert set(attributions) == {"integrated_gradients", "grad_cam"}
+    assert -1 <= attributions["integrated_gradients"].value < 0.9
     before = {name: value.clone() for name, value in network.state_dict().items()}
     ImageAttributionAudit(rows=10).measure(evidence(network))
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())

@@ -58,12 +58,12 @@ def test_words_get_what_they_do_to_the_probability(evidence, find) -> None:
     """From padding (probability 1/2) one "free" raises it to sigmoid(2), one "friend" lowers it as far."""
     result = TextAttributionAudit(rows=60).measure(evidence())
     table = result.tables[0]
-    told = {row[0]: (row[1], row[2]) for row in table.rows}
+    attributions = {row[0]: (row[1], row[2]) for row in table.rows}
     moved = 1 / (1 + np.exp(-2)) - 0.5
-    assert told["free"][0] == told["friend"][0] == 20
-    assert told["free"][1] == pytest.approx(moved, abs=0.005)
-    assert told["friend"][1] == pytest.approx(-moved, abs=0.005)
-    assert told["the"] == (60, pytest.approx(0, abs=1e-6))
+    assert attributions["free"][0] == attributions["friend"][0] == 20
+    assert attributions["free"][1] == pytest.approx(moved, abs=0.005)
+    assert attributions["friend"][1] == pytest.approx(-moved, abs=0.005)
+    assert attributions["the"] == (60, pytest.approx(0, abs=1e-6))
     found = find(result)
     assert found.one("deletion_gain").value > 0
     assert (
@@ -111,9 +111,9 @@ def test_several_classes_are_explained_each_for_itself(text_evidence) -> None:
     result = TextAttributionAudit(rows=60, checks=False).measure(
         text_evidence(Three(), numbers(), np.zeros(60), target=target, words=words)
     )
-    told = {row[0]: row[2] for row in result.tables[0].rows}
-    assert told["free"] > 0.1  # for "a", which it makes the model predict
-    assert told["friend"] > 0.1  # for "b"
+    attributions = {row[0]: row[2] for row in result.tables[0].rows}
+    assert attributions["free"] > 0.1  # for "a", which it makes the model predict
+    assert attributions["friend"] > 0.1  # for "b"
     assert "the class that is predicted" in result.tables[0].description
 
 
@@ -121,7 +121,7 @@ def test_a_value_is_explained(text_evidence) -> None:
     target = Target(name="t", kind="regression")
     about = text_evidence(Bag(), numbers(), np.zeros(60), target=target, words=words, show_examples=True)
     found = TextAttributionAudit(rows=60, checks=False).measure(about)
-    told = {row[0]: row[2] for row in found.tables[0].rows}
-    assert told["free"] == pytest.approx(2, abs=1e-5)
-    assert told["friend"] == pytest.approx(-2, abs=1e-5)
+    attributions = {row[0]: row[2] for row in found.tables[0].rows}
+    assert attributions["free"] == pytest.approx(2, abs=1e-5)
+    assert attributions["friend"] == pytest.approx(-2, abs=1e-5)
     assert {kind for _, kind in found.tables[-1].rows} == {"typical"}

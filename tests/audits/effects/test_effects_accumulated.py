@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from glasshouse import Feature
-from glasshouse_audits.effects.accumulated import local_effects, order_by_likeness
+from glasshouse_audits.effects.accumulated import local_effects, order_levels_by_similarity
 from glasshouse_audits.effects.curves import individual_curves, partial_dependence
 from glasshouse_audits.effects.grids import grid_of
 from hypothesis import given, settings
@@ -21,10 +21,10 @@ def product(x: np.ndarray) -> np.ndarray:
     return (x[:, [0]].astype(np.float64) * x[:, [1]]).astype(np.float64)
 
 
-def effects_of(score, x, feature=FIRST, points=20, fewest=10):
+def effects_of(score, x, feature=FIRST, points=20, min_rows=10):
     x = np.asarray(x, dtype=np.float32)
-    grid = grid_of(feature, x, points=points, fewest=fewest)
-    (found,) = local_effects(score, x, grid, fewest=fewest)
+    grid = grid_of(feature, x, points=points, min_rows=min_rows)
+    (found,) = local_effects(score, x, grid, min_rows=min_rows)
     return found
 
 
@@ -36,9 +36,9 @@ def test_a_linear_model_has_its_slope_for_sure() -> None:
     np.testing.assert_allclose(np.diff(found.effects), 2.5 * np.diff(z), rtol=1e-4)
     width = 2 * 1.959964 * 2.5 * x[:, 0].std(ddof=1) / np.sqrt(500)
     np.testing.assert_allclose(found.intervals.high - found.intervals.low, width, rtol=0.15)
-    assert found.reach.interval.high - found.reach.interval.low < 1e-4
-    assert found.reach.value == pytest.approx(2.5 * (z[-1] - z[0]), rel=1e-4)
-    assert found.reach.n == 500
+    assert found.effect_range.interval.high - found.effect_range.interval.low < 1e-4
+    assert found.effect_range.value == pytest.approx(2.5 * (z[-1] - z[0]), rel=1e-4)
+    assert found.effect_range.n == 500
 
 
 def test_of_a_product_of_equal_features_it_is_half_the_square_where_partial_dependence_is_flat() -> None:
@@ -101,10 +101,12 @@ def test_levels_are_ordered_by_the_likeness_of_their_rows() -> None:
     level = rng.integers(0, 3, 600)
     centre = np.array([0.0, 4.0, 2.0])[level]
     others = np.column_stack([rng.normal(size=600) + centre, rng.normal(size=600) - centre, np.ones(600)])
-    order = order_by_likeness(others.astype(np.float32), level, 3)
+    order = order_levels_by_similarity(others.astype(np.float32), level, 3)
     assert order.tolist() == [0, 2, 1]
     turned = rng.permutation(600)
-    np.testing.assert_array_equal(order_by_likeness(others[turned].astype(np.float32), level[turned], 3), order)
+    np.testing.assert_array_equal(
+        order_levels_by_similarity(others[turned].astype(np.float32), level[turned], 3), order
+    )
 
 
 def test_effects_of_levels_do_not_depend_on_the_order_where_nothing_interacts() -> None:
@@ -116,7 +118,7 @@ def test_effects_of_levels_do_not_depend_on_the_order_where_nothing_interacts() 
     np.testing.assert_allclose(found.effects, own - own[level].mean(), atol=1e-5)
     width = 2 * 1.959964 * own[level].std(ddof=1) / np.sqrt(300)
     np.testing.assert_allclose(found.intervals.high - found.intervals.low, width, rtol=1e-5)
-    assert found.reach.interval.high - found.reach.interval.low < 1e-5
+    assert found.effect_range.interval.high - found.effect_range.interval.low < 1e-5
 
 
 @pytest.mark.parametrize("by_level", [False, True])
@@ -139,22 +141,22 @@ def test_standard_errors_are_the_spread_over_fresh_rows(by_level: bool) -> None:
         return ((own + 1.5) ** 2 * (1 + rows[:, -2].astype(float)) / 4)[:, None]
 
     feature = LEVELS if by_level else FIRST
-    numbers = grid_of(FIRST, draw(3000), points=6, fewest=10)
-    effects, errors, reach, reach_errors = [], [], [], []
+    numbers = grid_of(FIRST, draw(3000), points=6, min_rows=10)
+    effects, errors, range_weights, reach_errors = [], [], [], []
     for _ in range(600):
         x = draw()
         grid = (
-            grid_of(feature, x, points=6, fewest=1)
+            grid_of(feature, x, points=6, min_rows=1)
             if by_level
             else replace(numbers, place=np.zeros(len(x), dtype=np.intp))
         )
-        (found,) = local_effects(score, x, grid, fewest=1)
+        (found,) = local_effects(score, x, grid, min_rows=1)
         effects.append(found.effects)
         errors.append((found.intervals.high - found.intervals.low) / 2 / 1.959964)
-        reach.append(found.reach.value)
-        reach_errors.append((found.reach.interval.high - found.reach.interval.low) / 2 / 1.959964)
+        range_weights.append(found.effect_range.value)
+        reach_errors.append((found.effect_range.interval.high - found.effect_range.interval.low) / 2 / 1.959964)
     assert np.mean(np.square(errors), axis=0) / np.var(effects, axis=0) == pytest.approx(1, abs=0.17)
-    assert np.mean(np.square(reach_errors)) / np.var(reach) == pytest.approx(1, abs=0.17)
+    assert np.mean(np.square(reach_errors)) / np.var(range_weights) == pytest.approx(1, abs=0.17)
 
 
 @settings(max_examples=40, deadline=None)
@@ -191,5 +193,5 @@ def test_missing_values_take_no_part() -> None:
     feature = Feature(name="pay", kind="numeric", columns=(0, 1))
     score = lambda rows: (rows[:, [0]] + 100 * rows[:, [1]]).astype(float)  # noqa: E731
     found = effects_of(score, x, feature)
-    assert found.reach.n == 150
+    assert found.effect_range.n == 150
     np.testing.assert_allclose(np.diff(found.effects), np.diff(found.grid.values), rtol=1e-4)

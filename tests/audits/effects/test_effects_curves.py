@@ -32,7 +32,7 @@ def inputs(n: int = 200) -> np.ndarray:
 
 def test_curves_are_scikit_learns() -> None:
     x = inputs()
-    grid = grid_of(Feature(name="a", kind="numeric", columns=(0,)), x, points=12, fewest=10)
+    grid = grid_of(Feature(name="a", kind="numeric", columns=(0,)), x, points=12, min_rows=10)
     first, second = individual_curves(model, x, grid)
     theirs = sklearn_partial_dependence(
         Wrapped().fit(x, x[:, 0]), x, [0], custom_values={0: grid.encodings[:, 0]}, kind="both", method="brute"
@@ -47,7 +47,7 @@ def test_curves_are_scikit_learns() -> None:
 
 def test_a_linear_model_has_straight_lines_and_a_sure_range() -> None:
     x = inputs(100)
-    grid = grid_of(Feature(name="b", kind="numeric", columns=(1,)), x, points=8, fewest=10)
+    grid = grid_of(Feature(name="b", kind="numeric", columns=(1,)), x, points=8, min_rows=10)
     (curves,) = individual_curves(lambda rows: (rows @ np.array([5.0, -2.0, 1.0]))[:, None], x, grid)
     ends = grid.encodings[[0, -1], 0].astype(float)
     found = partial_dependence_range(curves)
@@ -59,10 +59,10 @@ def test_a_linear_model_has_straight_lines_and_a_sure_range() -> None:
 def test_the_interval_of_the_range_is_the_paired_t_interval() -> None:
     """f = x0 x1: the lines have slopes x1, whose mean is that of the partial dependence."""
     x = inputs(150) + np.float32(1)
-    grid = grid_of(Feature(name="a", kind="numeric", columns=(0,)), x, points=5, fewest=10)
+    grid = grid_of(Feature(name="a", kind="numeric", columns=(0,)), x, points=5, min_rows=10)
     (curves,) = individual_curves(lambda rows: (rows[:, [0]] * rows[:, [1]]).astype(np.float64), x, grid)
-    reach = float(grid.encodings[-1, 0]) - float(grid.encodings[0, 0])
-    expected = stats.ttest_1samp(reach * x[:, 1].astype(float), 0).confidence_interval()
+    range_weights = float(grid.encodings[-1, 0]) - float(grid.encodings[0, 0])
+    expected = stats.ttest_1samp(range_weights * x[:, 1].astype(float), 0).confidence_interval()
     found = partial_dependence_range(curves)
     assert (found.interval.low, found.interval.high) == pytest.approx((expected.low, expected.high), rel=1e-4)
 

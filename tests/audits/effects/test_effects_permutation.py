@@ -53,11 +53,11 @@ def sklearn_shuffles(seed: int, n: int, repeats: int) -> np.ndarray:
     starting from the column that the one before has left."""
     state = np.random.RandomState(seed)
     state = np.random.RandomState(state.randint(np.iinfo(np.int32).max + 1))
-    index, giver, found = np.arange(n), np.arange(n), []
+    index, order, found = np.arange(n), np.arange(n), []
     for _ in range(repeats):
         state.shuffle(index)
-        giver = giver[index]
-        found.append(giver)
+        order = order[index]
+        found.append(order)
     return np.stack(found)
 
 
@@ -70,8 +70,8 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("column", [0, 1, 2])
 def test_a_classifier_as_scikit_learn_has_it(column: int) -> None:
     x, y = rows(300, 0)
-    givers = sklearn_shuffles(7, len(x), 5)
-    ours = Importance(probability, x, y, BINARY, explained=[1], givers=givers).of((column,))
+    permutations = sklearn_shuffles(7, len(x), 5)
+    ours = Importance(probability, x, y, BINARY, explained=[1], permutations=permutations).of((column,))
     for metric, scoring in (("accuracy", "accuracy"), ("roc_auc", "roc_auc"), ("log_loss", "neg_log_loss")):
         theirs = permutation_importance(
             Classifier().fit(x, y), x, y, scoring=scoring, n_repeats=5, random_state=7
@@ -84,8 +84,8 @@ def test_a_classifier_as_scikit_learn_has_it(column: int) -> None:
 def test_a_regression_as_scikit_learn_has_it(column: int) -> None:
     x, _ = rows(300, 1)
     y = linear(x)[:, 0] + np.random.default_rng(2).normal(size=300)
-    givers = sklearn_shuffles(3, len(x), 4)
-    ours = Importance(linear, x, y, NUMBER, explained=[0], givers=givers).of((column,))
+    permutations = sklearn_shuffles(3, len(x), 4)
+    ours = Importance(linear, x, y, NUMBER, explained=[0], permutations=permutations).of((column,))
     for metric, scoring in (("squared_error", "neg_mean_squared_error"), ("r2", "r2")):
         theirs = permutation_importance(
             Regressor().fit(x, y), x, y, scoring=scoring, n_repeats=4, random_state=3
@@ -95,8 +95,8 @@ def test_a_regression_as_scikit_learn_has_it(column: int) -> None:
 
 def test_an_ignored_feature_costs_nothing_for_sure() -> None:
     x, y = rows(100, 3)
-    givers = permutation.shuffles(100, 3, np.random.default_rng(0))
-    for estimate in Importance(probability, x, y, BINARY, explained=[1], givers=givers).of((2,)).values():
+    permutations = permutation.shuffles(100, 3, np.random.default_rng(0))
+    for estimate in Importance(probability, x, y, BINARY, explained=[1], permutations=permutations).of((2,)).values():
         assert (estimate.value, estimate.interval.low, estimate.interval.high) == (0, 0, 0)
 
 
@@ -106,30 +106,30 @@ def test_columns_of_one_feature_move_together() -> None:
     one = rng.normal(size=200)
     x = np.column_stack([one, one]).astype(np.float32)
     disagree = lambda x: np.abs(x[:, [0]] - x[:, [1]]).astype(np.float64)  # noqa: E731
-    givers = permutation.shuffles(200, 2, rng)
-    importance = Importance(disagree, x, None, NUMBER, explained=[0], givers=givers)
+    permutations = permutation.shuffles(200, 2, rng)
+    importance = Importance(disagree, x, None, NUMBER, explained=[0], permutations=permutations)
     assert importance.of((0, 1))["output_change"].value == 0
     assert importance.of((0,))["output_change"].value > 0.5
 
 
 def test_without_targets_the_output_still_tells() -> None:
     x, _ = rows(50, 5)
-    givers = permutation.shuffles(50, 2, np.random.default_rng(0))
-    found = Importance(linear, x, None, NUMBER, explained=[0], givers=givers).of((0,))
+    permutations = permutation.shuffles(50, 2, np.random.default_rng(0))
+    found = Importance(linear, x, None, NUMBER, explained=[0], permutations=permutations).of((0,))
     assert list(found) == ["output_change"]
-    expected = np.mean([np.abs(1.5 * (x[giver, 0] - x[:, 0])) for giver in givers])
+    expected = np.mean([np.abs(1.5 * (x[order, 0] - x[:, 0])) for order in permutations])
     assert found["output_change"].value == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
     x, y = rows(80, 6)
-    givers = permutation.shuffles(80, 3, np.random.default_rng(1))
+    permutations = permutation.shuffles(80, 3, np.random.default_rng(1))
     turned = np.random.default_rng(2).permutation(80)
     back = np.argsort(turned)  # row i of the new order is turned[i] of the old; its giver moves along
-    first = Importance(probability, x, y, BINARY, explained=[1], givers=givers).of((0,))
-    second = Importance(probability, x[turned], y[turned], BINARY, explained=[1], givers=back[givers[:, turned]]).of(
-        (0,)
-    )
+    first = Importance(probability, x, y, BINARY, explained=[1], permutations=permutations).of((0,))
+    second = Importance(
+        probability, x[turned], y[turned], BINARY, explained=[1], permutations=back[permutations[:, turned]]
+    ).of((0,))
     for metric, estimate in first.items():
         assert second[metric].value == pytest.approx(estimate.value)
         assert second[metric].interval.low == pytest.approx(estimate.interval.low)
@@ -137,10 +137,14 @@ def test_the_order_of_rows_changes_nothing() -> None:
 
 def test_a_single_class_and_a_single_row() -> None:
     x, _ = rows(20, 8)
-    givers = permutation.shuffles(20, 2, np.random.default_rng(0))
-    found = Importance(probability, x, np.zeros(20, dtype=np.int64), BINARY, explained=[1], givers=givers).of((0,))
+    permutations = permutation.shuffles(20, 2, np.random.default_rng(0))
+    found = Importance(
+        probability, x, np.zeros(20, dtype=np.int64), BINARY, explained=[1], permutations=permutations
+    ).of((0,))
     assert (found["roc_auc"].value, found["roc_auc"].undefined) == (None, "no rows with target 1")
-    one = Importance(linear, x[:1], np.ones(1), NUMBER, explained=[0], givers=np.zeros((2, 1), dtype=np.intp)).of((0,))
+    one = Importance(linear, x[:1], np.ones(1), NUMBER, explained=[0], permutations=np.zeros((2, 1), dtype=np.intp)).of(
+        (0,)
+    )
     assert one["squared_error"].value == 0
     assert one["squared_error"].interval.low is None
     assert one["r2"].undefined == "the targets do not vary"
@@ -168,8 +172,8 @@ def coverage(truth: float, n: int, repeats: int, times: int, metric: str, *, by_
         x = rng.normal(size=(n, 2)).astype(np.float32)
         score = (lambda x: (x[:, [0]] * x[:, [1]]).astype(float)) if by_product else (lambda x: 2.0 * x[:, [0]])
         y = score(x)[:, 0] + rng.normal(size=n)
-        givers = permutation.shuffles(n, repeats, rng)
-        found = Importance(score, x, y, NUMBER, explained=[0], givers=givers).of((0,))[metric]
+        permutations = permutation.shuffles(n, repeats, rng)
+        found = Importance(score, x, y, NUMBER, explained=[0], permutations=permutations).of((0,))[metric]
         held += found.interval.low <= truth <= found.interval.high
     return held / times
 
@@ -199,9 +203,9 @@ def test_intervals_of_areas_cover() -> None:
 
     def drop(n: int, repeats: int):
         x, positive = draw(n)
-        givers = permutation.shuffles(n, repeats, rng)
-        after = np.stack([x[giver, 0] + x[:, 1] for giver in givers])
-        return permutation.auc_drop(positive, x.sum(axis=1), after, givers)
+        permutations = permutation.shuffles(n, repeats, rng)
+        after = np.stack([x[order, 0] + x[:, 1] for order in permutations])
+        return permutation.auc_drop(positive, x.sum(axis=1), after, permutations)
 
     truth = drop(200_000, 1).value
     found = [drop(200, 3) for _ in range(300)]

@@ -7,7 +7,7 @@ import pytest
 from glasshouse import Feature
 from glasshouse.statistics import Estimate
 from glasshouse_audits.effects import surrogate
-from glasshouse_audits.effects.report import fidelity_in_words
+from glasshouse_audits.effects.report import fidelity_sentence
 from sklearn.metrics import r2_score
 from sklearn.tree import DecisionTreeRegressor
 
@@ -35,10 +35,10 @@ def test_rules_of_a_step_function_are_found_again_in_own_units() -> None:
         older = np.where(x[:, 2] > 0, 0.4, 0.6)
         return np.where(x[:, 4] > 0, 0.9, np.where(x[:, 0] > 0.45, older, 0.2))
 
-    questions, design = surrogate.design(FEATURES, seen)
+    columns_of_tree, design = surrogate.design(FEATURES, seen)
     _, asked = surrogate.design(FEATURES, unseen)
-    tree = surrogate.grow(questions, design, model(seen), asked, fewest=10, seed=0)
-    rules = {leaf.rule: leaf.says for leaf in tree.leaves}
+    tree = surrogate.grow(columns_of_tree, design, model(seen), asked, min_rows=10, seed=0)
+    rules = {leaf.rule: leaf.value for leaf in tree.leaves}
     job = "job is cook" if any("job is cook" in rule for rule in rules) else "job is not judge"
     assert rules == pytest.approx(
         {
@@ -48,19 +48,19 @@ def test_rules_of_a_step_function_are_found_again_in_own_units() -> None:
             {"job is cook": "job is not cook", "job is not judge": "job is judge"}[job]: 0.9,
         }
     )
-    np.testing.assert_allclose(tree.says, model(unseen))
-    assert surrogate.fidelity(model(unseen), tree.says).value == pytest.approx(1)
+    np.testing.assert_allclose(tree.value, model(unseen))
+    assert surrogate.fidelity(model(unseen), tree.value).value == pytest.approx(1)
 
 
 def test_answers_and_fidelity_are_scikit_learns() -> None:
     seen, unseen = inputs(1000, 2), inputs(300, 3)
     model = lambda x: np.tanh(x[:, 0] * x[:, 1]) + x[:, 3]  # noqa: E731
-    questions, design = surrogate.design(FEATURES, seen)
+    columns_of_tree, design = surrogate.design(FEATURES, seen)
     _, asked = surrogate.design(FEATURES, unseen)
-    tree = surrogate.grow(questions, design, model(seen), asked, fewest=10, seed=0)
+    tree = surrogate.grow(columns_of_tree, design, model(seen), asked, min_rows=10, seed=0)
     theirs = DecisionTreeRegressor(max_depth=3, min_samples_leaf=10, random_state=0).fit(design, model(seen))
-    np.testing.assert_allclose(tree.says, theirs.predict(asked))
-    found = surrogate.fidelity(model(unseen), tree.says)
+    np.testing.assert_allclose(tree.value, theirs.predict(asked))
+    found = surrogate.fidelity(model(unseen), tree.value)
     assert found.value == pytest.approx(r2_score(model(unseen), theirs.predict(asked)))
     assert found.interval.low < found.value < found.interval.high
     assert found.n == 300
@@ -71,7 +71,7 @@ def test_answers_and_fidelity_are_scikit_learns() -> None:
 def test_two_splits_on_one_number_are_one_rule() -> None:
     x = np.linspace(0, 1, 600, dtype=np.float32)[:, None]
     steps = np.where(x[:, 0] < 0.3, 0.0, np.where(x[:, 0] < 0.6, 1.0, 5.0))
-    tree = surrogate.grow([surrogate.Question("a")], x.astype(float), steps, x.astype(float), fewest=10, seed=0)
+    tree = surrogate.grow([surrogate.TreeColumn("a")], x.astype(float), steps, x.astype(float), min_rows=10, seed=0)
     assert [leaf.rule.split()[1] for leaf in tree.leaves] == ["≤", "<", ">"]
     low, high = tree.leaves[1].rule.split(" < a ≤ ")
     assert (float(low), float(high)) == (pytest.approx(0.3, abs=0.002), pytest.approx(0.6, abs=0.002))
@@ -79,20 +79,20 @@ def test_two_splits_on_one_number_are_one_rule() -> None:
 
 def test_an_output_that_never_changes_has_one_rule_and_no_fidelity() -> None:
     seen = inputs(100, 4)
-    questions, design = surrogate.design(FEATURES, seen)
-    tree = surrogate.grow(questions, design, np.full(100, 0.3), design[:40], fewest=10, seed=0)
-    assert [(leaf.rule, leaf.says) for leaf in tree.leaves] == [("every row", pytest.approx(0.3))]
-    found = surrogate.fidelity(np.full(40, 0.3), tree.says)
+    columns_of_tree, design = surrogate.design(FEATURES, seen)
+    tree = surrogate.grow(columns_of_tree, design, np.full(100, 0.3), design[:40], min_rows=10, seed=0)
+    assert [(leaf.rule, leaf.value) for leaf in tree.leaves] == [("every row", pytest.approx(0.3))]
+    found = surrogate.fidelity(np.full(40, 0.3), tree.value)
     assert (found.value, found.undefined) == (None, "the model's output is the same for every row")
 
 
 def test_a_single_row_and_none() -> None:
     seen = inputs(1, 5)
-    questions, design = surrogate.design(FEATURES, seen)
-    tree = surrogate.grow(questions, design, np.array([0.7]), design[:0], fewest=10, seed=0)
-    assert tree.leaves[0].says == pytest.approx(0.7)
-    assert surrogate.fidelity(np.empty(0), tree.says).undefined == "no rows"
-    assert surrogate.agreement(np.empty(0), tree.says).undefined == "no rows"
+    columns_of_tree, design = surrogate.design(FEATURES, seen)
+    tree = surrogate.grow(columns_of_tree, design, np.array([0.7]), design[:0], min_rows=10, seed=0)
+    assert tree.leaves[0].value == pytest.approx(0.7)
+    assert surrogate.fidelity(np.empty(0), tree.value).undefined == "no rows"
+    assert surrogate.agreement(np.empty(0), tree.value).undefined == "no rows"
 
 
 def test_agreement_counts_equal_decisions() -> None:
@@ -105,8 +105,8 @@ def test_features_encoded_otherwise_can_be_asked_too() -> None:
     codes = Feature(name="city", kind="categorical", columns=(2,), categories=("a", "b", "c"))
     clock = Feature(name="hour", kind="numeric", columns=(3, 4))
     x = np.column_stack([np.eye(2)[[0, 1, 0]], [0, 1, 2], [0.5, 0.1, 0.2], [0.3, 0.4, 0.9]]).astype(np.float32)
-    questions, design = surrogate.design((unnamed, codes, clock), x)
-    named = [(question.name, question.level) for question in questions]
+    columns_of_tree, design = surrogate.design((unnamed, codes, clock), x)
+    named = [(question.name, question.level) for question in columns_of_tree]
     assert named == [("job", "level 1"), ("job", "level 2"), ("city", None), ("hour", None), ("hour [2]", None)]
     np.testing.assert_allclose(design, x)
 
@@ -120,8 +120,8 @@ def test_features_encoded_otherwise_can_be_asked_too() -> None:
     ],
 )
 def test_fidelity_in_words(value: float, words: str) -> None:
-    assert words in fidelity_in_words(Estimate(value, 10))
+    assert words in fidelity_sentence(Estimate(value, 10))
 
 
 def test_unknown_fidelity_in_words() -> None:
-    assert "is not known: no rows" in fidelity_in_words(Estimate(None, 0, undefined="no rows"))
+    assert "is not known: no rows" in fidelity_sentence(Estimate(None, 0, undefined="no rows"))

@@ -56,9 +56,9 @@ def test_a_linear_regression(tabular_evidence, regression_target, find) -> None:
     local = found.one("ale_range", parameters={"feature": "age"})
     lines = next(f for f in result.figures if f.title == "age: mean effect")
     first, second = lines.data["series"]
-    reach = 2 * (first["x"][-1] - first["x"][0])
-    assert partial.value == pytest.approx(reach, rel=1e-3)
-    assert local.value == pytest.approx(reach, rel=1e-3)
+    range_weights = 2 * (first["x"][-1] - first["x"][0])
+    assert partial.value == pytest.approx(range_weights, rel=1e-3)
+    assert local.value == pytest.approx(range_weights, rel=1e-3)
     np.testing.assert_allclose(second["y"], first["y"], atol=0.25)
     assert found.one("partial_dependence_range", parameters={"feature": "job"}).value == pytest.approx(2, rel=1e-5)
     assert all(m.value == 0 for m in found.all("shapley_interaction"))

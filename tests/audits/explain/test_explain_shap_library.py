@@ -8,7 +8,7 @@ from math import factorial
 import numpy as np
 import pytest
 from glasshouse import Feature, UserError
-from glasshouse_audits.explain.features import shap_comparison as shap_library
+from glasshouse_audits.explain.features import shap_comparison
 from glasshouse_audits.explain.features.shap_comparison import CoalitionGame, shapley_values
 from glasshouse_audits.explain.question import feature_of_column
 
@@ -71,7 +71,7 @@ def test_a_linear_model_has_the_closed_form(exactly: bool, monkeypatch: pytest.M
     w = np.array([1.0, -2.0, 0.5, 3.0, 0.0, 1.0, -1.0])
     toy = game(lambda x: (x @ w)[:, None])
     if not exactly:
-        monkeypatch.setattr(shap_library, "EXACT_EVALUATIONS", 0)
+        monkeypatch.setattr(shap_comparison, "EXACT_EVALUATIONS", 0)
     found = shapley_values(toy, permutations=1, seed=3)
     assert found.algorithm == ("exact" if exactly else "permutation")
     columns = w * (toy.rows - toy.background.mean(axis=0))
@@ -82,7 +82,7 @@ def test_a_linear_model_has_the_closed_form(exactly: bool, monkeypatch: pytest.M
 def test_permutations_come_close_to_exact_values_and_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     toy = game(rows=20)
     exact = shapley_values(toy, permutations=1, seed=0).values
-    monkeypatch.setattr(shap_library, "EXACT_EVALUATIONS", 0)
+    monkeypatch.setattr(shap_comparison, "EXACT_EVALUATIONS", 0)
     few, many = (shapley_values(toy, permutations=p, seed=0).values for p in (1, 64))
     assert np.abs(many - exact).mean() < np.abs(few - exact).mean() / 3  # 64 times the orders: 1/8 of the error
     change = interacting(toy.rows) - interacting(toy.background).mean(axis=0)
@@ -90,7 +90,7 @@ def test_permutations_come_close_to_exact_values_and_add_up(monkeypatch: pytest.
 
 
 def test_the_seed_fixes_the_values_and_numpys_generator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shap_library, "EXACT_EVALUATIONS", 0)
+    monkeypatch.setattr(shap_comparison, "EXACT_EVALUATIONS", 0)
     toy = game()
     np.random.seed(11)
     before = np.random.get_state()[1].copy()
@@ -102,7 +102,7 @@ def test_the_seed_fixes_the_values_and_numpys_generator_is_left_alone(monkeypatc
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = shapley_values(game(), permutations=1, seed=0).values
-    monkeypatch.setattr(shap_library, "_BLOCK", 15)  # two coalitions at a time
+    monkeypatch.setattr(shap_comparison, "_BLOCK", 15)  # two coalitions at a time
     np.testing.assert_allclose(shapley_values(game(), permutations=1, seed=0).values, whole, atol=1e-12)
 
 

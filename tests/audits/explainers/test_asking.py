@@ -9,7 +9,7 @@ import pytest
 import torch
 from glasshouse import ExplainerPlugin, Explanation, NotExplainableError, Question, UserError, in_batches
 from glasshouse.config.run_options import Choice
-from glasshouse_audits.explain.explainers import Method, find_method, is_known, parse_methods
+from glasshouse_audits.explain.explainers import Method, find_method, is_installed, parse_methods
 
 
 def answering(answer: Callable[[Question], object]) -> Method:
@@ -109,8 +109,8 @@ class TestFinding:
         (choice,) = parse_methods("feature_attribution", [{"name": "lime", "samples": 33}])
         assert find_method(choice).explainer.samples == 33
         assert find_method(choice).title == "LIME"
-        assert is_known("lime")
-        assert not is_known("limes")
+        assert is_installed("lime")
+        assert not is_installed("limes")
 
 
 class TestAnswers:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import NotExplainableError
-from glasshouse_audits.explain.features.measurements import largest_error
-from glasshouse_audits.explain.methods.unsupported_layers import suspects
+from glasshouse_audits.explain.features.measurements import worst_completeness_error
+from glasshouse_audits.explain.methods.unsupported_layers import unsupported_layers
 from torch import nn
 
 RULES = ("ReLU", "Sigmoid", "Softmax", "Tanh")
@@ -60,7 +60,7 @@ def gelu() -> nn.Module:
 )
 def test_suspects_by_hand(network, expected) -> None:
     hooks = [dict(m._forward_hooks) for m in network.modules()]
-    assert suspects(network, torch.randn(2, 5), RULES) == expected
+    assert unsupported_layers(network, torch.randn(2, 5), RULES) == expected
     assert [dict(m._forward_hooks) for m in network.modules()] == hooks
 
 
@@ -76,7 +76,7 @@ def test_linear_functions_and_weights_of_ones_own_are_no_suspects() -> None:
             joined = torch.cat([a, b[:, :2]], dim=1)
             return ((joined / self.scale + 1) @ self.weight).unsqueeze(1).reshape(-1, 1) * 3
 
-    assert suspects(Own(), torch.randn(2, 5), RULES) == ()
+    assert unsupported_layers(Own(), torch.randn(2, 5), RULES) == ()
 
 
 @pytest.mark.parametrize("name", ["deep_lift", "deep_lift_shap", "shap_deep"])
@@ -85,7 +85,7 @@ def test_values_that_do_not_add_up_come_with_who_is_to_blame(name, network, blam
     asked = question(network)
     found = explainer(name).explain(asked)
     assert found.completeness == "promised"
-    assert largest_error(found, asked.scores(asked.rows)) > 0.05
+    assert worst_completeness_error(found, asked.scores(asked.rows)) > 0.05
     assert blamed in found.suspects[0]
 
 
@@ -95,7 +95,7 @@ def test_a_reused_module_is_refused_by_captum_and_caught_with_shap(question, exp
         with pytest.raises(NotExplainableError, match=r"no rule for act \(ReLU, called 2 times\)"):
             explainer(name).explain(asked)
     found = explainer("shap_deep").explain(asked)  # the library says nothing
-    assert largest_error(found, asked.scores(asked.rows)) > 0.05
+    assert worst_completeness_error(found, asked.scores(asked.rows)) > 0.05
     assert found.suspects == ("act (ReLU, called 2 times)",)
 
 
@@ -104,13 +104,13 @@ def test_relevance_adds_up_without_biases_only(question, explainer) -> None:
     network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 1))
     asked = question(network)
     found = explainer("lrp").explain(asked)
-    assert largest_error(found, asked.scores(asked.rows)) > 0.05
+    assert worst_completeness_error(found, asked.scores(asked.rows)) > 0.05
     assert found.suspects == ("0 (Linear, whose bias keeps relevance)", "2 (Linear, whose bias keeps relevance)")
     with torch.no_grad():
         network[0].bias.zero_()
         network[2].bias.zero_()
     found = explainer("lrp").explain(asked)
-    assert largest_error(found, asked.scores(asked.rows)) < 1e-4
+    assert worst_completeness_error(found, asked.scores(asked.rows)) < 1e-4
     assert found.suspects == ()
     with pytest.raises(NotExplainableError, match=r"no rule for 1 \(GELU\)"):
         explainer("lrp").explain(question(gelu()))
@@ -119,8 +119,8 @@ def test_relevance_adds_up_without_biases_only(question, explainer) -> None:
 def test_shap_has_a_rule_for_gelu_and_captum_has_none(question, explainer) -> None:
     asked = question(gelu())
     scores = asked.scores(asked.rows)
-    assert largest_error(explainer("shap_deep").explain(asked), scores) < 1e-4
-    assert largest_error(explainer("deep_lift").explain(asked), scores) > 1e-3
+    assert worst_completeness_error(explainer("shap_deep").explain(asked), scores) < 1e-4
+    assert worst_completeness_error(explainer("deep_lift").explain(asked), scores) > 1e-3
 
 
 @pytest.mark.parametrize("name", ["deep_lift", "shap_deep", "lrp"])

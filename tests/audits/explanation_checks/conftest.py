@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, Explanation, Feature, ModelHandle, Question, Target
-from glasshouse_audits.explain.explainers import Explained
+from glasshouse_audits.explain.explainers import MethodExplanation
 
 REGRESSION = Target(name="price", kind="regression")
 # A number, a category of three columns, another number.
@@ -89,15 +89,17 @@ def make_question() -> Callable[..., Question]:
 
 
 @pytest.fixture
-def answered() -> Callable[..., Explained]:
+def answered() -> Callable[..., MethodExplanation]:
     """What a method, a function from question to attributions (n, d, k), answers to a question."""
 
-    def build(name: str, method: Callable[[Question], Any], question: Question, **more: Any) -> Explained:
+    def build(name: str, method: Callable[[Question], Any], question: Question, **more: Any) -> MethodExplanation:
         def explain(asked: Question) -> Explanation:
             found = method(asked)
             return found if isinstance(found, Explanation) else Explanation(values=np.asarray(found, dtype=float))
 
-        return Explained(name=name, title=name.capitalize(), explain=explain, explanation=explain(question), **more)
+        return MethodExplanation(
+            name=name, title=name.capitalize(), explain=explain, explanation=explain(question), **more
+        )
 
     return build
 

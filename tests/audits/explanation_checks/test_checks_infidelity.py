@@ -8,16 +8,16 @@ import torch
 from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max
 from glasshouse_audits.explain.checks.infidelity import change, infidelity, relative, subsets
-from glasshouse_audits.explain.checks.replacement import Replacing
-from glasshouse_audits.explain.checks.sensitivity import max_sensitivity, neighbours, spreads
+from glasshouse_audits.explain.checks.replacement import FeatureReplacement
+from glasshouse_audits.explain.checks.sensitivity import column_standard_deviations, max_sensitivity, neighbours
 
 WEIGHTS = [2.0, 1.0, -1.0, 0.5, -3.0]
 
 
-def perturbed(replacing: Replacing, count: int = 20, **options: int) -> tuple[np.ndarray, np.ndarray]:
+def perturbed(replacement: FeatureReplacement, count: int = 20, **options: int) -> tuple[np.ndarray, np.ndarray]:
     """Random subsets of features, and how much lower the score is without them."""
-    replaced = subsets(replacing, count, seed=1)
-    return replaced, change(replacing, replaced, **options)
+    replaced = subsets(replacement, count, seed=1)
+    return replaced, change(replacement, replaced, **options)
 
 
 def test_exact_gradients_of_a_linear_model_have_none() -> None:
@@ -39,7 +39,7 @@ def test_exact_attributions_of_a_linear_model_have_none(linear, make_question, m
     question = make_question(linear(WEIGHTS), rows, background)
     columns = (rows.numpy() - background.numpy().mean(axis=0)) * WEIGHTS
     values = question.by_feature(columns[:, :, None].astype(float))[:, :, 0]
-    replaced, lower = perturbed(Replacing.of(question))
+    replaced, lower = perturbed(FeatureReplacement.of(question))
     found = infidelity(values, replaced, lower[:, :, 0])
     np.testing.assert_allclose(found.raw, 0, atol=1e-10)
     assert relative(found.raw, found.of_nothing).value == pytest.approx(0, abs=1e-9)
@@ -55,8 +55,8 @@ def test_captum_on_equal_perturbations(network) -> None:
     def score(x: torch.Tensor) -> torch.Tensor:
         return network(x)[:, 0]
 
-    replacing = Replacing(score=network, rows=rows, background=background, owner=torch.arange(5), shape=(5,))
-    replaced, lower = perturbed(replacing, 12)
+    replacement = FeatureReplacement(score=network, rows=rows, background=background, owner=torch.arange(5), shape=(5,))
+    replaced, lower = perturbed(replacement, 12)
     masks = torch.as_tensor(replaced, dtype=torch.float32).reshape(-1, 5)
 
     def perturb(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,15 +77,17 @@ def test_captum_on_real_valued_perturbations(network) -> None:
 
     with torch.no_grad():
         change = score(rows)[:, None] - score((rows[:, None] - noise).reshape(-1, 5)).reshape(5, 8)
-    flat = noise.reshape(-1, 5)
-    theirs = captum_infidelity(score, lambda x: (flat, x - flat), rows, values, n_perturb_samples=8)
+    flat_attributions = noise.reshape(-1, 5)
+    theirs = captum_infidelity(
+        score, lambda x: (flat_attributions, x - flat_attributions), rows, values, n_perturb_samples=8
+    )
     ours = infidelity(values.double().numpy(), noise.double().numpy(), change.double().numpy())
     np.testing.assert_allclose(ours.raw, theirs.numpy(), rtol=1e-4)
 
 
 def test_subsets_replace_whole_features_and_have_all_sizes(network, make_question, mixed_rows) -> None:
     question = make_question(network, mixed_rows(300, 2), mixed_rows(4, 3))
-    replaced, lower = perturbed(Replacing.of(question), 9)
+    replaced, lower = perturbed(FeatureReplacement.of(question), 9)
     assert replaced.shape == (300, 9, 3)
     sizes = replaced.sum(axis=2).astype(int)
     np.testing.assert_array_equal(np.bincount(sizes.ravel(), minlength=4), [0, 900, 900, 900])
@@ -102,7 +104,7 @@ def test_rows_in_any_order_and_batch_have_the_same_infidelity(network, make_ques
     values, shuffled = np.random.default_rng(0).normal(size=(20, 3)), np.random.default_rng(1).permutation(20)
 
     def measure(question, values):
-        replaced, lower = perturbed(Replacing.of(question), draws=9)
+        replaced, lower = perturbed(FeatureReplacement.of(question), draws=9)
         return infidelity(values, replaced, lower[:, :, 0])
 
     first = measure(make_question(network, rows, background), values)
@@ -127,7 +129,7 @@ def test_the_interval_of_the_ratio_covers() -> None:
 
 def test_a_constant_model_has_no_relative_infidelity(linear, make_question, mixed_rows) -> None:
     question = make_question(linear([0.0] * 5), mixed_rows(3, 6), mixed_rows(3, 7))
-    replaced, lower = perturbed(Replacing.of(question))
+    replaced, lower = perturbed(FeatureReplacement.of(question))
     found = infidelity(np.zeros((3, 3)), replaced, lower[:, :, 0])
     assert not found.raw.any()
     assert relative(found.raw, found.of_nothing).undefined == "replacing features changes no score"
@@ -135,7 +137,7 @@ def test_a_constant_model_has_no_relative_infidelity(linear, make_question, mixe
 
 def test_one_row_and_one_feature(linear, make_question) -> None:
     question = make_question(linear([2.0]), torch.tensor([[3.0]]), torch.tensor([[1.0]]), widths={"age": 1})
-    replaced, lower = perturbed(Replacing.of(question), 4)
+    replaced, lower = perturbed(FeatureReplacement.of(question), 4)
     np.testing.assert_array_equal(replaced, 1)
     found = infidelity(np.array([[1.0]]), replaced, lower[:, :, 0])
     assert found.raw == pytest.approx(9)  # announced 1, changed by 4
@@ -173,7 +175,7 @@ def test_captum_on_equal_neighbours(network) -> None:
 
 def test_neighbours_lie_within_the_radius_of_numeric_features_alone(network, make_question, mixed_rows) -> None:
     question = make_question(network, mixed_rows(50, 8), mixed_rows(40, 9))
-    spread = spreads(question)
+    spread = column_standard_deviations(question)
     expected = question.background.double().numpy().std(axis=0)
     np.testing.assert_allclose(spread, expected * [1, 0, 0, 0, 1])
     moved = neighbours(question.rows, spread, samples=6, radius=0.5)

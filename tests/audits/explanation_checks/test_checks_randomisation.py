@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from glasshouse_audits.explain.checks.randomisation import cascade, kept, layers, randomise, stages
+from glasshouse_audits.explain.checks.randomisation import cascade, layers, randomise, restored, stages
 
 
 class Odd(torch.nn.Module):
@@ -91,7 +91,7 @@ def test_replaced_parameters_come_back_too() -> None:
     """Some layers reset themselves by making new parameters."""
     model = Odd()
     original = model.scale
-    with kept(model):
+    with restored(model):
         model.scale = torch.nn.Parameter(torch.zeros(4))
         model.seen = torch.tensor(8)
     assert model.scale is original

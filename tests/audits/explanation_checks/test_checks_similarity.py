@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from glasshouse_audits.explain.checks.sampling_error import relative_error
 from glasshouse_audits.explain.checks.similarity import rank_correlation, relative_distance, top_overlap
-from glasshouse_audits.explain.checks.similarity_report import alike, means, over_repeats
+from glasshouse_audits.explain.checks.similarity_report import (
+    mean_over_repeats,
+    mean_similarities,
+    similarities_by_output,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -53,7 +57,7 @@ def test_sampling_error_by_hand() -> None:
 
 def test_means_say_over_how_many_rows_they_are() -> None:
     first = np.array([[1.0, 2, 3, 4], [1, 1, 1, 1], [4, 3, 2, 1]])
-    found = alike(first, [first, -first])
+    found = mean_similarities(first, [first, -first])
     assert found["rank_correlation"].value == pytest.approx(0)  # the mean of 1 and -1
     assert found["rank_correlation"].n == 2  # the second row ranks nothing
     assert found["top_3_overlap"].value == pytest.approx(1)
@@ -61,8 +65,8 @@ def test_means_say_over_how_many_rows_they_are() -> None:
 
 
 def test_what_is_undefined_says_why() -> None:
-    found = alike(np.zeros((3, 2)), [np.ones((3, 2))])
+    found = mean_similarities(np.zeros((3, 2)), [np.ones((3, 2))])
     assert found["rank_correlation"].undefined == "in no row do both explanations rank one feature above another"
     assert found["top_3_overlap"].undefined == "there are no more than 3 features, or no row has an attribution"
-    assert np.isnan(means(np.zeros((3, 4, 2)), np.ones((3, 4, 2)))).any()
-    assert over_repeats(np.full((3, 2), np.nan))["rank_correlation"].value is None
+    assert np.isnan(similarities_by_output(np.zeros((3, 4, 2)), np.ones((3, 4, 2)))).any()
+    assert mean_over_repeats(np.full((3, 2), np.nan))["rank_correlation"].value is None

@@ -10,8 +10,8 @@ import pytest
 import torch
 from glasshouse import Explanation, NotExplainableError, Target
 from glasshouse.report.figures import draw
-from glasshouse_audits.explain.checks.stability import typical
-from glasshouse_audits.explain.checks.suite import checks
+from glasshouse_audits.explain.checks.stability import typical_row
+from glasshouse_audits.explain.checks.suite import run_checks
 
 BINARY = Target(name="alarm", kind="binary", classes=("quiet", "alarm"), favourable="quiet")
 
@@ -37,7 +37,7 @@ def test_every_check_is_measured_for_every_method_with_all_that_is_needed_to_rea
     question, answered, gradient_times_change
 ) -> None:
     explained = [answered("gradient", gradient_times_change, question), answered("ignoring", ignoring, question)]
-    found = checks(explained, question, split="test", labels=[None])
+    found = run_checks(explained, question, split="test", labels=[None])
     names = {
         "deletion_area",
         "insertion_area",
@@ -73,7 +73,7 @@ def test_every_check_is_measured_for_every_method_with_all_that_is_needed_to_rea
 def test_a_method_that_ignores_the_model_is_caught(question, answered, gradient_times_change) -> None:
     """Under random weights it stays the same, and the one that looks at the model does not."""
     explained = [answered("gradient", gradient_times_change, question), answered("ignoring", ignoring, question)]
-    found = checks(explained, question, split="test", labels=[None])
+    found = run_checks(explained, question, split="test", labels=[None])
     for layers in (1, 2, "all"):
         stays = one(found, "similarity_when_randomised", method="ignoring", layers=layers, statistic="rank_correlation")
         assert stays.value == pytest.approx(1)
@@ -92,7 +92,7 @@ def test_exact_attributions_of_a_linear_model_are_as_good_as_can_be(
         return -gradient_times_change(asked)
 
     explained = [answered("exact", gradient_times_change, question), answered("flipped", flipped, question)]
-    found = checks(explained, question, split="test", labels=[None])
+    found = run_checks(explained, question, split="test", labels=[None])
     assert one(found, "relative_infidelity", method="exact", scaled=False).value == pytest.approx(0, abs=1e-9)
     assert one(found, "relative_infidelity", method="flipped", scaled=False).value == pytest.approx(4, abs=1e-6)
     assert one(found, "relative_infidelity", method="flipped", scaled=True).value == pytest.approx(0, abs=1e-9)
@@ -108,7 +108,7 @@ def test_the_model_is_left_as_it_came(question, answered, gradient_times_change)
     network = question.model.module
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     network.train()
-    checks([answered("gradient", gradient_times_change, question)], question, split="test", labels=[None])
+    run_checks([answered("gradient", gradient_times_change, question)], question, split="test", labels=[None])
     _same(network, before)
     assert all(m.training for m in network.modules())
 
@@ -124,7 +124,7 @@ def test_the_model_is_left_as_it_came_by_a_method_that_crashes(question, answere
 
     explained = [answered("fragile", crash_under_random_weights, question)]
     with pytest.raises(RuntimeError, match="a bug in a stranger's method"):
-        checks(explained, question, split="test", labels=[None])
+        run_checks(explained, question, split="test", labels=[None])
     _same(network, before)
 
 
@@ -140,7 +140,7 @@ def test_a_method_that_cannot_answer_again_says_why(question, answered) -> None:
     def refuse(asked):
         raise NotExplainableError("the moon is not full.")
 
-    found = checks([replace(once, explain=refuse)], question, split="test", labels=[None])
+    found = run_checks([replace(once, explain=refuse)], question, split="test", labels=[None])
     for m in found.measurements:
         if m.name in ("stability", "max_sensitivity", "similarity_when_randomised"):
             assert m.undefined == "Once cannot be asked again: the moon is not full"
@@ -156,7 +156,7 @@ def test_sampled_methods_tell_their_error_and_move_with_the_seed(question, answe
         return Explanation(values=values + error * rng.normal(size=values.shape), standard_error=error)
 
     explained = [answered("sampled", sampled, question)]
-    found = checks(explained, question, split="test", labels=[None])
+    found = run_checks(explained, question, split="test", labels=[None])
     values = explained[0].explanation.values[:, :, 0]
     expected = 0.5 * np.sqrt(3) / np.linalg.norm(values, axis=1)
     assert one(found, "sampling_error", statistic="mean").value == pytest.approx(expected.mean())
@@ -173,7 +173,7 @@ def test_exact_values_have_no_seed_to_be_unstable_under(question, answered) -> N
         values = ignoring(question)
         return Explanation(values=values, standard_error=np.zeros_like(values))
 
-    found = checks([answered("exact", exact, question)], question, split="test", labels=[None])
+    found = run_checks([answered("exact", exact, question)], question, split="test", labels=[None])
     stability = one(found, "stability", under="another seed", statistic="rank_correlation")
     assert stability.undefined == "the values are exact: no seed enters them"
     assert {q.seed for q in asked} == {question.seed}
@@ -186,9 +186,9 @@ def test_backgrounds_are_halves_and_a_typical_row(question, answered) -> None:
         asked.append(question)
         return ignoring(question)
 
-    checks([answered("recorded", recorded, question)], question, split="test", labels=[None])
+    run_checks([answered("recorded", recorded, question)], question, split="test", labels=[None])
     backgrounds = [q.background for q in asked]
-    for half in (question.background[:12], question.background[12:], typical(question.background)):
+    for half in (question.background[:12], question.background[12:], typical_row(question.background)):
         assert any(half.shape == b.shape and torch.equal(half, b) for b in backgrounds)
     assert all(len(q.rows) in (40, 20) for q in asked)
 
@@ -196,22 +196,22 @@ def test_backgrounds_are_halves_and_a_typical_row(question, answered) -> None:
 def test_the_typical_row_is_the_nearest_to_the_mean() -> None:
     background = torch.tensor([[0.0, 100.0], [1.0, 0.0], [2.0, -50.0], [9.0, 0.0]])
     # in standard deviations of a column the second row is nearest to the mean (3, 12.5)
-    assert typical(background).tolist() == [[1.0, 0.0]]
+    assert typical_row(background).tolist() == [[1.0, 0.0]]
 
 
 def test_all_is_told_of_every_output(network, make_question, mixed_rows, answered, gradient_times_change) -> None:
     question = make_question(network, mixed_rows(25, 4), mixed_rows(10, 5), target=BINARY)
-    found = checks(
+    found = run_checks(
         [answered("gradient", gradient_times_change, question)], question, split="test", labels=["quiet", "alarm"]
     )
     by_output = {label: {m.id: m for m in found.measurements if m.output == label} for label in ("quiet", "alarm")}
     assert len(by_output["quiet"]) == len(by_output["alarm"])
     # the two probabilities add up to 1: what lowers one raises the other, and the order of features is reversed
-    alike = {"deletion_gain": "insertion_gain", "insertion_gain": "deletion_gain"}
+    mean_similarities = {"deletion_gain": "insertion_gain", "insertion_gain": "deletion_gain"}
     compared = 0
     for m in by_output["quiet"].values():
-        if m.name in (*alike, "infidelity", "relative_infidelity", "max_sensitivity"):
-            name = m.id.replace("quiet", "alarm").replace(m.name, alike.get(m.name, m.name))
+        if m.name in (*mean_similarities, "infidelity", "relative_infidelity", "max_sensitivity"):
+            name = m.id.replace("quiet", "alarm").replace(m.name, mean_similarities.get(m.name, m.name))
             assert m.value == pytest.approx(by_output["alarm"][name].value, abs=1e-5), m.id
             compared += 1
     assert compared == 7
@@ -225,7 +225,7 @@ def test_the_order_of_rows_changes_nothing(network, make_question, mixed_rows, a
     for some, max_batch in ((rows, 8192), (rows[shuffled], 31)):
         question = make_question(network, some, background, max_batch=max_batch)
         explained = [answered("gradient", gradient_times_change, question), answered("ignoring", ignoring, question)]
-        found.append(checks(explained, question, split="test", labels=[None]))
+        found.append(run_checks(explained, question, split="test", labels=[None]))
     for first, second in zip(*(checked.measurements for checked in found), strict=True):
         assert first.id == second.id
         assert (first.undefined, first.n) == (second.undefined, second.n), first.id
@@ -235,7 +235,7 @@ def test_the_order_of_rows_changes_nothing(network, make_question, mixed_rows, a
 
 def test_a_constant_model(linear, make_question, mixed_rows, answered, gradient_times_change) -> None:
     question = make_question(linear([0.0] * 5), mixed_rows(12, 8), mixed_rows(6, 9))
-    found = checks([answered("gradient", gradient_times_change, question)], question, split="test", labels=[None])
+    found = run_checks([answered("gradient", gradient_times_change, question)], question, split="test", labels=[None])
     assert one(found, "deletion_gain").value == 0
     assert one(found, "deletion_beats_random").value == 0.5
     assert one(found, "relative_infidelity", scaled=False).undefined == "replacing features changes no score"
@@ -246,7 +246,7 @@ def test_a_constant_model(linear, make_question, mixed_rows, answered, gradient_
 
 def test_one_row_one_feature_one_background_row(linear, make_question, answered, gradient_times_change) -> None:
     question = make_question(linear([2.0]), torch.tensor([[3.0]]), torch.tensor([[1.0]]), widths={"age": 1})
-    found = checks([answered("gradient", gradient_times_change, question)], question, split="test", labels=[None])
+    found = run_checks([answered("gradient", gradient_times_change, question)], question, split="test", labels=[None])
     gain = one(found, "deletion_gain")
     assert (gain.value, gain.low, gain.n) == (pytest.approx(0), None, 1)
     assert one(found, "relative_infidelity", scaled=False).value == pytest.approx(0)
@@ -262,7 +262,7 @@ def test_a_model_without_weights_is_not_randomised(make_question, mixed_rows, an
             return x.sum(dim=1)
 
     question = make_question(Sum(), mixed_rows(10, 10), mixed_rows(5, 11))
-    found = checks([answered("ignoring", ignoring, question)], question, split="test", labels=[None])
+    found = run_checks([answered("ignoring", ignoring, question)], question, split="test", labels=[None])
     assert not [m for m in found.measurements if m.name == "similarity_when_randomised"]
     assert "The model has no layer with weights that could be randomised." in found.notes
 
@@ -271,7 +271,7 @@ def test_no_row_of_the_data_is_told(network, make_question, mixed_rows, answered
     rows = mixed_rows(30, 12)
     rows[3, 0] = 12345.678
     question = make_question(network, rows, mixed_rows(10, 13))
-    found = checks([answered("ignoring", ignoring, question)], question, split="test", labels=[None])
+    found = run_checks([answered("ignoring", ignoring, question)], question, split="test", labels=[None])
     assert "12345.6" not in repr(found)
 
 
@@ -295,10 +295,10 @@ def test_texts_have_no_neighbours(make_question, answered) -> None:
         worth = asked.model.module.embed.weight.detach()[:, 0].double()
         return (worth[asked.rows] - worth[asked.background].mean(dim=0)).numpy()[:, :, None]
 
-    found = checks([answered("exact", exact, question)], question, split="test", labels=[None])
+    found = run_checks([answered("exact", exact, question)], question, split="test", labels=[None])
     assert one(found, "relative_infidelity", scaled=False).value == pytest.approx(0, abs=1e-9)
     assert one(found, "max_sensitivity").undefined == "no input is a number that could move a little"
 
 
 def test_nothing_explained_is_nothing_checked(question) -> None:
-    assert checks([], question, split="test", labels=[None]).measurements == ()
+    assert run_checks([], question, split="test", labels=[None]).measurements == ()

@@ -10,7 +10,7 @@ import pytest
 from fairlearn.metrics import MetricFrame
 from glasshouse import Target
 from glasshouse_audits.fairness.groups.audit import FairnessAudit
-from glasshouse_audits.fairness.groups.gaps import narrowest
+from glasshouse_audits.fairness.groups.gaps import smallest_ratio
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -120,7 +120,7 @@ def test_numbers(make_predictions, make_evidence, find, regression_target) -> No
 
 
 def test_a_ratio_of_nothing_is_undefined(judged, make_evidence, find) -> None:
-    assert narrowest(lambda level: []).undefined == "fewer than two groups where it is defined"
+    assert smallest_ratio(lambda level: []).undefined == "fewer than two groups where it is defined"
     blind = replace(judged, targets=None)
     found = find(FairnessAudit(**QUICK).measure(make_evidence(blind)))
     assert found.all("roc_auc_ratio") == found.all("accuracy_difference_to_overall") == []

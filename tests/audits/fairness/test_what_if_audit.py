@@ -10,7 +10,8 @@ import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
 from glasshouse import UserError
 from glasshouse_audits.fairness.holdout_split import holdout_split
-from glasshouse_audits.fairness.thresholds.audit import FairnessWhatIfAudit, expected_counts
+from glasshouse_audits.fairness.thresholds.audit import FairnessWhatIfAudit
+from glasshouse_audits.fairness.thresholds.decisions import expected_counts
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 POLICIES = ("as_is", "one_threshold", "demographic_parity", "equal_opportunity", "equalized_odds")

@@ -106,9 +106,9 @@ def by_hand(network: Bigram, rows: Tensor) -> list[list[float]]:
 def test_perplexity_of_a_bigram_model(find) -> None:
     network = Bigram(torch.tensor([[2, 3, 0]]))
     found = find(LanguageModelAudit().measure(evidence(network)))
-    told = {"test": by_hand(network, TEST), "train": by_hand(network, TRAIN)}
+    predicted = {"test": by_hand(network, TEST), "train": by_hand(network, TRAIN)}
     means = {}
-    for split, losses in told.items():
+    for split, losses in predicted.items():
         nats, tokens = sum(map(sum, losses)), sum(map(len, losses))
         means[split] = nats / tokens
         words = tokens - len(losses)  # each text ends once
@@ -121,7 +121,7 @@ def test_perplexity_of_a_bigram_model(find) -> None:
     gap = found.one("nats_per_token_gap")
     assert gap.low < 0 < gap.high, "texts are random in both splits"
     for code, level in enumerate(("a", "b")):
-        losses = [row for row, own in zip(told["test"], CODES, strict=True) if own == code]
+        losses = [row for row, own in zip(predicted["test"], CODES, strict=True) if own == code]
         expected = math.exp(sum(map(sum, losses)) / sum(map(len, losses)))
         one = found.one("perplexity", group={"kind": level})
         assert (one.value, one.n) == (pytest.approx(expected, rel=1e-5), 100)

@@ -238,9 +238,9 @@ def test_rows_that_have_converged_cost_nothing_more(make_network, draw) -> None:
         return torch.where(x[:, :1] > 0, x.sum(dim=1, keepdim=True), net(x) * (x[:, :1] < 0))
 
     found = shapley_values(model, rows, background, budget=4000, tolerance=1e-3, method="kernel")
-    again = shapley_values(model, rows[20:], background, budget=4000, tolerance=1e-3, method="kernel")
+    draw_again = shapley_values(model, rows[20:], background, budget=4000, tolerance=1e-3, method="kernel")
     assert not found.converged[20:].any()
-    assert found.evaluations - again.evaluations <= 20 * 4000
+    assert found.evaluations - draw_again.evaluations <= 20 * 4000
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,11 @@ class LocalEffects:
     """(g,) in the output's unit; their mean over the rows is 0."""
     intervals: Intervals
     """(g,) normal."""
-    reach: Estimate
+    effect_range: Estimate
     """The highest effect minus the lowest; that the points were picked on the same rows is not in its interval."""
 
 
-def local_effects(score: Score, x: Inputs, grid: Grid, *, fewest: int) -> list[LocalEffects]:
+def local_effects(score: Score, x: Inputs, grid: Grid, *, min_rows: int) -> list[LocalEffects]:
     """Effects over the rows `x`, once for each of the score's outputs; rows that have no place on the grid are left.
 
     Args:
@@ -46,13 +46,13 @@ def local_effects(score: Score, x: Inputs, grid: Grid, *, fewest: int) -> list[L
         grid: of two points at least.
         fewest: rows that an interval between two points of a number has at least.
     """
-    return _of_levels(score, x, grid) if grid.values is None else _of_number(score, x, grid, fewest)
+    return _of_levels(score, x, grid) if grid.values is None else _of_number(score, x, grid, min_rows)
 
 
-def _of_number(score: Score, x: Inputs, grid: Grid, fewest: int) -> list[LocalEffects]:
+def _of_number(score: Score, x: Inputs, grid: Grid, min_rows: int) -> list[LocalEffects]:
     known = x[grid.place >= 0]
     at = known[:, grid.columns[0]]
-    grid = grid.only(_with_enough(at, grid.encodings[:, 0], fewest))
+    grid = grid.only(_with_enough(at, grid.encodings[:, 0], min_rows))
     # rows at a point belong to the interval that it ends; those beyond the outer points to the outer intervals
     interval = np.clip(np.searchsorted(grid.encodings[:, 0], at) - 1, 0, len(grid) - 2)
     below, above = scores_with(score, known, grid.columns, grid.encodings[interval], grid.encodings[interval + 1])
@@ -61,13 +61,13 @@ def _of_number(score: Score, x: Inputs, grid: Grid, fewest: int) -> list[LocalEf
     return [_accumulate(grid, one, interval, np.arange(len(known)), place) for one in (above - below).T]
 
 
-def _with_enough(at: NDArray[np.float32], points: NDArray[np.float32], fewest: int) -> NDArray[np.intp]:
-    """Numbers of the points that end intervals with at least `fewest` rows; both outer points stay."""
+def _with_enough(at: NDArray[np.float32], points: NDArray[np.float32], min_rows: int) -> NDArray[np.intp]:
+    """Numbers of the points that end intervals with at least `min_rows` rows; both outer points stay."""
     interval = np.clip(np.searchsorted(points, at) - 1, 0, len(points) - 2)
     kept, waiting = [0], 0
     for end, count in enumerate(np.bincount(interval, minlength=len(points) - 1), start=1):
         waiting += int(count)
-        if waiting >= fewest:
+        if waiting >= min_rows:
             kept.append(end)
             waiting = 0
     last = len(points) - 1
@@ -81,7 +81,7 @@ def _of_levels(score: Score, x: Inputs, grid: Grid) -> list[LocalEffects]:
     kept = grid.place >= 0
     known, level = x[kept], grid.place[kept]
     others = np.delete(known, list(grid.columns), axis=1)
-    order = order_by_likeness(others, level, len(grid))
+    order = order_levels_by_similarity(others, level, len(grid))
     position = np.argsort(order)[level]
     here = scores_of(score, known)
     last = len(grid) - 1
@@ -133,10 +133,10 @@ def _accumulate(
     by_row = csr_array((entries, (np.concatenate([rows, np.arange(n)]), columns)), shape=(n, g))
     covariance = (by_row.T @ by_row).toarray()
     weights = np.column_stack([sums, -np.ones(g)])
-    reach = weights[effects.argmax()] - weights[effects.argmin()]
+    range_weights = weights[effects.argmax()] - weights[effects.argmin()]
     # cancelling digits may leave a variance of -1e-20
     variances = np.maximum(np.einsum("ij,jk,ik->i", weights, covariance, weights), 0)
-    value, reach_error = float(np.ptp(effects)), np.sqrt(max(float(reach @ covariance @ reach), 0.0))
+    value, reach_error = float(np.ptp(effects)), np.sqrt(max(float(range_weights @ covariance @ range_weights), 0.0))
     return LocalEffects(
         grid,
         effects,
@@ -145,7 +145,7 @@ def _accumulate(
     )
 
 
-def order_by_likeness(others: Inputs, level: NDArray[np.intp], levels: int) -> NDArray[np.intp]:
+def order_levels_by_similarity(others: Inputs, level: NDArray[np.intp], levels: int) -> NDArray[np.intp]:
     """The levels (g,) in an order in which neighbours are alike in the other features.
 
     The distance of two levels is the sum over the other columns of the Kolmogorov-Smirnov distance; classical scaling

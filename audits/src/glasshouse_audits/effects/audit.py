@@ -22,8 +22,7 @@ from glasshouse import (
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
-from glasshouse_audits.effects import permutation, surrogate
-from glasshouse_audits.effects import report as drawing
+from glasshouse_audits.effects import permutation, report, surrogate
 from glasshouse_audits.effects.accumulated import local_effects
 from glasshouse_audits.effects.curves import individual_curves, partial_dependence_range
 from glasshouse_audits.effects.grids import Floats, Inputs, Score, grid_of, scores_of
@@ -35,7 +34,7 @@ from glasshouse_audits.option_checks import whole_number
 _WHO = "audit 'feature_effects'"
 _POINTS = 20
 # Fewer rows tell no mean, whatever the limit for small groups allows to be shown.
-_FEWEST = 10
+_MIN_ROWS = 10
 # Inputs that go through the model at once, fewer where memory runs out.
 _BATCH = 8192
 _SAMPLED_CURVES = 4
@@ -47,7 +46,7 @@ _MOST_PLAYERS = 8
 
 
 @dataclass
-class _Found:
+class _PartialResult:
     """What the parts of the audit add to its result."""
 
     measurements: list[Measurement] = field(default_factory=list)
@@ -78,7 +77,7 @@ class _Study:
     unseen: slice
     """The rows of `x` that are not among the reference."""
     seed: int
-    fewest: int
+    min_rows: int
     """Rows that a point of a curve or a leaf of the tree rests on at least."""
 
     def about(self, output: str | None, **parameters: Any) -> dict[str, Any]:
@@ -115,7 +114,7 @@ class FeatureEffectsAudit:
         """
         rng = np.random.default_rng(evidence.seed)
         study, whole = _study(evidence, self.rows, rng)
-        found = _Found()
+        found = _PartialResult()
         found.notes.append(
             f"Looked at: {len(study.x):,} of {whole:,} rows of the {study.split} split, drawn with seed "
             f"{evidence.seed}. Intervals are over rows; the model and the order of features are taken as given."
@@ -169,7 +168,7 @@ def _study(evidence: Evidence, most: int, rng: np.random.Generator) -> tuple[_St
         reference=reference,
         unseen=unseen,
         seed=evidence.seed,
-        fewest=max(_FEWEST, evidence.small_group_limit),
+        min_rows=max(_MIN_ROWS, evidence.small_group_limit),
     ), whole
 
 
@@ -210,16 +209,16 @@ def _score(model: ModelHandle) -> Score:
 # ---------------------------------------------------------------- importance
 
 
-def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _Found) -> Floats:
+def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _PartialResult) -> Floats:
     """Measure every feature; how far each moves the explained outputs, (d,)."""
-    n = min(len(study.x), max(_FEWEST, _PERMUTED // (repeats * len(study.features))))
+    n = min(len(study.x), max(_MIN_ROWS, _PERMUTED // (repeats * len(study.features))))
     importance = Importance(
         study.score_all,
         study.x[:n],
         None if study.targets is None else study.targets[:n],
         study.target,
         explained=[position for position, _ in study.outputs],
-        givers=permutation.shuffles(n, repeats, rng),
+        permutations=permutation.shuffles(n, repeats, rng),
     )
     names = [feature.name for feature in study.features]
     by_feature = [importance.of(feature.columns) for feature in study.features]
@@ -229,8 +228,8 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _F
             about = study.about(None, feature=name, metric=metric)
             found.measurements.append(Measurement(name="permutation_importance", **about, **estimate.fields()))
     first = next(iter(by_metric))
-    found.figures.append(drawing.importance_figure(names, first, by_metric[first]))
-    found.tables.append(drawing.importance_table(names, by_metric))
+    found.figures.append(report.importance_figure(names, first, by_metric[first]))
+    found.tables.append(report.importance_table(names, by_metric))
     found.notes.append(
         f"Permutation importance: {repeats} shuffles of each feature over {n:,} rows. A feature that goes together "
         "with others may be used and yet cost little, since they tell the same; and shuffled rows may be unlike any "
@@ -243,7 +242,7 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _F
 
 
 def _interactions(
-    study: _Study, features: Sequence[Feature], background: int, rng: np.random.Generator, found: _Found
+    study: _Study, features: Sequence[Feature], background: int, rng: np.random.Generator, found: _PartialResult
 ) -> None:
     """Shapley interactions of the strongest features, all others being one more player."""
     player = np.full(study.x.shape[1], len(features), dtype=np.intp)
@@ -264,8 +263,8 @@ def _interactions(
             size = mean(np.abs(interactions.values[:, number, k]))
             about = study.about(output, first=names[i], second=names[j])
             found.measurements.append(Measurement(name="shapley_interaction", **about, **size.fields()))
-        found.figures.append(drawing.interaction_figure(names, interactions, k, output))
-        found.tables.append(drawing.interaction_table(names, interactions, k, output))
+        found.figures.append(report.interaction_figure(names, interactions, k, output))
+        found.tables.append(report.interaction_table(names, interactions, k, output))
     found.notes.append(
         f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, which intervals take as "
         "given" + ("; features not listed count together as one." if names[-1] == "all others" else ".")
@@ -275,12 +274,12 @@ def _interactions(
 # ---------------------------------------------------------------- effects
 
 
-def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generator, found: _Found) -> None:
+def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generator, found: _PartialResult) -> None:
     """Partial dependence, individual curves and accumulated local effects of the strongest features."""
     sampled = rng.choice(len(study.x), size=min(_SAMPLED_CURVES, len(study.x)), replace=False).tolist()
     without: list[str] = []
     for feature in features:
-        grid = grid_of(feature, study.x, points=_POINTS, fewest=study.fewest)
+        grid = grid_of(feature, study.x, points=_POINTS, min_rows=study.min_rows)
         if isinstance(grid, str):
             found.notes.append(f"No curves of {feature.name}: {grid}.")
             nothing = Estimate(None, len(study.x), undefined=grid)
@@ -290,13 +289,13 @@ def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generato
         if missed := int((grid.place < 0).sum()):
             without.append(f"{feature.name} {missed:,}")
         curves = individual_curves(study.score, study.x, grid)
-        effects = local_effects(study.score, study.x, grid, fewest=study.fewest)
+        effects = local_effects(study.score, study.x, grid, min_rows=study.min_rows)
         for (_, output), curve, effect in zip(study.outputs, curves, effects, strict=True):
-            found.measurements += _ranges(study, feature, output, partial_dependence_range(curve), effect.reach)
-            found.figures += drawing.effect_figures(grid, curve, sampled, effect, output)
+            found.measurements += _ranges(study, feature, output, partial_dependence_range(curve), effect.effect_range)
+            found.figures += report.effect_figures(grid, curve, sampled, effect, output)
     if without:
         found.notes.append(
-            f"Rows without a point of their own, for a missing value or a level that has fewer than {study.fewest} "
+            f"Rows without a point of their own, for a missing value or a level that has fewer than {study.min_rows} "
             f"rows or is not among the {_POINTS} most frequent: {', '.join(without)}."
         )
 
@@ -312,21 +311,23 @@ def _ranges(
 # ---------------------------------------------------------------- surrogate
 
 
-def _surrogate(study: _Study, found: _Found) -> None:
+def _surrogate(study: _Study, found: _PartialResult) -> None:
     """A tree grown on the reference rows and judged on the others, for each explained output."""
     unseen = study.x[study.unseen]
-    questions, grown_on = surrogate.design(study.features, study.reference)
+    columns_of_tree, grown_on = surrogate.design(study.features, study.reference)
     _, asked = surrogate.design(study.features, unseen)
     seen_outputs, outputs = scores_of(study.score, study.reference), scores_of(study.score, unseen)
     for k, (_, output) in enumerate(study.outputs):
-        tree = surrogate.grow(questions, grown_on, seen_outputs[:, k], asked, fewest=study.fewest, seed=study.seed)
-        fidelity = {"r2": surrogate.fidelity(outputs[:, k], tree.says)}
+        tree = surrogate.grow(
+            columns_of_tree, grown_on, seen_outputs[:, k], asked, min_rows=study.min_rows, seed=study.seed
+        )
+        fidelity = {"r2": surrogate.fidelity(outputs[:, k], tree.value)}
         if study.target.kind == "binary":
-            fidelity["accuracy"] = surrogate.agreement(outputs[:, k], tree.says)
+            fidelity["accuracy"] = surrogate.agreement(outputs[:, k], tree.value)
         for metric, estimate in fidelity.items():
             about = study.about(output, metric=metric)
             found.measurements.append(Measurement(name="surrogate_fidelity", **about, **estimate.fields()))
-        found.tables.append(drawing.surrogate_table(tree, outputs[:, k], fidelity["r2"], output))
+        found.tables.append(report.surrogate_table(tree, outputs[:, k], fidelity["r2"], output))
     found.notes.append(
         f"The tree was grown on {len(study.reference):,} rows and its fidelity taken over {len(unseen):,} others; "
         "accuracy there means deciding as the model does, not rightly."

@@ -50,8 +50,8 @@ class Grid:
         return replace(self, encodings=self.encodings[chosen], values=self.values[chosen], counts=self.counts[chosen])
 
 
-def grid_of(feature: Feature, x: Inputs, *, points: int, fewest: int) -> Grid | str:
-    """A grid of at most `points` points, each resting on at least `fewest` of the rows `x`, or why there is none.
+def grid_of(feature: Feature, x: Inputs, *, points: int, min_rows: int) -> Grid | str:
+    """A grid of at most `points` points, each resting on at least `min_rows` of the rows `x`, or why there is none.
 
     Levels are the distinct encodings among the rows, the most frequent ones if there are more, in the order of the
     categories.
@@ -60,27 +60,27 @@ def grid_of(feature: Feature, x: Inputs, *, points: int, fewest: int) -> Grid | 
     if not np.isfinite(block).all():
         return "not every value is finite"
     grid = (
-        _levels(feature, block, points, fewest)
+        _levels(feature, block, points, min_rows)
         if feature.kind == "categorical"
-        else _number(feature, block, points, fewest)
+        else _number(feature, block, points, min_rows)
     )
     if isinstance(grid, Grid) and len(grid) < 2:
         several = len(np.unique(block, axis=0)) > 1
-        return f"fewer than two values have {fewest} rows" if several else "it has one value in these rows"
+        return f"fewer than two values have {min_rows} rows" if several else "it has one value in these rows"
     return grid
 
 
-def bin_means(values: Floats, *, points: int, fewest: int) -> tuple[Floats, NDArray[np.intp]]:
+def bin_means(values: Floats, *, points: int, min_rows: int) -> tuple[Floats, NDArray[np.intp]]:
     """Points (g,) in ascending order that stand for some numbers (n,), and how many numbers each rests on.
 
     A value with its full share of the numbers, n / `points`, is a point. The others are cut in ascending order into
-    parts of equal size, as many as are left of `points` with at least `fewest` numbers in each, and a part gives its
-    mean. Fewer than `fewest` others give none.
+    parts of equal size, as many as are left of `points` with at least `min_rows` numbers in each, and a part gives its
+    mean. Fewer than `min_rows` others give none.
     """
     unique, counts = np.unique(values, return_counts=True)
-    common = counts >= max(fewest, len(values) / points)
+    common = counts >= max(min_rows, len(values) / points)
     rest = np.sort(values[~np.isin(values, unique[common])])
-    bins = min(points - int(common.sum()), len(rest) // fewest)
+    bins = min(points - int(common.sum()), len(rest) // min_rows)
     parts = np.array_split(rest, bins) if bins > 0 else []
     found = np.concatenate([unique[common], [part.mean() for part in parts]])
     sizes = np.concatenate([counts[common], [len(part) for part in parts]])
@@ -97,21 +97,21 @@ def own_units(feature: Feature, encoded: NDArray[np.floating]) -> Floats:
     return np.round(values, int(-np.floor(np.log10(resolution))))
 
 
-def _number(feature: Feature, block: Inputs, points: int, fewest: int) -> Grid | str:
+def _number(feature: Feature, block: Inputs, points: int, min_rows: int) -> Grid | str:
     """A second column, where there is one, marks missing values."""
     if block.shape[1] > 2 or not np.isin(block[:, 1:], (0, 1)).all():
         return "its encoded columns are not a value and a mark that it is missing"
     missing = block[:, 1:].any(axis=1)
-    means, counts = bin_means(block[~missing, 0].astype(np.float64), points=points, fewest=fewest)
+    means, counts = bin_means(block[~missing, 0].astype(np.float64), points=points, min_rows=min_rows)
     encodings = np.zeros((len(means), block.shape[1]), dtype=np.float32)
     encodings[:, 0] = means
     place = np.where(missing, -1, 0)
     return Grid(feature.name, feature.columns, encodings, own_units(feature, encodings[:, 0]), (), counts, place)
 
 
-def _levels(feature: Feature, block: Inputs, points: int, fewest: int) -> Grid:
+def _levels(feature: Feature, block: Inputs, points: int, min_rows: int) -> Grid:
     patterns, place, counts = np.unique(block, axis=0, return_inverse=True, return_counts=True)
-    enough = np.flatnonzero(counts >= fewest)
+    enough = np.flatnonzero(counts >= min_rows)
     kept = np.sort(enough[np.argsort(-counts[enough], kind="stable")[:points]])[::-1]  # one-hot: the first level first
     number = np.full(len(patterns), -1, dtype=np.intp)
     number[kept] = np.arange(len(kept))

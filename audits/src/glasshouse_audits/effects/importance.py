@@ -33,19 +33,19 @@ class Importance:
         target: Target,
         *,
         explained: list[int],
-        givers: permutation.Givers,
+        permutations: permutation.Permutations,
     ) -> None:
         self._score = score
         self._x = x
         self._targets = targets
         self._kind = target.kind
         self._explained = explained
-        self._givers = givers
+        self._givers = permutations
         self._before = self._rowwise(scores_of(score, x))
 
     def of(self, columns: tuple[int, ...]) -> dict[str, Estimate]:
         """Importance of the feature in these columns, by metric: the loss first, or else the change of the output."""
-        shuffled = (self._x[np.ix_(giver, columns)] for giver in self._givers)
+        shuffled = (self._x[np.ix_(order, columns)] for order in self._givers)
         by_repeat = [self._rowwise(scores) for scores in scores_with(self._score, self._x, columns, *shuffled)]
         after = {name: np.stack([repeat[name] for repeat in by_repeat]) for name in self._before}
         return self._measured(after)
@@ -62,16 +62,18 @@ class Importance:
         return kept | {"positive": scores[:, 1]} if self._kind == "binary" else kept
 
     def _measured(self, after: dict[str, NDArray[Any]]) -> dict[str, Estimate]:
-        before, givers = self._before, self._givers
+        before, permutations = self._before, self._givers
         found: dict[str, Estimate] = {}
         for loss in ("log_loss", "squared_error"):
             if loss in before:
-                found[loss] = permutation.loss_increase(before[loss], after[loss], givers)
+                found[loss] = permutation.loss_increase(before[loss], after[loss], permutations)
         if "right" in before:
-            found["accuracy"] = permutation.accuracy_drop(before["right"], after["right"], givers)
+            found["accuracy"] = permutation.accuracy_drop(before["right"], after["right"], permutations)
         if "positive" in before and self._targets is not None:
             positive = np.asarray(self._targets == 1)
-            found["roc_auc"] = permutation.auc_drop(positive, before["positive"], after["positive"], givers)
+            found["roc_auc"] = permutation.auc_drop(positive, before["positive"], after["positive"], permutations)
         if "squared_error" in before and self._targets is not None:
-            found["r2"] = permutation.r2_drop(self._targets, before["squared_error"], after["squared_error"], givers)
-        return found | {"output_change": permutation.output_change(before["outputs"], after["outputs"], givers)}
+            found["r2"] = permutation.r2_drop(
+                self._targets, before["squared_error"], after["squared_error"], permutations
+            )
+        return found | {"output_change": permutation.output_change(before["outputs"], after["outputs"], permutations)}

@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
-Givers = NDArray[np.intp]
+Permutations = NDArray[np.intp]
 """(r, n) in each of r repeats, the row whose value each of n rows receives: a permutation of the rows."""
 
 # The smallest normal number of single precision: what a probability is taken for that was rounded to 0.
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def shuffles(n: int, repeats: int, rng: np.random.Generator) -> Givers:
+def shuffles(n: int, repeats: int, rng: np.random.Generator) -> Permutations:
     """Random permutations (repeats, n)."""
     return np.stack([rng.permutation(n) for _ in range(repeats)]).astype(np.intp)
 
 
-def output_change(before: Floats, after: Floats, givers: Givers) -> Estimate:
+def output_change(before: Floats, after: Floats, permutations: Permutations) -> Estimate:
     """How far the output moves, whichever way: mean over rows, repeats and outputs of |after - before|.
 
     Args:
@@ -37,10 +37,10 @@ def output_change(before: Floats, after: Floats, givers: Givers) -> Estimate:
         givers: (r, n) who gave them.
     """
     moved = np.abs(after - before).mean(axis=2)
-    return _estimate(float(moved.mean()), moved, givers)
+    return _estimate(float(moved.mean()), moved, permutations)
 
 
-def loss_increase(before: Floats, after: Floats, givers: Givers) -> Estimate:
+def loss_increase(before: Floats, after: Floats, permutations: Permutations) -> Estimate:
     """Mean loss with the feature permuted minus the mean loss without; above 0 the feature helps.
 
     Args:
@@ -49,16 +49,16 @@ def loss_increase(before: Floats, after: Floats, givers: Givers) -> Estimate:
         givers: (r, n) who gave them.
     """
     worse = after - before
-    return _estimate(float(worse.mean()), worse, givers)
+    return _estimate(float(worse.mean()), worse, permutations)
 
 
-def accuracy_drop(before: NDArray[np.bool_], after: NDArray[np.bool_], givers: Givers) -> Estimate:
+def accuracy_drop(before: NDArray[np.bool_], after: NDArray[np.bool_], permutations: Permutations) -> Estimate:
     """Accuracy minus accuracy with the feature permuted, from right decisions; shapes as `loss_increase`."""
     wrong, wrong_after = (1.0 - right.astype(np.float64) for right in (before, after))
-    return loss_increase(wrong, wrong_after, givers)
+    return loss_increase(wrong, wrong_after, permutations)
 
 
-def r2_drop(targets: Floats, before: Floats, after: Floats, givers: Givers) -> Estimate:
+def r2_drop(targets: Floats, before: Floats, after: Floats, permutations: Permutations) -> Estimate:
     """R2 minus R2 with the feature permuted: the increase of the squared error over the targets' variance.
 
     Undefined where the targets do not vary. The variance is a mean over the same rows, which the interval counts.
@@ -75,10 +75,10 @@ def r2_drop(targets: Floats, before: Floats, after: Floats, givers: Givers) -> E
         return Estimate(None, len(targets), undefined="the targets do not vary")
     worse = after - before
     drop = float(worse.mean()) / variance
-    return _estimate(drop, (worse - drop * deviation) / variance, givers)
+    return _estimate(drop, (worse - drop * deviation) / variance, permutations)
 
 
-def auc_drop(positive: NDArray[np.bool_], before: Floats, after: Floats, givers: Givers) -> Estimate:
+def auc_drop(positive: NDArray[np.bool_], before: Floats, after: Floats, permutations: Permutations) -> Estimate:
     """Area under the ROC curve minus that with the feature permuted.
 
     A row bears on the area by its placement, the share of the other class that it is ranked right against (DeLong et
@@ -96,7 +96,7 @@ def auc_drop(positive: NDArray[np.bool_], before: Floats, after: Floats, givers:
     lost = _placements(positive, before) - np.stack([_placements(positive, scores) for scores in after])
     drop = float(lost[:, positive].mean())
     share = np.where(positive, positive.mean(), 1 - positive.mean())
-    return _estimate(drop, (lost - drop) / share, givers)
+    return _estimate(drop, (lost - drop) / share, permutations)
 
 
 def cross_entropy(scores: Floats, targets: NDArray[np.int64]) -> Floats:
@@ -114,7 +114,7 @@ def _placements(positive: NDArray[np.bool_], scores: Floats) -> Floats:
     return found
 
 
-def _estimate(value: float, contributions: Floats, givers: Givers) -> Estimate:
+def _estimate(value: float, contributions: Floats, permutations: Permutations) -> Estimate:
     """A mean over pairs with Student's t interval.
 
     `contributions` (r, n) are what the receiver i and its giver contribute in each repeat: h(i, j). With a(i) and b(j)
@@ -131,8 +131,8 @@ def _estimate(value: float, contributions: Floats, givers: Givers) -> Estimate:
         return Estimate(value, n, t_interval(value, np.nan, 0).item())
     centred = contributions - contributions.mean()
     given = np.zeros(n)
-    for repeat, giver in zip(centred, givers, strict=True):
-        given[giver] += repeat / repeats
+    for repeat, order in zip(centred, permutations, strict=True):
+        given[order] += repeat / repeats
     drawn = float(centred.var(ddof=1)) / repeats
     variance = max(float((centred.mean(axis=0) + given).var(ddof=1)) - drawn, drawn) / n
     return Estimate(value, n, t_interval(value, np.sqrt(variance), n - 1).item())

@@ -257,7 +257,7 @@ def surrogate_table(tree: Surrogate, outputs: Floats, fidelity: Estimate, output
     rows: list[tuple[Cell, ...]] = []
     for number, leaf in enumerate(tree.leaves):
         inside = outputs[tree.leaf == number]
-        rows.append((leaf.rule, leaf.says, *_cells(mean(inside)), len(inside)))
+        rows.append((leaf.rule, leaf.value, *_cells(mean(inside)), len(inside)))
     what = f"the probability of {output}" if output else "the predicted value"
     return Table(
         title="The model as a small tree" + (f": {output}" if output else ""),
@@ -268,23 +268,23 @@ def surrogate_table(tree: Surrogate, outputs: Floats, fidelity: Estimate, output
             Column(name="unseen rows", format="d"),
         ),
         rows=tuple(rows),
-        description=f"A decision tree that imitates {what}. {fidelity_in_words(fidelity)}",
+        description=f"A decision tree that imitates {what}. {fidelity_sentence(fidelity)}",
         count_column="unseen rows",
     )
 
 
 # Below it the rules are called a poor picture. A convention for a sentence, not a threshold that judges.
-_POOR = 0.8
+_LOW_FIDELITY = 0.8
 
 
-def fidelity_in_words(fidelity: Estimate) -> str:
+def fidelity_sentence(fidelity: Estimate) -> str:
     """What a reader may make of the rules."""
     if fidelity.value is None:
         return f"How well is not known: {fidelity.undefined}."
     if fidelity.value <= 0:
         return "On unseen rows it tells no more than the mean output: do not read its rules as the model's."
     told = f"On unseen rows it tells {fidelity.value:.0%} of the output's variance"
-    if fidelity.value < _POOR:
+    if fidelity.value < _LOW_FIDELITY:
         return f"{told}: a poor picture of the model, whose other {1 - fidelity.value:.0%} no rule here shows."
     return f"{told}; the rest no rule here shows."
 

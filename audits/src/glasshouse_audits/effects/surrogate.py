@@ -23,13 +23,13 @@ _LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Question:
+class TreeColumn:
     """What a split may ask about one column of the design: is a number above a bound, or is a feature a `level`?"""
 
     name: str
     level: str | None = None
 
-    def answer(self, low: float, high: float) -> str | None:
+    def condition(self, low: float, high: float) -> str | None:
         """In words, that the column lies above `low` and not above `high`; None if that says nothing."""
         if np.isinf(low) and np.isinf(high):
             return None
@@ -45,7 +45,7 @@ class Leaf:
     """One rule of the tree."""
 
     rule: str
-    says: float
+    value: float
     """The tree's answer: the mean output of the rows it was grown on."""
 
 
@@ -58,14 +58,14 @@ class Surrogate:
     """(m,) where each unseen row ends."""
 
     @property
-    def says(self) -> Floats:
+    def value(self) -> Floats:
         """(m,) the tree's answer for each unseen row."""
-        return np.array([leaf.says for leaf in self.leaves])[self.leaf]
+        return np.array([leaf.value for leaf in self.leaves])[self.leaf]
 
 
-def design(features: Sequence[Feature], x: Inputs) -> tuple[list[Question], Floats]:
+def design(features: Sequence[Feature], x: Inputs) -> tuple[list[TreeColumn], Floats]:
     """What a tree may ask, and the rows (n, questions) in which it reads the answers, in the features' own units."""
-    questions: list[Question] = []
+    columns_of_tree: list[TreeColumn] = []
     columns: list[Any] = []
     for feature in features:
         for place, column in enumerate(feature.columns):
@@ -74,19 +74,19 @@ def design(features: Sequence[Feature], x: Inputs) -> tuple[list[Question], Floa
             if feature.kind == "categorical" and len(feature.columns) > 1 and marks:
                 categories = feature.categories
                 level = categories[place] if len(categories) == len(feature.columns) else f"level {place + 1}"
-                questions.append(Question(feature.name, level))
+                columns_of_tree.append(TreeColumn(feature.name, level))
                 columns.append(values)
             elif feature.kind == "numeric" and place == 1 and marks:
-                questions.append(Question(feature.name, "missing"))
+                columns_of_tree.append(TreeColumn(feature.name, "missing"))
                 columns.append(values)
             else:
-                questions.append(Question(feature.name if place == 0 else f"{feature.name} [{place + 1}]"))
+                columns_of_tree.append(TreeColumn(feature.name if place == 0 else f"{feature.name} [{place + 1}]"))
                 columns.append(own_units(feature, values) if place == 0 and feature.kind == "numeric" else values)
-    return questions, np.column_stack(columns).astype(np.float64)
+    return columns_of_tree, np.column_stack(columns).astype(np.float64)
 
 
 def grow(
-    questions: Sequence[Question], seen: Floats, outputs: Floats, unseen: Floats, *, fewest: int, seed: int
+    columns_of_tree: Sequence[TreeColumn], seen: Floats, outputs: Floats, unseen: Floats, *, min_rows: int, seed: int
 ) -> Surrogate:
     """Grow a regression tree of depth 3 and send the unseen rows down.
 
@@ -100,24 +100,24 @@ def grow(
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    smallest = max(fewest, int(np.ceil(_LEAST_SHARE * len(seen))))
+    smallest = max(min_rows, int(np.ceil(_LEAST_SHARE * len(seen))))
     fitted = DecisionTreeRegressor(max_depth=_DEPTH, min_samples_leaf=smallest, random_state=seed).fit(seen, outputs)
     numbers, leaves = [], []
-    for number, rule in _rules(fitted.tree_, questions):
+    for number, rule in _rules(fitted.tree_, columns_of_tree):
         numbers.append(number)
         leaves.append(Leaf(rule, float(fitted.tree_.value[number, 0, 0])))
     ends = fitted.apply(unseen) if len(unseen) else []  # scikit-learn refuses no rows at all
     return Surrogate(tuple(leaves), np.searchsorted(numbers, ends))
 
 
-def _rules(tree: Any, questions: Sequence[Question]) -> list[tuple[int, str]]:
+def _rules(tree: Any, columns_of_tree: Sequence[TreeColumn]) -> list[tuple[int, str]]:
     """Number and rule of every leaf, in the order of their numbers (sklearn numbers a node before those below it)."""
     found = []
     waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
     while waiting:
         node, bounds = waiting.pop()
         if tree.children_left[node] < 0:
-            said = [questions[column].answer(*bounds[column]) for column in bounds]
+            said = [columns_of_tree[column].condition(*bounds[column]) for column in bounds]
             found.append((node, " and ".join(filter(None, said)) or "every row"))
             continue
         column, threshold = int(tree.feature[node]), float(tree.threshold[node])
@@ -127,17 +127,17 @@ def _rules(tree: Any, questions: Sequence[Question]) -> list[tuple[int, str]]:
     return sorted(found)
 
 
-def fidelity(outputs: Floats, says: Floats) -> Estimate:
+def fidelity(outputs: Floats, value: Floats) -> Estimate:
     """R2 of the tree's answers (m,) as predictions of the model's outputs (m,): 1 is a perfect imitation."""
-    found = r2_score(outputs, says)
+    found = r2_score(outputs, value)
     if found.value is None and len(outputs):
         return Estimate(None, found.n, undefined="the model's output is the same for every row")
     return found
 
 
-def agreement(outputs: Floats, says: Floats) -> Estimate:
+def agreement(outputs: Floats, value: Floats) -> Estimate:
     """Share of the rows on which tree and model decide alike at a probability of one half, with Wilson's interval."""
     if not len(outputs):
         return Estimate(None, 0, undefined="no rows")
-    alike = (outputs >= 0.5) == (says >= 0.5)
+    alike = (outputs >= 0.5) == (value >= 0.5)
     return Estimate(float(alike.mean()), len(alike), wilson(int(alike.sum()), len(alike)).item())

@@ -45,7 +45,7 @@ class Method:
             UserError: where the answer is not what `Explanation` promises.
         """
         try:
-            found = in_shares(self.explainer.explain, question)
+            found = explain_across_processes(self.explainer.explain, question)
         except (NotExplainableError, UserError):
             raise
         except Exception as error:
@@ -94,12 +94,12 @@ def find_method(choice: Choice) -> Method:
     return Method(name=choice.name, plugin=component.plugin, explainer=explainer)
 
 
-def is_known(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Whether one installed explainer is meant by the name."""
     return len(registry().candidates("explainer", name)) == 1
 
 
-def why_not(plugin: ExplainerPlugin, evidence: Evidence) -> str | None:
+def unmet_requirement(plugin: ExplainerPlugin, evidence: Evidence) -> str | None:
     """Why an explainer does not fit the evidence, or None where it does."""
     if evidence.info.modality not in plugin.modalities:
         return f"made for {', '.join(plugin.modalities)} data, not {evidence.info.modality}"
@@ -130,7 +130,7 @@ def _problem(found: Any, question: Question) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Explained:
+class MethodExplanation:
     """What a method answered to an audit's question.
 
     `explain` asks it anew: other rows, another background, seed or model (see `dataclasses.replace`). It raises
@@ -150,7 +150,7 @@ class Explained:
     failed: bool = False
 
 
-def in_shares(explain: Callable[[Question], Explanation], question: Question) -> Explanation:
+def explain_across_processes(explain: Callable[[Question], Explanation], question: Question) -> Explanation:
     """What `explain` answers, asked of each process for its part of the rows where they work together.
 
     Rows of different processes may share draws: they start from the same seed, and `design` numbers say so. Evaluations

@@ -8,32 +8,32 @@ import numpy as np
 from glasshouse import Evidence, Feature, Question, UserError
 from numpy.typing import NDArray
 
-MOST = 500_000
+MAX_EVALUATIONS = 500_000
 """Evaluations for each row."""
 
-_MOST_CLASSES = 3
+_MAX_CLASSES = 3
 """x"""
 
 _OPERATIONS = 1e12
 """Floating-point operations for all rows together: half a minute or two of a processor's core."""
 
 
-def evaluations(question: Question) -> int:
+def evaluation_budget(question: Question) -> int:
     """Evaluations for each row of a question: `MOST`, or what `_OPERATIONS` pay for, but enough for two random orders.
 
     Counted, not timed: the same on every machine.
     """
-    paid = _OPERATIONS / (max(1, len(question.rows)) * operations(question))
-    return min(MOST, max(two_orders(question), int(paid)))
+    paid = _OPERATIONS / (max(1, len(question.rows)) * operations_per_row(question))
+    return min(MAX_EVALUATIONS, max(two_permutations(question), int(paid)))
 
 
-def two_orders(question: Question) -> int:
+def two_permutations(question: Question) -> int:
     """Evaluations for a row that two random orders of its features take, forwards and backwards, and one more."""
     features = question.rows.shape[1] if question.features is None else question.features
     return 4 * features * len(question.background) + 1
 
 
-def operations(question: Question) -> int:
+def operations_per_row(question: Question) -> int:
     """Floating-point operations of the model for a row: those of its matrix products, convolutions and attention.
 
     At least two for each parameter, since not every operation is counted.
@@ -78,6 +78,6 @@ def explained_outputs(evidence: Evidence) -> list[tuple[int, str | None]]:
         return [(0, None)]
     if target.favourable_index is not None:
         return [(target.favourable_index, target.classes[target.favourable_index])]
-    often = np.bincount(evidence.evaluated.predicted, minlength=len(target.classes))
-    chosen = np.sort(np.argsort(-often, kind="stable")[:_MOST_CLASSES])
+    frequency = np.bincount(evidence.evaluated.predicted, minlength=len(target.classes))
+    chosen = np.sort(np.argsort(-frequency, kind="stable")[:_MAX_CLASSES])
     return [(int(k), target.classes[k]) for k in chosen]

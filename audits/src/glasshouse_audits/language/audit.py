@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NAME = "language_model"
 _WHO = "audit 'language_model'"
-_RUN = 8
+_COPIED_RUN = 8
 """So many words in a row are no turn of phrase any more: they are told of as copied."""
 _SHOWN = 10
 
@@ -78,7 +78,7 @@ class LanguageModelAudit:
         measurements = [
             *_of_split(judged),
             *([] if train is None else _of_split(train)),
-            *_beside_train(judged, train, evidence),
+            *_compared_with_train(judged, train, evidence),
             *_by_group(judged, evidence),
         ]
         notes = [
@@ -137,11 +137,11 @@ class LanguageModelAudit:
             "generated": longest_copied(written, training),
             "held out": longest_copied(judged.words[: 10 * self.texts], training),
         }
-        told = []
+        predicted = []
         for kind, longest in found.items():
-            hits, n = int((longest >= _RUN).sum()), len(longest)
+            hits, n = int((longest >= _COPIED_RUN).sum()), len(longest)
             share = wilson(hits, n).item()
-            told += [
+            predicted += [
                 Measurement(
                     name="copied_text_rate",
                     value=hits / n,
@@ -151,7 +151,7 @@ class LanguageModelAudit:
                     interval_method=share.method,
                     n=n,
                     split=judged.name,
-                    parameters={"of": kind, "words_in_a_row": _RUN},
+                    parameters={"of": kind, "words_in_a_row": _COPIED_RUN},
                 ),
                 Measurement(
                     name="longest_copied_words",
@@ -161,7 +161,7 @@ class LanguageModelAudit:
                     parameters={"of": kind},
                 ),
             ]
-        return told, found
+        return predicted, found
 
 
 def _drawn(evidence: Evidence, split: str, most: int) -> NDArray[np.int64]:
@@ -186,7 +186,7 @@ def _of_split(split: _Split) -> Iterator[Measurement]:
         yield Measurement(name=name, split=split.name, **estimate.fields())
 
 
-def _beside_train(judged: _Split, train: _Split | None, evidence: Evidence) -> Iterator[Measurement]:
+def _compared_with_train(judged: _Split, train: _Split | None, evidence: Evidence) -> Iterator[Measurement]:
     """What the judged texts cost more than the training texts, and what they would cost by frequency alone."""
     size = evidence.info.sizes.get("vocab_size")
     if train is None:
@@ -226,7 +226,7 @@ def _counts(found: dict[str, NDArray[np.int64]], split: str) -> Table:
     longest = max(int(lengths.max()) for lengths in found.values())
     rows = tuple(
         (run, *(int((lengths >= run).sum()) for lengths in found.values()))
-        for run in sorted({*range(1, min(longest, _RUN) + 1), longest})
+        for run in sorted({*range(1, min(longest, _COPIED_RUN) + 1), longest})
         if run
     )
     return Table(
@@ -250,9 +250,9 @@ def _texts(written: NDArray[np.int64], copied: NDArray[np.int64], evidence: Evid
     lengths = (shown != 0).sum(axis=1)
     rows: list[tuple[Any, ...]] = []
     for text, run, length in zip(evidence.spelled(shown), copied, lengths, strict=False):
-        hidden = not evidence.show_examples and length and run >= min(_RUN, length)
-        told = "(not shown: it copies a training text)" if hidden else " ".join(text) or "(ends at once)"
-        rows.append((told, int(length), int(run)))
+        hidden = not evidence.show_examples and length and run >= min(_COPIED_RUN, length)
+        predicted = "(not shown: it copies a training text)" if hidden else " ".join(text) or "(ends at once)"
+        rows.append((predicted, int(length), int(run)))
     yield Table(
         title="Generated texts",
         columns=(
@@ -261,7 +261,7 @@ def _texts(written: NDArray[np.int64], copied: NDArray[np.int64], evidence: Evid
             Column(name="in a row from training", format="d"),
         ),
         rows=tuple(rows),
-        description=f"The first of those written from the start. A text of which {_RUN} words in a row, or all, stand "
+        description=f"The first of those written from the start. A text of which {_COPIED_RUN} words in a row, or all, stand "
         "in a training text is shown with `show_examples: true` alone.",
     )
 

@@ -80,7 +80,7 @@ def difference(one: Sums, other: Sums, *, level: float = 0.95) -> Estimate:
 
 
 def unigram_nats(
-    words: NDArray[np.integer], told: NDArray[np.bool_], counts: NDArray[np.integer]
+    words: NDArray[np.integer], predicted: NDArray[np.bool_], counts: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """(n, length + 1) loss of each token in nats if words came by their frequency alone, NaN where there is none.
 
@@ -89,12 +89,12 @@ def unigram_nats(
     """
     nats = -np.log((counts + 1) / (counts.sum() + len(counts)))
     with_end = np.pad(words, ((0, 0), (0, 1)))
-    return np.where(told, nats[with_end], np.nan)
+    return np.where(predicted, nats[with_end], np.nan)
 
 
-def token_counts(words: NDArray[np.integer], told: NDArray[np.bool_], vocabulary: int) -> NDArray[np.int64]:
+def token_counts(words: NDArray[np.integer], predicted: NDArray[np.bool_], vocabulary: int) -> NDArray[np.int64]:
     """(vocabulary,) how often each word, and the end as number 0, is foretold in texts (n, length)."""
-    return np.bincount(np.pad(words, ((0, 0), (0, 1)))[told], minlength=vocabulary)
+    return np.bincount(np.pad(words, ((0, 0), (0, 1)))[predicted], minlength=vocabulary)
 
 
 def by_place(losses: NDArray[np.floating], *, least: int) -> tuple[list[int], list[float]]:

@@ -30,7 +30,7 @@ _PAIRS = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Parts:
+class InputParts:
     """n inputs made of parts, each of which can be replaced by that of the reference.
 
     `rows` (n, ...) and `reference` (1, ...) are encoded inputs. `owner` (width,) numbers the part that each number of a
@@ -46,9 +46,9 @@ class Parts:
 
     def by_part(self, values: Floats) -> Floats:
         """Attributions of parts (n, d) from those of an input's numbers (n, ...)."""
-        flat = values.reshape(len(values), -1)
+        flat_attributions = values.reshape(len(values), -1)
         summed = np.zeros(self.present.shape)
-        np.add.at(summed.T, self.owner, flat.T)
+        np.add.at(summed.T, self.owner, flat_attributions.T)
         return summed
 
     def walk(self, order: NDArray[np.intp]) -> Floats:
@@ -88,13 +88,13 @@ class Curves:
         return area(SHARES, self.insertion)
 
 
-def curves(parts: Parts, values: Floats, *, seed: int) -> Curves:
+def curves(parts: InputParts, values: Floats, *, seed: int) -> Curves:
     """Both curves for attributions (n, ...) of every row; equal ones are ordered at random."""
     order = descending(parts.by_part(values), _content(parts), seed=seed)
     return Curves(deletion=parts.walk(order), insertion=parts.walk(order[:, ::-1])[:, ::-1])
 
 
-def random_curves(parts: Parts, *, seed: int) -> Curves:
+def random_curves(parts: InputParts, *, seed: int) -> Curves:
     """The mean curves over random orders, which belong to the rows and not to their places."""
     d = parts.present.shape[1]
     keys = uniforms(_content(parts), d * _PAIRS, seed=seed + 1).reshape(len(parts.rows), _PAIRS, d)
@@ -103,6 +103,6 @@ def random_curves(parts: Parts, *, seed: int) -> Curves:
     return Curves(deletion=mean, insertion=mean[:, ::-1])
 
 
-def _content(parts: Parts) -> NDArray[np.generic]:
+def _content(parts: InputParts) -> NDArray[np.generic]:
     found: NDArray[np.generic] = parts.rows.flatten(1).numpy()
     return found

@@ -9,10 +9,14 @@ import numpy as np
 from glasshouse import AuditResult, Evidence, Figure
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.attribution.faithfulness import Parts
+from glasshouse_audits.explain.attribution.faithfulness import InputParts
 from glasshouse_audits.explain.attribution.measurements import completeness, faithfulness, randomised, sparseness
-from glasshouse_audits.explain.attribution.predicted_class import Answer, answers, own_scores
-from glasshouse_audits.explain.attribution.sampling import Sample, examples, index_table, sample
+from glasshouse_audits.explain.attribution.predicted_class import (
+    PredictedAttributions,
+    explain_with_all,
+    predicted_scores,
+)
+from glasshouse_audits.explain.attribution.sampling import Sample, draw_sample, examples, index_table
 from glasshouse_audits.explain.explainers import parse_methods
 from glasshouse_audits.option_checks import true_or_false, whole_number
 from glasshouse_audits.pictures import overlays
@@ -64,7 +68,7 @@ class ImageAttributionAudit:
         """
         import torch
 
-        found = sample(
+        found = draw_sample(
             evidence,
             _NAME,
             rows=self.rows,
@@ -72,14 +76,16 @@ class ImageAttributionAudit:
             reference=torch.zeros(1, *evidence.info.input_shape),
             max_batch=self.max_batch,
         )
-        told, notes = answers(self._choices, evidence, found.question, found.own, audit=_NAME)
-        checked = completeness(told, found) + sparseness(told, found)
+        attributions, notes = explain_with_all(self._choices, evidence, found.question, found.predicted, audit=_NAME)
+        checked = completeness(attributions, found) + sparseness(attributions, found)
         if self.checks:
-            checked += faithfulness(told, found, _pixels(found), called="pixels") + randomised(told, found)
+            checked += faithfulness(attributions, found, _pixels(found), part_name="pixels") + randomised(
+                attributions, found
+            )
         shown = examples(found, self.examples)
-        figures = [_mean_map(answer, found) for answer in told if found.drawn >= _LEAST_ROWS]
+        figures = [_mean_map(answer, found) for answer in attributions if found.random_count >= _LEAST_ROWS]
         if evidence.show_examples:
-            figures.append(_pictures(told, found, shown))
+            figures.append(_pictures(attributions, found, shown))
         return AuditResult(
             name=_NAME,
             family="explainability",
@@ -88,7 +94,7 @@ class ImageAttributionAudit:
             tables=[*checked.tables, index_table(found, shown)],
             figures=[*figures, *checked.figures],
             notes=[
-                f"Explained: {found.drawn} of {len(found.predictions)} pictures of the {evidence.evaluate_on} split, "
+                f"Explained: {found.random_count} of {len(found.predictions)} pictures of the {evidence.evaluate_on} split, "
                 f"drawn with seed {evidence.seed}, each for its own prediction, against a black picture.",
                 *notes,
                 "No threshold is accepted for checks of attributions: they are told and not judged.",
@@ -96,17 +102,17 @@ class ImageAttributionAudit:
         )
 
 
-def _pixels(found: Sample) -> Parts:
+def _pixels(found: Sample) -> InputParts:
     """Pictures made of pixels, all channels of a pixel together."""
-    rows = found.question.rows[found.at_random]
+    rows = found.question.rows[found.random_rows]
     channels, *sides = rows.shape[1:]
     pixels = int(np.prod(sides))
-    return Parts(
+    return InputParts(
         rows=rows,
         reference=found.question.background,
         owner=np.tile(np.arange(pixels), channels),
         present=np.ones((len(rows), pixels), dtype=bool),
-        score=own_scores(found.question, found.own[found.at_random]),
+        score=predicted_scores(found.question, found.predicted[found.random_rows]),
     )
 
 
@@ -116,9 +122,9 @@ def _by_pixel(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return summed
 
 
-def _mean_map(answer: Answer, found: Sample) -> Figure:
+def _mean_map(answer: PredictedAttributions, found: Sample) -> Figure:
     """Where attributions lie on average over the pictures: shares of their sizes, in blocks."""
-    sizes = np.abs(_by_pixel(answer.values[found.at_random]))
+    sizes = np.abs(_by_pixel(answer.values[found.random_rows]))
     total = sizes.sum(axis=(1, 2), keepdims=True)
     shares = np.divide(sizes, total, out=np.zeros_like(sizes), where=total > 0).mean(axis=0)
     blocks = 100 * overlays.pooled(shares, _BLOCKS)
@@ -126,7 +132,7 @@ def _mean_map(answer: Answer, found: Sample) -> Figure:
     return Figure(
         kind="heatmap",
         title=f"{answer.method.title}: where in the picture",
-        description=f"Mean share of a picture's attribution, whichever way, over {found.drawn} pictures, in per cent, "
+        description=f"Mean share of a picture's attribution, whichever way, over {found.random_count} pictures, in per cent, "
         f"from the upper left to the lower right in {height} x {width} blocks.",
         data={
             "rows": [str(row + 1) for row in range(height)],
@@ -138,12 +144,12 @@ def _mean_map(answer: Answer, found: Sample) -> Figure:
     )
 
 
-def _pictures(told: Sequence[Answer], found: Sample, shown: Sequence[int]) -> Figure:
+def _pictures(attributions: Sequence[PredictedAttributions], found: Sample, shown: Sequence[int]) -> Figure:
     """Each example as it is, and under every method."""
     images = []
     for row in shown:
         picture = overlays.as_picture(found.question.rows[row].double().numpy())
-        maps = [(answer.method.title, _by_pixel(answer.values[row])) for answer in told]
+        maps = [(answer.method.title, _by_pixel(answer.values[row])) for answer in attributions]
         panels = [picture, *(overlays.overlay(picture, values) for _, values in maps)]
         images.append(
             {
@@ -152,7 +158,7 @@ def _pictures(told: Sequence[Answer], found: Sample, shown: Sequence[int]) -> Fi
                 "description": "; ".join(f"{title}: {overlays.where(values)}" for title, values in maps),
             }
         )
-    titles = ", ".join(answer.method.title for answer in told)
+    titles = ", ".join(answer.method.title for answer in attributions)
     return Figure(
         kind="image",
         title="Examples",

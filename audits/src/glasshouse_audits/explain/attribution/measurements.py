@@ -10,10 +10,19 @@ from glasshouse import Column, Figure, Measurement, NotExplainableError, Table, 
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.attribution.faithfulness import SHARES, Curves, Parts, curves, random_curves
-from glasshouse_audits.explain.attribution.predicted_class import Answer, explain_own, own_scores
+from glasshouse_audits.explain.attribution.faithfulness import SHARES, Curves, InputParts, curves, random_curves
+from glasshouse_audits.explain.attribution.predicted_class import (
+    PredictedAttributions,
+    explain_predicted,
+    predicted_scores,
+)
 from glasshouse_audits.explain.attribution.sampling import Sample
-from glasshouse_audits.explain.checks.check_result import Checked, cells, interval_columns, mean_of_known
+from glasshouse_audits.explain.checks.check_result import (
+    CheckResult,
+    interval_columns,
+    mean_of_defined,
+    value_and_interval,
+)
 from glasshouse_audits.explain.checks.randomisation import cascade, layers
 from glasshouse_audits.explain.checks.similarity import rank_correlation
 
@@ -24,42 +33,51 @@ _RANDOMISED_ROWS = 20
 _NETWORKS = 3
 
 
-def completeness(answers: Sequence[Answer], sample: Sample) -> Checked:
+def completeness(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
     """How far attributions miss the change of score that they promise to add up to: the worst row and the mean."""
     found = []
     for answer in answers:
         if answer.change is None:
             continue
-        errors = answer.errors(sample.at_random)
+        errors = answer.errors(sample.random_rows)
         for statistic in ("max", "mean"):
             found.append(
                 Measurement(
                     name="completeness_error",
                     value=None if errors is None else float(getattr(np, statistic)(errors)),
                     undefined="the model's output is the same for every explained row" if errors is None else None,
-                    n=sample.drawn,
+                    n=sample.random_count,
                     split=sample.predictions.split,
                     parameters={"method": answer.method.name, "statistic": statistic},
                 )
             )
-    return Checked(tuple(found))
+    return CheckResult(tuple(found))
 
 
-def faithfulness(answers: Sequence[Answer], sample: Sample, parts: Parts, *, called: str) -> Checked:
-    """Deletion and insertion curves beside those of random orders; `called` is what parts are: pixels or words."""
+def faithfulness(
+    answers: Sequence[PredictedAttributions], sample: Sample, parts: InputParts, *, part_name: str
+) -> CheckResult:
+    """Deletion and insertion curves beside those of random orders; `part_name` is what parts are: pixels or words."""
     seed = sample.question.seed
     chance = random_curves(parts, seed=seed)
-    walked = [(answer, curves(parts, answer.values[sample.at_random], seed=seed)) for answer in answers]
+    walked = [(answer, curves(parts, answer.values[sample.random_rows], seed=seed)) for answer in answers]
     split = sample.predictions.split
     measurements, rows = [], []
-    for answer, own in walked:
-        told = _estimates(own, chance)
-        for name, estimate in told.items():
+    for answer, predicted in walked:
+        attributions = _estimates(predicted, chance)
+        for name, estimate in attributions.items():
             measurements.append(
                 Measurement(name=name, split=split, parameters={"method": answer.method.name}, **estimate.fields())
             )
         for which in ("deletion", "insertion"):
-            rows.append((answer.method.title, which, told[f"{which}_area"].value, *cells(told[f"{which}_gain"])))
+            rows.append(
+                (
+                    answer.method.title,
+                    which,
+                    attributions[f"{which}_area"].value,
+                    *value_and_interval(attributions[f"{which}_gain"]),
+                )
+            )
     measurements.append(Measurement(name="random_order_area", split=split, **mean(chance.deletion_area).fields()))
     table = Table(
         title="Areas under deletion and insertion curves",
@@ -73,27 +91,29 @@ def faithfulness(answers: Sequence[Answer], sample: Sample, parts: Parts, *, cal
         description="Areas are mean scores along the curve; a good order has a small area of deletion and a large one "
         "of insertion, and gains more than 0 over random orders.",
     )
-    figures = tuple(_figure(walked, chance, which, called) for which in ("deletion", "insertion"))
-    return Checked(tuple(measurements), figures, (table,))
+    figures = tuple(_figure(walked, chance, which, part_name) for which in ("deletion", "insertion"))
+    return CheckResult(tuple(measurements), figures, (table,))
 
 
-def _estimates(own: Curves, chance: Curves) -> dict[str, Estimate]:
+def _estimates(predicted: Curves, chance: Curves) -> dict[str, Estimate]:
     return {
-        "deletion_area": mean(own.deletion_area),
-        "insertion_area": mean(own.insertion_area),
-        "deletion_gain": mean(chance.deletion_area - own.deletion_area),
-        "insertion_gain": mean(own.insertion_area - chance.insertion_area),
+        "deletion_area": mean(predicted.deletion_area),
+        "insertion_area": mean(predicted.insertion_area),
+        "deletion_gain": mean(chance.deletion_area - predicted.deletion_area),
+        "insertion_gain": mean(predicted.insertion_area - chance.insertion_area),
     }
 
 
-def _figure(walked: Sequence[tuple[Answer, Curves]], chance: Curves, which: str, called: str) -> Figure:
-    lines = [(answer.method.title, getattr(own, which)) for answer, own in walked]
+def _figure(
+    walked: Sequence[tuple[PredictedAttributions, Curves]], chance: Curves, which: str, part_name: str
+) -> Figure:
+    lines = [(answer.method.title, getattr(predicted, which)) for answer, predicted in walked]
     lines.append(("random order", getattr(chance, which)))
     how = (
-        f"{called.capitalize()} are replaced by the reference, those that speak most for the prediction first: the "
+        f"{part_name.capitalize()} are replaced by the reference, those that speak most for the prediction first: the "
         "sooner the score falls, the better the order."
         if which == "deletion"
-        else f"Starting from the reference, a row's own {called} are put in, those that speak most for the prediction "
+        else f"Starting from the reference, a row's own {part_name} are put in, those that speak most for the prediction "
         "first: the sooner the score rises, the better the order."
     )
     return Figure(
@@ -102,7 +122,7 @@ def _figure(walked: Sequence[tuple[Answer, Curves]], chance: Curves, which: str,
         description=f"Mean score of each row's own prediction over {len(chance.deletion)} rows. {how}",
         data={
             "series": [{"name": name, "x": SHARES.tolist(), "y": y.mean(axis=0).tolist()} for name, y in lines],
-            "x_label": f"share of {called} {'deleted' if which == 'deletion' else 'inserted'}",
+            "x_label": f"share of {part_name} {'deleted' if which == 'deletion' else 'inserted'}",
             "y_label": "score",
             "diagonal": False,
             "x_log": False,
@@ -110,38 +130,38 @@ def _figure(walked: Sequence[tuple[Answer, Curves]], chance: Curves, which: str,
     )
 
 
-def randomised(answers: Sequence[Answer], sample: Sample) -> Checked:
+def randomised(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
     """Likeness to the attributions of networks with random weights; 1 is the same order of parts, 0 none.
 
     The model leaves as it came, whatever happens. Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS
     2018.
     """
-    rows = slice(0, min(sample.drawn, _RANDOMISED_ROWS))
-    own = sample.own[rows]
+    rows = slice(0, min(sample.random_count, _RANDOMISED_ROWS))
+    predicted = sample.predicted[rows]
     question = replace(sample.question, rows=sample.question.rows[rows])
     module = question.model.module
-    ordered = layers(module, lambda: own_scores(question, own)(question.rows))
+    ordered = layers(module, lambda: predicted_scores(question, predicted)(question.rows))
     measurements = []
     for answer in answers if ordered else ():
 
-        def look(answer: Answer = answer) -> Floats | str:
+        def look(answer: PredictedAttributions = answer) -> Floats | str:
             try:
-                again = explain_own(answer.method, question, own).values
+                again = explain_predicted(answer.method, question, predicted).values
             except (NotExplainableError, UserError) as error:
                 return str(error)
-            return rank_correlation(*(values.reshape(len(own), -1) for values in (answer.values[rows], again)))
+            return rank_correlation(*(values.reshape(len(predicted), -1) for values in (answer.values[rows], again)))
 
         looked = [
             cascade(module, ordered, [len(ordered)], look, seed=question.seed + network)[0]
             for network in range(_NETWORKS)
         ]
         failures = [one for one in looked if isinstance(one, str)]
-        alike = [one for one in looked if not isinstance(one, str)]
+        mean_similarities = [one for one in looked if not isinstance(one, str)]
         estimate = (
             Estimate(None, 0, undefined=failures[0])
             if failures
-            else mean_of_known(
-                np.ma.masked_invalid(alike).mean(axis=0).filled(np.nan),
+            else mean_of_defined(
+                np.ma.masked_invalid(mean_similarities).mean(axis=0).filled(np.nan),
                 "a network with random weights attributes nothing",
             )
         )
@@ -158,7 +178,7 @@ def randomised(answers: Sequence[Answer], sample: Sample) -> Checked:
                 **estimate.fields(),
             )
         )
-    return Checked(tuple(measurements))
+    return CheckResult(tuple(measurements))
 
 
 def gini(values: Floats) -> Floats:
@@ -175,15 +195,15 @@ def gini(values: Floats) -> Floats:
     return 1 - 2 * share
 
 
-def sparseness(answers: Sequence[Answer], sample: Sample) -> Checked:
+def sparseness(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
     """How concentrated attributions are: the mean Gini index over rows."""
-    return Checked(tuple(_sparseness(answers, sample)))
+    return CheckResult(tuple(_sparseness(answers, sample)))
 
 
-def _sparseness(answers: Sequence[Answer], sample: Sample) -> Iterator[Measurement]:
+def _sparseness(answers: Sequence[PredictedAttributions], sample: Sample) -> Iterator[Measurement]:
     for answer in answers:
-        values = answer.values[sample.at_random]
-        estimate = mean_of_known(gini(values.reshape(len(values), -1)), "no attribution differs from 0")
+        values = answer.values[sample.random_rows]
+        estimate = mean_of_defined(gini(values.reshape(len(values), -1)), "no attribution differs from 0")
         yield Measurement(
             name="attribution_gini",
             split=sample.predictions.split,

@@ -11,13 +11,13 @@ from glasshouse.config import Choice
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.completeness import completeness_errors, resolved
-from glasshouse_audits.explain.explainers import Method, find_method, why_not
+from glasshouse_audits.explain.explainers import Method, find_method, unmet_requirement
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
+class PredictedAttributions:
     """One method's attributions (n, ...) of each row's own score, of the shape of the rows.
 
     `change` (n,) is the score minus what the attributions are counted from; None where they do not claim to add up.
@@ -34,21 +34,21 @@ class Answer:
         return None if self.change is None else completeness_errors(self.values[rows], self.change[rows])
 
 
-def own_outputs(predictions: Predictions) -> NDArray[np.intp]:
+def predicted_outputs(predictions: Predictions) -> NDArray[np.intp]:
     """(n,) which score is each row's own: that of its most probable class, the only one of a regression."""
     if predictions.target.kind == "regression":
         return np.zeros(len(predictions), dtype=np.intp)
     return predictions.predicted.astype(np.intp)
 
 
-def own_scores(question: Question, own: NDArray[np.intp]) -> Callable[..., Floats]:
+def predicted_scores(question: Question, predicted: NDArray[np.intp]) -> Callable[..., Floats]:
     """A function from inputs, one for each row of `question`, to the score (n,) that is the row's own."""
     outputs = tuple(range(question.model.info.target.num_outputs))
     everything = replace(question, outputs=outputs)
-    return lambda x: everything.scores(x)[np.arange(len(own)), own]
+    return lambda x: everything.scores(x)[np.arange(len(predicted)), predicted]
 
 
-def explain_own(method: Method, question: Question, own: NDArray[np.intp]) -> Answer:
+def explain_predicted(method: Method, question: Question, predicted: NDArray[np.intp]) -> PredictedAttributions:
     """Ask a method about every row's own score.
 
     Raises:
@@ -56,10 +56,10 @@ def explain_own(method: Method, question: Question, own: NDArray[np.intp]) -> An
         UserError: where its answer has not the form that `Explanation` promises.
     """
     values = np.zeros(tuple(question.rows.shape))
-    base = np.zeros(len(own))
+    base = np.zeros(len(predicted))
     complete, evaluations, details = True, 0, []
-    for output in np.unique(own):
-        rows = np.flatnonzero(own == output)
+    for output in np.unique(predicted):
+        rows = np.flatnonzero(predicted == output)
         found = method.explain(replace(question, rows=question.rows[rows], outputs=(int(output),)))
         values[rows] = found.values[..., 0]
         complete &= found.completeness is not None and found.base is not None
@@ -67,8 +67,8 @@ def explain_own(method: Method, question: Question, own: NDArray[np.intp]) -> An
             base[rows] = found.base[:, 0]
         evaluations += found.evaluations
         details.append(found.details)
-    scores = own_scores(question, own)(question.rows)
-    return Answer(
+    scores = predicted_scores(question, predicted)(question.rows)
+    return PredictedAttributions(
         method=method,
         values=values,
         change=resolved(scores - base, scores) if complete else None,
@@ -77,9 +77,9 @@ def explain_own(method: Method, question: Question, own: NDArray[np.intp]) -> An
     )
 
 
-def answers(
-    choices: Sequence[Choice], evidence: Evidence, question: Question, own: NDArray[np.intp], *, audit: str
-) -> tuple[list[Answer], list[str]]:
+def explain_with_all(
+    choices: Sequence[Choice], evidence: Evidence, question: Question, predicted: NDArray[np.intp], *, audit: str
+) -> tuple[list[PredictedAttributions], list[str]]:
     """What every method says of the sample, in the order asked for, and notes on those that say nothing.
 
     Raises:
@@ -88,10 +88,10 @@ def answers(
     found, notes = [], []
     for choice in choices:
         method = find_method(choice)
-        problem = why_not(method.plugin, evidence)
+        problem = unmet_requirement(method.plugin, evidence)
         if problem is None:
             try:
-                found.append(explain_own(method, question, own))
+                found.append(explain_predicted(method, question, predicted))
                 notes.append(f"{method.title}: {found[-1].details} {found[-1].evaluations:,} evaluations.")
                 continue
             except NotExplainableError as error:

@@ -10,7 +10,7 @@ import numpy as np
 from glasshouse import Column, Evidence, Predictions, Question, Table, UserError, chosen_inputs
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.attribution.predicted_class import own_outputs, own_scores
+from glasshouse_audits.explain.attribution.predicted_class import predicted_outputs, predicted_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 class Sample:
     """Rows of the judged split: `positions` (m,), of which the first `drawn` are a random sample.
 
-    `question` holds their encoded inputs and the reference, `own` (m,) the output that is each row's own, `scores` (m,)
+    `question` holds their encoded inputs and the reference, `predicted` (m,) the output that is each row's own, `scores` (m,)
     its score.
     """
 
     question: Question
     positions: NDArray[np.intp]
-    drawn: int
-    own: NDArray[np.intp]
+    random_count: int
+    predicted: NDArray[np.intp]
     scores: NDArray[np.float64]
     predictions: Predictions
 
     @property
-    def at_random(self) -> slice:
+    def random_rows(self) -> slice:
         """The rows that numbers are about."""
-        return slice(0, self.drawn)
+        return slice(0, self.random_count)
 
     def wrong(self, row: int) -> bool:
         """Whether the model misses the row's class; a regression misses none."""
@@ -48,12 +48,12 @@ class Sample:
         if target.kind == "regression":
             known = "" if truth is None else f", true {truth:.4g}"
             return f"row {self.predictions.index[at]}: predicted {self.scores[row]:.4g}{known}"
-        known = "" if truth is None or truth == self.own[row] else f", true {target.classes[int(truth)]}"
-        predicted = target.classes[self.own[row]]
+        known = "" if truth is None or truth == self.predicted[row] else f", true {target.classes[int(truth)]}"
+        predicted = target.classes[self.predicted[row]]
         return f"row {self.predictions.index[at]}: predicted {predicted} ({self.scores[row]:.2f}){known}"
 
 
-def sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference: Tensor, max_batch: int) -> Sample:
+def draw_sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference: Tensor, max_batch: int) -> Sample:
     """Draw `rows` of the judged split under the run's seed, and add the `errors` most confident errors of all its rows.
 
     Raises:
@@ -84,8 +84,8 @@ def sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference:
         seed=evidence.seed,
         max_batch=max_batch,
     )
-    own = own_outputs(predictions)[positions]
-    scores = own_scores(question, own)(inputs)
+    predicted = predicted_outputs(predictions)[positions]
+    scores = predicted_scores(question, predicted)(inputs)
     if not np.isfinite(scores).all() or not bool(inputs.isfinite().all()):
         raise UserError(
             f"audit '{audit}'",
@@ -93,7 +93,12 @@ def sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference:
             "Look at the data, and at the training: has its loss diverged?",
         )
     return Sample(
-        question=question, positions=positions, drawn=len(drawn), own=own, scores=scores, predictions=predictions
+        question=question,
+        positions=positions,
+        random_count=len(drawn),
+        predicted=predicted,
+        scores=scores,
+        predictions=predictions,
     )
 
 
@@ -102,7 +107,9 @@ def examples(found: Sample, most: int) -> list[int]:
     wrong = [row for row in range(len(found.positions)) if found.wrong(row)]
     wrong.sort(key=lambda row: -found.scores[row])
     chosen = wrong[: most // 2]
-    right = [row for row in np.argsort(-found.scores[found.at_random], kind="stable").tolist() if not found.wrong(row)]
+    right = [
+        row for row in np.argsort(-found.scores[found.random_rows], kind="stable").tolist() if not found.wrong(row)
+    ]
     wanted = min(most - len(chosen), len(right))
     evenly = np.linspace(0, len(right) - 1, wanted).round().astype(int).tolist()
     return chosen + [right[at] for at in evenly]

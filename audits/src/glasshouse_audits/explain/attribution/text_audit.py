@@ -10,11 +10,15 @@ from glasshouse import AuditResult, Column, Evidence, Figure, Table
 from glasshouse.statistics import mean
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.attribution.faithfulness import Parts
+from glasshouse_audits.explain.attribution.faithfulness import InputParts
 from glasshouse_audits.explain.attribution.measurements import completeness, faithfulness, randomised
-from glasshouse_audits.explain.attribution.predicted_class import Answer, answers, own_scores
-from glasshouse_audits.explain.attribution.sampling import Sample, examples, index_table, sample
-from glasshouse_audits.explain.checks.check_result import cells, interval_columns
+from glasshouse_audits.explain.attribution.predicted_class import (
+    PredictedAttributions,
+    explain_with_all,
+    predicted_scores,
+)
+from glasshouse_audits.explain.attribution.sampling import Sample, draw_sample, examples, index_table
+from glasshouse_audits.explain.checks.check_result import interval_columns, value_and_interval
 from glasshouse_audits.explain.explainers import parse_methods
 from glasshouse_audits.option_checks import true_or_false, whole_number
 
@@ -64,7 +68,7 @@ class TextAttributionAudit:
         """
         import torch
 
-        found = sample(
+        found = draw_sample(
             evidence,
             _NAME,
             rows=self.rows,
@@ -72,15 +76,17 @@ class TextAttributionAudit:
             reference=torch.zeros(1, *evidence.info.input_shape),
             max_batch=self.max_batch,
         )
-        told, notes = answers(self._choices, evidence, found.question, found.own, audit=_NAME)
+        attributions, notes = explain_with_all(self._choices, evidence, found.question, found.predicted, audit=_NAME)
         words = _words(evidence, found)
-        checked = completeness(told, found)
+        checked = completeness(attributions, found)
         if self.checks:
-            checked += faithfulness(told, found, _parts(found), called="words") + randomised(told, found)
+            checked += faithfulness(attributions, found, _parts(found), part_name="words") + randomised(
+                attributions, found
+            )
         shown = examples(found, self.examples)
         towards = _towards(evidence)
         tables, figures = [], []
-        for answer in told:
+        for answer in attributions:
             about = _by_word(answer, found, words)
             tables.append(_table(answer, about, towards))
             figures += [_figure(answer, about, towards)] if about else []
@@ -94,7 +100,7 @@ class TextAttributionAudit:
             tables=[*tables, *checked.tables, index_table(found, shown)],
             figures=[*figures, *checked.figures],
             notes=[
-                f"Explained: {found.drawn} of {len(found.predictions)} texts of the {evidence.evaluate_on} split, "
+                f"Explained: {found.random_count} of {len(found.predictions)} texts of the {evidence.evaluate_on} split, "
                 f"drawn with seed {evidence.seed}, each for its own prediction, against padding in place of all words.",
                 *notes,
                 "No threshold is accepted for checks of attributions: they are told and not judged.",
@@ -109,15 +115,15 @@ def _words(evidence: Evidence, found: Sample) -> list[list[str]]:
     return [[f"word {number}" for number in row if number != 0] for row in found.question.rows.tolist()]
 
 
-def _parts(found: Sample) -> Parts:
+def _parts(found: Sample) -> InputParts:
     """Texts made of words; padding is no part of them."""
-    rows = found.question.rows[found.at_random]
-    return Parts(
+    rows = found.question.rows[found.random_rows]
+    return InputParts(
         rows=rows,
         reference=found.question.background,
         owner=np.arange(rows.shape[1]),
         present=(rows != 0).numpy(),
-        score=own_scores(found.question, found.own[found.at_random]),
+        score=predicted_scores(found.question, found.predicted[found.random_rows]),
     )
 
 
@@ -129,18 +135,18 @@ def _towards(evidence: Evidence) -> str | None:
     return "the predicted value" if target.kind == "regression" else None
 
 
-def _signed(answer: Answer, found: Sample) -> NDArray[np.float64]:
+def _signed(answer: PredictedAttributions, found: Sample) -> NDArray[np.float64]:
     """Attributions (m, length), of two classes towards the second: what speaks for the first speaks against it."""
     if found.predictions.target.kind != "binary":
         return answer.values
-    return answer.values * np.where(found.own == 1, 1.0, -1.0)[:, None]
+    return answer.values * np.where(found.predicted == 1, 1.0, -1.0)[:, None]
 
 
-def _by_word(answer: Answer, found: Sample, words: list[list[str]]) -> dict[str, list[float]]:
+def _by_word(answer: PredictedAttributions, found: Sample, words: list[list[str]]) -> dict[str, list[float]]:
     """Words that occur in `_LEAST_TEXTS` of the texts drawn at random: the sum over its places in each of them."""
     values = _signed(answer, found)
     sums: dict[str, list[float]] = {}
-    for row in range(found.drawn):
+    for row in range(found.random_count):
         of_text: dict[str, float] = {}
         for word, value in zip(words[row], values[row].tolist(), strict=False):
             of_text[word] = of_text.get(word, 0.0) + value
@@ -150,24 +156,24 @@ def _by_word(answer: Answer, found: Sample, words: list[list[str]]) -> dict[str,
     return dict(sorted(often.items(), key=lambda each: (-abs(float(np.mean(each[1]))), each[0])))
 
 
-def _table(answer: Answer, about: dict[str, list[float]], towards: str | None) -> Table:
+def _table(answer: PredictedAttributions, about: dict[str, list[float]], towards: str | None) -> Table:
     estimates = {word: mean(texts) for word, texts in about.items()}
     return Table(
         title=f"{answer.method.title}: words",
         columns=(Column(name="word"), Column(name="texts", format="d"), *interval_columns("mean attribution")),
-        rows=tuple((word, len(about[word]), *cells(estimate)) for word, estimate in estimates.items()),
+        rows=tuple((word, len(about[word]), *value_and_interval(estimate)) for word, estimate in estimates.items()),
         description=f"Mean over the texts that have the word of what it adds to {_score(towards)}, strongest first; "
         f"words in fewer than {_LEAST_TEXTS} of the explained texts are left out. Digits are written 0.",
         count_column="texts",
     )
 
 
-def _figure(answer: Answer, about: dict[str, list[float]], towards: str | None) -> Figure:
+def _figure(answer: PredictedAttributions, about: dict[str, list[float]], towards: str | None) -> Figure:
     estimates = {word: mean(texts) for word, texts in about.items()}
     means = {word: estimate.value or 0.0 for word, estimate in estimates.items()}
     order = sorted(means, key=lambda word: -means[word])
     shown = order if len(order) <= 2 * _SHOWN else [*order[:_SHOWN], *order[-_SHOWN:]]
-    drawn = [cells(estimates[word]) for word in shown]
+    drawn = [value_and_interval(estimates[word]) for word in shown]
     return Figure(
         kind="dot_interval",
         title=f"{answer.method.title}: words that matter",
@@ -186,7 +192,9 @@ def _figure(answer: Answer, about: dict[str, list[float]], towards: str | None) 
     )
 
 
-def _shaded(answer: Answer, found: Sample, words: list[list[str]], shown: Sequence[int], towards: str | None) -> Figure:
+def _shaded(
+    answer: PredictedAttributions, found: Sample, words: list[list[str]], shown: Sequence[int], towards: str | None
+) -> Figure:
     values = _signed(answer, found)
     return Figure(
         kind="shaded_text",

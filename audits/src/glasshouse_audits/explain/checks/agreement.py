@@ -7,29 +7,35 @@ from itertools import combinations
 
 from glasshouse import Cell, Column, Figure, Measurement, Table
 
-from glasshouse_audits.explain.checks.check_result import Asked, Checked, cells, flat, interval_columns
+from glasshouse_audits.explain.checks.check_result import (
+    CheckContext,
+    CheckResult,
+    flat_attributions,
+    interval_columns,
+    value_and_interval,
+)
 from glasshouse_audits.explain.checks.similarity import TOP
-from glasshouse_audits.explain.checks.similarity_report import STATISTICS, alike
-from glasshouse_audits.explain.explainers import Explained
+from glasshouse_audits.explain.checks.similarity_report import STATISTICS, mean_similarities
+from glasshouse_audits.explain.explainers import MethodExplanation
 
 
-def agreement(explained: Sequence[Explained], asked: Asked) -> Checked:
+def agreement(explained: Sequence[MethodExplanation], context: CheckContext) -> CheckResult:
     """Rank correlation and top-k overlap of every two methods, means over rows; nothing for a single method."""
     if len(explained) < 2:
-        return Checked()
+        return CheckResult()
     measurements: list[Measurement] = []
     table: list[tuple[Cell, ...]] = []
     figures = []
-    for output in range(len(asked.labels)):
-        values = [flat(one.explanation)[:, :, output] for one in explained]
+    for output in range(len(context.labels)):
+        values = [flat_attributions(one.explanation)[:, :, output] for one in explained]
         by_pair: dict[tuple[int, int], float | None] = {}
         for i, j in combinations(range(len(explained)), 2):
             first, second = explained[i], explained[j]
-            found = alike(values[i], [values[j]])
+            found = mean_similarities(values[i], [values[j]])
             by_pair[i, j] = found[STATISTICS[0]].value
             for statistic, estimate in found.items():
                 measurements.append(
-                    asked.measurement(
+                    context.measurement(
                         "method_agreement",
                         estimate,
                         output,
@@ -38,16 +44,20 @@ def agreement(explained: Sequence[Explained], asked: Asked) -> Checked:
                         statistic=statistic,
                     )
                 )
-            table.append(asked.row(output, first.title, second.title, *(c for e in found.values() for c in cells(e))))
+            table.append(
+                context.row(
+                    output, first.title, second.title, *(c for e in found.values() for c in value_and_interval(e))
+                )
+            )
         if output == 0:
-            figures.append(_heatmap(explained, by_pair, asked))
-    return Checked(
+            figures.append(_heatmap(explained, by_pair, context))
+    return CheckResult(
         tuple(measurements),
         tuple(figures),
         (
             Table(
                 title="Agreement of methods",
-                columns=asked.columns(
+                columns=context.columns(
                     Column(name="first"),
                     Column(name="second"),
                     *interval_columns("rank correlation"),
@@ -61,12 +71,14 @@ def agreement(explained: Sequence[Explained], asked: Asked) -> Checked:
     )
 
 
-def _heatmap(explained: Sequence[Explained], by_pair: dict[tuple[int, int], float | None], asked: Asked) -> Figure:
+def _heatmap(
+    explained: Sequence[MethodExplanation], by_pair: dict[tuple[int, int], float | None], context: CheckContext
+) -> Figure:
     names = [one.title for one in explained]
     many = range(len(names))
     return Figure(
         kind="heatmap",
-        title=asked.heading("Agreement of methods", 0),
+        title=context.heading("Agreement of methods", 0),
         description="Spearman's rank correlation between the attributions of two methods, mean over rows: 1 is the "
         "same order, 0 none in common. Methods answer different questions and need not agree.",
         data={

@@ -10,13 +10,13 @@ from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.checks.draws import uniforms
-from glasshouse_audits.explain.explainers import Explained
+from glasshouse_audits.explain.explainers import MethodExplanation
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What checks found; the sum of two is both."""
 
     measurements: tuple[Measurement, ...] = ()
@@ -24,8 +24,8 @@ class Checked:
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __add__(self, other: Checked) -> Checked:
-        return Checked(
+    def __add__(self, other: CheckResult) -> CheckResult:
+        return CheckResult(
             self.measurements + other.measurements,
             self.figures + other.figures,
             self.tables + other.tables,
@@ -34,7 +34,7 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
+class CheckContext:
     """What was explained: the `question`, how its outputs are called, and of which split its rows are.
 
     `labels` has the name of each asked output, None for a regression. `seed` fixes all that checks draw.
@@ -51,7 +51,7 @@ class Asked:
         keys = uniforms(content, 1, seed=self.seed, use="rows")[:, 0]
         return np.sort(np.argsort(keys, kind="stable")[:most])
 
-    def about(self, rows: NDArray[np.intp]) -> Question:
+    def question_for(self, rows: NDArray[np.intp]) -> Question:
         """The same question about some of its rows."""
         return replace(self.question, rows=self.question.rows[rows])
 
@@ -61,7 +61,7 @@ class Asked:
             name=name, output=self.labels[output], split=self.split, parameters=parameters, **estimate.fields()
         )
 
-    def score(self, output: int) -> str:
+    def score_name(self, output: int) -> str:
         """How a sentence calls the score of an output."""
         label = self.labels[output]
         return "predicted value" if label is None else f"probability of {label}"
@@ -79,28 +79,28 @@ class Asked:
         return (self.labels[output], *cells) if len(self.labels) > 1 else cells
 
 
-def flat(explanation: Explanation) -> Floats:
+def flat_attributions(explanation: Explanation) -> Floats:
     """Attributions as (n, d, k), whatever the shape of one input."""
     values = explanation.values
     found: Floats = values.reshape(len(values), -1, values.shape[-1])
     return found
 
 
-def ask(one: Explained, question: Question) -> Floats | str:
+def explain_again(one: MethodExplanation, question: Question) -> Floats | str:
     """Attributions (n, d, k) of another question, or why the method cannot answer it."""
     try:
-        return flat(one.explain(question))
+        return flat_attributions(one.explain(question))
     except (NotExplainableError, UserError) as error:
         return f"{one.title} cannot be asked again: {error}".rstrip(".")
 
 
-def mean_of_known(values: Floats, undefined: str) -> Estimate:
+def mean_of_defined(values: Floats, undefined: str) -> Estimate:
     """Mean over those rows (n,) that are not NaN, with its interval; `undefined` says why there may be none."""
     known = values[~np.isnan(values)]
     return mean(known) if len(known) else Estimate(None, 0, undefined=undefined)
 
 
-def within(estimate: Estimate, low: float, high: float) -> Estimate:
+def clipped(estimate: Estimate, low: float, high: float) -> Estimate:
     """The same estimate, its interval cut to the range that the quantity has."""
     interval = estimate.interval
     if interval is None or interval.low is None or interval.high is None:
@@ -108,7 +108,7 @@ def within(estimate: Estimate, low: float, high: float) -> Estimate:
     return replace(estimate, interval=replace(interval, low=max(low, interval.low), high=min(high, interval.high)))
 
 
-def cells(estimate: Estimate) -> list[Cell]:
+def value_and_interval(estimate: Estimate) -> list[Cell]:
     """Value and ends of the interval as table cells."""
     interval = estimate.interval
     return [estimate.value, interval.low if interval else None, interval.high if interval else None]
@@ -120,7 +120,7 @@ def interval_columns(name: str, *, unit: str = "") -> list[Column]:
 
 
 @dataclass
-class Dots:
+class DotFigure:
     """A dot_interval figure in the making."""
 
     labels: list[str] = field(default_factory=list)
@@ -133,7 +133,7 @@ class Dots:
 
     def figure(self, title: str, description: str, *, x_label: str, reference: float) -> Figure:
         """The figure; what is undefined says why."""
-        drawn = [cells(estimate) for estimate in self.estimates]
+        drawn = [value_and_interval(estimate) for estimate in self.estimates]
         return Figure(
             kind="dot_interval",
             title=title,

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.checks.draws import systematic, uniforms
-from glasshouse_audits.explain.checks.replacement import Replacing
+from glasshouse_audits.explain.checks.replacement import FeatureReplacement
 
 Floats = NDArray[np.float64]
 
@@ -29,14 +29,14 @@ MOST_STEPS = 32
 
 
 @dataclass(frozen=True, eq=False)
-class Walks:
+class ReplacementCurves:
     """How scores of rows go while features are replaced: the model's part, asked by any number of orders.
 
     `share` (p + 1,) of the features is replaced at each point, 0 first and 1 last. `random` (n, r, p + 1, k) are the
     scores under r random orders. `drawn` (n, m) are the background rows that stand in for a row's features.
     """
 
-    replacing: Replacing
+    replacement: FeatureReplacement
     share: Floats
     random: Floats
     drawn: NDArray[np.int64]
@@ -45,11 +45,11 @@ class Walks:
 
     def along(self, order: NDArray[np.intp]) -> Floats:
         """Scores (n, p + 1, k) while features are replaced in the `order` (n, d) of each row."""
-        return _walk(self.replacing, order, self.drawn, self.row_scores, self.share)
+        return _scores_along(self.replacement, order, self.drawn, self.row_scores, self.share)
 
     def curves(self, values: Floats, output: int) -> Curves:
         """Both curves of attributions (n, d) of one output, the features that raised it most first; ties at random."""
-        order = descending(values, self.replacing.content(), seed=self.seed)
+        order = descending(values, self.replacement.content(), seed=self.seed)
         return Curves(
             share=self.share,
             deletion=self.along(order)[:, :, output],
@@ -114,7 +114,9 @@ class Curves:
         return _beaten(self.insertion_area[:, None] - self.random_area)
 
 
-def walks(replacing: Replacing, *, orders: int = 10, draws: int = 10, seed: int = 0) -> Walks:
+def replacement_curves(
+    replacement: FeatureReplacement, *, orders: int = 10, draws: int = 10, seed: int = 0
+) -> ReplacementCurves:
     """Score `orders` (even) random orders of every row against `draws` background rows each.
 
     Scores orders x rows x steps x draws inputs; an explanation's two curves then cost as much as two orders.
@@ -124,19 +126,21 @@ def walks(replacing: Replacing, *, orders: int = 10, draws: int = 10, seed: int 
     """
     if orders < 2 or orders % 2:
         raise ValueError(f"random orders come in pairs, got {orders}")
-    d, content = replacing.features, replacing.content()
+    d, content = replacement.features, replacement.content()
     n = len(content)
-    drawn = systematic(content, replacing.drawn(draws), len(replacing.background), seed=seed)
+    drawn = systematic(content, replacement.drawn(draws), len(replacement.background), seed=seed)
     share = _counts(d) / d
-    row_scores = replacing.row_scores()
+    row_scores = replacement.row_scores()
     keys = uniforms(content, d * orders // 2, seed=seed, use="orders").reshape(n, -1, d)
     forwards = np.argsort(keys, axis=2).reshape(-1, d)
     random = [
-        _walk(replacing, some, np.repeat(drawn, orders // 2, axis=0), np.repeat(row_scores, orders // 2, axis=0), share)
+        _scores_along(
+            replacement, some, np.repeat(drawn, orders // 2, axis=0), np.repeat(row_scores, orders // 2, axis=0), share
+        )
         for some in (forwards, forwards[:, ::-1])
     ]
     joined = np.concatenate([one.reshape(n, orders // 2, *one.shape[1:]) for one in random], axis=1)
-    return Walks(replacing, share, joined, drawn, row_scores, seed)
+    return ReplacementCurves(replacement, share, joined, drawn, row_scores, seed)
 
 
 def descending(values: Floats, rows: NDArray[np.generic], *, seed: int) -> NDArray[np.intp]:
@@ -157,16 +161,16 @@ def _counts(features: int) -> NDArray[np.intp]:
     return np.rint(np.linspace(0, features, min(features, MOST_STEPS) + 1)).astype(np.intp)
 
 
-def _walk(
-    replacing: Replacing, order: NDArray[np.intp], drawn: NDArray[np.int64], start: Floats, share: Floats
+def _scores_along(
+    replacement: FeatureReplacement, order: NDArray[np.intp], drawn: NDArray[np.int64], start: Floats, share: Floats
 ) -> Floats:
     """Scores (u, p + 1, k) for orders (u, d), of which as many in a row belong to each row as there are."""
     d = order.shape[1]
     counts = np.rint(share * d).astype(np.intp)
     position = np.argsort(order, axis=1)
     step = np.searchsorted(counts, position, side="right")
-    row = np.repeat(np.arange(len(replacing.rows)), len(order) // len(replacing.rows))
-    scores = replacing.scores(row, drawn, step, steps=len(counts) - 1)
+    row = np.repeat(np.arange(len(replacement.rows)), len(order) // len(replacement.rows))
+    scores = replacement.scores(row, drawn, step, steps=len(counts) - 1)
     return np.concatenate([start[:, None], scores], axis=1)
 
 

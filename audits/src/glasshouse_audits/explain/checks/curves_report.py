@@ -10,26 +10,34 @@ from glasshouse import Cell, Column, Figure, Measurement, Table
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.checks.check_result import Asked, Checked, Dots, cells, flat, interval_columns, within
-from glasshouse_audits.explain.checks.curves import Curves, walks
-from glasshouse_audits.explain.checks.replacement import Replacing
-from glasshouse_audits.explain.explainers import Explained
+from glasshouse_audits.explain.checks.check_result import (
+    CheckContext,
+    CheckResult,
+    DotFigure,
+    clipped,
+    flat_attributions,
+    interval_columns,
+    value_and_interval,
+)
+from glasshouse_audits.explain.checks.curves import Curves, replacement_curves
+from glasshouse_audits.explain.checks.replacement import FeatureReplacement
+from glasshouse_audits.explain.explainers import MethodExplanation
 
 _ORDERS = 10
 # Background rows that stand in for the features of each row.
 _DRAWS = 10
-_BOTH = ("deletion", "insertion")
+_CURVES = ("deletion", "insertion")
 
 
 @dataclass(frozen=True, eq=False)
-class _Walked:
+class _MethodCurves:
     """Curves of one method for one output, and the summaries over rows that are told of them."""
 
-    one: Explained
+    one: MethodExplanation
     output: int
     curves: Curves
 
-    def told(self) -> dict[str, Estimate]:
+    def estimates(self) -> dict[str, Estimate]:
         """Estimates by the name of their measurement."""
         c = self.curves
         return {
@@ -37,46 +45,51 @@ class _Walked:
             "insertion_area": mean(c.insertion_area),
             "deletion_gain": mean(c.deletion_gain),
             "insertion_gain": mean(c.insertion_gain),
-            "deletion_beats_random": within(mean(c.deletion_beats), 0, 1),
-            "insertion_beats_random": within(mean(c.insertion_beats), 0, 1),
+            "deletion_beats_random": clipped(mean(c.deletion_beats), 0, 1),
+            "insertion_beats_random": clipped(mean(c.insertion_beats), 0, 1),
         }
 
 
-def orders(explained: Sequence[Explained], asked: Asked, replacing: Replacing, rows: NDArray[np.intp]) -> Checked:
-    """Curves of all methods against the same random orders and background rows; `rows` are those of `replacing`."""
-    walked = walks(replacing, orders=_ORDERS, draws=_DRAWS, seed=asked.seed)
+def curves_report(
+    explained: Sequence[MethodExplanation],
+    context: CheckContext,
+    replacement: FeatureReplacement,
+    rows: NDArray[np.intp],
+) -> CheckResult:
+    """Curves of all methods against the same random orders and background rows; `rows` are those of `replacement`."""
+    walked = replacement_curves(replacement, orders=_ORDERS, draws=_DRAWS, seed=context.seed)
     found = [
-        _Walked(one, output, walked.curves(flat(one.explanation)[rows, :, output], output))
-        for output in range(len(asked.labels))
+        _MethodCurves(one, output, walked.curves(flat_attributions(one.explanation)[rows, :, output], output))
+        for output in range(len(context.labels))
         for one in explained
     ]
-    told = [(curves, curves.told()) for curves in found]
+    told = [(curves, curves.estimates()) for curves in found]
     measurements = [
-        asked.measurement(name, estimate, curves.output, method=curves.one.name)
+        context.measurement(name, estimate, curves.output, method=curves.one.name)
         for curves, estimates in told
         for name, estimate in estimates.items()
     ]
     drawn = [(curves, estimates) for curves, estimates in told if curves.output == 0]
-    figures = [_figure([curves for curves, _ in drawn], which, asked) for which in _BOTH]
-    for output in range(len(asked.labels)):
-        measurements += _random_areas(next(c for c in found if c.output == output).curves, asked, output)
-    return Checked(
+    figures = [_figure([curves for curves, _ in drawn], which, context) for which in _CURVES]
+    for output in range(len(context.labels)):
+        measurements += _random_areas(next(c for c in found if c.output == output).curves, context, output)
+    return CheckResult(
         tuple(measurements),
-        (*figures, *(_gains(drawn, which, asked) for which in _BOTH)),
-        (_areas(told, asked),),
+        (*figures, *(_gains(drawn, which, context) for which in _CURVES)),
+        (_areas(told, context),),
         (
-            f"In deletion and insertion curves {replacing.drawn(_DRAWS)} background rows stand in for the features of "
+            f"In deletion and insertion curves {replacement.drawn(_DRAWS)} background rows stand in for the features of "
             "each row, which may make rows that do not exist.",
         ),
     )
 
 
-def _random_areas(curves: Curves, asked: Asked, output: int) -> list[Measurement]:
+def _random_areas(curves: Curves, context: CheckContext, output: int) -> list[Measurement]:
     """What areas are held against: their mean over random orders, and how far single orders of a row are from it."""
     areas = curves.random_area
     return [
-        asked.measurement("random_order_area", mean(areas.mean(axis=1)), output, statistic="mean", orders=_ORDERS),
-        asked.measurement(
+        context.measurement("random_order_area", mean(areas.mean(axis=1)), output, statistic="mean", orders=_ORDERS),
+        context.measurement(
             "random_order_area",
             Estimate(_spread(areas), len(areas)),
             output,
@@ -94,7 +107,7 @@ def _spread(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(values.var(axis=1).mean()))
 
 
-def _figure(found: Sequence[_Walked], which: str, asked: Asked) -> Figure:
+def _figure(found: Sequence[_MethodCurves], which: str, context: CheckContext) -> Figure:
     """Mean curve of every method for the first output; around that of random orders one standard deviation of them."""
     first = found[0].curves
     deleting = which == "deletion"
@@ -122,38 +135,38 @@ def _figure(found: Sequence[_Walked], which: str, asked: Asked) -> Figure:
     )
     return Figure(
         kind="line",
-        title=asked.heading("Deletion curves" if deleting else "Insertion curves", 0),
-        description=f"Mean {asked.score(0)} over {len(first.deletion)} rows. {how} The band is how far single "
+        title=context.heading("Deletion curves" if deleting else "Insertion curves", 0),
+        description=f"Mean {context.score_name(0)} over {len(first.deletion)} rows. {how} The band is how far single "
         "random orders of a row are from their mean, one standard deviation.",
         data={
             "series": series,
             "x_label": f"share of features {'deleted' if deleting else 'inserted'}",
-            "y_label": asked.score(0),
+            "y_label": context.score_name(0),
             "diagonal": False,
             "x_log": False,
         },
     )
 
 
-def _areas(told: Sequence[tuple[_Walked, dict[str, Estimate]]], asked: Asked) -> Table:
+def _areas(told: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], context: CheckContext) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for walked, estimates in told:
-        for which in _BOTH:
+        for which in _CURVES:
             rows.append(
-                asked.row(
+                context.row(
                     walked.output,
                     walked.one.title,
                     which,
                     estimates[f"{which}_area"].value,
                     float(walked.curves.random_area.mean()),
                     _spread(walked.curves.random_area),
-                    *cells(estimates[f"{which}_gain"]),
+                    *value_and_interval(estimates[f"{which}_gain"]),
                     estimates[f"{which}_beats_random"].value,
                 )
             )
     return Table(
         title="Areas under deletion and insertion curves",
-        columns=asked.columns(
+        columns=context.columns(
             Column(name="method"),
             Column(name="curve"),
             Column(name="area", format=".4f"),
@@ -169,12 +182,12 @@ def _areas(told: Sequence[tuple[_Walked, dict[str, Estimate]]], asked: Asked) ->
     )
 
 
-def _gains(told: Sequence[tuple[_Walked, dict[str, Estimate]]], which: str, asked: Asked) -> Figure:
-    dots = Dots()
+def _gains(told: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], which: str, context: CheckContext) -> Figure:
+    dots = DotFigure()
     for walked, estimates in told:
         dots.add(walked.one.title, estimates[f"{which}_gain"])
     return dots.figure(
-        asked.heading(f"{which.capitalize()}: how much better than random orders", 0),
+        context.heading(f"{which.capitalize()}: how much better than random orders", 0),
         "Difference between the areas of random orders and of a method's order, in units of the score; above 0 the "
         "method orders features better than chance.",
         x_label="gain in area over random orders",

@@ -15,7 +15,7 @@ from glasshouse.statistics import Estimate, t_interval
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.checks.draws import systematic, uniforms
-from glasshouse_audits.explain.checks.replacement import Replacing
+from glasshouse_audits.explain.checks.replacement import FeatureReplacement
 
 Floats = NDArray[np.float64]
 
@@ -48,9 +48,9 @@ def infidelity(values: Floats, perturbations: Floats | NDArray[np.bool_], change
     )
 
 
-def subsets(replacing: Replacing, count: int, *, seed: int = 0) -> NDArray[np.bool_]:
+def subsets(replacement: FeatureReplacement, count: int, *, seed: int = 0) -> NDArray[np.bool_]:
     """`count` random subsets of features for each row, (n, count, d); sizes from 1 to all are equally likely."""
-    d, content = replacing.features, replacing.content()
+    d, content = replacement.features, replacement.content()
     keys = uniforms(content, count * (d + 1), seed=seed, use="subsets").reshape(len(content), count, d + 1)
     # one size from each of as many strata as there are subsets
     sizes = 1 + np.floor((np.arange(count) + keys[:, :, 0]) * d / count).astype(np.intp)
@@ -60,7 +60,7 @@ def subsets(replacing: Replacing, count: int, *, seed: int = 0) -> NDArray[np.bo
     return chosen
 
 
-def change(replacing: Replacing, replaced: NDArray[np.bool_], *, draws: int = 100, seed: int = 0) -> Floats:
+def change(replacement: FeatureReplacement, replaced: NDArray[np.bool_], *, draws: int = 100, seed: int = 0) -> Floats:
     """How much lower the score is when subsets of features (n, s, d) are replaced, (n, s, k).
 
     The mean over up to `draws` background rows is taken before anything is squared, since no single number per
@@ -68,14 +68,14 @@ def change(replacing: Replacing, replaced: NDArray[np.bool_], *, draws: int = 10
     Scores rows x subsets x draws inputs.
     """
     n, count, d = replaced.shape
-    drawn = systematic(replacing.content(), replacing.drawn(draws), len(replacing.background), seed=seed)
-    scores = replacing.scores(
+    drawn = systematic(replacement.content(), replacement.drawn(draws), len(replacement.background), seed=seed)
+    scores = replacement.scores(
         np.repeat(np.arange(n), count),
         np.repeat(drawn, count, axis=0),
         np.where(replaced, 1, 2).reshape(n * count, d),
         steps=1,
     )
-    lower: Floats = replacing.row_scores()[:, None] - scores.reshape(n, count, -1)
+    lower: Floats = replacement.row_scores()[:, None] - scores.reshape(n, count, -1)
     return lower
 
 

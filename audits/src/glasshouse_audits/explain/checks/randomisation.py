@@ -49,18 +49,18 @@ def stages(count: int, most: int) -> list[int]:
 
 
 @contextmanager
-def kept(module: nn.Module) -> Iterator[None]:
+def restored(module: nn.Module) -> Iterator[None]:
     """Whatever happens inside, the module leaves with the parameters and buffers that it came with, bit by bit."""
     import torch
 
-    held = [(m, dict(m._parameters), dict(m._buffers)) for m in module.modules()]
-    own = [tensor for _, parameters, buffers in held for tensor in (*parameters.values(), *buffers.values())]
+    originals = [(m, dict(m._parameters), dict(m._buffers)) for m in module.modules()]
+    own = [tensor for _, parameters, buffers in originals for tensor in (*parameters.values(), *buffers.values())]
     tensors = {tensor: tensor.detach().clone() for tensor in own if tensor is not None}
     try:
         yield
     finally:
         with torch.no_grad():
-            for m, parameters, buffers in held:
+            for m, parameters, buffers in originals:
                 m._parameters.update(parameters)
                 m._buffers.update(buffers)
             for tensor, content in tensors.items():
@@ -82,21 +82,21 @@ def randomise(layer: nn.Module) -> None:
 
 
 def cascade(
-    module: nn.Module, ordered: list[nn.Module], after: list[int], look: Callable[[], T], *, seed: int
+    module: nn.Module, ordered: list[nn.Module], after: list[int], measure: Callable[[], T], *, seed: int
 ) -> list[T]:
-    """Randomise layers one by one and `look` wherever their number is in `after`; then all is put back.
+    """Randomise layers one by one and `measure` wherever their number is in `after`; then all is put back.
 
     The global random state is kept.
     """
     import torch
 
     found = []
-    with kept(module), torch.random.fork_rng():
+    with restored(module), torch.random.fork_rng():
         torch.manual_seed(seed)
         for number, layer in enumerate(ordered, start=1):
             randomise(layer)
             if number in after:
                 # what is looked with may draw, too: the next layer's weights must not depend on it
                 with torch.random.fork_rng():
-                    found.append(look())
+                    found.append(measure())
     return found

@@ -22,7 +22,7 @@ Score = Callable[["Tensor"], "Tensor"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Replacing:
+class FeatureReplacement:
     """Rows (n, width) and background rows (b, width), flat, on the model's device, and the model that scores mixtures.
 
     `owner` (width,) numbers the feature of each column: columns of one feature are replaced together. `shape` is that
@@ -37,7 +37,7 @@ class Replacing:
     max_batch: int = 8192
 
     @classmethod
-    def of(cls, question: Question) -> Replacing:
+    def of(cls, question: Question) -> FeatureReplacement:
         """That of a question; where nothing is known of features, every number of an input is one."""
         import torch
 

@@ -9,8 +9,8 @@ from glasshouse import Measurement
 from glasshouse.statistics import Estimate
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.checks.check_result import Asked, Checked, flat, mean_of_known
-from glasshouse_audits.explain.explainers import Explained
+from glasshouse_audits.explain.checks.check_result import CheckContext, CheckResult, flat_attributions, mean_of_defined
+from glasshouse_audits.explain.explainers import MethodExplanation
 
 Floats = NDArray[np.float64]
 
@@ -27,20 +27,20 @@ def relative_error(values: Floats, standard_error: Floats) -> Floats:
     return found
 
 
-def sampling(explained: Sequence[Explained], asked: Asked) -> Checked:
+def sampling_error(explained: Sequence[MethodExplanation], context: CheckContext) -> CheckResult:
     """Relative sampling error of every method that tells its standard error: mean over rows, and the worst row."""
     measurements: list[Measurement] = []
     for one in explained:
         error = one.explanation.standard_error
         if error is None:
             continue
-        values = flat(one.explanation)
+        values = flat_attributions(one.explanation)
         found = relative_error(values, error.reshape(values.shape))
-        for output in range(len(asked.labels)):
+        for output in range(len(context.labels)):
             known = found[~np.isnan(found[:, output]), output]
             worst = Estimate(float(known.max()), len(known)) if len(known) else Estimate(None, 0, undefined=_NOTHING)
-            for statistic, estimate in (("mean", mean_of_known(found[:, output], _NOTHING)), ("max", worst)):
+            for statistic, estimate in (("mean", mean_of_defined(found[:, output], _NOTHING)), ("max", worst)):
                 measurements.append(
-                    asked.measurement("sampling_error", estimate, output, method=one.name, statistic=statistic)
+                    context.measurement("sampling_error", estimate, output, method=one.name, statistic=statistic)
                 )
-    return Checked(tuple(measurements))
+    return CheckResult(tuple(measurements))

@@ -50,7 +50,7 @@ def neighbours(
     return torch.as_tensor(moved.swapaxes(0, 1).reshape(samples, *rows.shape)).to(rows.dtype)
 
 
-def spreads(question: Question) -> NDArray[np.float64]:
+def column_standard_deviations(question: Question) -> NDArray[np.float64]:
     """Standard deviation (width,) over the background of each number that may move a little; 0 for the others.
 
     Categories cannot: in a table only numeric features move, in texts nothing does.

@@ -8,7 +8,7 @@ import numpy as np
 from glasshouse.statistics import Estimate, mean
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.checks.check_result import mean_of_known, within
+from glasshouse_audits.explain.checks.check_result import clipped, mean_of_defined
 from glasshouse_audits.explain.checks.similarity import TOP, rank_correlation, top_overlap
 
 Floats = NDArray[np.float64]
@@ -23,7 +23,7 @@ _UNDEFINED = (
 )
 
 
-def alike(original: Floats, others: Sequence[Floats]) -> dict[str, Estimate]:
+def mean_similarities(original: Floats, others: Sequence[Floats]) -> dict[str, Estimate]:
     """Similarity of explanations (n, d) to others of the same rows: means over the others, then over rows.
 
     By the names in `STATISTICS`; the intervals are over rows.
@@ -31,28 +31,28 @@ def alike(original: Floats, others: Sequence[Floats]) -> dict[str, Estimate]:
     found = {}
     for name, similarity, limits, undefined in zip(STATISTICS, _SIMILARITIES, _RANGES, _UNDEFINED, strict=True):
         rows = np.mean([similarity(original, other) for other in others], axis=0)
-        found[name] = within(mean_of_known(rows, undefined), *limits)
+        found[name] = clipped(mean_of_defined(rows, undefined), *limits)
     return found
 
 
-def means(original: Floats, other: Floats) -> Floats:
+def similarities_by_output(original: Floats, other: Floats) -> Floats:
     """Both similarities of explanations (n, d, k), means over rows: (k, 2), NaN where no row has any."""
     found = [
-        [mean_of_known(similarity(original[:, :, j], other[:, :, j]), "none").value for similarity in _SIMILARITIES]
+        [mean_of_defined(similarity(original[:, :, j], other[:, :, j]), "none").value for similarity in _SIMILARITIES]
         for j in range(original.shape[2])
     ]
     return np.array(found, dtype=np.float64)
 
 
-def over_repeats(found: Floats) -> dict[str, Estimate]:
+def mean_over_repeats(found: Floats) -> dict[str, Estimate]:
     """Means of repeated `means` (r, 2) of one output, with intervals over the repeats."""
     told = {}
     for column, name, limits, undefined in zip(found.T, STATISTICS, _RANGES, _UNDEFINED, strict=True):
         known = column[~np.isnan(column)]
-        told[name] = within(mean(known), *limits) if len(known) else Estimate(None, 0, undefined=undefined)
+        told[name] = clipped(mean(known), *limits) if len(known) else Estimate(None, 0, undefined=undefined)
     return told
 
 
-def unknown(reason: str) -> dict[str, Estimate]:
+def undefined_similarities(reason: str) -> dict[str, Estimate]:
     """Neither is known, and why."""
     return {name: Estimate(None, 0, undefined=reason) for name in STATISTICS}

@@ -12,18 +12,18 @@ from glasshouse.statistics import Estimate
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.checks.check_result import (
-    Asked,
-    Checked,
-    ask,
-    cells,
-    flat,
+    CheckContext,
+    CheckResult,
+    explain_again,
+    flat_attributions,
     interval_columns,
-    mean_of_known,
+    mean_of_defined,
+    value_and_interval,
 )
-from glasshouse_audits.explain.checks.sensitivity import RADIUS, max_sensitivity, neighbours, spreads
+from glasshouse_audits.explain.checks.sensitivity import RADIUS, column_standard_deviations, max_sensitivity, neighbours
 from glasshouse_audits.explain.checks.similarity import TOP
-from glasshouse_audits.explain.checks.similarity_report import STATISTICS, alike, unknown
-from glasshouse_audits.explain.explainers import Explained
+from glasshouse_audits.explain.checks.similarity_report import STATISTICS, mean_similarities, undefined_similarities
+from glasshouse_audits.explain.explainers import MethodExplanation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,46 +35,50 @@ _SEEDS = 2
 _SAMPLES = 5
 
 
-def stability(explained: Sequence[Explained], asked: Asked, rows: NDArray[np.intp]) -> Checked:
+def stability(explained: Sequence[MethodExplanation], context: CheckContext, rows: NDArray[np.intp]) -> CheckResult:
     """Similarity of explanations to themselves under another seed, half of the background, and one typical row of it.
 
     Some `rows` are explained again with the budget and tolerance that the explanation had.
     """
-    few = asked.about(rows)
+    subset = context.question_for(rows)
     measurements, table = [], []
     drawn: list[list[float | None]] = []
     for one in explained:
         drawn.append([])
-        original = flat(one.explanation)[rows]
-        for under, questions, undefined in _variations(one, few):
-            answers = _all_of(one, questions) if questions else undefined
-            for output in range(len(asked.labels)):
+        original = flat_attributions(one.explanation)[rows]
+        for under, questions, undefined in _variations(one, subset):
+            answers = _answers(one, questions) if questions else undefined
+            for output in range(len(context.labels)):
                 found = (
-                    unknown(answers)
+                    undefined_similarities(answers)
                     if isinstance(answers, str)
-                    else alike(original[:, :, output], [answer[:, :, output] for answer in answers])
+                    else mean_similarities(original[:, :, output], [answer[:, :, output] for answer in answers])
                 )
                 for statistic, estimate in found.items():
                     measurements.append(
-                        asked.measurement(
+                        context.measurement(
                             "stability", estimate, output, method=one.name, under=under, statistic=statistic
                         )
                     )
                 if output == 0:
                     drawn[-1].append(found[STATISTICS[0]].value)
-                table.append(asked.row(output, one.title, under, *(cell for e in found.values() for cell in cells(e))))
+                table.append(
+                    context.row(
+                        output, one.title, under, *(cell for e in found.values() for cell in value_and_interval(e))
+                    )
+                )
     description = (
         f"{len(rows)} rows are explained again; shown is the mean rank correlation with the explanation as given. 1 is "
         "the same order of features. Another seed tells the noise of sampling, half of the background the noise of "
         "its rows; one typical background row instead of all is another question, whose answer may differ."
     )
-    return Checked(
+    return CheckResult(
         tuple(measurements),
-        (_heatmap([one.title for one in explained], drawn, description, asked),),
+        (_heatmap([one.title for one in explained], drawn, description, context),),
         (
             Table(
                 title="Stability",
-                columns=asked.columns(
+                columns=context.columns(
                     Column(name="method"),
                     Column(name="under"),
                     *interval_columns("rank correlation"),
@@ -88,31 +92,37 @@ def stability(explained: Sequence[Explained], asked: Asked, rows: NDArray[np.int
 
 
 def sensitivity(
-    based: Sequence[tuple[Explained, Floats | str]], asked: Asked, question: Question, *, samples: int = _SAMPLES
-) -> Checked:
+    with_originals: Sequence[tuple[MethodExplanation, Floats | str]],
+    context: CheckContext,
+    question: Question,
+    *,
+    samples: int = _SAMPLES,
+) -> CheckResult:
     """Max-sensitivity of methods whose explanations (n, d, k) of the `question` are given, or the reason why not."""
-    spread = spreads(question)
+    spread = column_standard_deviations(question)
     measurements = []
     table: list[tuple[Cell, ...]] = []
-    for one, original in based:
-        found = _moved(one, original, question, spread, samples, asked.seed)
-        for output in range(len(asked.labels)):
+    for one, original in with_originals:
+        found = _max_sensitivity(one, original, question, spread, samples, context.seed)
+        for output in range(len(context.labels)):
             estimate = (
                 Estimate(None, 0, undefined=found)
                 if isinstance(found, str)
-                else mean_of_known(found[:, output], "no explained row has an attribution")
+                else mean_of_defined(found[:, output], "no explained row has an attribution")
             )
             measurements.append(
-                asked.measurement("max_sensitivity", estimate, output, method=one.name, radius=RADIUS, samples=samples)
+                context.measurement(
+                    "max_sensitivity", estimate, output, method=one.name, radius=RADIUS, samples=samples
+                )
             )
-            table.append(asked.row(output, one.title, *cells(estimate)))
-    return Checked(
+            table.append(context.row(output, one.title, *value_and_interval(estimate)))
+    return CheckResult(
         tuple(measurements),
         (),
         (
             Table(
                 title="Max-sensitivity",
-                columns=asked.columns(Column(name="method"), *interval_columns("max-sensitivity")),
+                columns=context.columns(Column(name="method"), *interval_columns("max-sensitivity")),
                 rows=tuple(table),
                 description="How far the explanation moves, relative to its length, when each numeric feature moves "
                 f"by up to {RADIUS:g} standard deviations: the largest of {samples} random moves, mean over "
@@ -122,10 +132,10 @@ def sensitivity(
     )
 
 
-def _heatmap(methods: list[str], values: list[list[float | None]], description: str, asked: Asked) -> Figure:
+def _heatmap(methods: list[str], values: list[list[float | None]], description: str, context: CheckContext) -> Figure:
     return Figure(
         kind="heatmap",
-        title=asked.heading("Stability", 0),
+        title=context.heading("Stability", 0),
         description=description,
         data={
             "rows": methods,
@@ -137,23 +147,27 @@ def _heatmap(methods: list[str], values: list[list[float | None]], description: 
     )
 
 
-def _variations(one: Explained, few: Question) -> Iterator[tuple[str, list[Question], str]]:
+def _variations(one: MethodExplanation, subset: Question) -> Iterator[tuple[str, list[Question], str]]:
     """Names of what is varied, the questions that do it, and why there may be none."""
     error = one.explanation.standard_error
     exact = error is not None and not error.any()
     yield (
         "another seed",
-        [] if exact else [replace(few, seed=few.seed + 1 + i) for i in range(_SEEDS)],
+        [] if exact else [replace(subset, seed=subset.seed + 1 + i) for i in range(_SEEDS)],
         "the values are exact: no seed enters them",
     )
-    b = len(few.background)
-    halves = [few.background[: b // 2], few.background[b // 2 :]] if b > 1 else []
+    b = len(subset.background)
+    halves = [subset.background[: b // 2], subset.background[b // 2 :]] if b > 1 else []
     alone = "the background is a single row"
-    yield "half of the background", [replace(few, background=half) for half in halves], alone
-    yield "one typical background row", [replace(few, background=typical(few.background))] if b > 1 else [], alone
+    yield "half of the background", [replace(subset, background=half) for half in halves], alone
+    yield (
+        "one typical background row",
+        [replace(subset, background=typical_row(subset.background))] if b > 1 else [],
+        alone,
+    )
 
 
-def typical(background: Tensor) -> Tensor:
+def typical_row(background: Tensor) -> Tensor:
     """The background row (1, ...) that is nearest to their mean, in standard deviations of each number."""
     flattened = background.flatten(1).double()
     spread = flattened.std(dim=0, correction=0)
@@ -161,19 +175,19 @@ def typical(background: Tensor) -> Tensor:
     return background[int(apart.argmin())].unsqueeze(0)
 
 
-def _all_of(one: Explained, questions: Sequence[Question]) -> list[Floats] | str:
+def _answers(one: MethodExplanation, questions: Sequence[Question]) -> list[Floats] | str:
     """The method's answers (n, d, k) to all questions, or why it has none to one of them."""
     answers = []
     for question in questions:
-        answer = ask(one, question)
+        answer = explain_again(one, question)
         if isinstance(answer, str):
             return answer
         answers.append(answer)
     return answers
 
 
-def _moved(
-    one: Explained, original: Floats | str, question: Question, spread: Floats, samples: int, seed: int
+def _max_sensitivity(
+    one: MethodExplanation, original: Floats | str, question: Question, spread: Floats, samples: int, seed: int
 ) -> Floats | str:
     """Max-sensitivity (n, k), or why it is not known."""
     if isinstance(original, str):
@@ -182,5 +196,5 @@ def _moved(
         return "no input is a number that could move a little"
 
     moved = neighbours(question.rows, spread, samples=samples, seed=seed)
-    answers = _all_of(one, [replace(question, rows=rows) for rows in moved])
+    answers = _answers(one, [replace(question, rows=rows) for rows in moved])
     return answers if isinstance(answers, str) else max_sensitivity(original, answers)

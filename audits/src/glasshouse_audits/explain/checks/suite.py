@@ -13,15 +13,15 @@ from dataclasses import replace
 from glasshouse import Question
 
 from glasshouse_audits.explain.checks.agreement import agreement
-from glasshouse_audits.explain.checks.check_result import Asked, Checked, ask
-from glasshouse_audits.explain.checks.curves_report import orders
-from glasshouse_audits.explain.checks.infidelity_report import changes
-from glasshouse_audits.explain.checks.replacement import Replacing
-from glasshouse_audits.explain.checks.sampling_error import sampling
+from glasshouse_audits.explain.checks.check_result import CheckContext, CheckResult, explain_again
+from glasshouse_audits.explain.checks.curves_report import curves_report
+from glasshouse_audits.explain.checks.infidelity_report import infidelity_report
+from glasshouse_audits.explain.checks.replacement import FeatureReplacement
+from glasshouse_audits.explain.checks.sampling_error import sampling_error
 from glasshouse_audits.explain.checks.sanity import sanity
 from glasshouse_audits.explain.checks.stability import sensitivity, stability
-from glasshouse_audits.explain.explainers import Explained
-from glasshouse_audits.explain.question import two_orders
+from glasshouse_audits.explain.explainers import MethodExplanation
+from glasshouse_audits.explain.question import two_permutations
 
 # More rows would make the intervals of faithfulness narrower than anybody needs.
 _MOST_ROWS = 500
@@ -33,14 +33,14 @@ _BUDGET = 10_000
 _PART = 50
 
 
-def checks(
-    explained: Sequence[Explained],
+def run_checks(
+    explained: Sequence[MethodExplanation],
     question: Question,
     *,
     split: str,
     labels: Sequence[str | None],
     seed: int = 0,
-) -> Checked:
+) -> CheckResult:
     """Check explanations of one question by several methods.
 
     The model is left as it came, its weights included.
@@ -53,28 +53,28 @@ def checks(
         seed: of all that is drawn. Rows get their draws by what they are, so their order changes nothing.
     """
     if not explained:
-        return Checked()
-    asked = Asked(question=question, labels=tuple(labels), split=split, seed=seed)
-    many, rows = asked.rows(_MOST_ROWS), asked.rows(_ROWS)
-    replacing = Replacing.of(asked.about(many))
+        return CheckResult()
+    context = CheckContext(question=question, labels=tuple(labels), split=split, seed=seed)
+    many, rows = context.rows(_MOST_ROWS), context.rows(_ROWS)
+    replacement = FeatureReplacement.of(context.question_for(many))
     every = -(-len(question.background) // _BACKGROUND)
-    small = replace(asked.about(rows), background=question.background[::every])
-    enough = max(question.budget // _PART, two_orders(small))
+    small = replace(context.question_for(rows), background=question.background[::every])
+    enough = max(question.budget // _PART, two_permutations(small))
     small = replace(small, budget=min(question.budget, enough, _BUDGET))
-    based = [(one, ask(one, small)) for one in explained]
+    with_originals = [(one, explain_again(one, small)) for one in explained]
     notes = (
         "No threshold is accepted for any of the checks of explanations: they are told and not judged."
-        + (" Their pictures show the first output, their tables all." if len(asked.labels) > 1 else ""),
+        + (" Their pictures show the first output, their tables all." if len(context.labels) > 1 else ""),
         f"Explanations are asked for again on {len(rows)} rows; where the rows or the model's weights change, against "
         f"{len(small.background)} background rows and with at most {small.budget:,} evaluations a row.",
     )
     parts = [
-        sampling(explained, asked),
-        orders(explained, asked, replacing, many),
-        changes(explained, asked, replacing, many),
-        agreement(explained, asked),
-        stability(explained, asked, rows),
-        sensitivity(based, asked, small),
-        sanity(based, asked, small),
+        sampling_error(explained, context),
+        curves_report(explained, context, replacement, many),
+        infidelity_report(explained, context, replacement, many),
+        agreement(explained, context),
+        stability(explained, context, rows),
+        sensitivity(with_originals, context, small),
+        sanity(with_originals, context, small),
     ]
-    return sum(parts, Checked(notes=notes))
+    return sum(parts, CheckResult(notes=notes))

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from glasshouse_audits.explain.features.measurements import Attributions
 
 # Features in a figure; the tables have all.
-_SHOWN = 15
-_SHOWN_BY_GROUP = 5
-_SHOWN_OF_A_ROW = 8
+_MAX_FEATURES = 15
+_MAX_FEATURES_BY_GROUP = 5
+_MAX_FEATURES_OF_A_ROW = 8
 # Places along the axis of a beeswarm; attributions in one place are told together.
-_PLACES = 90
+_SWARM_BINS = 90
 # A mean over fewer rows has no interval worth drawing; the tables have all groups.
-_LEAST_ROWS = 10
+_MIN_ROWS = 10
 
 
 def descending(one: Attributions) -> list[int]:
@@ -26,12 +26,12 @@ def descending(one: Attributions) -> list[int]:
     return [int(k) for k in np.argsort(-np.abs(one.values).mean(axis=0), kind="stable")]
 
 
-def what(output: str | None) -> str:
+def output_name(output: str | None) -> str:
     """What attributions add up to, in words."""
     return f"the probability of {output}" if output else "the predicted value"
 
 
-def _for(output: str | None) -> str:
+def _title_suffix(output: str | None) -> str:
     return f" for {output}" if output else ""
 
 
@@ -47,7 +47,7 @@ def table_of_features(found: Sequence[Attributions], features: Sequence[str]) ->
             cells += _numbers(one.mean(position))
         rows.append(tuple(cells))
     return Table(
-        title=f"Mean absolute attribution of every feature{_for(found[0].output)}",
+        title=f"Mean absolute attribution of every feature{_title_suffix(found[0].output)}",
         columns=tuple(columns),
         rows=tuple(rows),
         description="How far a feature moves the output on average, whichever way. Methods answer different "
@@ -62,13 +62,15 @@ def _numbers(estimate: Estimate) -> list[str | float | None]:
 
 def figure_of_features(one: Attributions, features: Sequence[str]) -> Figure:
     """The most important features with their intervals."""
-    shown = descending(one)[:_SHOWN]
+    shown = descending(one)[:_MAX_FEATURES]
     estimates = [one.mean(position) for position in shown]
-    rest = f" The {len(features) - len(shown)} least important are in the table." if len(features) > _SHOWN else ""
+    rest = (
+        f" The {len(features) - len(shown)} least important are in the table." if len(features) > _MAX_FEATURES else ""
+    )
     return Figure(
         kind="dot_interval",
-        title=f"{one.title}: which features matter{_for(one.output)}",
-        description=f"Mean absolute attribution to {what(one.output)} with a 95 % interval: how far each feature moves "
+        title=f"{one.title}: which features matter{_title_suffix(one.output)}",
+        description=f"Mean absolute attribution to {output_name(one.output)} with a 95 % interval: how far each feature moves "
         f"it on average, up or down.{rest}",
         data={
             "labels": [features[position] for position in shown],
@@ -91,13 +93,13 @@ def beeswarm(one: Attributions, features: Sequence[str], levels: NDArray[np.floa
 
     `levels` (n, d) are thirds, see `importance.levels`. Rows are told together by place and third.
     """
-    shown = descending(one)[:_SHOWN]
+    shown = descending(one)[:_MAX_FEATURES]
     lowest, highest = float(one.values.min(initial=0.0)), float(one.values.max(initial=0.0))
-    edges = np.linspace(lowest, highest, _PLACES + 1)
+    edges = np.linspace(lowest, highest, _SWARM_BINS + 1)
     centres = (edges[1:] + edges[:-1]) / 2
     swarm = []
     for position in shown:
-        place = np.clip(np.searchsorted(edges, one.values[:, position], "right") - 1, 0, _PLACES - 1)
+        place = np.clip(np.searchsorted(edges, one.values[:, position], "right") - 1, 0, _SWARM_BINS - 1)
         third = np.nan_to_num(levels[:, position], nan=-1.0)
         kinds, counts = np.unique(np.column_stack([place, third]), axis=0, return_counts=True)
         swarm.append(
@@ -110,14 +112,18 @@ def beeswarm(one: Attributions, features: Sequence[str], levels: NDArray[np.floa
         )
     return Figure(
         kind="beeswarm",
-        title=f"{one.title}: how each row is moved{_for(one.output)}",
-        description=f"Each dot is a row; further right, the feature pushes {what(one.output)} further up. Filled dots "
+        title=f"{one.title}: how each row is moved{_title_suffix(one.output)}",
+        description=f"Each dot is a row; further right, the feature pushes {output_name(one.output)} further up. Filled dots "
         "have a value in the highest third, open ones in the lowest; small ones lie between or have no order.",
-        data={"swarms": swarm, "x_label": f"attribution to {what(one.output)}", "level_label": "value of the feature"},
+        data={
+            "swarms": swarm,
+            "x_label": f"attribution to {output_name(one.output)}",
+            "level_label": "value of the feature",
+        },
     )
 
 
-def rows_to_tell(scores: NDArray[np.float64], most: int) -> list[int]:
+def example_rows(scores: NDArray[np.float64], most: int) -> list[int]:
     """Positions of at most `most` rows from the lowest to the highest score, evenly by rank."""
     order = np.argsort(scores, kind="stable")
     chosen = np.unique(np.linspace(0, len(scores) - 1, min(most, len(scores))).round().astype(int))
@@ -129,20 +135,20 @@ def figure_of_row(
 ) -> Figure:
     """What moved one row's output, the strongest features first; the row is known by its index alone."""
     values = one.values[row]
-    shown = [int(k) for k in np.argsort(-np.abs(values), kind="stable")[:_SHOWN_OF_A_ROW]]
+    shown = [int(k) for k in np.argsort(-np.abs(values), kind="stable")[:_MAX_FEATURES_OF_A_ROW]]
     rest = float(values.sum() - values[shown].sum())
-    others, subject = len(values) - len(shown), what(one.output)
+    others, subject = len(values) - len(shown), output_name(one.output)
     names = [labels[k] for k in shown] + ([f"{others} others together"] if others else [])
     base = "" if one.change is None else f" With the base, {score - float(one.change[row]):.3g}, they add up to it."
     return Figure(
         kind="bar",
-        title=f"{one.title}: row {index} of the {split} split{_for(one.output)}",
+        title=f"{one.title}: row {index} of the {split} split{_title_suffix(one.output)}",
         description=f"{subject[0].upper()}{subject[1:]} is {score:.3g} in this row. Bars to the right pushed it up, "
         f"bars to the left down.{base}",
         data={
             "labels": names,
             "values": [float(values[k]) for k in shown] + ([rest] if others else []),
-            "x_label": f"attribution to {what(one.output)}",
+            "x_label": f"attribution to {output_name(one.output)}",
             "y_label": "feature",
         },
     )
@@ -167,7 +173,7 @@ def by_group(one: Attributions, features: Sequence[str], groups: Mapping[str, Gr
     for attribute, group in groups.items():
         members = {level: np.flatnonzero(group.codes == code) for code, level in enumerate(group.levels)}
         yield _table_of_groups(one, features, attribute, members)
-        large = {level: rows for level, rows in members.items() if len(rows) >= _LEAST_ROWS}
+        large = {level: rows for level, rows in members.items() if len(rows) >= _MIN_ROWS}
         if large:
             yield _figure_of_groups(one, features, attribute, large)
 
@@ -182,7 +188,7 @@ def _table_of_groups(
             size, way = one.mean(position, rows_of), one.mean(position, rows_of, absolute=False)
             rows.append((features[position], level, len(rows_of), *_numbers(size), *_numbers(way)))
     return Table(
-        title=f"{one.title} by {attribute}{_for(one.output)}",
+        title=f"{one.title} by {attribute}{_title_suffix(one.output)}",
         columns=(
             Column(name="feature"),
             Column(name=attribute),
@@ -199,13 +205,13 @@ def _table_of_groups(
 def _figure_of_groups(
     one: Attributions, features: Sequence[str], attribute: str, members: Mapping[str, NDArray[np.intp]]
 ) -> Figure:
-    shown = descending(one)[:_SHOWN_BY_GROUP]
+    shown = descending(one)[:_MAX_FEATURES_BY_GROUP]
     pairs = [(position, level) for position in shown for level in members]
     estimates = [one.mean(position, members[level], absolute=False) for position, level in pairs]
     return Figure(
         kind="dot_interval",
-        title=f"{one.title}: what is used for whom, by {attribute}{_for(one.output)}",
-        description=f"Mean attribution to {what(one.output)} within each group, with a 95 % interval, for the "
+        title=f"{one.title}: what is used for whom, by {attribute}{_title_suffix(one.output)}",
+        description=f"Mean attribution to {output_name(one.output)} within each group, with a 95 % interval, for the "
         "strongest features: right of 0 the feature pushes the group up, left of it down. The table has all groups.",
         data={
             "labels": [level for _, level in pairs],

@@ -11,7 +11,7 @@ from glasshouse.statistics import Estimate
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.completeness import completeness_errors, resolved
-from glasshouse_audits.explain.explainers import Explained
+from glasshouse_audits.explain.explainers import MethodExplanation
 from glasshouse_audits.explain.features.importance import mean_attribution
 
 
@@ -41,7 +41,7 @@ class Attributions:
 
 
 def by_output(
-    explained: Explained, scores: NDArray[np.float64], labels: Sequence[str | None]
+    explained: MethodExplanation, scores: NDArray[np.float64], labels: Sequence[str | None]
 ) -> Iterator[Attributions]:
     """An explanation split by the asked outputs, whose scores of the explained rows are (n, k)."""
     found: Explanation = explained.explanation
@@ -58,7 +58,7 @@ def by_output(
         )
 
 
-def largest_error(found: Explanation, scores: NDArray[np.float64]) -> float | None:
+def worst_completeness_error(found: Explanation, scores: NDArray[np.float64]) -> float | None:
     """The relative completeness error of the worst row and output; None without a claim, or where nothing changes."""
     worst = []
     for k in range(scores.shape[1]):

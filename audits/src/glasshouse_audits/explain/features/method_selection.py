@@ -11,8 +11,8 @@ from glasshouse import Evidence, NotExplainableError, Question, UserError
 from glasshouse.config import Choice
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.explainers import Explained, Method, find_method, is_known, why_not
-from glasshouse_audits.explain.features.measurements import largest_error
+from glasshouse_audits.explain.explainers import Method, MethodExplanation, find_method, is_installed, unmet_requirement
+from glasshouse_audits.explain.features.measurements import worst_completeness_error
 
 # Shapley values cost what the budget and the tolerance say. DeepLIFT costs two passes for each row, integrated
 # gradients 64 to 1024; both start at the same baseline and promise to add up, which DeepLIFT keeps where it has a rule
@@ -28,7 +28,7 @@ def explain(
     scores: NDArray[np.float64],
     *,
     most_error: float,
-) -> tuple[list[Explained], list[str]]:
+) -> tuple[list[MethodExplanation], list[str]]:
     """Every method's answer, in the order asked for, and notes on those that gave none or failed.
 
     An explanation fails if it promises to add up and the worst row misses by more than `most_error` of the change of
@@ -42,26 +42,28 @@ def explain(
     Raises:
         UserError: if no method answers.
     """
-    waiting = [Choice(name) for name in _AUTOMATIC if is_known(name)] if choices is None else list(choices)
-    reserves = [name for name in _RESERVES if is_known(name) and name not in {choice.name for choice in waiting}]
-    found: list[Explained] = []
+    pending = [Choice(name) for name in _AUTOMATIC if is_installed(name)] if choices is None else list(choices)
+    reserves = [name for name in _RESERVES if is_installed(name) and name not in {choice.name for choice in pending}]
+    found: list[MethodExplanation] = []
     notes: list[str] = []
-    while waiting:
-        method = find_method(waiting.pop(0))
-        problem = why_not(method.plugin, evidence)
+    while pending:
+        method = find_method(pending.pop(0))
+        problem = unmet_requirement(method.plugin, evidence)
         if problem is None:
             try:
-                found.append(_ask(method, question, scores, most_error))
-                problem = _shortfall(found[-1], most_error)
+                found.append(_explain_with(method, question, scores, most_error))
+                problem = _completeness_problem(found[-1], most_error)
             except NotExplainableError as error:
                 problem = str(error)
         if problem is None:
             continue
         note = f"{method.title} set aside: {problem}."
-        reserve = next((name for name in reserves if why_not(find_method(Choice(name)).plugin, evidence) is None), None)
+        reserve = next(
+            (name for name in reserves if unmet_requirement(find_method(Choice(name)).plugin, evidence) is None), None
+        )
         if reserve is not None:
             reserves.remove(reserve)
-            waiting.append(Choice(reserve))
+            pending.append(Choice(reserve))
             note += f" {find_method(Choice(reserve)).title} used instead."
         notes.append(note)
     if not found:
@@ -69,27 +71,29 @@ def explain(
     return found, notes
 
 
-def _ask(method: Method, question: Question, scores: NDArray[np.float64], most_error: float) -> Explained:
+def _explain_with(
+    method: Method, question: Question, scores: NDArray[np.float64], most_error: float
+) -> MethodExplanation:
     started = time.perf_counter()
     explanation = method.explain(question)
-    one = Explained(
+    explained = MethodExplanation(
         name=method.name,
         title=method.title,
         explain=method.explain,
         explanation=explanation,
         seconds=time.perf_counter() - started,
-        error=largest_error(explanation, scores),
+        error=worst_completeness_error(explanation, scores),
     )
     promised = explanation.completeness == "promised"
-    return replace(one, failed=promised and one.error is not None and one.error > most_error)
+    return replace(explained, failed=promised and explained.error is not None and explained.error > most_error)
 
 
-def _shortfall(one: Explained, most_error: float) -> str | None:
-    if not one.failed:
+def _completeness_problem(explained: MethodExplanation, most_error: float) -> str | None:
+    if not explained.failed:
         return None
-    suspects = one.explanation.suspects
+    suspects = explained.explanation.suspects
     why = f"; it has no rule for {', '.join(suspects)}" if suspects else ""
     return (
-        f"its values do not add up to the change of the output, which the worst row misses by {one.error:.0%} "
+        f"its values do not add up to the change of the output, which the worst row misses by {explained.error:.0%} "
         f"(at most {most_error:.0%}){why}"
     )

@@ -24,7 +24,7 @@ _KNOWN_WARNINGS = (
 
 
 @contextmanager
-def differentiating() -> Iterator[None]:
+def with_gradients() -> Iterator[None]:
     """Gradients for the block.
 
     Raises:
@@ -41,7 +41,7 @@ def differentiating() -> Iterator[None]:
         raise NotExplainableError("the model's scores cannot be differentiated") from error
 
 
-class Counted:
+class CountedScore:
     """The asked scores of inputs, differentiable; `evaluations` counts the inputs."""
 
     def __init__(self, question: Question) -> None:
@@ -58,7 +58,9 @@ class Counted:
         return lambda x: self(x)[:, output]
 
 
-def by_row(question: Question, attribute: Callable[[Tensor, int], Tensor], *, held: int) -> NDArray[np.float64]:
+def attributions_by_row(
+    question: Question, attribute: Callable[[Tensor, int], Tensor], *, inputs_per_row: int
+) -> NDArray[np.float64]:
     """Attributions of all rows and asked outputs, per feature (n, d, k), else per input (n, ..., k).
 
     Args:
@@ -72,25 +74,25 @@ def by_row(question: Question, attribute: Callable[[Tensor, int], Tensor], *, he
     import torch
 
     device = question.model.device
-    most = max(1, question.max_batch // held)
+    most = max(1, question.max_batch // inputs_per_row)
 
     def found(output: int) -> Tensor:
         return in_batches(lambda x: attribute(x.to(device), output), question.rows, most=most).double()
 
-    with differentiating(), warnings.catch_warnings():
+    with with_gradients(), warnings.catch_warnings():
         for known in _KNOWN_WARNINGS:
             warnings.filterwarnings("ignore", known)
         return question.by_feature(torch.stack([found(k) for k in range(len(question.outputs))], dim=-1).numpy())
 
 
-def reference(question: Question) -> Tensor:
+def mean_background_row(question: Question) -> Tensor:
     """The mean background row (1, ...), on the model's device: where methods with one baseline start."""
     return question.background.mean(dim=0, keepdim=True).to(question.model.device)
 
 
-def score_of_reference(question: Question) -> NDArray[np.float64]:
+def score_of_mean_background(question: Question) -> NDArray[np.float64]:
     """The asked scores of the mean background row, for every row (n, k)."""
-    return np.repeat(question.scores(reference(question)), len(question.rows), axis=0)
+    return np.repeat(question.scores(mean_background_row(question)), len(question.rows), axis=0)
 
 
 def mean_score_of_background(question: Question) -> NDArray[np.float64]:

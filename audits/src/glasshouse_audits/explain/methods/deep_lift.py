@@ -15,10 +15,10 @@ import numpy as np
 from glasshouse import Explanation, Question
 
 from glasshouse_audits.explain.methods.batching import (
-    by_row,
+    attributions_by_row,
+    mean_background_row,
     mean_score_of_background,
-    reference,
-    score_of_reference,
+    score_of_mean_background,
 )
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ class DeepLift:
     """DeepLIFT with the rescale rule from the mean background row."""
 
     def explain(self, question: Question) -> Explanation:
-        start = reference(question)
+        start = mean_background_row(question)
         return _explained(
             question,
             lambda explain, x: explain.attribute(x, start, target=0),
-            held=2,
-            base=score_of_reference(question),
+            inputs_per_row=2,
+            base=score_of_mean_background(question),
             details="Rescale rule, from the mean background row.",
         )
 
@@ -58,7 +58,7 @@ class DeepLiftShap:
         return _explained(
             question,
             attribute,
-            held=2 * share,
+            inputs_per_row=2 * share,
             base=mean_score_of_background(question),
             details=f"Rescale rule, averaged over {len(question.background)} background rows.",
             shap=True,
@@ -69,7 +69,7 @@ def _explained(
     question: Question,
     attribute: Callable[[Any, Tensor], Tensor],
     *,
-    held: int,
+    inputs_per_row: int,
     base: np.ndarray[Any, np.dtype[np.float64]],
     details: str,
     shap: bool = False,
@@ -78,17 +78,19 @@ def _explained(
     from captum.attr import DeepLiftShap as CaptumShap
     from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
 
-    from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-    from glasshouse_audits.explain.methods.unsupported_layers import not_explainable, suspects
+    from glasshouse_audits.explain.methods.network import ScoreNetwork, restored_state
+    from glasshouse_audits.explain.methods.unsupported_layers import not_explainable, unsupported_layers
 
     rules = [kind.__name__ for kind in SUPPORTED_NON_LINEAR]
     networks = [ScoreNetwork(question, k) for k in range(len(question.outputs))]
     explainers = [(CaptumShap if shap else Captum)(network) for network in networks]
     module = question.model.module
-    with untouched(module):
-        found = suspects(module, question.rows[:2].to(question.model.device), rules)
+    with restored_state(module):
+        found = unsupported_layers(module, question.rows[:2].to(question.model.device), rules)
         try:
-            values = by_row(question, lambda x, k: attribute(explainers[k], x), held=held)
+            values = attributions_by_row(
+                question, lambda x, k: attribute(explainers[k], x), inputs_per_row=inputs_per_row
+            )
         except (RuntimeError, AssertionError, TypeError) as error:
             raise not_explainable(error, found) from error
     return Explanation(

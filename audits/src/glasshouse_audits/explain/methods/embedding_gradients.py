@@ -16,7 +16,7 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.batching import Counted, differentiating
+from glasshouse_audits.explain.methods.batching import CountedScore, with_gradients
 from glasshouse_audits.option_checks import positive_number, whole_number
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class EmbeddingIntegratedGradients:
         base = _scores_of_reference(question, layer, start)
         scores = question.scores(question.rows)
         change = resolved(scores - base, scores)
-        counted = Counted(question)
+        counted = CountedScore(question)
         values = torch.zeros(*question.rows.shape, len(question.outputs), dtype=torch.float64)
         taken = 0
         for output in range(len(question.outputs)):
@@ -70,7 +70,7 @@ class EmbeddingIntegratedGradients:
                     return found.sum(dim=-1)
 
                 # cuDNN differentiates recurrent layers in training mode alone
-                with differentiating(), torch.backends.cudnn.flags(enabled=False):
+                with with_gradients(), torch.backends.cudnn.flags(enabled=False):
                     found = in_batches(attribute, question.rows[pending], most=max(1, question.max_batch // steps))
                 values[pending, :, output] = found.double()
                 error = np.abs(values[pending, :, output].sum(dim=1).numpy() - change[pending, output])

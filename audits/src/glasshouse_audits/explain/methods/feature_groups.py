@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Players:
+class FeatureGroups:
     """The table of one explained row (number 0) and the background rows (1 to b); `evaluations` counts inputs."""
 
     def __init__(self, question: Question) -> None:
@@ -40,19 +40,19 @@ class Players:
         """(1, d): the explained row as it is."""
         return np.zeros((1, self.features), dtype=np.int64)
 
-    def explain(self, row: int) -> None:
+    def select_row(self, row: int) -> None:
         """Make a row of the question number 0."""
         self._table[0] = self.question.rows[row]
 
-    def score(self, taken: NDArray[np.float64]) -> NDArray[np.float64]:
+    def score(self, sources: NDArray[np.float64]) -> NDArray[np.float64]:
         """(m, k) scores where the features (m, d) are taken from rows of the table."""
         import torch
 
         found: list[NDArray[np.float64]] = []
-        self.evaluations += len(taken)
-        for part in np.array_split(taken, max(1, -(-len(taken) // self.question.max_batch))):
+        self.evaluations += len(sources)
+        for part in np.array_split(sources, max(1, -(-len(sources) // self.question.max_batch))):
             found.append(self.question.scores(self._mixed(torch.from_numpy(part).long())))
         return np.concatenate(found)
 
-    def _mixed(self, taken: Tensor) -> Tensor:
-        return self._table.gather(0, taken[:, self._owner])
+    def _mixed(self, sources: Tensor) -> Tensor:
+        return self._table.gather(0, sources[:, self._owner])

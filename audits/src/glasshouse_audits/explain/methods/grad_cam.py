@@ -13,7 +13,7 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, UserError, in_batches
 from glasshouse.evidence import as_columns
 
-from glasshouse_audits.explain.methods.batching import differentiating
+from glasshouse_audits.explain.methods.batching import with_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -49,7 +49,7 @@ class GradCam:
             enlarged: Tensor = LayerAttribution.interpolate(found, tuple(sides), interpolate_mode="bilinear")
             return enlarged.expand(-1, channels, -1, -1) / channels
 
-        with differentiating():
+        with with_gradients():
             found = [
                 in_batches(lambda x, output=output: maps(x, output), question.rows, most=question.max_batch)
                 for output in question.outputs

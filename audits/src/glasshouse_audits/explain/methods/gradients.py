@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.batching import Counted, by_row, mean_score_of_background
-from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.explain.methods.batching import CountedScore, attributions_by_row, mean_score_of_background
+from glasshouse_audits.explain.methods.repeats import repeat_explanation
 from glasshouse_audits.option_checks import whole_number
 
 
@@ -18,9 +18,9 @@ class Saliency:
     def explain(self, question: Question) -> Explanation:
         from captum.attr import Saliency as Captum
 
-        counted = Counted(question)
+        counted = CountedScore(question)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
-        values = by_row(question, lambda x, k: explain[k].attribute(x), held=1)
+        values = attributions_by_row(question, lambda x, k: explain[k].attribute(x), inputs_per_row=1)
         details = "Size of the gradient at the row itself, in units of the score per unit of the encoded input."
         return Explanation(values=values, evaluations=counted.evaluations, details=details)
 
@@ -34,9 +34,9 @@ class InputXGradient:
     def explain(self, question: Question) -> Explanation:
         from captum.attr import InputXGradient as Captum
 
-        counted = Counted(question)
+        counted = CountedScore(question)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
-        values = by_row(question, lambda x, k: explain[k].attribute(x), held=1)
+        values = attributions_by_row(question, lambda x, k: explain[k].attribute(x), inputs_per_row=1)
         details = "Gradient at the row itself times the encoded input."
         return Explanation(values=values, evaluations=counted.evaluations, details=details)
 
@@ -56,13 +56,13 @@ class GradientShap:
     def explain(self, question: Question) -> Explanation:
         from captum.attr import GradientShap as Captum
 
-        counted = Counted(question)
+        counted = CountedScore(question)
         background = question.background.to(question.model.device)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
         samples = max(1, min(self.samples, question.budget // self.repeats, question.max_batch))
-        values, error = repeated(
-            lambda _: by_row(
-                question, lambda x, k: explain[k].attribute(x, background, n_samples=samples), held=samples
+        values, error = repeat_explanation(
+            lambda _: attributions_by_row(
+                question, lambda x, k: explain[k].attribute(x, background, n_samples=samples), inputs_per_row=samples
             ),
             seed=question.seed,
             repeats=self.repeats,

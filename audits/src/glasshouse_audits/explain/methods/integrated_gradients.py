@@ -15,7 +15,12 @@ import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
-from glasshouse_audits.explain.methods.batching import Counted, differentiating, reference, score_of_reference
+from glasshouse_audits.explain.methods.batching import (
+    CountedScore,
+    mean_background_row,
+    score_of_mean_background,
+    with_gradients,
+)
 from glasshouse_audits.option_checks import positive_number, whole_number
 
 if TYPE_CHECKING:
@@ -42,15 +47,15 @@ class IntegratedGradients:
         most = min(self.steps, question.budget)
         if most < 2:
             raise NotExplainableError("it takes a budget of 2 evaluations a row at least")
-        base = score_of_reference(question)
+        base = score_of_mean_background(question)
         scores = question.scores(question.rows)
         change = resolved(scores - base, scores)
-        counted = Counted(question)
+        counted = CountedScore(question)
         columns = torch.zeros(*question.rows.shape, len(question.outputs), dtype=torch.float64)
         taken = 0
         for output in range(len(question.outputs)):
             allowed = self.error * relative_to(change[:, output]) + resolution(scores[:, output])
-            line = _Line(counted.of(output), reference(question), most=question.max_batch)
+            line = _Line(counted.of(output), mean_background_row(question), most=question.max_batch)
             steps, pending = min(_FIRST_STEPS, most), torch.arange(len(question.rows))
             while True:
                 columns[pending, ..., output] = line.attributions(question.rows[pending], steps).double()
@@ -81,7 +86,7 @@ class _Line:
 
     def attributions(self, rows: Tensor, steps: int) -> Tensor:
         """Of rows (m, ...), of their shape, on the CPU."""
-        with differentiating():
+        with with_gradients():
             return in_batches(lambda x: self._once(x, steps), rows, most=max(1, self._most // steps))
 
     def _once(self, x: Tensor, steps: int) -> Tensor:

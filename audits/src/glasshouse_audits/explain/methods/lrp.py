@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.batching import by_row
+from glasshouse_audits.explain.methods.batching import attributions_by_row
 
 
 class LRP:
@@ -23,8 +23,8 @@ class LRP:
         from captum.attr._core.lrp import SUPPORTED_LAYERS_WITH_RULES, SUPPORTED_NON_LINEAR_LAYERS
         from captum.attr._utils.lrp_rules import IdentityRule
 
-        from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-        from glasshouse_audits.explain.methods.unsupported_layers import kind_of, not_explainable, suspects
+        from glasshouse_audits.explain.methods.network import ScoreNetwork, restored_state
+        from glasshouse_audits.explain.methods.unsupported_layers import kind_of, not_explainable, unsupported_layers
 
         rules = [kind.__name__ for kind in (*SUPPORTED_LAYERS_WITH_RULES, *SUPPORTED_NON_LINEAR_LAYERS)]
         module = question.model.module
@@ -36,11 +36,11 @@ class LRP:
                 networks[output].link.rule = IdentityRule()
             return attr.LRP(networks[output]).attribute(x, target=0)
 
-        with untouched(module), warnings.catch_warnings():
+        with restored_state(module), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = suspects(module, question.rows[:2].to(question.model.device), rules)
+            found = unsupported_layers(module, question.rows[:2].to(question.model.device), rules)
             try:
-                values = by_row(question, attribute, held=1)
+                values = attributions_by_row(question, attribute, inputs_per_row=1)
             except (RuntimeError, TypeError, AssertionError, AttributeError) as error:
                 raise not_explainable(error, found) from error
         biased = tuple(

@@ -58,7 +58,7 @@ class ScoreNetwork(nn.Module):
 
 
 @contextmanager
-def untouched(network: nn.Module) -> Iterator[None]:
+def restored_state(network: nn.Module) -> Iterator[None]:
     """Evaluation mode for the duration; then hooks, attributes, modes and gradients are as they were, come what may."""
     modules = list(network.modules())
     attributes = [dict(vars(m)) for m in modules]

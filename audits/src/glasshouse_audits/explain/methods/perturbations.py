@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from glasshouse import Explanation, NotExplainableError, Question
 
-from glasshouse_audits.explain.methods.batching import Counted, by_row, reference, score_of_reference
-from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.explain.methods.batching import (
+    CountedScore,
+    attributions_by_row,
+    mean_background_row,
+    score_of_mean_background,
+)
+from glasshouse_audits.explain.methods.repeats import repeat_explanation
 from glasshouse_audits.option_checks import whole_number
 
 if TYPE_CHECKING:
@@ -21,13 +26,15 @@ class FeatureAblation:
     def explain(self, question: Question) -> Explanation:
         from captum.attr import FeatureAblation as Captum
 
-        counted = Counted(question)
-        mask, start = _mask(question), reference(question)
+        counted = CountedScore(question)
+        mask, start = _mask(question), mean_background_row(question)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
-        values = by_row(question, lambda x, k: _once(explain[k].attribute(x, start, feature_mask=mask), mask), held=1)
+        values = attributions_by_row(
+            question, lambda x, k: _once(explain[k].attribute(x, start, feature_mask=mask), mask), inputs_per_row=1
+        )
         return Explanation(
             values=values,
-            base=score_of_reference(question),
+            base=score_of_mean_background(question),
             evaluations=counted.evaluations,
             details="Change of the score when one feature is set to the mean background row's.",
         )
@@ -48,12 +55,14 @@ class FeaturePermutation:
 
         if len(question.rows) < 2:
             raise NotExplainableError("it exchanges features among rows, of which there is but one")
-        counted = Counted(question)
+        counted = CountedScore(question)
         mask = _mask(question)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
         repeats = max(2, min(self.repeats, question.budget // (1 + int(mask.max()))))
-        values, error = repeated(
-            lambda _: by_row(question, lambda x, k: _once(explain[k].attribute(x, feature_mask=mask), mask), held=1),
+        values, error = repeat_explanation(
+            lambda _: attributions_by_row(
+                question, lambda x, k: _once(explain[k].attribute(x, feature_mask=mask), mask), inputs_per_row=1
+            ),
             seed=question.seed,
             repeats=repeats,
         )
@@ -84,8 +93,8 @@ class Lime:
         from captum._utils.models.linear_model import SkLearnLinearRegression
         from captum.attr import Lime as Captum
 
-        counted = Counted(question)
-        mask, start = _mask(question), reference(question)
+        counted = CountedScore(question)
+        mask, start = _mask(question), mean_background_row(question)
         # no penalty: captum's default lasso sets the small effects of probabilities to 0
         explain = [Captum(counted.of(k), SkLearnLinearRegression()) for k in range(len(question.outputs))]
         samples = max(2, min(self.samples, question.budget // self.repeats))
@@ -101,8 +110,10 @@ class Lime:
             )
             return _once(found, mask)
 
-        values, error = repeated(
-            lambda _: by_row(question, attribute, held=samples), seed=question.seed, repeats=self.repeats
+        values, error = repeat_explanation(
+            lambda _: attributions_by_row(question, attribute, inputs_per_row=samples),
+            seed=question.seed,
+            repeats=self.repeats,
         )
         return Explanation(
             values=values,

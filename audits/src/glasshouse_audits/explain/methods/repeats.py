@@ -27,8 +27,8 @@ def seeded(seed: int) -> Iterator[None]:
             np.random.set_state(numpy)
 
 
-def repeated(
-    ask: Callable[[int], NDArray[np.float64]], *, seed: int, repeats: int
+def repeat_explanation(
+    explain: Callable[[int], NDArray[np.float64]], *, seed: int, repeats: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean of independent answers, and its standard error from their spread; both of an answer's shape.
 
@@ -40,7 +40,7 @@ def repeated(
     answers = []
     for one in seeds:
         with seeded(int(one)):
-            answers.append(ask(int(one)))
+            answers.append(explain(int(one)))
     stacked = np.stack(answers)
     error: NDArray[np.float64] = stacked.std(axis=0, ddof=1) / np.sqrt(repeats)
     return stacked.mean(axis=0), error

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from glasshouse import Explanation, Question
 
-from glasshouse_audits.explain.methods.batching import by_row, mean_score_of_background
+from glasshouse_audits.explain.methods.batching import attributions_by_row, mean_score_of_background
 
 
 class ShapDeep:
@@ -18,8 +18,8 @@ class ShapDeep:
         import torch
         from shap.explainers._deep.deep_pytorch import op_handler
 
-        from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
-        from glasshouse_audits.explain.methods.unsupported_layers import LINEAR, not_explainable, suspects
+        from glasshouse_audits.explain.methods.network import ScoreNetwork, restored_state
+        from glasshouse_audits.explain.methods.unsupported_layers import LINEAR, not_explainable, unsupported_layers
 
         background = question.background.to(question.model.device)
         parts = torch.tensor_split(background, max(1, -(-2 * len(background) // max(2, question.max_batch))))
@@ -33,12 +33,12 @@ class ShapDeep:
             return torch.from_numpy(total / len(background))
 
         module = question.model.module
-        with untouched(module), warnings.catch_warnings(), torch.enable_grad():
+        with restored_state(module), warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
-            found = suspects(module, question.rows[:2].to(question.model.device), set(op_handler) - LINEAR)
+            found = unsupported_layers(module, question.rows[:2].to(question.model.device), set(op_handler) - LINEAR)
             try:
                 # the library takes one row at a time with the whole background
-                values = by_row(question, attribute, held=1)
+                values = attributions_by_row(question, attribute, inputs_per_row=1)
             except (RuntimeError, TypeError, AssertionError, AttributeError) as error:
                 raise not_explainable(error, found) from error
         return Explanation(

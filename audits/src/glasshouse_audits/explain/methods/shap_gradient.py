@@ -6,8 +6,8 @@ import numpy as np
 from glasshouse import Explanation, Question
 from numpy.typing import NDArray
 
-from glasshouse_audits.explain.methods.batching import by_row, mean_score_of_background
-from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.explain.methods.batching import attributions_by_row, mean_score_of_background
+from glasshouse_audits.explain.methods.repeats import repeat_explanation
 from glasshouse_audits.option_checks import whole_number
 
 
@@ -27,14 +27,14 @@ class ShapGradient:
         import shap
         import torch
 
-        from glasshouse_audits.explain.methods.network import ScoreNetwork, untouched
+        from glasshouse_audits.explain.methods.network import ScoreNetwork, restored_state
 
         background = question.background.to(question.model.device)
         samples = max(2, min(self.samples, question.budget // self.repeats))
         networks = [ScoreNetwork(question, k) for k in range(len(question.outputs))]
         at_once = max(1, min(samples, question.max_batch))
 
-        def ask(seed: int) -> NDArray[np.float64]:
+        def explain_once(seed: int) -> NDArray[np.float64]:
             # The library scores its whole background at once; a random part of a larger one is as good for one answer.
             some = background[torch.randperm(len(background))[: question.max_batch].to(background.device)]
             explainers = [shap.GradientExplainer(network, some, batch_size=at_once) for network in networks]
@@ -43,10 +43,10 @@ class ShapGradient:
                 found = explainers[k].shap_values(x, nsamples=samples, rseed=seed % 2**32)
                 return torch.from_numpy(np.asarray(found).reshape(x.shape))
 
-            return by_row(question, attribute, held=at_once)
+            return attributions_by_row(question, attribute, inputs_per_row=at_once)
 
-        with untouched(question.model.module), torch.enable_grad():
-            values, error = repeated(ask, seed=question.seed, repeats=self.repeats)
+        with restored_state(question.model.module), torch.enable_grad():
+            values, error = repeat_explanation(explain_once, seed=question.seed, repeats=self.repeats)
         return Explanation(
             values=values,
             base=mean_score_of_background(question),

@@ -12,7 +12,7 @@ from glasshouse import Explanation, NotExplainableError, Question
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.methods.batching import mean_score_of_background
-from glasshouse_audits.explain.methods.feature_groups import Players
+from glasshouse_audits.explain.methods.feature_groups import FeatureGroups
 from glasshouse_audits.explain.methods.repeats import seeded
 from glasshouse_audits.option_checks import whole_number
 
@@ -30,15 +30,15 @@ class ShapPartition:
     def explain(self, question: Question) -> Explanation:
         import shap
 
-        players = Players(question)
-        if players.features < 2:
+        groups = FeatureGroups(question)
+        if groups.features < 2:
             raise NotExplainableError("it takes two features at least")
-        masker = _Masker(players, tree_of_features(question))
-        most = max(players.features + 2, min(self.coalitions, question.budget // len(question.background)))
+        masker = _Masker(groups, tree_of_features(question))
+        most = max(groups.features + 2, min(self.coalitions, question.budget // len(question.background)))
 
         def worth(coalitions: NDArray[np.float64]) -> NDArray[np.float64]:
-            taken = np.where(coalitions[:, None, :] > 0, 0, players.background)
-            scores = players.score(taken.reshape(-1, players.features))
+            sources = np.where(coalitions[:, None, :] > 0, 0, groups.background)
+            scores = groups.score(sources.reshape(-1, groups.features))
             mean: NDArray[np.float64] = scores.reshape(len(coalitions), len(question.background), -1).mean(axis=1)
             return mean
 
@@ -46,14 +46,14 @@ class ShapPartition:
         with seeded(question.seed):
             explainer = shap.explainers.Partition(worth, masker)
             for row in range(len(question.rows)):
-                players.explain(row)
-                found = explainer(np.zeros((1, players.features)), max_evals=most, silent=True)
-                answers.append(np.asarray(found.values, dtype=np.float64).reshape(players.features, -1))
+                groups.select_row(row)
+                found = explainer(np.zeros((1, groups.features)), max_evals=most, silent=True)
+                answers.append(np.asarray(found.values, dtype=np.float64).reshape(groups.features, -1))
         return Explanation(
             values=np.stack(answers),
             base=mean_score_of_background(question),
             completeness="construction",
-            evaluations=players.evaluations,
+            evaluations=groups.evaluations,
             details=f"Up to {most} coalitions a row along a tree of correlated features.",
         )
 
@@ -84,8 +84,8 @@ class _Masker:
     immutable_outputs = True
     fixed_background = True
 
-    def __init__(self, players: Players, clustering: NDArray[np.float64]) -> None:
-        self._features = players.features
+    def __init__(self, groups: FeatureGroups, clustering: NDArray[np.float64]) -> None:
+        self._features = groups.features
         self.clustering = clustering
 
     def shape(self, row: NDArray[np.float64]) -> tuple[int, int]:

@@ -9,8 +9,8 @@ from glasshouse import Explanation, Question
 from numpy.typing import NDArray
 
 from glasshouse_audits.explain.methods.batching import mean_score_of_background
-from glasshouse_audits.explain.methods.feature_groups import Players
-from glasshouse_audits.explain.methods.repeats import repeated
+from glasshouse_audits.explain.methods.feature_groups import FeatureGroups
+from glasshouse_audits.explain.methods.repeats import repeat_explanation
 from glasshouse_audits.option_checks import whole_number
 
 
@@ -29,28 +29,28 @@ class ShapSampling:
     def explain(self, question: Question) -> Explanation:
         import shap
 
-        players = Players(question)
+        groups = FeatureGroups(question)
         # The library asks twice for each sample, and for the background.
         paid = (question.budget // self.repeats - len(question.background)) // 2
-        samples = max(2 * players.features, min(self.samples, paid))
+        samples = max(2 * groups.features, min(self.samples, paid))
 
-        def ask(_: int) -> NDArray[np.float64]:
+        def explain_once(_: int) -> NDArray[np.float64]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                explainer = shap.SamplingExplainer(players.score, players.background)
+                explainer = shap.SamplingExplainer(groups.score, groups.background)
                 answers = []
                 for row in range(len(question.rows)):
-                    players.explain(row)
-                    found = explainer.shap_values(players.row, nsamples=samples, silent=True)
-                    answers.append(np.asarray(found, dtype=np.float64).reshape(players.features, -1))
+                    groups.select_row(row)
+                    found = explainer.shap_values(groups.row, nsamples=samples, silent=True)
+                    answers.append(np.asarray(found, dtype=np.float64).reshape(groups.features, -1))
             return np.stack(answers)
 
-        values, error = repeated(ask, seed=question.seed, repeats=self.repeats)
+        values, error = repeat_explanation(explain_once, seed=question.seed, repeats=self.repeats)
         return Explanation(
             values=values,
             base=mean_score_of_background(question),
             completeness="construction",
             standard_error=error,
-            evaluations=players.evaluations,
+            evaluations=groups.evaluations,
             details=f"{self.repeats} times {samples} samples a row.",
         )

@@ -39,7 +39,7 @@ _PRODUCTS = frozenset(
 )
 
 
-def suspects(network: nn.Module, x: Tensor, rules: Collection[str]) -> tuple[str, ...]:
+def unsupported_layers(network: nn.Module, x: Tensor, rules: Collection[str]) -> tuple[str, ...]:
     """Parts that a method with `rules` for modules of some types cannot follow, in the order of the network's names.
 
     Args:
@@ -71,7 +71,7 @@ def suspects(network: nn.Module, x: Tensor, rules: Collection[str]) -> tuple[str
         kind = type(module).__name__
         if kind in rules and calls[module] > 1:
             found.append(f"{name} ({kind}, called {calls[module]} times)")
-        elif calls[module] and _is_torchs(module) and kind not in watch.known and not list(module.children()):
+        elif calls[module] and _is_torch_module(module) and kind not in watch.known and not list(module.children()):
             found.append(f"{name} ({kind})")
     found += [f"{function} in {names[module] or kind_of(module)} (no module)" for module, function in watch.found]
     return tuple(found)
@@ -102,7 +102,7 @@ class _Functions(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "").strip("_")
         module = self.inside[-1] if self.inside else None
-        if module is None or kind_of(module) in self.known or _is_torchs(module):
+        if module is None or kind_of(module) in self.known or _is_torch_module(module):
             return result
         varying = [a for a in (*args, *(kwargs or {}).values()) if isinstance(a, Tensor) and a.grad_fn is not None]
         if not varying or not isinstance(result, Tensor) or name in _LINEAR_FUNCTIONS:
@@ -112,5 +112,5 @@ class _Functions(TorchFunctionMode):
         return result
 
 
-def _is_torchs(module: nn.Module) -> bool:
+def _is_torch_module(module: nn.Module) -> bool:
     return type(module).__module__.startswith("torch.nn.")

@@ -46,7 +46,7 @@ class Sampler:
     most: float
     per_round: int
     by_seconds: bool = False
-    glance: int = 0
+    early_stopping: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _samplers(features: int, background: int, per_game: float, tolerance: float)
             least,
             orders,
             by_seconds=many,
-            glance=_MANY_GAMES if many and tolerance >= _LOOSE else 0,
+            early_stopping=_MANY_GAMES if many and tolerance >= _LOOSE else 0,
         ),
     ]
     return found if features < _MANY_FEATURES and tolerance < _LOOSE else found[::-1]

@@ -15,7 +15,7 @@ from torch import Tensor
 from glasshouse_audits.explain.shapley.games import Games, Pairs
 
 
-def part(large: Sequence[Pairs], most: int, generator: torch.Generator) -> tuple[list[Pairs], list[Pairs]]:
+def random_part(large: Sequence[Pairs], most: int, generator: torch.Generator) -> tuple[list[Pairs], list[Pairs]]:
     """At most `most` random games of each row, and the others."""
     row = torch.cat([pairs.row for pairs in large])
     chosen = random_place(row - row.min(), int(row.max() - row.min()) + 1, generator)[0] < most

@@ -41,7 +41,7 @@ class SecondOrders:
         self.had = torch.zeros_like(self.sizes)
         self.squares: Tensor | None = None
 
-    def draw(self, share: float, pending: Tensor, again: Again, games: Games, values: Tensor) -> Tensor:
+    def draw(self, share: float, pending: Tensor, draw_again: Again, games: Games, values: Tensor) -> Tensor:
         """Give so large a share of each pending row's games a second order; what is given stays given.
 
         Args:
@@ -61,7 +61,7 @@ class SecondOrders:
             chosen = pending.to(row.device)[row] & (place >= self.had[row]) & (place < has[row])
             if chosen.any():
                 both = pairs[chosen]
-                half = (again(both) - once[chosen.to(once.device)]) / 2
+                half = (draw_again(both) - once[chosen.to(once.device)]) / 2
                 games.add_up(both, half, to=values, first=self.first)
                 games.add_up(both, half.square(), to=self.squares, first=self.first)
         self.had = torch.where(pending.to(has.device), has, self.had)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from glasshouse_audits.explain.shapley.choice import WHO, Plan, Sampler, plan
-from glasshouse_audits.explain.shapley.early_stopping import extrapolated, part
+from glasshouse_audits.explain.shapley.early_stopping import extrapolated, random_part
 from glasshouse_audits.explain.shapley.exact import evaluations, exact_values
 from glasshouse_audits.explain.shapley.games import Games, Model, Pairs
 from glasshouse_audits.explain.shapley.second_orders import LEAST, SecondOrders
@@ -232,16 +232,16 @@ def _first_and_second(
         How far rows are from the tolerance, if that was not enough though every game had two; else None.
     """
     seen: list[tuple[Pairs, Tensor]] = []
-    if sampler.glance:
-        some, others = part(large, sampler.glance, generator)
-        glanced = _round(games, some, sampler, 1, generator, block, seen)
-        values, variances = extrapolated(games, large, some, glanced.values, glanced.variances, block.first)
+    if sampler.early_stopping:
+        some, others = random_part(large, sampler.early_stopping, generator)
+        partial = _round(games, some, sampler, 1, generator, block, seen)
+        values, variances = extrapolated(games, large, some, partial.values, partial.variances, block.first)
         block.values[:], block.variances[:] = exact + values, variances
         _judge(block, tolerance, scale)
         if block.converged.all():
             return None
         rest = _round(games, others, sampler, 1, generator, block, seen)
-        values, variances = glanced.values + rest.values, glanced.variances + rest.variances
+        values, variances = partial.values + rest.values, partial.variances + rest.variances
     else:
         drawn = _round(games, large, sampler, 1, generator, block, seen)
         values, variances = drawn.values, drawn.variances
