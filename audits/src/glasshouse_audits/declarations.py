@@ -1,4 +1,4 @@
-"""What this distribution brings; imports nothing heavy."""
+"""Declarations of the audits and explainers of this distribution; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="performance",
         target="glasshouse_audits.performance.audit:PerformanceAudit",
-        summary="how well the model does overall, with intervals, confusion matrix and calibration",
+        summary="overall performance metrics with intervals, confusion matrix and calibration",
         family="performance",
         targets=("binary", "multiclass", "regression"),
         requires=("tables", "targets"),
@@ -34,7 +34,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="exposure",
         target="glasshouse_audits.fairness.exposure.audit:ExposureAudit",
-        summary="who is seen in rankings by score, and for whom the rankings are good",
+        summary="exposure of groups in rankings, and ranking quality (NDCG) by group",
         family="fairness",
         targets=("binary", "regression"),
         requires=("clusters", "sensitive"),
@@ -43,7 +43,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="fairness_what_if",
         target="glasshouse_audits.fairness.thresholds.audit:FairnessWhatIfAudit",
-        summary="what other thresholds, for all or for each group, would do to accuracy and to the gaps",
+        summary="accuracy and gaps at other thresholds, for all rows or for each group",
         family="fairness",
         targets=("binary",),
         requires=("targets", "sensitive"),
@@ -52,7 +52,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="subgroups",
         target="glasshouse_audits.fairness.subgroups.audit:SubgroupsAudit",
-        summary="the subgroups where the model is worst, found on some rows and confirmed on others",
+        summary="subgroups with the worst performance, found on some rows and tested on others",
         family="fairness",
         targets=("binary", "multiclass", "regression"),
         requires=("targets",),
@@ -61,7 +61,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="counterfactual_flip",
         target="glasshouse_audits.fairness.counterfactuals.audit:CounterfactualFlipAudit",
-        summary="decisions that change when a sensitive attribute alone is flipped, and the features that tell it",
+        summary="decisions that change when a sensitive attribute is flipped, and features that predict it",
         family="fairness",
         modalities=("tabular",),
         targets=("binary", "multiclass", "regression"),
@@ -70,7 +70,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="feature_attribution",
         target="glasshouse_audits.explain.features.audit:FeatureAttributionAudit",
-        summary="which features move the model's output and for whom, and whether the explanation can be trusted",
+        summary="feature attributions overall and by group, with checks of the explanations",
         family="explainability",
         modalities=("tabular",),
         targets=("binary", "multiclass", "regression"),
@@ -80,7 +80,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="feature_effects",
         target="glasshouse_audits.effects.audit:FeatureEffectsAudit",
-        summary="how the output depends on features: importance, effect curves, interactions, a surrogate tree",
+        summary="permutation importance, effect curves, interactions, and a surrogate tree",
         family="explainability",
         modalities=("tabular",),
         targets=("binary", "multiclass", "regression"),
@@ -89,7 +89,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="image_attribution",
         target="glasshouse_audits.explain.attribution.image_audit:ImageAttributionAudit",
-        summary="which pixels speak for what is predicted: integrated gradients and Grad-CAM, and whether they matter",
+        summary="attributions of predictions to pixels (integrated gradients, Grad-CAM), with checks",
         family="explainability",
         modalities=("image",),
         targets=("binary", "multiclass", "regression"),
@@ -98,7 +98,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="text_attribution",
         target="glasshouse_audits.explain.attribution.text_audit:TextAttributionAudit",
-        summary="which words speak for what is predicted: integrated gradients on embeddings, and whether they matter",
+        summary="attributions of predictions to words (integrated gradients on embeddings), with checks",
         family="explainability",
         modalities=("text",),
         targets=("binary", "multiclass", "regression"),
@@ -107,7 +107,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="language_model",
         target="glasshouse_audits.language.audit:LanguageModelAudit",
-        summary="how well words are foretold and for whom, and whether training texts come out again",
+        summary="perplexity overall and by group, and whether generated texts copy training texts",
         family="performance",
         modalities=("text",),
         requires=("model", "inputs", "token_losses"),
@@ -115,14 +115,14 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="membership_inference",
         target="glasshouse_audits.privacy.audit:MembershipInferenceAudit",
-        summary="can the model's loss tell who was in the training data?",
+        summary="whether the model's loss reveals which rows were in the training data",
         family="privacy",
         requires=("losses", "train_predictions"),
     )
     yield AuditPlugin(
         name="generated_samples",
         target="glasshouse_audits.generation.samples_audit:GeneratedSamplesAudit",
-        summary="what a generative model makes, drawn, and how far it is from held-out rows as a sample",
+        summary="generated samples, and how far their distribution is from held-out rows",
         family="performance",
         modalities=("tabular", "image"),
         requires=("generate", "inputs"),
@@ -131,7 +131,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="memorisation",
         target="glasshouse_audits.generation.memorisation_audit:MemorisationAudit",
-        summary="are generated examples copies of training rows?",
+        summary="whether generated examples are copies of training rows",
         family="privacy",
         modalities=("tabular", "image"),
         requires=("generate", "inputs", "train_predictions"),
@@ -145,14 +145,14 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="shapley",
         title="Shapley values",
         target=f"{methods}.shapley:Shapley",
-        summary="Shapley values, exact where the budget allows it, else sampled with a standard error",
+        summary="Shapley values, exact if the budget allows, else sampled with a standard error",
         requires=("features",),
     )
     yield ExplainerPlugin(
         name="integrated_gradients",
         title="Integrated gradients",
         target=f"{methods}.integrated_gradients:IntegratedGradients",
-        summary="gradients along the line from the mean background row; takes more steps until they add up",
+        summary="gradients along the line from the mean background row, with more steps until values add up",
         modalities=("tabular", "image"),
         requires=("gradients",),
     )
@@ -160,7 +160,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="deep_lift",
         title="DeepLIFT",
         target=f"{methods}.deep_lift:DeepLift",
-        summary="two passes for each row, for networks of modules that it has rules for",
+        summary="DeepLIFT (rescale rule) from the mean background row, for supported modules",
         modalities=("tabular", "image"),
         requires=("gradients", "module"),
     )
@@ -168,7 +168,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="deep_lift_shap",
         title="DeepLIFT SHAP",
         target=f"{methods}.deep_lift:DeepLiftShap",
-        summary="DeepLIFT averaged over the background rows: rough Shapley values",
+        summary="DeepLIFT averaged over the background rows: approximate Shapley values",
         modalities=("tabular", "image"),
         requires=("gradients", "module"),
     )
@@ -184,7 +184,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="saliency",
         title="Saliency",
         target=f"{methods}.gradients:Saliency",
-        summary="size of the gradient at the row itself",
+        summary="absolute gradient at the row",
         modalities=("tabular", "image"),
         requires=("gradients",),
     )
@@ -192,7 +192,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="input_x_gradient",
         title="Input times gradient",
         target=f"{methods}.gradients:InputXGradient",
-        summary="gradient at the row itself times the encoded input",
+        summary="gradient at the row times the encoded input",
         modalities=("tabular", "image"),
         requires=("gradients",),
     )
@@ -208,21 +208,21 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="feature_ablation",
         title="Feature ablation",
         target=f"{methods}.perturbations:FeatureAblation",
-        summary="one feature at a time set to the mean background row's",
+        summary="change of the score with one feature at a time set to the mean background row",
         requires=("features",),
     )
     yield ExplainerPlugin(
         name="feature_permutation",
         title="Feature permutation",
         target=f"{methods}.perturbations:FeaturePermutation",
-        summary="one feature at a time exchanged among the explained rows",
+        summary="change of the score with one feature at a time permuted among the explained rows",
         requires=("features",),
     )
     yield ExplainerPlugin(
         name="lime",
         title="LIME",
         target=f"{methods}.perturbations:Lime",
-        summary="slopes of a linear model fitted near each row",
+        summary="coefficients of a local linear model near each row",
         requires=("features",),
     )
     yield ExplainerPlugin(
@@ -259,7 +259,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="grad_cam",
         title="Grad-CAM",
         target=f"{methods}.grad_cam:GradCam",
-        summary="where the last convolution found what speaks for a class",
+        summary="image regions in which the last convolution finds evidence for a class",
         modalities=("image",),
         requires=("gradients", "module"),
     )
@@ -267,7 +267,7 @@ def glasshouse_explainers() -> Iterator[ExplainerPlugin]:
         name="embedding_integrated_gradients",
         title="Integrated gradients",
         target=f"{methods}.embedding_gradients:EmbeddingIntegratedGradients",
-        summary="gradients along the line from padding to the vectors of the words; takes more steps until they add up",
+        summary="gradients along the line from padding to the word vectors, with more steps until values add up",
         modalities=("text",),
         requires=("embed",),
     )

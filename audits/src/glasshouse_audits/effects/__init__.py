@@ -1,1 +1,1 @@
-"""How a model's output depends on its features over the whole data: importance, effects, interactions, a stand-in."""
+"""Dependence of a model's output on its features: importance, effect curves, interactions and a surrogate tree."""

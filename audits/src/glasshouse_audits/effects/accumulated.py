@@ -1,11 +1,11 @@
 """Accumulated local effects of one feature: Apley and Zhu 2020, JRSS B 82:1059.
 
-Each row is moved only to the two points that its own value lies between, so that the model is asked about rows like
-those it has seen; the mean differences add up to a curve, whose mean over the rows is set to 0.
+Each row is moved only to the two neighbouring points of its own value, so the model is evaluated on realistic rows. The
+mean differences are summed to a curve, whose mean over the rows is set to 0.
 
-A value at a point is a weighted sum of the mean differences, less the mean over the rows. Each row bears on one of the
-differences (on two, for levels) and on that mean, so the variance is a sum over rows and nothing needs to be resampled.
-Points and the order of levels are taken as given.
+The value at a point is a weighted sum of the mean differences, minus the mean over the rows. Each row contributes to
+one difference (two, for levels) and to that mean, so the variance is a sum over rows and no resampling is needed. The
+points and the order of levels are treated as fixed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from glasshouse_audits.effects.grids import Floats, Grid, Inputs, Score, scores_of, scores_with
 
-# At most so many quantiles of a column tell how alike two levels are in it.
+# Most quantiles of a column used to compare two levels.
 _QUANTILES = 20
 
 
@@ -28,23 +28,23 @@ class LocalEffects:
     """Accumulated effects of one feature on one output."""
 
     grid: Grid
-    """The points; those of a number that intervals with too few rows ended in are left out."""
+    """The points, without those of a number that end intervals with too few rows."""
     effects: Floats
     """(g,) in the output's unit; their mean over the rows is 0."""
     intervals: Intervals
     """(g,) normal."""
     effect_range: Estimate
-    """The highest effect minus the lowest; that the points were picked on the same rows is not in its interval."""
+    """The highest effect minus the lowest; its interval ignores that the points were selected on the same rows."""
 
 
 def local_effects(score: Score, x: Inputs, grid: Grid, *, min_rows: int) -> list[LocalEffects]:
-    """Effects over the rows `x`, once for each of the score's outputs; rows that have no place on the grid are left.
+    """Effects over the rows `x` for each of the score's outputs; rows without a place on the grid are excluded.
 
     Args:
         score: the model.
         x: (n, width) encoded rows.
-        grid: of two points at least.
-        fewest: rows that an interval between two points of a number has at least.
+        grid: of at least two points.
+        min_rows: fewest rows in an interval between two points of a number.
     """
     return _of_levels(score, x, grid) if grid.values is None else _of_number(score, x, grid, min_rows)
 
@@ -53,10 +53,10 @@ def _of_number(score: Score, x: Inputs, grid: Grid, min_rows: int) -> list[Local
     known = x[grid.place >= 0]
     at = known[:, grid.columns[0]]
     grid = grid.only(_with_enough(at, grid.encodings[:, 0], min_rows))
-    # rows at a point belong to the interval that it ends; those beyond the outer points to the outer intervals
+    # rows at a point belong to the interval that ends there; rows beyond the outer points to the outer intervals
     interval = np.clip(np.searchsorted(grid.encodings[:, 0], at) - 1, 0, len(grid) - 2)
     below, above = scores_with(score, known, grid.columns, grid.encodings[interval], grid.encodings[interval + 1])
-    # the curve at a row is taken half way between the ends of the interval
+    # the curve's value at a row is the mean of the values at both ends of its interval
     place = (interval, interval + 1)
     return [_accumulate(grid, one, interval, np.arange(len(known)), place) for one in (above - below).T]
 
@@ -77,7 +77,7 @@ def _with_enough(at: NDArray[np.float32], points: NDArray[np.float32], min_rows:
 
 
 def _of_levels(score: Score, x: Inputs, grid: Grid) -> list[LocalEffects]:
-    """A row of a level is moved to the next level and to the one before, in an order in which neighbours are alike."""
+    """Rows of a level are moved to the next and to the previous level, in an order of similar neighbours."""
     kept = grid.place >= 0
     known, level = x[kept], grid.place[kept]
     others = np.delete(known, list(grid.columns), axis=1)
@@ -103,27 +103,27 @@ def _accumulate(
     place: tuple[NDArray[np.intp], NDArray[np.intp]],
     back: NDArray[np.intp] | None = None,
 ) -> LocalEffects:
-    """Sums of the mean differences, less their mean over the rows.
+    """Sums of the mean differences, minus their mean over the rows.
 
     Args:
         grid: g points.
         differences: (m,) of the output over an interval.
-        interval: (m,) which of the g - 1 it was.
-        rows: (m,) the row it was seen on.
+        interval: (m,) the number of the interval, from 0 to g - 2.
+        rows: (m,) the row that the difference was measured on.
         place: twice (n,) the points whose mean is the curve's value at each row.
-        back: (g,) where each point stands in the order of the intervals; None where they have the grid's order.
+        back: (g,) position of each point in the order of the intervals; None if it is the grid's order.
     """
     g, n = len(grid), len(place[0])
     counts = np.bincount(interval, minlength=g - 1)
     means = np.bincount(interval, weights=differences, minlength=g - 1) / counts
-    before = np.tri(g, g - 1, -1)  # which intervals lie before a point
+    before = np.tri(g, g - 1, -1)  # whether an interval lies before a point
     share = np.bincount(np.concatenate(place), minlength=g) / (2 * n)
     sums = before - share @ before
     if back is not None:
         sums = sums[back]
     effects = sums @ means
-    # What each row adds to the error of each interval's mean, and to that of the mean over rows, which is subtracted;
-    # with the correction for one estimated mean.
+    # Contribution of each row to the error of each interval's mean, and to that of the subtracted mean over rows, with
+    # the correction for one estimated mean.
     at_row = (before @ means)[np.stack(place)].mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         errors = (differences - means[interval]) * (np.sqrt(counts / (counts - 1.0)) / counts)[interval]
@@ -134,7 +134,7 @@ def _accumulate(
     covariance = (by_row.T @ by_row).toarray()
     weights = np.column_stack([sums, -np.ones(g)])
     range_weights = weights[effects.argmax()] - weights[effects.argmin()]
-    # cancelling digits may leave a variance of -1e-20
+    # rounding may leave a variance of -1e-20
     variances = np.maximum(np.einsum("ij,jk,ik->i", weights, covariance, weights), 0)
     value, reach_error = float(np.ptp(effects)), np.sqrt(max(float(range_weights @ covariance @ range_weights), 0.0))
     return LocalEffects(
@@ -146,7 +146,7 @@ def _accumulate(
 
 
 def order_levels_by_similarity(others: Inputs, level: NDArray[np.intp], levels: int) -> NDArray[np.intp]:
-    """The levels (g,) in an order in which neighbours are alike in the other features.
+    """The levels (g,) in an order in which neighbours are similar in the other features.
 
     The distance of two levels is the sum over the other columns of the Kolmogorov-Smirnov distance; classical scaling
     to one dimension turns distances into an order (Apley and Zhu 2020, appendix E). The lower numbered of the two
@@ -161,7 +161,7 @@ def order_levels_by_similarity(others: Inputs, level: NDArray[np.intp], levels: 
     distance = np.zeros((levels, levels))
     for column in others.T[np.ptp(others, axis=0) > 0]:
         steps = np.unique(np.quantile(column, np.linspace(0, 1, _QUANTILES + 1), method="inverted_cdf"))[:-1]
-        reached = np.searchsorted(steps, column)  # the first step that the value does not exceed
+        reached = np.searchsorted(steps, column)  # the first step not exceeded by the value
         table = np.zeros((levels, len(steps) + 1))
         np.add.at(table, (level, reached), 1.0)
         below = table.cumsum(axis=1)[:, :-1] / counts[:, None]

@@ -1,4 +1,4 @@
-"""The `feature_effects` audit: from evidence to importance, effect curves, interactions and a surrogate tree."""
+"""The `feature_effects` audit: permutation importance, effect curves, interactions and a surrogate tree."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from glasshouse_audits.option_checks import whole_number
 
 _WHO = "audit 'feature_effects'"
 _POINTS = 20
-# Fewer rows tell no mean, whatever the limit for small groups allows to be shown.
+# A mean over fewer rows is not shown, whatever the limit for small groups.
 _MIN_ROWS = 10
-# Inputs that go through the model at once, fewer where memory runs out.
+# Inputs evaluated at once, halved when memory runs out.
 _BATCH = 8192
 _SAMPLED_CURVES = 4
-# Evaluations that the permutations may take in all, before fewer rows are used for them.
+# Most evaluations for all permutations together; beyond, fewer rows are used.
 _PERMUTED = 2_000_000
-# Rows whose interactions are enumerated, and chosen features among the players: the cost doubles with each.
+# Rows whose interactions are enumerated, and most single features among the players: the cost doubles with each.
 _INTERACTING_ROWS = 200
 _MOST_PLAYERS = 8
 
 
 @dataclass
 class _PartialResult:
-    """What the parts of the audit add to its result."""
+    """What the parts of the audit have measured so far."""
 
     measurements: list[Measurement] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
@@ -57,7 +57,7 @@ class _PartialResult:
 
 @dataclass(frozen=True, eq=False)
 class _Study:
-    """The model and the rows that all parts look at."""
+    """The model and the rows that all parts of the audit use."""
 
     features: tuple[Feature, ...]
     outputs: list[tuple[int, str | None]]
@@ -75,29 +75,29 @@ class _Study:
     reference: Inputs
     """(b, width) rows of the training split; without one, the first half of `x`."""
     unseen: slice
-    """The rows of `x` that are not among the reference."""
+    """The rows of `x` that are not in the reference."""
     seed: int
     min_rows: int
-    """Rows that a point of a curve or a leaf of the tree rests on at least."""
+    """Fewest rows for a point of a curve or a leaf of the tree."""
 
     def about(self, output: str | None, **parameters: Any) -> dict[str, Any]:
-        """The fields of a measurement that say what it is about."""
+        """The identifying fields of a measurement."""
         return {"output": output, "split": self.split, "parameters": parameters}
 
 
 class FeatureEffectsAudit:
     """How the model's output depends on its features over the whole evaluated split.
 
-    Permutation importance of every feature; of the strongest ones partial dependence, individual curves, accumulated
-    local effects and pairwise Shapley interactions; and a small decision tree that imitates the model, with its
-    fidelity. What is looked at is the probability of the favourable class (without one: of the most often predicted
-    classes), or the predicted value. Columns that encode one feature move together.
+    Permutation importance of every feature; for the most important ones partial dependence, individual curves (ICE),
+    accumulated local effects and pairwise Shapley interactions; and a small surrogate tree with its fidelity. The
+    output is the probability of the favourable class (without one: of the classes predicted most often), or the
+    predicted value. Columns that encode one feature move together.
 
     Args:
-        rows: how many rows to look at, drawn under the run's seed.
-        background: how many training rows stand for "the feature is not known" in interactions.
-        features: of how many of the strongest features to draw curves and interactions.
-        repeats: how often the values of a feature are shuffled among the rows.
+        rows: number of rows to use, drawn with the run's seed.
+        background: number of training rows that represent "the feature is unknown" in interactions.
+        features: number of the most important features with curves and interactions.
+        repeats: number of permutations of each feature's values among the rows.
     """
 
     def __init__(self, *, rows: int = 5000, background: int = 100, features: int = 5, repeats: int = 5) -> None:
@@ -116,11 +116,13 @@ class FeatureEffectsAudit:
         study, whole = _study(evidence, self.rows, rng)
         found = _PartialResult()
         found.notes.append(
-            f"Looked at: {len(study.x):,} of {whole:,} rows of the {study.split} split, drawn with seed "
-            f"{evidence.seed}. Intervals are over rows; the model and the order of features are taken as given."
+            f"Measured on {len(study.x):,} of {whole:,} rows of the {study.split} split, drawn with seed "
+            f"{evidence.seed}. Intervals are over rows; the model and the order of features are treated as fixed."
         )
         if evidence.evaluated.weights is not None or evidence.evaluated.clusters is not None:
-            found.notes.append("Rows count once each here and as independent, whatever their weights and clusters.")
+            found.notes.append(
+                "This audit ignores the weights and clusters of rows: each row counts once and as independent."
+            )
         strength = _importance(study, self.repeats, rng, found)
         strongest = [k for k in np.argsort(-strength, kind="stable")[: self.features].tolist() if strength[k] > 0]
         if strongest:
@@ -144,7 +146,7 @@ class FeatureEffectsAudit:
 
 
 def _study(evidence: Evidence, most: int, rng: np.random.Generator) -> tuple[_Study, int]:
-    """The rows to look at, and how many the evaluated split has."""
+    """The sampled rows and the model, and the number of rows in the evaluated split."""
     assert evidence.model is not None
     split, outputs = evidence.evaluate_on, explained_outputs(evidence)
     x, chosen, whole = _rows(evidence, split, most, rng)
@@ -173,7 +175,7 @@ def _study(evidence: Evidence, most: int, rng: np.random.Generator) -> tuple[_St
 
 
 def _rows(evidence: Evidence, split: str, most: int, rng: np.random.Generator) -> tuple[Inputs, NDArray[np.intp], int]:
-    """At most so many rows of a split in random order, where they stand in it, and how many it has."""
+    """At most `most` rows of a split in random order, their positions in it, and its number of rows."""
     assert evidence.inputs is not None
     inputs = evidence.inputs(split)
     if not len(inputs):
@@ -183,7 +185,7 @@ def _rows(evidence: Evidence, split: str, most: int, rng: np.random.Generator) -
     if not np.isfinite(x).all():
         raise UserError(
             _WHO,
-            f"expected finite inputs; the encoded {split} split holds NaN or infinite values.",
+            f"expected finite inputs; the encoded {split} split contains NaN or infinite values.",
             "Fill missing values in the data.",
         )
     return x, chosen, len(inputs)
@@ -199,7 +201,7 @@ def _score(model: ModelHandle) -> Score:
             raise UserError(
                 _WHO,
                 "expected finite model outputs; some are NaN or infinite.",
-                "Look at the training: has its loss diverged?",
+                "Check the training: has its loss diverged?",
             )
         return scores
 
@@ -210,7 +212,7 @@ def _score(model: ModelHandle) -> Score:
 
 
 def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _PartialResult) -> Floats:
-    """Measure every feature; how far each moves the explained outputs, (d,)."""
+    """Add the importance of every feature; returns the mean change of the output for each, (d,)."""
     n = min(len(study.x), max(_MIN_ROWS, _PERMUTED // (repeats * len(study.features))))
     importance = Importance(
         study.score_all,
@@ -231,9 +233,8 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _P
     found.figures.append(report.importance_figure(names, first, by_metric[first]))
     found.tables.append(report.importance_table(names, by_metric))
     found.notes.append(
-        f"Permutation importance: {repeats} shuffles of each feature over {n:,} rows. A feature that goes together "
-        "with others may be used and yet cost little, since they tell the same; and shuffled rows may be unlike any "
-        "that exist."
+        f"Permutation importance: {repeats} permutations of each feature over {n:,} rows. The importance of a feature "
+        "is underestimated if correlated features contain the same information, and permuted rows may be unrealistic."
     )
     return np.array([estimate.value for estimate in by_metric["output_change"]], dtype=np.float64)
 
@@ -244,7 +245,7 @@ def _importance(study: _Study, repeats: int, rng: np.random.Generator, found: _P
 def _interactions(
     study: _Study, features: Sequence[Feature], background: int, rng: np.random.Generator, found: _PartialResult
 ) -> None:
-    """Shapley interactions of the strongest features, all others being one more player."""
+    """Add Shapley interactions of the most important features; all other features are one further player."""
     player = np.full(study.x.shape[1], len(features), dtype=np.intp)
     for number, feature in enumerate(features):
         player[list(feature.columns)] = number
@@ -252,7 +253,7 @@ def _interactions(
     if (player == len(features)).any():
         names.append("all others")
     if len(names) < 2:
-        found.notes.append("No interactions: there is but one feature.")
+        found.notes.append("No interactions: there is only one feature.")
         return
     rows = study.x[rng.choice(len(study.x), size=min(_INTERACTING_ROWS, len(study.x)), replace=False)]
     reference = study.reference
@@ -266,8 +267,8 @@ def _interactions(
         found.figures.append(report.interaction_figure(names, interactions, k, output))
         found.tables.append(report.interaction_table(names, interactions, k, output))
     found.notes.append(
-        f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, which intervals take as "
-        "given" + ("; features not listed count together as one." if names[-1] == "all others" else ".")
+        f"Interactions: enumerated for {len(rows)} rows against {len(known)} background rows, which intervals treat "
+        "as fixed" + ("; features not listed are combined into one player." if names[-1] == "all others" else ".")
     )
 
 
@@ -275,7 +276,7 @@ def _interactions(
 
 
 def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generator, found: _PartialResult) -> None:
-    """Partial dependence, individual curves and accumulated local effects of the strongest features."""
+    """Add partial dependence, individual curves and accumulated local effects of the most important features."""
     sampled = rng.choice(len(study.x), size=min(_SAMPLED_CURVES, len(study.x)), replace=False).tolist()
     without: list[str] = []
     for feature in features:
@@ -295,7 +296,7 @@ def _effects(study: _Study, features: Sequence[Feature], rng: np.random.Generato
             found.figures += report.effect_figures(grid, curve, sampled, effect, output)
     if without:
         found.notes.append(
-            f"Rows without a point of their own, for a missing value or a level that has fewer than {study.min_rows} "
+            f"Rows excluded from curves, because the value is missing, or the level has fewer than {study.min_rows} "
             f"rows or is not among the {_POINTS} most frequent: {', '.join(without)}."
         )
 
@@ -312,7 +313,7 @@ def _ranges(
 
 
 def _surrogate(study: _Study, found: _PartialResult) -> None:
-    """A tree grown on the reference rows and judged on the others, for each explained output."""
+    """Add a tree fitted to the reference rows and evaluated on the others, for each explained output."""
     unseen = study.x[study.unseen]
     columns_of_tree, grown_on = surrogate.design(study.features, study.reference)
     _, asked = surrogate.design(study.features, unseen)
@@ -329,6 +330,6 @@ def _surrogate(study: _Study, found: _PartialResult) -> None:
             found.measurements.append(Measurement(name="surrogate_fidelity", **about, **estimate.fields()))
         found.tables.append(report.surrogate_table(tree, outputs[:, k], fidelity["r2"], output))
     found.notes.append(
-        f"The tree was grown on {len(study.reference):,} rows and its fidelity taken over {len(unseen):,} others; "
-        "accuracy there means deciding as the model does, not rightly."
+        f"The tree was fitted to {len(study.reference):,} rows, and its fidelity measured on {len(unseen):,} others. "
+        "Its accuracy is agreement with the model's decisions, not with the targets."
     )

@@ -1,8 +1,8 @@
-"""Individual conditional expectation and its mean, partial dependence.
+"""Individual conditional expectation (ICE) and its mean, partial dependence.
 
 Friedman 2001, "Greedy Function Approximation", section 8.2; Goldstein et al. 2015, "Peeking Inside the Black Box".
-Both set a feature to a value in every row, whatever else the row says, so where features go together they also show
-what the model says of rows that nobody will meet: beside them stand accumulated local effects, which do not.
+Both set a feature to a value in every row, so with correlated features they include predictions for unrealistic rows.
+Accumulated local effects avoid this and are shown with them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from glasshouse_audits.effects.grids import Floats, Grid, Inputs, Score, scores_with
 
 Curves = NDArray[np.float32]
-"""(n, g) what the model says of each of n rows with the feature set to each of g points."""
+"""(n, g) the model's output for each of n rows with the feature set to each of g points."""
 
 
 def individual_curves(score: Score, x: Inputs, grid: Grid) -> list[Curves]:
-    """The curves of all rows `x`, once for each of the score's outputs."""
+    """The curves of all rows `x`, for each of the score's outputs."""
     found = [outputs.astype(np.float32) for outputs in scores_with(score, x, grid.columns, *grid.encodings)]
     stacked = np.stack(found, axis=1)
     return [stacked[:, :, k] for k in range(stacked.shape[2])]
@@ -33,10 +33,10 @@ def partial_dependence(curves: Curves) -> tuple[Floats, Intervals]:
 
 
 def partial_dependence_range(curves: Curves) -> Estimate:
-    """How far the mean curve reaches: its highest point minus its lowest, in the output's unit.
+    """The range of the mean curve: its highest point minus its lowest, in the output's unit.
 
-    The interval is that of the mean difference between these two points, paired by row; that they were picked on the
-    same rows is not in it.
+    The interval is that of the mean difference between these two points, paired by row; it ignores that the points were
+    selected on the same rows.
     """
     centre = curves.mean(axis=0, dtype=np.float64)
     highest, lowest = curves[:, centre.argmax()], curves[:, centre.argmin()]

@@ -1,8 +1,7 @@
-"""Where a feature is looked at: values in its own units or levels, each resting on enough rows to show no single one.
+"""The grid points of a feature's curves: values or levels, each with enough rows to reveal no single one.
 
 Quantile grids of zero-inflated columns collapse to a point, and equidistant grids end in outliers. Here a value that
-many rows share is a point of its own, and the other rows are cut into bins of equal size, each of which gives the mean
-of its rows.
+many rows share is a point of its own; the other rows are split into bins of equal size, and each bin's mean is a point.
 """
 
 from __future__ import annotations
@@ -19,42 +18,42 @@ Inputs = NDArray[np.float32]
 Score = Callable[[Inputs], Floats]
 """From encoded inputs (m, width) to outputs (m, k), row by row."""
 
-# Rows that are changed and evaluated together: larger blocks fall out of a processor's cache.
+# Rows that are changed and evaluated together: larger blocks do not fit in a CPU's cache.
 _BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The g points at which one feature of n rows is looked at."""
+    """The g grid points of one feature of n rows."""
 
     feature: str
     columns: tuple[int, ...]
     """The w encoded columns of the feature."""
     encodings: Inputs
-    """(g, w) how each point is encoded."""
+    """(g, w) encoding of each point."""
     values: Floats | None
-    """(g,) the points in the feature's own units, ascending; None where they are levels."""
+    """(g,) the points in the feature's own units, ascending; None for levels."""
     labels: tuple[str, ...]
     """Names of the levels; empty for a number."""
     counts: NDArray[np.intp]
-    """(g,) how many rows each point rests on."""
+    """(g,) number of rows of each point."""
     place: NDArray[np.intp]
-    """(n,) number of each row's level, -1 for a level left out; of a number 0, and -1 where it is missing."""
+    """(n,) number of each row's level, -1 for an excluded level; for a number 0, and -1 if it is missing."""
 
     def __len__(self) -> int:
         return len(self.encodings)
 
     def only(self, chosen: NDArray[np.intp]) -> Grid:
-        """The same for some points of a numeric grid."""
+        """Some points of a numeric grid."""
         assert self.values is not None
         return replace(self, encodings=self.encodings[chosen], values=self.values[chosen], counts=self.counts[chosen])
 
 
 def grid_of(feature: Feature, x: Inputs, *, points: int, min_rows: int) -> Grid | str:
-    """A grid of at most `points` points, each resting on at least `min_rows` of the rows `x`, or why there is none.
+    """A grid of at most `points` points, each with at least `min_rows` of the rows `x`; or the reason for none.
 
-    Levels are the distinct encodings among the rows, the most frequent ones if there are more, in the order of the
-    categories.
+    Levels are the distinct encodings among the rows, only the most frequent ones if there are more, in the order of
+    the categories.
     """
     block = x[:, list(feature.columns)]
     if not np.isfinite(block).all():
@@ -66,16 +65,16 @@ def grid_of(feature: Feature, x: Inputs, *, points: int, min_rows: int) -> Grid 
     )
     if isinstance(grid, Grid) and len(grid) < 2:
         several = len(np.unique(block, axis=0)) > 1
-        return f"fewer than two values have {min_rows} rows" if several else "it has one value in these rows"
+        return f"fewer than two values have {min_rows} rows" if several else "it has a single value in these rows"
     return grid
 
 
 def bin_means(values: Floats, *, points: int, min_rows: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Points (g,) in ascending order that stand for some numbers (n,), and how many numbers each rests on.
+    """Ascending points (g,) that represent numbers (n,), and how many numbers each represents.
 
-    A value with its full share of the numbers, n / `points`, is a point. The others are cut in ascending order into
-    parts of equal size, as many as are left of `points` with at least `min_rows` numbers in each, and a part gives its
-    mean. Fewer than `min_rows` others give none.
+    A value shared by at least n / `points` numbers is a point. The other numbers are split in ascending order into
+    parts of equal size, up to the remaining points and with at least `min_rows` numbers each; a part's mean is a point.
+    Fewer than `min_rows` other numbers have no point.
     """
     unique, counts = np.unique(values, return_counts=True)
     common = counts >= max(min_rows, len(values) / points)
@@ -89,7 +88,7 @@ def bin_means(values: Floats, *, points: int, min_rows: int) -> tuple[Floats, ND
 
 
 def own_units(feature: Feature, encoded: NDArray[np.floating]) -> Floats:
-    """Encoded numbers in the feature's own units, to the digits that single precision keeps."""
+    """Encoded numbers in the feature's own units, rounded to single precision."""
     values = feature.center + feature.scale * encoded.astype(np.float64)
     resolution = np.abs(values).max(initial=0.0) * 1e-5
     if resolution == 0 or not np.isfinite(resolution):
@@ -98,9 +97,9 @@ def own_units(feature: Feature, encoded: NDArray[np.floating]) -> Floats:
 
 
 def _number(feature: Feature, block: Inputs, points: int, min_rows: int) -> Grid | str:
-    """A second column, where there is one, marks missing values."""
+    """Grid of a number; a second column, if there is one, marks missing values."""
     if block.shape[1] > 2 or not np.isin(block[:, 1:], (0, 1)).all():
-        return "its encoded columns are not a value and a mark that it is missing"
+        return "its encoded columns are not a value and a missing-value indicator"
     missing = block[:, 1:].any(axis=1)
     means, counts = bin_means(block[~missing, 0].astype(np.float64), points=points, min_rows=min_rows)
     encodings = np.zeros((len(means), block.shape[1]), dtype=np.float32)
@@ -130,7 +129,7 @@ def _name(feature: Feature, pattern: Inputs) -> str:
     """The category of a one-hot block or of a single column of codes, else the encoding itself."""
     if len(pattern) > 1 and np.isin(pattern, (0, 1)).all() and pattern.sum() <= 1:
         if not pattern.any():
-            return "none of the known"
+            return "unknown category"
         column = int(pattern.argmax())
         return feature.categories[column] if len(pattern) == len(feature.categories) else f"level {column + 1}"
     if len(pattern) == 1 and pattern[0] in range(len(feature.categories)):
@@ -139,7 +138,7 @@ def _name(feature: Feature, pattern: Inputs) -> str:
 
 
 def scores_of(score: Score, x: Inputs) -> Floats:
-    """Outputs (n, k) of the rows as they are."""
+    """Outputs (n, k) of the unchanged rows."""
     return np.concatenate([score(x[start : start + _BLOCK]) for start in range(0, len(x), _BLOCK)])
 
 

@@ -1,4 +1,4 @@
-"""Permutation importance of one feature by every metric that the target allows."""
+"""Permutation importance of one feature, by every metric available for the target."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from glasshouse_audits.effects.grids import Floats, Inputs, Score, scores_of, sc
 
 
 class Importance:
-    """What the model says of some rows, to be compared with what it says after a feature was permuted.
+    """The model's metrics on some rows, to compare with those after permuting a feature.
 
     Args:
         score: all scores (m, K) of encoded rows, as `Predictions.scores` has them.
         x: (n, width) encoded rows.
-        targets: (n,) class codes or numbers; None leaves the change of the output as the only metric.
-        target: their kind.
+        targets: (n,) class codes or numbers; with None the change of the output is the only metric.
+        target: the target, which determines the metrics.
         explained: columns of the scores whose change is measured.
-        givers: (r, n) who gives whom a value in each of r repeats.
+        permutations: (r, n) the row whose value each row receives, in each of r repeats.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Importance:
         self._before = self._rowwise(scores_of(score, x))
 
     def of(self, columns: tuple[int, ...]) -> dict[str, Estimate]:
-        """Importance of the feature in these columns, by metric: the loss first, or else the change of the output."""
+        """Importance of the feature in these columns, by metric: the loss first, else the change of the output."""
         shuffled = (self._x[np.ix_(order, columns)] for order in self._givers)
         by_repeat = [self._rowwise(scores) for scores in scores_with(self._score, self._x, columns, *shuffled)]
         after = {name: np.stack([repeat[name] for repeat in by_repeat]) for name in self._before}
         return self._measured(after)
 
     def _rowwise(self, scores: Floats) -> dict[str, NDArray[Any]]:
-        """What the metrics need of each row, (n, ...): no more is kept of a repeat."""
+        """What the metrics need of each row, (n, ...); nothing else of a repeat is stored."""
         kept: dict[str, NDArray[Any]] = {"outputs": scores[:, self._explained]}
         if self._targets is None:
             return kept

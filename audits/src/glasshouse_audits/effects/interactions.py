@@ -1,4 +1,4 @@
-"""Pairwise Shapley interactions by enumeration: what two features do together beyond what each does alone.
+"""Pairwise Shapley interactions by enumeration: the joint effect of two features beyond the effects of each alone.
 
 For features i and j among m players the Shapley interaction index (Grabisch and Roubens 1999, "An axiomatic approach
 to the concept of interaction among players in cooperative games") is
@@ -11,8 +11,8 @@ interaction values (Lundberg et al. 2020, "From local explanations to global und
 trees") give half of it to each order of the pair, and leave to each feature its main effect,
 phi(i) - sum over j of I(i, j) / 2; all of them add up to the output minus the mean output of the background.
 
-The players here are chosen features, and all others together as one more: 2^m coalitions are few then, and every
-value is exact for this game.
+The players are selected features, and all other features together as one player. There are few coalitions (2^m), and
+every value is exact for this game.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from numpy.typing import NDArray
 
 from glasshouse_audits.effects.grids import Floats, Inputs, Score
 
-# Inputs that are evaluated together.
+# Inputs evaluated at once.
 _BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Of n rows, m players and k outputs, in the output's unit."""
+    """Interactions of n rows, m players and k outputs, in the output's unit."""
 
     pairs: tuple[tuple[int, int], ...]
     values: Floats
     """(n, pairs, k) Shapley interaction index of each pair: twice its SHAP interaction value."""
     main: Floats
-    """(n, m, k) main effects: Shapley values less half of the player's interactions."""
+    """(n, m, k) main effects: Shapley values minus half of the player's interactions."""
 
 
 def shapley_interactions(score: Score, rows: Inputs, background: Inputs, player: NDArray[np.intp]) -> Interactions:
@@ -47,9 +47,8 @@ def shapley_interactions(score: Score, rows: Inputs, background: Inputs, player:
     Args:
         score: the model.
         rows: (n, width) explained rows.
-        background: (b, width) rows that stand for "the feature is not known".
-        player: (width,) the player that each encoded column belongs to, from 0 to m - 1; the cost is n b 2^m
-            evaluations.
+        background: (b, width) rows that represent "the feature is unknown".
+        player: (width,) the player of each encoded column, from 0 to m - 1; the cost is n b 2^m evaluations.
     """
     m = int(player.max()) + 1
     members = (np.arange(2**m)[:, None] >> np.arange(m)) & 1 == 1
@@ -57,7 +56,7 @@ def shapley_interactions(score: Score, rows: Inputs, background: Inputs, player:
     worths = np.stack([_worths(score, row, background, members[:, player]) for row in rows])
     values = np.einsum("ps,nsk->npk", _pair_weights(members, pairs), worths)
     shapley = np.einsum("ps,nsk->npk", _single_weights(members), worths)
-    # what single precision cannot tell from 0
+    # smaller values are rounding errors of single precision
     resolution = 4 * np.finfo(np.float32).eps * np.abs(worths).max(initial=0.0)
     values = np.where(np.abs(values) > resolution, values, 0.0)
     main = shapley.copy()

@@ -1,11 +1,11 @@
-"""Permutation importance: how much worse the model does when a feature's values are shuffled among the rows.
+"""Permutation importance: how much worse the model performs when a feature's values are permuted among the rows.
 
 Breiman 2001, "Random Forests", section 10; Fisher, Rudin and Dominici 2019, "All Models are Wrong, but Many are
 Useful", JMLR 20:177. The columns that encode one feature move together.
 
-What is estimated is a mean over pairs of rows, one that receives and one that gives a value, so a row bears on it in
-both roles. Intervals add the two for every row before they take the spread; counting receivers alone, as is usual,
-misses half of the rows' chance.
+The estimand is a mean over pairs of rows, one that receives a value and one that provides it, so each row enters in
+both roles. Intervals add both contributions of every row before computing the variance; counting receivers alone, as
+is usual, misses half of the variance between rows.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Permutations = NDArray[np.intp]
-"""(r, n) in each of r repeats, the row whose value each of n rows receives: a permutation of the rows."""
+"""(r, n) for each of r repeats a permutation of the rows: the row whose value each row receives."""
 
-# The smallest normal number of single precision: what a probability is taken for that was rounded to 0.
+# The smallest normal number of single precision replaces probabilities that were rounded to 0.
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -29,12 +29,12 @@ def shuffles(n: int, repeats: int, rng: np.random.Generator) -> Permutations:
 
 
 def output_change(before: Floats, after: Floats, permutations: Permutations) -> Estimate:
-    """How far the output moves, whichever way: mean over rows, repeats and outputs of |after - before|.
+    """How far the output moves, up or down: mean over rows, repeats and outputs of |after - before|.
 
     Args:
         before: (n, k) outputs of the rows.
-        after: (r, n, k) outputs with the feature's values shuffled.
-        givers: (r, n) who gave them.
+        after: (r, n, k) outputs with the feature's values permuted.
+        permutations: (r, n) the permutations.
     """
     moved = np.abs(after - before).mean(axis=2)
     return _estimate(float(moved.mean()), moved, permutations)
@@ -45,15 +45,15 @@ def loss_increase(before: Floats, after: Floats, permutations: Permutations) -> 
 
     Args:
         before: (n,) loss of every row.
-        after: (r, n) the same with the feature's values shuffled.
-        givers: (r, n) who gave them.
+        after: (r, n) loss with the feature's values permuted.
+        permutations: (r, n) the permutations.
     """
     worse = after - before
     return _estimate(float(worse.mean()), worse, permutations)
 
 
 def accuracy_drop(before: NDArray[np.bool_], after: NDArray[np.bool_], permutations: Permutations) -> Estimate:
-    """Accuracy minus accuracy with the feature permuted, from right decisions; shapes as `loss_increase`."""
+    """Accuracy minus accuracy with the feature permuted, from masks of correct decisions; shapes as `loss_increase`."""
     wrong, wrong_after = (1.0 - right.astype(np.float64) for right in (before, after))
     return loss_increase(wrong, wrong_after, permutations)
 
@@ -61,13 +61,13 @@ def accuracy_drop(before: NDArray[np.bool_], after: NDArray[np.bool_], permutati
 def r2_drop(targets: Floats, before: Floats, after: Floats, permutations: Permutations) -> Estimate:
     """R2 minus R2 with the feature permuted: the increase of the squared error over the targets' variance.
 
-    Undefined where the targets do not vary. The variance is a mean over the same rows, which the interval counts.
+    Undefined if the targets do not vary. The variance is a mean over the same rows, which the interval accounts for.
 
     Args:
         targets: (n,).
         before: (n,) squared errors.
-        after: (r, n) the same with the feature's values shuffled.
-        givers: (r, n) who gave them.
+        after: (r, n) squared errors with the feature's values permuted.
+        permutations: (r, n) the permutations.
     """
     deviation = (targets - targets.mean()) ** 2
     variance = float(deviation.mean())
@@ -81,14 +81,14 @@ def r2_drop(targets: Floats, before: Floats, after: Floats, permutations: Permut
 def auc_drop(positive: NDArray[np.bool_], before: Floats, after: Floats, permutations: Permutations) -> Estimate:
     """Area under the ROC curve minus that with the feature permuted.
 
-    A row bears on the area by its placement, the share of the other class that it is ranked right against (DeLong et
-    al. 1988). Undefined where there is but one class.
+    A row contributes its placement to the area: the share of the other class against which it is ranked correctly
+    (DeLong et al. 1988). Undefined for a single class.
 
     Args:
         positive: (n,) whether the target is 1.
         before: (n,) scores.
-        after: (r, n) scores with the feature's values shuffled.
-        givers: (r, n) who gave them.
+        after: (r, n) scores with the feature's values permuted.
+        permutations: (r, n) the permutations.
     """
     unpermuted = roc_auc(positive, before)
     if unpermuted.value is None:
@@ -106,7 +106,7 @@ def cross_entropy(scores: Floats, targets: NDArray[np.int64]) -> Floats:
 
 
 def _placements(positive: NDArray[np.bool_], scores: Floats) -> Floats:
-    """(n,) share of the other class that each row is ranked right against, ties counting half."""
+    """(n,) share of the other class against which each row is ranked correctly; ties count half."""
     overall = rankdata(scores)
     found = np.empty(len(scores))
     found[positive] = (overall[positive] - rankdata(scores[positive])) / (~positive).sum()
@@ -117,14 +117,14 @@ def _placements(positive: NDArray[np.bool_], scores: Floats) -> Floats:
 def _estimate(value: float, contributions: Floats, permutations: Permutations) -> Estimate:
     """A mean over pairs with Student's t interval.
 
-    `contributions` (r, n) are what the receiver i and its giver contribute in each repeat: h(i, j). With a(i) and b(j)
-    its means over the other row and e what is left, the mean over r permutations has the variance
+    `contributions` (r, n) are those of receiver i and provider j in each repeat: h(i, j). With a(i) and b(j) its means
+    over the other row and e the residual, the mean over r permutations has the variance
 
         (var(a + b) + var(e) / r) / n.
 
-    A row's mean as a receiver plus its mean as a giver has var(a + b) + (var(a) + var(b) + 2 var(e)) / r, so one r-th
-    of the variance of h, which is var(a) + var(b) + var(e), is taken off. Chance may leave too little: not less than
-    that of independent pairs is told.
+    A row's mean as receiver plus its mean as provider has the variance var(a + b) + (var(a) + var(b) + 2 var(e)) / r,
+    so 1 / r of the variance of h, which is var(a) + var(b) + var(e), is subtracted. The difference may be too small by
+    chance, so the variance of independent pairs is its lower limit.
     """
     repeats, n = contributions.shape
     if n < 2:

@@ -15,7 +15,7 @@ from glasshouse_audits.effects.grids import Floats, Grid
 from glasshouse_audits.effects.interactions import Interactions
 from glasshouse_audits.effects.surrogate import Surrogate
 
-# Features in a figure; the table has all.
+# Most features in a figure; the table has all.
 _SHOWN = 15
 _LOW, _HIGH = 0.1, 0.9
 METRICS: Mapping[str, str] = {
@@ -37,8 +37,8 @@ def importance_figure(names: Sequence[str], metric: str, found: Sequence[Estimat
     return Figure(
         kind="dot_interval",
         title="Permutation importance",
-        description=f"{METRICS[metric].capitalize()} when a feature's values are shuffled among the rows, with "
-        f"95 % intervals over rows and shuffles; 0 means that the model does as well without it.{rest}",
+        description=f"{METRICS[metric].capitalize()} when a feature's values are permuted among the rows, with "
+        f"95 % intervals over rows and permutations; 0 means that the model performs as well without it.{rest}",
         data={
             "labels": [names[k] for k in shown],
             "values": [found[k].value for k in shown],
@@ -65,8 +65,8 @@ def importance_table(names: Sequence[str], found: Mapping[str, Sequence[Estimate
             (names[k], *_cells(first[k]), *(other[k].value for other in list(found.values())[1:]))
             for k in _descending(first)
         ),
-        description="How much worse the model does, and how far its output moves, when a feature's values are shuffled "
-        "among the rows. Every interval is among the measurements.",
+        description="How much worse the model performs, and how far its output moves, when a feature's values are "
+        "permuted among the rows. The record has the intervals of all columns.",
     )
 
 
@@ -76,7 +76,7 @@ def importance_table(names: Sequence[str], found: Mapping[str, Sequence[Estimate
 def effect_figures(
     grid: Grid, curves: Curves, sampled: Sequence[int], effects: LocalEffects, output: str | None
 ) -> Iterator[Figure]:
-    """Means with intervals, and the spread of the rows around them, of one feature and one output."""
+    """Mean effects with intervals, and the spread over rows, of one feature and one output."""
     of = f" for {output}" if output else ""
     what = f"probability of {output}" if output else "predicted value"
     if grid.values is None:
@@ -95,8 +95,8 @@ def _number_figures(
     yield _lines(
         f"{name}: mean effect{of}",
         f"Partial dependence: the mean {what} with {name} set to a value in every row. Accumulated local effects: the "
-        "same from small steps between rows that are alike, its mean set to that of the first. With 95 % intervals. "
-        "Where the two part, the feature goes together with others.",
+        "sum of small steps between similar rows, shifted to the same mean. With 95 % intervals. Where the two curves "
+        "differ, the feature is correlated with others.",
         [
             _series("partial dependence", values, centre, interval.low, interval.high),
             _accumulated_series(effects, float(np.average(centre, weights=grid.counts))),
@@ -106,8 +106,8 @@ def _number_figures(
     )
     yield _lines(
         f"{name}: how rows differ{of}",
-        f"What the model says of single rows as {name} alone changes: the median row, the middle 80 % of rows, and "
-        f"{len(sampled)} rows drawn at random. Lines that are not parallel show interactions.",
+        f"The model's output for single rows as {name} alone changes: the median row, the middle 80 % of rows, and "
+        f"{len(sampled)} random rows. Lines that are not parallel show interactions.",
         [
             _series("median and middle 80 % of rows", values, median, low, high),
             *(_series(f"a row ({k})", values, curves[row]) for k, row in enumerate(sampled, start=1)),
@@ -123,8 +123,8 @@ def _level_figures(grid: Grid, curves: Curves, effects: LocalEffects, of: str, w
     low, median, high = _spread(curves)
     yield _by_level(
         f"{name}: partial dependence{of}",
-        f"The mean {what} with every row told as one level, with 95 % intervals; the line is their mean, n counts the "
-        "rows of the level.",
+        f"The mean {what} with the feature set to one category in every row, with 95 % intervals; the line is the mean "
+        "over categories, n is the number of rows of the category.",
         grid,
         centre,
         interval,
@@ -133,7 +133,7 @@ def _level_figures(grid: Grid, curves: Curves, effects: LocalEffects, of: str, w
     )
     yield _by_level(
         f"{name}: how rows differ{of}",
-        f"The {what} with rows told as one level: the median row, and the range of the middle 80 % of rows.",
+        f"The {what} with the feature set to one category: the median row, and the range of the middle 80 % of rows.",
         grid,
         median,
         Intervals(low, high, _HIGH - _LOW, "quantile"),
@@ -142,8 +142,8 @@ def _level_figures(grid: Grid, curves: Curves, effects: LocalEffects, of: str, w
     )
     yield _by_level(
         f"{name}: accumulated local effects{of}",
-        f"By how much a level moves the {what} against the mean row, with 95 % intervals, where rows are only told as "
-        "levels whose rows are like them.",
+        f"The effect of a category on the {what} relative to the mean row, with 95 % intervals; rows are moved only to "
+        "categories of similar rows.",
         effects.grid,
         effects.effects,
         effects.intervals,
@@ -201,19 +201,19 @@ def _by_level(
 
 
 def interaction_figure(players: Sequence[str], found: Interactions, k: int, output: str | None) -> Figure:
-    """Every pair's mean size; the players are numbered, since a column is too narrow for names."""
+    """Mean absolute interaction of every pair; players are numbered, because columns are too narrow for names."""
     sizes = np.abs(found.values[:, :, k]).mean(axis=0)
     values: list[list[float | None]] = [[None] * len(players) for _ in players]
-    per_cent = 1.0 if output is None else 100.0  # short numbers, for cells are narrow
+    per_cent = 1.0 if output is None else 100.0  # short numbers for narrow cells
     for (i, j), size in zip(found.pairs, (per_cent * sizes).tolist(), strict=True):
         values[i][j] = values[j][i] = size
     unit = "" if output is None else ", in percentage points"
     what = f"the probability of {output}" if output else "the predicted value"
     return Figure(
         kind="heatmap",
-        title="Which features act together" + (f" for {output}" if output else ""),
-        description=f"Mean absolute Shapley interaction of two features on {what}{unit}: how much the two move it "
-        "together beyond what each does alone, whichever way. What each does alone is in the table.",
+        title="Feature interactions" + (f" for {output}" if output else ""),
+        description=f"Mean absolute Shapley interaction of two features on {what}{unit}: their joint effect beyond the "
+        "effects of each alone, up or down. The table has the effects of each alone.",
         data={
             "rows": [f"{number} {name}" for number, name in enumerate(players, start=1)],
             "columns": [str(number) for number in range(1, len(players) + 1)],
@@ -236,7 +236,7 @@ def interaction_table(players: Sequence[str], found: Interactions, k: int, outpu
     ]
     rows.sort(key=lambda row: -float(row[2] or 0.0))
     return Table(
-        title="What features do alone and in pairs" + (f": {output}" if output else ""),
+        title="Main effects and interactions" + (f": {output}" if output else ""),
         columns=(
             Column(name="features"),
             Column(name="effect"),
@@ -244,8 +244,8 @@ def interaction_table(players: Sequence[str], found: Interactions, k: int, outpu
             Column(name="mean, with its sign", format="+.4f"),
         ),
         rows=tuple(rows),
-        description="Shapley values of each row, split into what a feature does alone and what two do together, in "
-        "units of the output.",
+        description="Shapley values of each row, split into the effect of each feature alone and the interaction of "
+        "each pair, in units of the output.",
     )
 
 
@@ -253,40 +253,40 @@ def interaction_table(players: Sequence[str], found: Interactions, k: int, outpu
 
 
 def surrogate_table(tree: Surrogate, outputs: Floats, fidelity: Estimate, output: str | None) -> Table:
-    """The rules, and beside each what the model itself says of the unseen rows that it covers."""
+    """The rules of the tree, each with the model's mean output for the unseen rows that it covers."""
     rows: list[tuple[Cell, ...]] = []
     for number, leaf in enumerate(tree.leaves):
         inside = outputs[tree.leaf == number]
         rows.append((leaf.rule, leaf.value, *_cells(mean(inside)), len(inside)))
     what = f"the probability of {output}" if output else "the predicted value"
     return Table(
-        title="The model as a small tree" + (f": {output}" if output else ""),
+        title="Surrogate decision tree" + (f": {output}" if output else ""),
         columns=(
             Column(name="rule"),
-            Column(name="tree says", format=".3f"),
-            *(Column(name=f"model says{part}", format=".3f") for part in ("", ", low", ", high")),
+            Column(name="tree output", format=".3f"),
+            *(Column(name=f"model output{part}", format=".3f") for part in ("", ", low", ", high")),
             Column(name="unseen rows", format="d"),
         ),
         rows=tuple(rows),
-        description=f"A decision tree that imitates {what}. {fidelity_sentence(fidelity)}",
+        description=f"A decision tree that approximates {what}. {fidelity_sentence(fidelity)}",
         count_column="unseen rows",
     )
 
 
-# Below it the rules are called a poor picture. A convention for a sentence, not a threshold that judges.
+# Below this fidelity the description warns the reader. A convention for a sentence, not a threshold with a verdict.
 _LOW_FIDELITY = 0.8
 
 
 def fidelity_sentence(fidelity: Estimate) -> str:
-    """What a reader may make of the rules."""
+    """How far the rules represent the model."""
     if fidelity.value is None:
-        return f"How well is not known: {fidelity.undefined}."
+        return f"Its fidelity is undefined: {fidelity.undefined}."
     if fidelity.value <= 0:
-        return "On unseen rows it tells no more than the mean output: do not read its rules as the model's."
-    told = f"On unseen rows it tells {fidelity.value:.0%} of the output's variance"
+        return "On unseen rows it is no better than the mean output: its rules do not represent the model."
+    explained = f"On unseen rows it explains {fidelity.value:.0%} of the output's variance"
     if fidelity.value < _LOW_FIDELITY:
-        return f"{told}: a poor picture of the model, whose other {1 - fidelity.value:.0%} no rule here shows."
-    return f"{told}; the rest no rule here shows."
+        return f"{explained}: a poor approximation; the remaining {1 - fidelity.value:.0%} follow no rule shown here."
+    return f"{explained}; the remaining variance follows no rule shown here."
 
 
 # ---------------------------------------------------------------- plain numbers

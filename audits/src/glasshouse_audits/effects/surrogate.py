@@ -1,7 +1,7 @@
-"""A small decision tree that imitates the model, and how well it does so on rows that it was not grown on.
+"""A small decision tree as a surrogate of the model, and its fidelity on rows that it was not fitted to.
 
 Craven and Shavlik 1995, "Extracting Tree-Structured Representations of Trained Networks". The tree explains the model
-only as far as it agrees with it, so its fidelity stands before its rules.
+only as far as it agrees with it, so its fidelity comes before its rules.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from glasshouse_audits.effects.grids import Floats, Inputs, own_units
 
-# Eight rules at most: more are not read.
+# At most eight rules: more are not readable.
 _DEPTH = 3
 _LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class TreeColumn:
-    """What a split may ask about one column of the design: is a number above a bound, or is a feature a `level`?"""
+    """A column that the tree splits on: a number, or the indicator of a feature's `level`."""
 
     name: str
     level: str | None = None
 
     def condition(self, low: float, high: float) -> str | None:
-        """In words, that the column lies above `low` and not above `high`; None if that says nothing."""
+        """The condition low < column <= high, in words; None if it always holds."""
         if np.isinf(low) and np.isinf(high):
             return None
         if self.level is not None:
@@ -46,25 +46,25 @@ class Leaf:
 
     rule: str
     value: float
-    """The tree's answer: the mean output of the rows it was grown on."""
+    """The tree's output: the mean output of the leaf's training rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """A tree and what it says of unseen rows."""
+    """A fitted tree and its output for unseen rows."""
 
     leaves: tuple[Leaf, ...]
     leaf: NDArray[np.intp]
-    """(m,) where each unseen row ends."""
+    """(m,) number of each unseen row's leaf."""
 
     @property
     def value(self) -> Floats:
-        """(m,) the tree's answer for each unseen row."""
+        """(m,) the tree's output for each unseen row."""
         return np.array([leaf.value for leaf in self.leaves])[self.leaf]
 
 
 def design(features: Sequence[Feature], x: Inputs) -> tuple[list[TreeColumn], Floats]:
-    """What a tree may ask, and the rows (n, questions) in which it reads the answers, in the features' own units."""
+    """The columns that the tree can split on, and their values (n, columns) in the features' own units."""
     columns_of_tree: list[TreeColumn] = []
     columns: list[Any] = []
     for feature in features:
@@ -88,15 +88,15 @@ def design(features: Sequence[Feature], x: Inputs) -> tuple[list[TreeColumn], Fl
 def grow(
     columns_of_tree: Sequence[TreeColumn], seen: Floats, outputs: Floats, unseen: Floats, *, min_rows: int, seed: int
 ) -> Surrogate:
-    """Grow a regression tree of depth 3 and send the unseen rows down.
+    """Fit a regression tree of depth 3 and apply it to the unseen rows.
 
     Args:
-        questions: what the columns of the design mean.
-        seen: (n, questions) rows to grow on.
-        outputs: (n,) what the model says of them.
-        unseen: (m, questions) other rows.
-        fewest: rows that a leaf holds at least; never fewer than one in a hundred.
-        seed: decides between splits that are equally good.
+        columns_of_tree: the columns of the design.
+        seen: (n, columns) rows to fit to.
+        outputs: (n,) the model's output for these rows.
+        unseen: (m, columns) other rows.
+        min_rows: fewest training rows in a leaf; at least 1 % of the rows.
+        seed: for choosing between equally good splits.
     """
     from sklearn.tree import DecisionTreeRegressor
 
@@ -106,7 +106,7 @@ def grow(
     for number, rule in _rules(fitted.tree_, columns_of_tree):
         numbers.append(number)
         leaves.append(Leaf(rule, float(fitted.tree_.value[number, 0, 0])))
-    ends = fitted.apply(unseen) if len(unseen) else []  # scikit-learn refuses no rows at all
+    ends = fitted.apply(unseen) if len(unseen) else []  # scikit-learn rejects an empty array
     return Surrogate(tuple(leaves), np.searchsorted(numbers, ends))
 
 
@@ -128,7 +128,7 @@ def _rules(tree: Any, columns_of_tree: Sequence[TreeColumn]) -> list[tuple[int, 
 
 
 def fidelity(outputs: Floats, value: Floats) -> Estimate:
-    """R2 of the tree's answers (m,) as predictions of the model's outputs (m,): 1 is a perfect imitation."""
+    """R2 of the tree's outputs (m,) as predictions of the model's outputs (m,): 1 is perfect."""
     found = r2_score(outputs, value)
     if found.value is None and len(outputs):
         return Estimate(None, found.n, undefined="the model's output is the same for every row")
@@ -136,7 +136,7 @@ def fidelity(outputs: Floats, value: Floats) -> Estimate:
 
 
 def agreement(outputs: Floats, value: Floats) -> Estimate:
-    """Share of the rows on which tree and model decide alike at a probability of one half, with Wilson's interval."""
+    """Share of rows with the same decision by tree and model at a probability of 0.5, with Wilson's interval."""
     if not len(outputs):
         return Estimate(None, 0, undefined="no rows")
     alike = (outputs >= 0.5) == (value >= 0.5)

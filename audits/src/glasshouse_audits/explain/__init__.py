@@ -1,1 +1,1 @@
-"""Which features move a model's output, which way and for whom, and whether explanations can be trusted."""
+"""Explanations: attributions to features, pixels and words, and checks of their quality."""

@@ -1,4 +1,4 @@
-"""Explainers by their short names, ours and strangers': found early, asked safely."""
+"""Explainers by short name, our own and third-party ones: looked up at construction, their answers checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from glasshouse.system import all_gather_rows, any_rank_failed, broadcast_from_r
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Method:
-    """An explainer under the name by which it was asked for, set up with its options."""
+    """An explainer under its configured name, constructed with its options."""
 
     name: str
     plugin: ExplainerPlugin
@@ -34,15 +34,15 @@ class Method:
 
     @property
     def title(self) -> str:
-        """How reports call it."""
+        """Name in reports."""
         return self.plugin.title or self.name
 
     def explain(self, question: Question) -> Explanation:
-        """Ask, and look at the form of the answer.
+        """Explain the question's rows, and check the shapes and values of the explanation.
 
         Raises:
-            NotExplainableError: where the explainer cannot answer, or raises anything but a `UserError`.
-            UserError: where the answer is not what `Explanation` promises.
+            NotExplainableError: if the explainer cannot explain the model, or raises anything but a `UserError`.
+            UserError: if the explanation is not what `Explanation` specifies.
         """
         try:
             found = explain_across_processes(self.explainer.explain, question)
@@ -60,7 +60,7 @@ def parse_methods(audit: str, methods: Any) -> list[Choice]:
     """The option `methods` of an audit: a list of names, or of mappings of a name with its options.
 
     Raises:
-        UserError: for an unknown explainer, an option that it does not have, or a list that is none.
+        UserError: for an unknown explainer, an unknown option, or a value that is no list.
     """
     if not isinstance(methods, Sequence) or isinstance(methods, str) or not methods:
         raise UserError(
@@ -78,7 +78,7 @@ def find_method(choice: Choice) -> Method:
     """An explainer by name, with its options.
 
     Raises:
-        UserError: for an unknown name, or options that it refuses.
+        UserError: for an unknown name, or options that the explainer rejects.
     """
     component = registry().find("explainer", choice.name)
     cls = registry().load(component)
@@ -89,30 +89,30 @@ def find_method(choice: Choice) -> Method:
     try:
         explainer: Explainer = cls(**choice.options)
     except (TypeError, ValueError) as error:
-        raise UserError(f"explainer '{choice.name}'", f"cannot be set up: {error}.") from error
+        raise UserError(f"explainer '{choice.name}'", f"cannot be constructed: {error}.") from error
     assert isinstance(component.plugin, ExplainerPlugin)
     return Method(name=choice.name, plugin=component.plugin, explainer=explainer)
 
 
 def is_installed(name: str) -> bool:
-    """Whether one installed explainer is meant by the name."""
+    """Whether exactly one installed explainer has the name."""
     return len(registry().candidates("explainer", name)) == 1
 
 
 def unmet_requirement(plugin: ExplainerPlugin, evidence: Evidence) -> str | None:
-    """Why an explainer does not fit the evidence, or None where it does."""
+    """Why an explainer does not fit the evidence; None if it does."""
     if evidence.info.modality not in plugin.modalities:
-        return f"made for {', '.join(plugin.modalities)} data, not {evidence.info.modality}"
+        return f"supports {', '.join(plugin.modalities)} data, not {evidence.info.modality}"
     if evidence.info.target.kind not in plugin.targets:
-        return f"made for {', '.join(plugin.targets)} targets, not {evidence.info.target.kind}"
+        return f"supports {', '.join(plugin.targets)} targets, not {evidence.info.target.kind}"
     missing = [REQUIREMENTS.get(need, need) for need in plugin.requires if not evidence.has(need)]
     return f"needs {'; '.join(missing)}" if missing else None
 
 
 def _problem(found: Any, question: Question) -> str:
-    """What is wrong with the form of an answer; empty where nothing is."""
+    """What is wrong with the form of an explanation; empty if it is valid."""
     if not isinstance(found, Explanation):
-        return f"answered with {type(found).__name__}; expected Explanation."
+        return f"returned {type(found).__name__}; expected Explanation."
     n, k = len(question.rows), len(question.outputs)
     inner = tuple(question.rows.shape[1:]) if question.features is None else (question.features,)
     shapes = {"values": (n, *inner, k), "base": (n, k), "standard_error": (n, *inner, k), "design": (n,)}
@@ -123,41 +123,38 @@ def _problem(found: Any, question: Question) -> str:
         if np.shape(value) != expected:
             return f"`{name}` has shape {np.shape(value)}; expected {expected}."
         if not np.isfinite(value).all():
-            return f"`{name}` holds NaN or infinite numbers."
+            return f"`{name}` contains NaN or infinite numbers."
     if found.completeness is not None and found.base is None:
-        return "its values promise to add up to the score less `base`, which is missing."
+        return "`completeness` promises values that add up to the score minus `base`, but `base` is missing."
     return ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MethodExplanation:
-    """What a method answered to an audit's question.
-
-    `explain` asks it anew: other rows, another background, seed or model (see `dataclasses.replace`). It raises
-    `NotExplainableError` where the method cannot answer, and `UserError` where the answer has not the form that
-    `Explanation` promises. `error` is the largest relative completeness error of a method that promises completeness;
-    `failed` whether that was too large for the explanation to be used.
-    """
+    """One method's explanation, and the function to explain again."""
 
     name: str
-    """The short name by which the method was asked for."""
+    """The configured name of the method."""
     title: str
-    """How reports call it."""
+    """Name in reports."""
     explain: Callable[[Question], Explanation]
+    """Explains other rows, or with another background, seed or model. Raises `NotExplainableError` or `UserError`."""
     explanation: Explanation
     seconds: float = 0.0
     error: float | None = None
+    """The largest relative completeness error of a method that promises completeness."""
     failed: bool = False
+    """Whether `error` is too large for the explanation to be used."""
 
 
 def explain_across_processes(explain: Callable[[Question], Explanation], question: Question) -> Explanation:
-    """What `explain` answers, asked of each process for its part of the rows where they work together.
+    """Call `explain`; in distributed runs each process explains its shard of the rows, and the results are gathered.
 
-    Rows of different processes may share draws: they start from the same seed, and `design` numbers say so. Evaluations
-    are those of all processes; `details` are the first one's.
+    Rows of different processes may share random draws: all start from the same seed, and `design` numbers show it.
+    Evaluations are summed over processes; `details` come from rank 0.
 
     Raises:
-        NotExplainableError, UserError: as `explain`; on every process where one of them raises.
+        NotExplainableError, UserError: as `explain`; on every process if one of them raises.
     """
     part = own_row_shard(len(question.rows))
     if part is None:

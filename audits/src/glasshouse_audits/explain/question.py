@@ -1,4 +1,4 @@
-"""How often a model may be asked about each row, so that a large one is explained in minutes as well."""
+"""What a `glasshouse.Question` to an explainer consists of: outputs, features of columns, and an evaluation budget."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from glasshouse import Evidence, Feature, Question, UserError
 from numpy.typing import NDArray
 
 MAX_EVALUATIONS = 500_000
-"""Evaluations for each row."""
+"""Most model evaluations for each row."""
 
 _MAX_CLASSES = 3
-"""x"""
+"""Classes explained at most, for a multiclass target without a favourable class."""
 
 _OPERATIONS = 1e12
-"""Floating-point operations for all rows together: half a minute or two of a processor's core."""
+"""Floating-point operations for all rows together: one or two minutes on one CPU core."""
 
 
 def evaluation_budget(question: Question) -> int:
-    """Evaluations for each row of a question: `MOST`, or what `_OPERATIONS` pay for, but enough for two random orders.
+    """Model evaluations for each row: `MAX_EVALUATIONS`, or what `_OPERATIONS` allow, but at least `two_permutations`.
 
-    Counted, not timed: the same on every machine.
+    Operations are counted, not timed, so the budget is the same on every machine.
     """
     paid = _OPERATIONS / (max(1, len(question.rows)) * operations_per_row(question))
     return min(MAX_EVALUATIONS, max(two_permutations(question), int(paid)))
 
 
 def two_permutations(question: Question) -> int:
-    """Evaluations for a row that two random orders of its features take, forwards and backwards, and one more."""
+    """Evaluations of a row in two random orders of its features, forwards and backwards, and one for the row itself."""
     features = question.rows.shape[1] if question.features is None else question.features
     return 4 * features * len(question.background) + 1
 
 
 def operations_per_row(question: Question) -> int:
-    """Floating-point operations of the model for a row: those of its matrix products, convolutions and attention.
+    """Floating-point operations of the model for one row: matrix products, convolutions and attention.
 
-    At least two for each parameter, since not every operation is counted.
+    At least two per parameter, because not every operation is counted.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -55,7 +55,7 @@ def feature_of_column(features: Sequence[Feature], width: int) -> NDArray[np.int
     for position, feature in enumerate(features):
         for column in feature.columns:
             if not 0 <= column < width:
-                problem = f"feature '{feature.name}' names column {column}; the encoded inputs have {width}."
+                problem = f"feature '{feature.name}' has column {column}; the encoded inputs have {width} columns."
             elif owner[column] >= 0:
                 problem = f"column {column} belongs to '{features[owner[column]].name}' and to '{feature.name}'."
             else:
@@ -72,7 +72,7 @@ def feature_of_column(features: Sequence[Feature], width: int) -> NDArray[np.int
 
 
 def explained_outputs(evidence: Evidence) -> list[tuple[int, str | None]]:
-    """Positions and names of the scores to explain: the favourable class, or the most often predicted ones."""
+    """Positions and names of the scores to explain: the favourable class, or the classes predicted most often."""
     target = evidence.info.target
     if target.kind == "regression":
         return [(0, None)]

@@ -1,1 +1,1 @@
-"""Audits of models that generate: how their examples compare with held-out ones, and with those they learned from."""
+"""Audits of generative models: generated samples compared with held-out rows and with training rows."""

@@ -1,4 +1,4 @@
-"""Arithmetic of memorisation: from distances to nearest training rows to numbers."""
+"""Statistics of memorisation, from distances to the nearest training rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glasshouse_audits.generation.distances import Matrix, nearest
 Floats = NDArray[np.float64]
 
 PERCENTILE = 0.01
-"""Generated examples nearer to a training row than this share of held-out rows are counted as close."""
+"""Generated examples closer to a training row than this quantile of held-out rows' distances count as close."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Distances:
 def ratio_of_medians(a: Floats, b: Floats, *, rng: np.random.Generator, replicates: int = 1000) -> Estimate:
     """Median of `a` over that of `b`, with the percentile interval of resampling both (Efron and Tibshirani 1993)."""
     if not np.median(b) > 0:
-        return Estimate(None, len(a), undefined="half of the held-out rows are copies of training rows")
+        return Estimate(None, len(a), undefined="at least half of the held-out rows are copies of training rows")
     draws = np.empty(replicates)
     for replicate in range(replicates):
         first, second = np.median(rng.choice(a, len(a))), np.median(rng.choice(b, len(b)))
@@ -43,7 +43,7 @@ def ratio_of_medians(a: Floats, b: Floats, *, rng: np.random.Generator, replicat
 def close_share(generated: Floats, held_out: Floats) -> tuple[float, Estimate]:
     """The first percentile of `held_out`, and the share of `generated` below it, with Wilson's interval.
 
-    Generated rows of the held-out rows' own distribution come to one in a hundred, on average.
+    For generated rows with the distribution of the held-out rows the share is 1 % on average.
     """
     threshold = float(np.quantile(held_out, PERCENTILE))
     hits = int((generated < threshold).sum())
@@ -51,11 +51,11 @@ def close_share(generated: Floats, held_out: Floats) -> tuple[float, Estimate]:
 
 
 def copying_z(generated: Floats, held_out: Floats) -> float:
-    """Standardised rank sum of the generated rows' distances among the held-out rows'; well below 0: copied.
+    """Standardised rank sum of the generated rows' distances among the held-out rows'; far below 0 means copying.
 
-    The Mann-Whitney statistic less its mean over its standard deviation under one distribution, ties counted half:
+    The Mann-Whitney statistic minus its mean, over its standard deviation under the null hypothesis, ties counted half:
     Meehan, Chaudhuri and Dasgupta, "A non-parametric test to detect data-copying in generative models", AISTATS 2020,
-    section 3.1, for the whole space as one cell. Standard normal where nothing is copied.
+    section 3.1, with the whole space as one cell. Standard normal without copying.
     """
     n, m = len(generated), len(held_out)
     ranks = stats.rankdata(np.concatenate([generated, held_out]))
@@ -66,21 +66,21 @@ def copying_z(generated: Floats, held_out: Floats) -> float:
 def nearest_is_training(
     generated: Matrix, training: Matrix, held_out: Matrix, *, rng: np.random.Generator, permutations: int
 ) -> PermutationTest:
-    """Share of generated rows whose nearest real row is one of training, and whether that is more than chance.
+    """Share of generated rows whose nearest real row is a training row, with a permutation test.
 
-    A generator that has kept nothing of single rows cannot tell training rows from held-out ones, so the share is that
-    of training rows among all real ones, on average, however blurred its examples are; of copies it is 1. The p-value
-    is that of permuting which of the real rows were trained on, which is exact, also where many generated examples have
-    one neighbour in common. Compare the share of records closer to training than to holdout data in Platzer and
-    Reutterer, "Holdout-based empirical assessment of mixed-type synthetic data", Frontiers in Big Data 4:679939, 2021.
+    A generator that memorises no single rows treats training and held-out rows alike, so the expected share is that of
+    training rows among all real rows, also for blurred examples; for copies it is 1. The p-value comes from permuting
+    which real rows are training rows, and is exact even if many generated examples have the same neighbour. Compare the
+    share of records closer to training than to holdout data in Platzer and Reutterer, "Holdout-based empirical
+    assessment of mixed-type synthetic data", Frontiers in Big Data 4:679939, 2021.
     """
     index = nearest(generated, np.concatenate([training, held_out])).index
     chosen = np.bincount(index, minlength=len(training) + len(held_out))
-    asked = np.flatnonzero(chosen)  # the only rows whose label matters
-    weights = chosen[asked] / len(generated)
+    neighbours = np.flatnonzero(chosen)  # the only rows whose label matters
+    weights = chosen[neighbours] / len(generated)
 
     def statistic(labels: NDArray[Any]) -> Floats:
-        values: Floats = labels[:, asked].astype(np.float64) @ weights
+        values: Floats = labels[:, neighbours].astype(np.float64) @ weights
         return values
 
     trained_on = np.repeat(np.array([1, 0], dtype=np.int8), [len(training), len(held_out)])

@@ -26,14 +26,15 @@ _BINS = 30
 
 
 class MemorisationAudit:
-    """Are generated examples nearer to the training rows than held-out rows of the same kind are?
+    """Whether generated examples are closer to the training rows than held-out rows are.
 
     Distances are Euclidean, between encoded inputs. No row is shown.
 
     Args:
-        samples: how many examples to generate, and how many held-out and training rows to measure.
-        references: most training rows, and most held-out ones, to look for the nearest among; drawn from more.
-        permutations: how many times membership is permuted for the p-value.
+        samples: number of examples to generate, and most held-out and training rows to measure.
+        references: most training rows, and most held-out rows, among which the nearest is searched; a random sample
+            of more.
+        permutations: permutations of membership for the p-value.
     """
 
     def __init__(self, *, samples: int = 1000, references: int = 20_000, permutations: int = 999) -> None:
@@ -42,7 +43,7 @@ class MemorisationAudit:
         self.permutations = whole_number(_WHO, "permutations", permutations, minimum=99)
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Generate, and look for the nearest.
+        """Generate examples, and compare their distances to the nearest training rows.
 
         Raises:
             UserError: if the evaluated split is the training split, there are too few rows, or numbers are not finite.
@@ -57,16 +58,16 @@ class MemorisationAudit:
         if len(training) < 2 or not len(held_out):
             raise UserError(
                 _WHO,
-                f"there are {len(training)} training and {len(held_out)} held-out rows; expected 2 and 1 at least.",
+                f"there are {len(training)} training and {len(held_out)} held-out rows; expected at least 2 and 1.",
             )
-        asked = rng.permutation(len(held_out))[: self.samples]
+        queried = rng.permutation(len(held_out))[: self.samples]
         own = rng.permutation(len(training))[: self.samples]
         distances = Distances(
             generated=nearest(made, training).distance,
-            held_out=nearest(held_out[asked], training).distance,
+            held_out=nearest(held_out[queried], training).distance,
             training=nearest(training[own], training, own=own).distance,
         )
-        told = nearest_is_training(made, training, held_out, rng=rng, permutations=self.permutations)
+        test = nearest_is_training(made, training, held_out, rng=rng, permutations=self.permutations)
         expected = len(training) / (len(training) + len(held_out))
         threshold, close = close_share(distances.generated, distances.held_out)
         return AuditResult(
@@ -88,20 +89,20 @@ class MemorisationAudit:
                     n=self.samples,
                     split=split,
                 ),
-                *_nearest(told, expected, self.samples, split),
+                *_nearest(test, expected, self.samples, split),
             ],
             figures=[_figure(distances, split)],
             notes=[
                 f"{self.samples:,} generated examples against {len(training):,} of "
                 f"{len(evidence.predictions['train']):,} training rows and {len(held_out):,} rows of the {split} "
-                "split, by Euclidean distance of encoded inputs. Close is nearer to a training row than "
-                f"{threshold:.4g}, the first percentile of the {split} split's distances: of examples that copy "
-                "nothing one in a hundred is, on average.",
-                "Blurred or averaged examples lie near everything, training rows and others alike: then distances are "
-                "small without anything being copied. The share whose nearest real row is one of training is not "
-                "misled by that, since held-out rows are among the candidates.",
-                "Distance between pixels sees copies and near copies. A row that is mirrored, shifted or put together "
-                "from several is not found; that nothing is found proves no privacy.",
+                "split, by Euclidean distance of encoded inputs. Close means a distance to a training row below "
+                f"{threshold:.4g}, the first percentile of the {split} split's distances: without copying, 1 % of "
+                "examples are close on average.",
+                "Blurred or averaged examples are close to all rows, in training or not, so their distances are small "
+                "without copying. The share whose nearest real row is a training row is not affected, because held-out "
+                "rows are candidates too.",
+                "Distances between pixels detect copies and near copies, but not rows that are mirrored, shifted or "
+                "combined from several. That no copies are found does not prove privacy.",
             ],
         )
 
@@ -123,18 +124,18 @@ def _medians(distances: Distances, split: str) -> Iterator[Measurement]:
 
 
 def _closer_than_held_out(distances: Distances, split: str) -> Measurement:
-    """Chance that a generated example is nearer to training than a held-out row, ties half, with DeLong's interval."""
+    """Probability that a generated example is closer to training than a held-out row, with DeLong's interval."""
     is_made = np.repeat([1, 0], [len(distances.generated), len(distances.held_out)])
     found = roc_auc(is_made, -np.concatenate([distances.generated, distances.held_out]))
     return Measurement(name="nearer_than_held_out_rate", split=split, **found.fields())
 
 
-def _nearest(told: PermutationTest, expected: float, samples: int, split: str) -> Iterator[Measurement]:
-    assert told.observed is not None
-    share = Estimate(told.observed, samples, wilson(round(told.observed * samples), samples).item())
+def _nearest(test: PermutationTest, expected: float, samples: int, split: str) -> Iterator[Measurement]:
+    assert test.observed is not None
+    share = Estimate(test.observed, samples, wilson(round(test.observed * samples), samples).item())
     yield Measurement(name="nearest_is_training_rate", split=split, **share.fields())
     yield Measurement(name="nearest_is_training_expected", value=expected, n=samples, split=split)
-    yield Measurement(name="nearest_is_training_p_value", value=told.p_value, n=samples, split=split)
+    yield Measurement(name="nearest_is_training_p_value", value=test.p_value, n=samples, split=split)
 
 
 def _figure(distances: Distances, split: str) -> Figure:
@@ -147,7 +148,7 @@ def _figure(distances: Distances, split: str) -> Figure:
     return Figure(
         kind="histogram",
         title="Distance to the nearest training row",
-        description="Of generated examples, of held-out rows, and of training rows to the nearest other one. Copies "
-        "would stand at 0; examples as new as held-out rows have their distances.",
+        description="For generated examples, held-out rows, and training rows (to the nearest other one). Copies are "
+        "at 0; examples without copying have the distances of held-out rows.",
         data={"edges": edges.tolist(), "series": series, "x_label": "Euclidean distance", "y_label": "examples"},
     )

@@ -1,4 +1,4 @@
-"""The `generated_samples` audit: what a generative model makes, and how it differs from held-out rows."""
+"""The `generated_samples` audit: generated samples, and how they differ from held-out rows."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _REFERENCES = 20_000
 
 
 class GeneratedSamplesAudit:
-    """How far are generated examples from held-out rows, as a sample, and what do they look like?
+    """How far the distribution of generated examples is from that of held-out rows, and some examples.
 
-    The same numbers for training rows in their place say what a perfect generator would come to.
+    The same numbers for training rows instead of generated examples show what a perfect generator would reach.
 
     Args:
-        samples: how many examples to generate, and how many held-out rows to compare them with, at most.
-        pictures: how many generated pictures to draw, for data of pictures.
-        permutations: how many times samples are permuted for the p-value.
+        samples: number of examples to generate, and most held-out rows to compare them with.
+        pictures: number of generated images to show, for image data.
+        permutations: permutations of the samples for the p-value.
     """
 
     def __init__(self, *, samples: int = 500, pictures: int = 36, permutations: int = 499) -> None:
@@ -39,7 +39,7 @@ class GeneratedSamplesAudit:
         self.permutations = whole_number(_WHO, "permutations", permutations, minimum=99)
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Generate, compare, draw.
+        """Generate examples, compare them with held-out rows, and draw images.
 
         Raises:
             UserError: if generated or real numbers are not finite.
@@ -50,23 +50,23 @@ class GeneratedSamplesAudit:
         measurements = list(self._compared("generated", as_rows(made[: self.samples]), held_out, evidence, rng))
         notes = [
             f"{self.samples:,} generated examples against {len(held_out):,} rows of the {evidence.evaluate_on} split, "
-            "on the encoded inputs. A discrepancy of 0 is none; precision is the share of generated examples among the "
-            f"held-out rows, recall the share of held-out rows among the generated ones, by each row's {NEIGHBOURS} "
-            "nearest. Distances between pixels are not distances between what people see.",
+            "on the encoded inputs. A discrepancy of 0 means equal distributions; precision is the share of generated "
+            "examples in the region of the held-out rows, recall the share of held-out rows in that of the generated "
+            f"examples, by {NEIGHBOURS} nearest neighbours. Distances between pixels are not perceptual distances.",
         ]
         if has_train(evidence):
             training = rows_of(evidence, "train", self.samples, rng, audit=_NAME)
             measurements += self._compared("training", training, held_out, evidence, rng)
-            notes.append("Beside them the same of training rows: what a generator without fault would come to.")
+            notes.append("The same numbers for training rows show what a perfect generator would reach.")
         figures = []
         if evidence.info.modality == "image" and self.pictures:
             drawn = made[: self.pictures][presentable(made[: self.pictures], evidence, rng)]
             figures = [_grid(drawn)] if len(drawn) else []
             if hidden := self.pictures - len(drawn):
                 notes.append(
-                    f"{hidden} of {self.pictures} pictures are not drawn: they are nearer to a training picture than "
-                    "held-out pictures are, so that it may be seen in them, or there are no training pictures to "
-                    "compare them with. `show_examples: true` draws all."
+                    f"{hidden} of {self.pictures} images are not shown: they are closer to a training image than "
+                    "held-out images are and might reveal it, or there are no training images to compare them with. "
+                    "`show_examples: true` shows all."
                 )
         return AuditResult(
             name=_NAME,
@@ -102,10 +102,10 @@ class GeneratedSamplesAudit:
 
 
 def presentable(made: NDArray[np.float32], evidence: Evidence, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which generated pictures a report may show: those in which no training picture is to be recognised.
+    """Mask of the generated images that a report may show, because they do not reveal a training image.
 
-    A picture is held back that is nearer to a training picture than one in a hundred held-out pictures is; all are
-    where there are no pictures to compare with. With `show_examples` none is held back.
+    An image is hidden if it is closer to a training image than the first percentile of held-out images; all are hidden
+    if there are no images to compare with. With `show_examples` none is hidden.
     """
     if evidence.show_examples:
         return np.ones(len(made), dtype=bool)
@@ -121,7 +121,7 @@ def presentable(made: NDArray[np.float32], evidence: Evidence, rng: np.random.Ge
 
 
 def _grid(made: NDArray[np.float32]) -> Figure:
-    """Pictures in rows and columns with white lines between them, as one."""
+    """A grid of images with white lines between them, as one image."""
     pictures = [as_picture(one.astype(np.float64)) for one in made]
     across = int(np.ceil(np.sqrt(len(pictures))))
     height, width = pictures[0].shape[:2]
@@ -132,14 +132,14 @@ def _grid(made: NDArray[np.float32]) -> Figure:
         sheet[top : top + height, left : left + width] = picture
     return Figure(
         kind="image",
-        title="Generated pictures",
-        description="The first pictures that the model generates under the run's seed, less those that are held back.",
+        title="Generated images",
+        description="The first images that the model generates with the run's seed, without hidden ones.",
         data={
             "images": [
                 {
-                    "label": f"{len(pictures)} generated pictures",
+                    "label": f"{len(pictures)} generated images",
                     "png_base64": as_base64(np.rint(255 * sheet).astype(np.uint8)),
-                    "description": f"{down} rows of up to {across} pictures of {width} x {height} pixels",
+                    "description": f"{down} rows of up to {across} images of {width} x {height} pixels",
                 }
             ]
         },

@@ -1,4 +1,4 @@
-"""What both audits draw: generated examples, and rows of a split."""
+"""Samples of both audits: generated examples, and rows of a split."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ def generated(evidence: Evidence, count: int, *, audit: str) -> NDArray[np.float
     examples: NDArray[np.float32] = evidence.model.generate(count, seed=evidence.seed).numpy()
     if not np.isfinite(examples).all():
         raise UserError(
-            f"audit '{audit}'", "generated examples hold NaN or infinite numbers.", "Has training diverged?"
+            f"audit '{audit}'",
+            "generated examples contain NaN or infinite numbers.",
+            "Check the training: has its loss diverged?",
         )
     return examples
 
 
 def rows_of(evidence: Evidence, split: str, most: int, rng: np.random.Generator, *, audit: str) -> Matrix:
-    """Inputs of a split as rows of numbers: all of them, or `most` drawn at random.
+    """Inputs of a split as rows of numbers: all of them, or a random sample of `most`.
 
     Raises:
         UserError: if some of their numbers are not finite.
@@ -34,10 +36,10 @@ def rows_of(evidence: Evidence, split: str, most: int, rng: np.random.Generator,
     chosen = np.arange(total) if total <= most else np.sort(rng.choice(total, size=most, replace=False))
     rows = as_rows(chosen_inputs(evidence, split, chosen))
     if not np.isfinite(rows).all():
-        raise UserError(f"audit '{audit}'", f"inputs of the {split} split hold NaN or infinite numbers.")
+        raise UserError(f"audit '{audit}'", f"inputs of the {split} split contain NaN or infinite numbers.")
     return rows
 
 
 def has_train(evidence: Evidence) -> bool:
-    """Whether training rows are at hand, and are not those that are judged."""
+    """Whether there are training rows, and the evaluated split is another one."""
     return "train" in evidence.predictions and evidence.evaluate_on != "train"

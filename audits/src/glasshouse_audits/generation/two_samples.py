@@ -1,4 +1,4 @@
-"""How two samples differ: maximum mean discrepancy, and how much of each lies where the other does."""
+"""Comparison of two samples: maximum mean discrepancy, precision and recall."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NEIGHBOURS = 3
 
 
 def discrepancy(a: Matrix, b: Matrix, *, rng: np.random.Generator, permutations: int) -> PermutationTest:
-    """Unbiased squared maximum mean discrepancy of two samples, and whether it is more than chance.
+    """Unbiased squared maximum mean discrepancy of two samples, with a permutation test.
 
-    0 on average for samples of one distribution, which makes small negative values possible; at most about 2. The
-    kernel is Gaussian, its width the median distance between rows of the pooled sample. The p-value is that of
-    permuting which sample a row belongs to.
+    0 on average for equal distributions, so small negative values are possible; at most about 2. The kernel is
+    Gaussian; its width is the median distance between rows of the pooled sample. The p-value comes from permuting which
+    sample a row belongs to.
 
     Source: Gretton, Borgwardt, Rasch, Schölkopf and Smola, "A kernel two-sample test", JMLR 13:723-773, 2012,
     equation 3 and section 8 for the width.
@@ -47,10 +47,10 @@ def discrepancy(a: Matrix, b: Matrix, *, rng: np.random.Generator, permutations:
 
 
 def within_reach(a: Matrix, b: Matrix) -> NDArray[np.bool_]:
-    """(n,) whether each row of `a` lies no further from some row of `b` than that row's third nearest of its own.
+    """(n,) whether each row of `a` lies within the third-nearest-neighbour distance of some row of `b`.
 
-    The share of generated rows within reach of real ones is their precision, that of real rows within reach of
-    generated ones the recall: Kynkäänniemi, Karras, Laine, Lehtinen and Aila, "Improved precision and recall metric for
+    The share of generated rows within reach of real rows is the precision, the share of real rows within reach of
+    generated rows the recall: Kynkäänniemi, Karras, Laine, Lehtinen and Aila, "Improved precision and recall metric for
     assessing generative models", NeurIPS 2019, equations 1 and 2, here on the encoded inputs themselves.
     """
     among = squared_distances(b, b)

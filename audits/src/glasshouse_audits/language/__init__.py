@@ -1,1 +1,1 @@
-"""Audits of language models: how well they foretell words, and whether they copy."""
+"""Audit of language models: perplexity, and copying of training texts."""

@@ -1,4 +1,4 @@
-"""The `language_model` audit: how well words are foretold, for whom, and whether training texts come out again."""
+"""The `language_model` audit: perplexity overall and by group, and whether generated texts copy training texts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 _NAME = "language_model"
 _WHO = "audit 'language_model'"
 _COPIED_RUN = 8
-"""So many words in a row are no turn of phrase any more: they are told of as copied."""
+"""A run of this many consecutive words counts as copied: it is longer than common phrases."""
 _SHOWN = 10
 
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """Texts of one split: `words` (n, length), the model's `losses` (n, length + 1), and what they add up to."""
+    """Texts of one split: `words` (n, length), the model's `losses` (n, length + 1), and their sums over each text."""
 
     name: str
     rows: NDArray[np.int64]
@@ -38,15 +38,17 @@ class _Split:
 
 
 class LanguageModelAudit:
-    """Perplexity on the judged and on the training texts, by group, beside that of words by their frequency alone; and
-    what the model writes, with the words in a row that it has from training texts.
+    """Perplexity on evaluated and training texts, and by group; generated texts, and what they copy from training.
+
+    Perplexity is compared with that of predicting words by their frequency. Copying is measured by the longest run of
+    consecutive words shared with a training text.
 
     Args:
-        rows: how many texts of each split to measure, drawn under the run's seed where there are more.
-        references: how many training texts to look for copied words in.
-        texts: how many texts to generate.
-        words: how long they may become.
-        temperature: what divides the logits when words are drawn; below 1 the likely ones become likelier.
+        rows: most texts of each split to measure; a random sample of more, with the run's seed.
+        references: most training texts in which copied words are searched.
+        texts: number of texts to generate.
+        words: most words in a generated text.
+        temperature: divisor of the logits when sampling words; below 1 likely words become more likely.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class LanguageModelAudit:
         self._options = vars(self).copy()
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Measure, and let the model write.
+        """Measure the losses of texts, and generate texts.
 
         Raises:
             UserError: for losses that are not finite.
@@ -82,8 +84,8 @@ class LanguageModelAudit:
             *_by_group(judged, evidence),
         ]
         notes = [
-            "A token is a word or the end of a text. Words that the vocabulary lacks count as one word, which is easy "
-            "to foretell: perplexities of different vocabularies cannot be compared.",
+            "A token is a word or the end of a text. All words outside the vocabulary count as one word, which is easy "
+            "to predict, so perplexities of different vocabularies are not comparable.",
         ]
         tables = []
         if evidence.has("continue_text") and train is not None:
@@ -92,9 +94,9 @@ class LanguageModelAudit:
             measurements += copied
             tables = [_counts(found, judged.name), *_texts(written, found["generated"], evidence)]
             notes.append(
-                f"{self.texts} texts were written from the start, at temperature {self.temperature:g}. The "
-                f"{judged.name} texts, which the model has not seen, share words in a row with training texts as well: "
-                "what the model writes copies where it shares more."
+                f"{self.texts} texts were generated without a prompt, at temperature {self.temperature:g}. The "
+                f"{judged.name} texts, which the model was not trained on, also share consecutive words with training "
+                "texts: generated texts copy if they share more."
             )
         return AuditResult(
             name=_NAME,
@@ -115,7 +117,7 @@ class LanguageModelAudit:
             raise UserError(
                 _WHO,
                 f"expected finite losses of words; some texts of the {split} split have none.",
-                "Look at the training: has its loss diverged?",
+                "Check the training: has its loss diverged?",
             )
         words = x.numpy()
         return _Split(split, rows, words, losses, likelihood.sums(losses, words, unknown=UNKNOWN))
@@ -165,7 +167,7 @@ class LanguageModelAudit:
 
 
 def _drawn(evidence: Evidence, split: str, most: int) -> NDArray[np.int64]:
-    """Positions of at most so many rows of a split, drawn under the run's seed."""
+    """Positions of at most `most` rows of a split, drawn with the run's seed."""
     known = evidence.predictions.get(split)
     total = evidence.info.rows[split] if known is None else len(known)
     if total <= most:
@@ -174,7 +176,7 @@ def _drawn(evidence: Evidence, split: str, most: int) -> NDArray[np.int64]:
 
 
 def _of_split(split: _Split) -> Iterator[Measurement]:
-    """Loss of a token, perplexity, bits of a word and the share of unknown words."""
+    """Loss per token, perplexity, bits per word and the share of unknown words."""
     sums = split.sums
     per_token = likelihood.ratio_of_sums(sums.nats, sums.tokens)
     for name, estimate in (
@@ -187,13 +189,13 @@ def _of_split(split: _Split) -> Iterator[Measurement]:
 
 
 def _compared_with_train(judged: _Split, train: _Split | None, evidence: Evidence) -> Iterator[Measurement]:
-    """What the judged texts cost more than the training texts, and what they would cost by frequency alone."""
+    """The difference in loss between evaluated and training texts, and the perplexity of word frequencies alone."""
     size = evidence.info.sizes.get("vocab_size")
     if train is None:
         yield Measurement(
             name="nats_per_token_gap",
             value=None,
-            undefined="no training texts beside the judged ones",
+            undefined="there are no training texts besides the evaluated texts",
             n=len(judged.words),
             split=judged.name,
         )
@@ -213,7 +215,7 @@ def _compared_with_train(judged: _Split, train: _Split | None, evidence: Evidenc
 
 
 def _by_group(judged: _Split, evidence: Evidence) -> Iterator[Measurement]:
-    """Perplexity of the texts of each group; a group without texts stays, undefined."""
+    """Perplexity of the texts of each group; undefined for a group without texts."""
     for name, groups in evidence.evaluated.groups.items():
         codes = groups.codes[judged.rows]
         for code, level in enumerate(groups.levels):
@@ -230,20 +232,20 @@ def _counts(found: dict[str, NDArray[np.int64]], split: str) -> Table:
         if run
     )
     return Table(
-        title="Words in a row that stand so in a training text",
+        title="Runs of words copied from a training text",
         columns=(
-            Column(name="at least", unit="words in a row", format="d"),
+            Column(name="at least", unit="consecutive words", format="d"),
             Column(name=f"of {len(found['generated'])} generated texts", format="d"),
             Column(name=f"of {len(found['held out'])} texts of the {split} split", format="d"),
         ),
         rows=rows,
-        description="How many texts share so many words in a row with one training text or more. Texts shorter than "
-        "that cannot.",
+        description="Number of texts that share at least this many consecutive words with a training text. Shorter "
+        "texts cannot.",
     )
 
 
 def _texts(written: NDArray[np.int64], copied: NDArray[np.int64], evidence: Evidence) -> Iterator[Table]:
-    """Some of what the model has written; a text that copies a training text is told of and not shown."""
+    """Some generated texts; a text that copies a training text is listed but not shown."""
     if evidence.spelled is None:
         return
     shown = written[:_SHOWN]
@@ -258,11 +260,11 @@ def _texts(written: NDArray[np.int64], copied: NDArray[np.int64], evidence: Evid
         columns=(
             Column(name="text"),
             Column(name="words", format="d"),
-            Column(name="in a row from training", format="d"),
+            Column(name="consecutive words from training", format="d"),
         ),
         rows=tuple(rows),
-        description=f"The first of those written from the start. A text of which {_COPIED_RUN} words in a row, or all, stand "
-        "in a training text is shown with `show_examples: true` alone.",
+        description=f"The first generated texts. A text with {_COPIED_RUN} consecutive words, or all its words, from a "
+        "training text is shown only with `show_examples: true`.",
     )
 
 
@@ -274,8 +276,8 @@ def _places(judged: _Split, train: _Split | None, least: int) -> Figure:
             series.append({"name": split.name, "x": x, "y": y})
     return Figure(
         kind="line",
-        title="Where in a text words are hard to foretell",
-        description="Mean loss of the token at each place in nats, over the texts that reach it; places that fewer "
-        f"than {least} texts reach are left out. A model that uses what came before gets better along a text.",
-        data={"series": series, "x_label": "place in the text", "y_label": "loss of a token in nats"},
+        title="Loss by position in the text",
+        description="Mean loss of the token at each position in nats, over the texts of that length; positions reached "
+        f"by fewer than {least} texts are omitted. The loss of a model that uses context falls along a text.",
+        data={"series": series, "x_label": "position in the text", "y_label": "loss of a token in nats"},
     )

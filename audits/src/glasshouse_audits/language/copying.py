@@ -1,4 +1,4 @@
-"""Which words in a row a text shares with the training texts."""
+"""Longest runs of consecutive words that texts share with training texts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def longest_copied(texts: NDArray[np.integer], training: NDArray[np.integer]) -> NDArray[np.int64]:
-    """(n,) the most words in a row of each text (n, length) that stand so in a training text (m, length).
+    """(n,) length of the longest run of words of each text (n, length) that also occurs in a training text (m, length).
 
-    0 is padding and no word. Runs are compared by 64-bit hashes, that of a run of k words from that of its first k - 1,
-    so that each length takes one look at the training texts. A run of k words holds two of k - 1: the first length
-    that none shares is the end of the search.
+    0 is padding and no word. Runs are compared by 64-bit hashes; the hash of a run of k words is computed from that of
+    its first k - 1, so each length takes one pass over the training texts. A run of k words contains two of k - 1, so
+    the search ends at the first length that no text shares.
     """
     longest = np.zeros(len(texts), dtype=np.int64)
     mine, theirs = (_Runs(words) for words in (texts, training))
@@ -44,7 +44,7 @@ class _Runs:
         self.whole = np.ones(self.hashes.shape, dtype=bool)
 
     def grow(self) -> None:
-        """One word more in each run."""
+        """Extend each run by one word."""
         words = self._words[:, self._words.shape[1] + 1 - self.hashes.shape[1] :]
         mixed = words * _ODD
         mixed ^= mixed >> np.uint64(29)

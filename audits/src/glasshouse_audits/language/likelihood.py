@@ -1,4 +1,4 @@
-"""What a language model's losses of words add up to: ratios of sums over texts, whose intervals are those of texts."""
+"""Likelihoods of a language model: ratios of sums over texts, with intervals over texts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """What each of n texts adds: `nats` (n,) its negative log-likelihood, over `tokens` (n,) words and ends; `words`
-    (n,) without the ends, of which `unknown` (n,) are none of the vocabulary."""
+    """Sums over each of n texts: `nats` (n,) is the negative log-likelihood of `tokens` (n,) words and ends; `words`
+    (n,) excludes the ends; `unknown` (n,) counts words outside the vocabulary."""
 
     nats: Floats
     tokens: Floats
@@ -40,14 +40,14 @@ def ratio_of_sums(parts: Floats, wholes: Floats, *, level: float = 0.95) -> Esti
     """sum(parts) / sum(wholes) over n texts, with Student's t interval on the variance between texts.
 
     The variance is that of the linearised ratio, n / (n - 1) sum (part - ratio whole)^2 / (sum wholes)^2 (Cochran 1977,
-    Sampling Techniques, 6.4): what resampling whole texts would give, words of one text not being independent.
+    Sampling Techniques, 6.4). It corresponds to resampling whole texts, because words of one text are not independent.
     """
     n, whole = len(parts), float(wholes.sum())
     if not whole:
         return Estimate(None, n, undefined="no words" if n else "no texts")
     ratio, error = float(parts.sum()) / whole, _error(parts, wholes)
-    if error == 0:  # no unknown word in any text, say: another sample may well have some
-        return Estimate(ratio, n, Interval(None, None, level, "student_t", undefined="all texts are alike"))
+    if error == 0:  # e.g. no unknown word in any text, although another sample may have some
+        return Estimate(ratio, n, Interval(None, None, level, "student_t", undefined="all texts have the same ratio"))
     return Estimate(ratio, n, t_interval(ratio, error, n - 1, level=level).item())
 
 
@@ -68,24 +68,24 @@ def perplexity(per_token: Estimate) -> Estimate:
 
 
 def difference(one: Sums, other: Sums, *, level: float = 0.95) -> Estimate:
-    """Loss of a token of `one` set of texts less that of the `other`, in nats; the sets are independent."""
+    """Loss per token of `one` set of texts minus that of the `other`, in nats; the sets are independent."""
     both = [ratio_of_sums(each.nats, each.tokens, level=level) for each in (one, other)]
     n = len(one.nats)
     if both[0].value is None or both[1].value is None:
         return Estimate(None, n, undefined="no words in one of the splits")
     value = both[0].value - both[1].value
     error = float(np.hypot(_error(one.nats, one.tokens), _error(other.nats, other.tokens)))
-    freedom = min(n, len(other.nats)) - 1  # the cautious one; with hundreds of texts it is all the same
+    freedom = min(n, len(other.nats)) - 1  # conservative; with hundreds of texts it makes no difference
     return Estimate(value, n, t_interval(value, error, freedom, level=level).item())
 
 
 def unigram_nats(
     words: NDArray[np.integer], predicted: NDArray[np.bool_], counts: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """(n, length + 1) loss of each token in nats if words came by their frequency alone, NaN where there is none.
+    """(n, length + 1) loss of each token in nats when words are predicted by frequency; NaN without a prediction.
 
-    `counts` (vocabulary,) are those of the training texts, the end being number 0; each counts one more, so that no
-    word is impossible (Laplace's rule).
+    `counts` (vocabulary,) are those of the training texts; number 0 is the end. One is added to each count, so that
+    every word has a positive probability (Laplace smoothing).
     """
     nats = -np.log((counts + 1) / (counts.sum() + len(counts)))
     with_end = np.pad(words, ((0, 0), (0, 1)))
@@ -93,12 +93,12 @@ def unigram_nats(
 
 
 def token_counts(words: NDArray[np.integer], predicted: NDArray[np.bool_], vocabulary: int) -> NDArray[np.int64]:
-    """(vocabulary,) how often each word, and the end as number 0, is foretold in texts (n, length)."""
+    """(vocabulary,) number of predictions of each word, and of the end as number 0, in texts (n, length)."""
     return np.bincount(np.pad(words, ((0, 0), (0, 1)))[predicted], minlength=vocabulary)
 
 
 def by_place(losses: NDArray[np.floating], *, least: int) -> tuple[list[int], list[float]]:
-    """Places, from 1, that at least `least` texts have, and the mean loss there in nats."""
+    """Positions, from 1, that at least `least` texts have, and the mean loss there in nats."""
     counts = np.isfinite(losses).sum(axis=0)
     kept = np.flatnonzero(counts >= max(1, least))
     means = np.nansum(losses[:, kept], axis=0, dtype=np.float64) / counts[kept]

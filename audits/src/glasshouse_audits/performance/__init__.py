@@ -1,1 +1,1 @@
-"""How well a model does overall: metrics with intervals, confusion matrix, calibration, ROC."""
+"""Overall performance: metrics with intervals, confusion matrix, calibration, ROC curve."""

@@ -1,4 +1,4 @@
-"""The `performance` audit: from evidence to overall metrics."""
+"""The `performance` audit: overall metrics with intervals, compared with a baseline."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from glasshouse.statistics import roc_curve
 from glasshouse_audits.option_checks import whole_number
 from glasshouse_audits.performance import classification, figures, from_tables, regression
 
-# Beyond these a matrix or a bundle of curves can no longer be read.
+# A larger matrix, or more curves, are not readable.
 _MOST_CLASSES_IN_MATRIX = 50
 _MOST_CURVES = 10
 
 
 class PerformanceAudit:
-    """How well the model does on the evaluated split, with 95 % intervals and the baseline it must beat.
+    """Performance on the evaluated split, with 95 % intervals, compared with the baseline that a model must beat.
 
     Args:
-        replicates: bootstrap replicates for the metrics that have no closed interval.
+        replicates: bootstrap replicates for the metrics without a closed-form interval.
     """
 
     def __init__(self, *, replicates: int = 1000) -> None:
@@ -38,7 +38,9 @@ class PerformanceAudit:
             measure = self._regression if predictions.target.kind == "regression" else self._classification
             measurements, tables, pictures, notes = measure(predictions, baseline, evidence.seed)
             if predictions.clusters is not None:
-                notes.append("Rows come in clusters; intervals here take them for independent, and are too narrow.")
+                notes.append(
+                    "Rows are clustered; intervals in this audit treat them as independent and are too narrow."
+                )
         else:
             measurements, tables, pictures, notes = from_tables.measure(
                 tables_of(evidence), evidence.info, replicates=self.replicates, seed=evidence.seed
@@ -70,15 +72,15 @@ class PerformanceAudit:
             assert target.favourable_index is not None
             label = target.classes[target.favourable_index]
             about, curves = f"the class is {label}", [target.favourable_index]
-            notes = [f"Precision, recall, f1, ROC AUC, Brier score and calibration are about the class {label}."]
+            notes = [f"Precision, recall, f1, ROC AUC, Brier score and calibration refer to the class {label}."]
         else:
             about, curves = "the most probable class is right", list(range(len(target.classes)))
             notes = [
-                "Precision, recall, f1 and ROC AUC take each class against the rest; macro is their unweighted mean.",
-                "Calibration is that of the probability of the predicted class.",
+                "Precision, recall, f1 and ROC AUC compare each class with the rest; macro is their unweighted mean.",
+                "Calibration refers to the probability of the predicted class.",
             ]
         if predictions.weights is not None:
-            notes.append("Rows are weighted, but for the ROC curve and its area; bootstrap intervals are left out.")
+            notes.append("Rows are weighted, except for the ROC curve and its area; there are no bootstrap intervals.")
         pictures = [figures.calibration_figure(curve, about)]
         tables = []
         if len(target.classes) <= _MOST_CLASSES_IN_MATRIX:
@@ -106,7 +108,11 @@ class PerformanceAudit:
 
 
 def refuse_non_finite(predictions: Predictions) -> None:
-    """A model whose scores are NaN or infinite has no performance to speak of."""
+    """Raise if scores or targets are NaN or infinite.
+
+    Raises:
+        UserError: if there are such values.
+    """
     assert predictions.targets is not None
     for what, values in (("scores", predictions.scores), ("targets", predictions.targets)):
         bad = int(np.count_nonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))))
@@ -114,6 +120,6 @@ def refuse_non_finite(predictions: Predictions) -> None:
             raise UserError(
                 "audit 'performance'",
                 f"expected finite {what}; {bad} of {len(values)} rows of the {predictions.split} split have NaN or "
-                "infinite ones.",
-                "Look at the training: has its loss diverged?",
+                f"infinite {what}.",
+                "Check the training: has its loss diverged?",
             )

@@ -26,12 +26,12 @@ from glasshouse.statistics import (
 )
 from numpy.typing import NDArray
 
-# Our names beside those of `glasshouse.statistics.RATES`: recall is what the literature on classifiers calls it.
+# Our names for some of `glasshouse.statistics.RATES`: recall is the usual name for classifiers.
 _PER_CLASS = {"precision": "precision", "recall": "true_positive_rate", "f1": "f1"}
 
 
 def confusion_table(predictions: Predictions) -> GroupCounts:
-    """Rows by target and prediction, everyone in one group."""
+    """Counts of rows by target and prediction, with all rows in one group."""
     return count(
         (),
         predictions.targets,
@@ -44,8 +44,8 @@ def confusion_table(predictions: Predictions) -> GroupCounts:
 def decision_metrics(predictions: Predictions, *, replicates: int, seed: int) -> Iterator[Measurement]:
     """Accuracy, balanced accuracy, precision, recall and f1 of the decisions.
 
-    Binary: precision, recall and f1 are about the favourable class. Multiclass: about each class (`output`), and
-    their unweighted mean (``average=macro``).
+    Binary: precision, recall and f1 of the favourable class. Multiclass: of each class (`output`), and their
+    unweighted mean (``average=macro``).
     """
     table = confusion_table(predictions)
     yield from table_metrics(table, predictions.split, predictions.target, replicates=replicates, seed=seed)
@@ -54,7 +54,7 @@ def decision_metrics(predictions: Predictions, *, replicates: int, seed: int) ->
 def table_metrics(
     table: GroupCounts, split: str, target: Target, *, replicates: int, seed: int
 ) -> Iterator[Measurement]:
-    """`decision_metrics` of everyone's count table."""
+    """`decision_metrics` from the count table of all rows."""
     drawing = {"replicates": replicates, "seed": seed}
     yield Measurement(name="accuracy", split=split, **group_rates(table, "accuracy")[0].fields())
     empty = [target.classes[k] for k in np.flatnonzero(table.rows[0].sum(axis=1) == 0)]
@@ -97,7 +97,7 @@ def score_metrics(predictions: Predictions, curve: ReliabilityCurve) -> Iterator
     else:
         yield from _one_against_rest(predictions)
         brier = brier_score(targets, scores, weights=weights)
-    # Losses come from logits and stay exact where a float32 probability has become 0 or 1.
+    # Losses are computed from logits and stay exact if a float32 probability is rounded to 0 or 1.
     if predictions.losses is not None:
         loss = mean(predictions.losses, weights=weights)
     else:
@@ -117,7 +117,7 @@ def calibration(predictions: Predictions) -> ReliabilityCurve:
 
 
 def majority_accuracy(predictions: Predictions, counted: Predictions) -> Measurement:
-    """Accuracy of always predicting the most frequent class of `counted`: what a model must beat."""
+    """Accuracy of always predicting the most frequent class of `counted`: the baseline that a model must beat."""
     classes = predictions.target.classes
     frequent = int(np.argmax(np.bincount(_targets(counted), counted.weights, minlength=len(classes))))
     constant = np.full(len(predictions), frequent)
@@ -131,7 +131,7 @@ def majority_accuracy(predictions: Predictions, counted: Predictions) -> Measure
 
 
 def generalization_gap(train: Predictions, predictions: Predictions) -> Measurement:
-    """Accuracy on the training rows minus that on the judged ones: above 0 the model has learnt its rows by heart."""
+    """Accuracy on the training rows minus that on the evaluated rows: above 0 the model overfits."""
     shares = [group_rates(confusion_table(p), "accuracy")[0].value for p in (train, predictions)]
     parameters = {"metric": "accuracy"}
     if None in shares:
@@ -173,7 +173,7 @@ def _one_against_rest(predictions: Predictions) -> Iterator[Measurement]:
 
 
 def _macro(name: str, positives: Sequence[int], cells: NDArray[Any]) -> NDArray[np.float64]:
-    """Unweighted mean of a rate over some classes, (..., K, K) to (...); undefined where it is for one of them."""
+    """Unweighted mean of a rate over some classes, (..., K, K) to (...); undefined if the rate is for any of them."""
     values: NDArray[np.float64] = np.mean([rate(cells, name, positive=k).values for k in positives], axis=0)
     return values
 
@@ -186,7 +186,7 @@ def _with_bootstrap(
     replicates: int,
     seed: int,
 ) -> Estimate:
-    """A statistic of everyone with its percentile interval; without one for weighted rows, which it does not fit."""
+    """A statistic of all rows with its percentile interval; weighted rows, which it does not support, have none."""
     n = int(table.sizes[0])
     value = float(statistic(table.cells[None])[0, 0])
     if np.isnan(value):

@@ -1,4 +1,4 @@
-"""Pictures and tables of overall performance: aggregates only, never a row."""
+"""Figures and tables of overall performance; aggregates only, no single rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glasshouse import Column, Figure, Table
 from glasshouse.statistics import GroupCounts, ReliabilityCurve, RocCurve
 from numpy.typing import NDArray
 
-# A curve with more points than a screen has pixels only makes the report longer.
+# More points than this make a curve no more precise on a screen, only the report longer.
 _MOST_POINTS = 200
 
 
@@ -23,8 +23,8 @@ def confusion_figure(table: GroupCounts) -> Figure:
     return Figure(
         kind="heatmap",
         title="Confusion matrix",
-        description="Of the rows of each true class, the share that was predicted as each class. The diagonal is "
-        "right; a class without rows is left empty.",
+        description="For the rows of each true class, the share predicted as each class. The diagonal is correct; a "
+        "class without rows is empty.",
         data={
             "rows": list(table.classes),
             "columns": list(table.classes),
@@ -54,13 +54,13 @@ def confusion_counts(table: GroupCounts) -> Table:
 
 
 def calibration_figure(curve: ReliabilityCurve, about: str) -> Figure:
-    """Observed against predicted frequency, bin by bin; empty bins are left out."""
+    """Observed against predicted frequency in each bin; empty bins are omitted."""
     filled = curve.counts > 0
     return Figure(
         kind="line",
         title="Calibration",
-        description=f"How often {about}, by the probability that was predicted. On the diagonal probabilities are "
-        "frequencies; below it the model is too sure. Bars are 95 % Wilson intervals.",
+        description=f"Observed frequency that {about}, by predicted probability. On the diagonal the model is "
+        "calibrated; below it the model is overconfident. Bars are 95 % Wilson intervals.",
         data={
             "series": [
                 {
@@ -90,8 +90,8 @@ def roc_figure(curves: Sequence[tuple[str, RocCurve]]) -> Figure:
     return Figure(
         kind="line",
         title="ROC curve",
-        description="Share of the class that is found against share of the others that is taken for it, over all "
-        "thresholds. Higher is better; the diagonal is guessing.",
+        description="True positive rate against false positive rate, over all thresholds. Higher is better; the "
+        "diagonal is guessing.",
         data={
             "series": series,
             "x_label": "false positive rate",
@@ -103,8 +103,8 @@ def roc_figure(curves: Sequence[tuple[str, RocCurve]]) -> Figure:
 
 
 def thinned(curve: RocCurve) -> NDArray[np.intp]:
-    """At most `_MOST_POINTS` positions, evenly spread along the curve, both ends among them."""
-    along = curve.false_positive_rate + curve.true_positive_rate  # 0 to 2, never falling
+    """At most `_MOST_POINTS` positions, evenly spaced along the curve, including both ends."""
+    along = curve.false_positive_rate + curve.true_positive_rate  # from 0 to 2, non-decreasing
     if len(along) <= _MOST_POINTS:
         return np.arange(len(along))
     return np.unique(np.searchsorted(along, np.linspace(0, along[-1], _MOST_POINTS)).clip(max=len(along) - 1))
@@ -121,7 +121,7 @@ def prediction_figure(targets: NDArray[np.float64], predicted: NDArray[np.float6
     return Figure(
         kind="heatmap",
         title="Predicted and true values",
-        description="How many rows have each pair of true and predicted value. Right predictions lie on the diagonal.",
+        description="Number of rows by true and predicted value. Correct predictions lie on the diagonal.",
         data={
             "rows": labels,
             "columns": labels,

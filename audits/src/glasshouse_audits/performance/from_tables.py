@@ -1,4 +1,4 @@
-"""Overall performance from tables alone: the same measurements as from rows, wherever tables have them."""
+"""Overall performance from tables alone: the same measurements as from rows, as far as tables allow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from glasshouse_audits.performance import classification, figures
 
 Measured = tuple[list[Measurement], list[Table], list[Figure], list[str]]
 
-# Beyond these a matrix can no longer be read.
+# A larger matrix is not readable.
 _MOST_CLASSES_IN_MATRIX = 50
 
 
 def measure(tables: PredictionTables, info: DataInfo, *, replicates: int, seed: int) -> Measured:
-    """Everyone's metrics from the tables of the judged split."""
+    """Metrics of all rows from the tables of the evaluated split."""
     everyone = tables.overall()
     if everyone.kind == "regression":
         return list(_errors(everyone)), [], [], ["Errors are prediction minus target, in the target's unit."]
@@ -40,7 +40,7 @@ def _classification(everyone: PredictionTables, info: DataInfo, *, replicates: i
     table, split = everyone.counts, everyone.split
     assert table is not None
     measurements = list(classification.table_metrics(table, split, info.target, replicates=replicates, seed=seed))
-    pictures, shown, notes = [], [], ["Measured from tables of counts and scores, without the rows."]
+    pictures, shown, notes = [], [], ["Computed from tables of counts and scores, without the rows."]
     for label, histogram in everyone.scores.items():
         curve = histogram.reliability()[0]
         of_class = None if everyone.kind == "binary" else label
@@ -54,7 +54,7 @@ def _classification(everyone: PredictionTables, info: DataInfo, *, replicates: i
             yielded = Measurement(name=name, output=of_class, split=split, **estimate.fields())
             measurements.append(yielded)
         if error > 0:
-            notes.append(f"ROC AUC comes from a histogram of scores and is off by at most {error:.1e}.")
+            notes.append(f"ROC AUC is computed from a histogram of scores, with an error of at most {error:.1e}.")
         pictures.append(figures.calibration_figure(curve, f"the class is {label}"))
     frequent = int(np.argmax(table.cells[0].sum(axis=1)))
     measurements.append(_majority(everyone, frequent))
@@ -63,9 +63,9 @@ def _classification(everyone: PredictionTables, info: DataInfo, *, replicates: i
         shown.append(figures.confusion_counts(table))
     if everyone.kind == "binary" and everyone.positive is not None:
         label = everyone.classes[everyone.positive]
-        notes.append(f"Precision, recall, f1, ROC AUC, Brier score and calibration are about the class {label}.")
+        notes.append(f"Precision, recall, f1, ROC AUC, Brier score and calibration refer to the class {label}.")
     if table.weighted:
-        notes.append("Rows are weighted; bootstrap intervals are left out.")
+        notes.append("Rows are weighted; there are no bootstrap intervals.")
     return measurements, shown, pictures, notes
 
 

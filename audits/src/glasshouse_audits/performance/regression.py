@@ -1,4 +1,4 @@
-"""Metrics of predicted numbers on one split, each with its interval, beside those of predicting the mean."""
+"""Metrics of predicted numbers on one split, each with its interval, and the baseline of predicting the mean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glasshouse.statistics import mean_absolute_error, mean_error, r2_score, roo
 
 
 def error_metrics(predictions: Predictions) -> Iterator[Measurement]:
-    """MAE, RMSE, R² and mean error, in the target's unit but for R²."""
+    """MAE, RMSE, R² and mean error; all except R² in the target's unit."""
     assert predictions.targets is not None
     for name, metric in (
         ("mean_absolute_error", mean_absolute_error),
@@ -23,7 +23,7 @@ def error_metrics(predictions: Predictions) -> Iterator[Measurement]:
 
 
 def baseline_metrics(predictions: Predictions, averaged: Predictions) -> Iterator[Measurement]:
-    """MAE and RMSE of always predicting the mean target of `averaged`: what a model must beat."""
+    """MAE and RMSE of always predicting the mean target of `averaged`: the baseline that a model must beat."""
     assert predictions.targets is not None
     assert averaged.targets is not None
     if len(averaged) == 0:

@@ -1,4 +1,4 @@
-"""Pictures with their attributions laid over them."""
+"""Images with their attributions overlaid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Blue for, orange against: told apart in every common colour vision deficiency (Okabe and Ito 2008).
+# Blue for, orange against: distinguishable with every common colour vision deficiency (Okabe and Ito 2008).
 _FOR = np.array([0, 114, 178]) / 255
 _AGAINST = np.array([230, 159, 0]) / 255
 _LONGEST = 224
@@ -24,7 +24,7 @@ PLACES = (
 def as_picture(image: Floats) -> Floats:
     """An encoded image (channels, height, width) as (height, width, 3) from 0 to 1.
 
-    Numbers outside [0, 1] are stretched to it. One channel is grey, three are colours, of others the mean is shown.
+    Values outside [0, 1] are rescaled to it. One channel is grey, three are RGB, for others the mean is shown.
     """
     low, high = min(0.0, float(image.min())), max(1.0, float(image.max()))
     scaled = (image - low) / (high - low)
@@ -33,22 +33,22 @@ def as_picture(image: Floats) -> Floats:
 
 
 def overlay(picture: Floats, values: Floats) -> Floats:
-    """A picture (height, width, 3) in grey, tinted where it speaks for the prediction or against it.
+    """An image (height, width, 3) in grey, tinted where it supports or contradicts the prediction.
 
-    `values` (height, width) are attributions; the strongest hundredth has the full tint.
+    `values` (height, width) are attributions; the largest hundredth has the full tint.
     """
     grey = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
     largest = float(np.quantile(np.abs(values), 0.99)) or float(np.abs(values).max()) or 1.0
     strength = np.clip(np.abs(values) / largest, 0, 1)[..., None]
     tint = np.where(values[..., None] >= 0, _FOR, _AGAINST)
-    # A light ground, on which both tints stand out whether the picture is dark or bright there.
+    # A light ground, so that both tints are visible on dark and bright parts of the image.
     ground = 0.55 + 0.45 * grey
     blended: Floats = (1 - strength) * ground + strength * tint
     return blended
 
 
 def strip(panels: Sequence[Floats]) -> NDArray[np.uint8]:
-    """Pictures of one size side by side with a white gap, as bytes (height, width, 3), thinned to 224 pixels a side."""
+    """Images of one size in a row with white gaps, as bytes (height, width, 3), subsampled to 224 pixels a side."""
     step = -(-max(panels[0].shape[:2]) // _LONGEST)
     height, width = panels[0][::step, ::step].shape[:2]
     gap = np.ones((height, max(1, round(_GAP * width)), 3))
@@ -59,7 +59,7 @@ def strip(panels: Sequence[Floats]) -> NDArray[np.uint8]:
 
 
 def where(values: Floats) -> str:
-    """In words where the attributions (height, width) lie: the two ninths of the picture that hold most of them."""
+    """The two ninths of the image with the largest attributions (height, width), in words."""
     sizes = np.abs(values)
     total = sizes.sum()
     if not total > 0:
@@ -70,6 +70,6 @@ def where(values: Floats) -> str:
 
 
 def pooled(values: Floats, most: int) -> Floats:
-    """Sums over blocks of (height, width), so that at most `most` blocks lie side by side."""
+    """Sums over blocks of (height, width), with at most `most` blocks per side."""
     height, width = (np.linspace(0, side, min(side, most) + 1).round().astype(int) for side in values.shape)
     return np.add.reduceat(np.add.reduceat(values, height[:-1], axis=0), width[:-1], axis=1)

@@ -1,4 +1,4 @@
-"""PNG files without a library: the few lines of the format that a small picture needs."""
+"""PNG files without a library: the part of the format that a small image needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """An RGB picture (height, width, 3) as a PNG file: W3C, Portable Network Graphics, third edition, section 5."""
+    """An RGB image (height, width, 3) as a PNG file: W3C, Portable Network Graphics, third edition, section 5."""
     height, width, channels = pixels.shape
     assert channels == 3
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, true colour, one pass
@@ -23,5 +23,5 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def as_base64(pixels: NDArray[np.uint8]) -> str:
-    """The same in base64, as figures of kind `image` hold it."""
+    """The PNG file in base64, as figures of kind `image` store it."""
     return base64.b64encode(png(pixels)).decode("ascii")

@@ -1,1 +1,1 @@
-"""What a trained model gives away about the rows it was trained on."""
+"""Leakage of information about training rows by a trained model."""

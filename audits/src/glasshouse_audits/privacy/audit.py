@@ -1,4 +1,4 @@
-"""The `membership_inference` audit: from evidence to what the loss tells of membership."""
+"""The `membership_inference` audit: whether the model's loss reveals which rows were in the training data."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _WHO = "audit 'membership_inference'"
 
 
 class MembershipInferenceAudit:
-    """Can the model's loss tell who was in the training data? The loss-threshold attack of Yeom et al. 2018.
+    """Whether the model's loss reveals training rows: the loss-threshold attack of Yeom et al. 2018.
 
-    Members are the rows of the training split, the others those of the evaluated split.
+    Members are the rows of the training split, non-members those of the evaluated split.
 
     Args:
-        permutations: how many times membership is permuted for the null distribution of the attack's AUC.
+        permutations: permutations of membership for the null distribution of the attack's AUC.
     """
 
     def __init__(self, *, permutations: int = 999) -> None:
@@ -69,14 +69,14 @@ class MembershipInferenceAudit:
             ],
             figures=figures,
             notes=[
-                f"Members: {len(rows.members)} rows of the train split. Others: {len(rows.others)} rows of the {split} "
-                "split. Every rate is taken within members or within others, so their unequal numbers do not matter.",
-                "Thresholds were chosen on one half of the rows and tried on the other; intervals of rates at a "
-                "threshold hold for it alone.",
-                "This attack asks only for the loss, the same threshold for everyone. What it finds, the model leaks; "
-                "what it does not find, a stronger attack with shadow models may. It gives a lower bound on leakage.",
-                "A difference between members and others that has another cause, such as a test split from a later "
-                "year, counts as leakage here.",
+                f"Members: {len(rows.members)} rows of the train split. Non-members: {len(rows.others)} rows of the "
+                f"{split} split. Every rate is within members or within non-members, so unequal numbers do not matter.",
+                "Thresholds were chosen on one half of the rows and evaluated on the other; the intervals of rates "
+                "treat the threshold as fixed.",
+                "This attack uses only the loss, with one threshold for all rows, so it gives a lower bound on "
+                "leakage: a stronger attack with shadow models may find more.",
+                "Differences between members and non-members with other causes, such as a test split from a later "
+                "year, count as leakage here.",
             ],
         )
 
@@ -88,14 +88,14 @@ def losses(predictions: Predictions) -> NDArray[np.float64]:
         UserError: if there are none, or some are not finite.
     """
     if predictions.losses is None:
-        raise UserError(_WHO, f"the {predictions.split} split has no losses.", "Give its targets as well.")
+        raise UserError(_WHO, f"the {predictions.split} split has no losses.", "Provide its targets as well.")
     bad = int(np.count_nonzero(~np.isfinite(predictions.losses)))
     if bad:
         raise UserError(
             _WHO,
             f"expected finite losses; {bad} of {len(predictions)} rows of the {predictions.split} split have NaN or "
-            "infinite ones.",
-            "Look at the training: has its loss diverged?",
+            "infinite losses.",
+            "Check the training: has its loss diverged?",
         )
     return predictions.losses.astype(np.float64)
 
@@ -104,14 +104,14 @@ def _p_value(null: PermutationNull | None, rows: Rows, split: str) -> Measuremen
     return Measurement(
         name="attack_p_value",
         value=None if null is None else null.p_value,
-        undefined="no members or no others" if null is None else None,
+        undefined="no members or no non-members" if null is None else None,
         n=len(rows.members) + len(rows.others),
         split=split,
     )
 
 
 def _low_rates(chosen: Rows, tried: Rows, split: str) -> Iterator[Measurement]:
-    """Members found, and others accused, at thresholds chosen for a low false-positive rate."""
+    """True and false positive rates at thresholds chosen for a low false-positive rate."""
     for wanted in FALSE_POSITIVE_RATES:
         point = at_low_false_positive_rate(chosen, tried, wanted)
         shared: dict[str, Any] = {"split": split, "parameters": {"false_positive_rate": wanted}}
@@ -125,7 +125,7 @@ def _low_rates(chosen: Rows, tried: Rows, split: str) -> Iterator[Measurement]:
 
 
 def _roc_figure(curve: RocCurve) -> Figure:
-    """The curve from the smallest false-positive rate that the data resolve, evenly thinned on the logarithmic axis."""
+    """The ROC curve from the smallest positive false-positive rate, thinned evenly on the logarithmic axis."""
     x, y = curve.false_positive_rate, curve.true_positive_rate
     seen = np.flatnonzero(x > 0)
     grid = np.geomspace(x[seen[0]], 1, _MOST_POINTS)
@@ -133,8 +133,9 @@ def _roc_figure(curve: RocCurve) -> Figure:
     return Figure(
         kind="line",
         title="ROC curve of the attack",
-        description="Share of members found against share of others wrongly called members, over all thresholds on "
-        "the loss. What matters is the left end: a curve above the guessing line there finds some members for sure.",
+        description="Share of members identified against share of non-members wrongly identified, over all thresholds "
+        "on the loss. The left end matters most: a curve above the guessing line there identifies some members with "
+        "near certainty.",
         data={
             "series": [
                 {"name": "loss threshold", "x": x[kept].tolist(), "y": y[kept].tolist()},
@@ -152,9 +153,9 @@ def _null_figure(null: PermutationNull) -> Figure:
     counts, edges = np.histogram(null.null, bins=30)
     return Figure(
         kind="histogram",
-        title="The attack's AUC if membership meant nothing",
+        title="The attack's AUC under permuted membership",
         description=f"AUC over {len(null.null)} random assignments of membership. The observed AUC is "
-        f"{null.observed:.4f}; the fewer assignments reach it, the less it is chance.",
+        f"{null.observed:.4f}; the fewer assignments reach it, the stronger the evidence of leakage.",
         data={
             "edges": edges.tolist(),
             "series": [{"name": "permuted membership", "counts": counts.tolist()}],

@@ -1,4 +1,4 @@
-"""The attack's AUC where membership means nothing: labels permuted over the ranks of the losses."""
+"""Null distribution of the attack's AUC: membership permuted over the ranks of the losses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-# Rows are put into at most this many classes of equal rank, so that a permutation costs the same for any number of
-# rows. Fewer rows than that keep their own ranks.
+# Rows are grouped into at most this many classes of equal rank, so that a permutation costs the same for any number of
+# rows. With fewer rows every rank is exact.
 _CLASSES = 1024
 
 
@@ -27,9 +27,9 @@ def auc_under_permutation(
 ) -> PermutationNull | None:
     """One-sided permutation test of the area under the attack's ROC curve (the Mann-Whitney statistic).
 
-    When m labels are dealt at random over rows of which n_k are in class k, the counts of members by class follow the
-    multivariate hypergeometric distribution; drawing these is the permutation test, exactly. With the p-value of
-    Phipson and Smyth 2010, which is never 0. None without members or without others.
+    If m labels are assigned at random to rows of which n_k are in class k, the counts of members by class follow the
+    multivariate hypergeometric distribution; drawing these counts is exactly the permutation test. With the p-value of
+    Phipson and Smyth 2010, which is never 0. None without members or without non-members.
     """
     m, n = len(members), len(others)
     if not m or not n:

@@ -1,11 +1,11 @@
-"""The loss-threshold attack: a row with a small loss is called a member of the training data.
+"""The loss-threshold attack: a row with a small loss is classified as a member of the training data.
 
 Yeom, Giacomelli, Fredrikson and Jha, "Privacy Risk in Machine Learning: Analyzing the Connection to Overfitting",
 2018, adversary 2: member if the loss is at most the mean training loss. Carlini et al., "Membership Inference Attacks
-From First Principles", 2022, section III: what counts is how many members are found at a low false-positive rate.
+From First Principles", 2022, section III: the relevant measure is the true positive rate at a low false-positive rate.
 
-A threshold that is tried on the rows that chose it looks better than it is. So one half of members and others chooses
-both thresholds, and all rates are those on the other half.
+A threshold looks better than it is on the rows that it was chosen on. So one half of members and non-members is used to
+choose both thresholds, and all rates are measured on the other half.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Losses = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Losses of members, and of others that were not trained on."""
+    """Losses of members and of non-members (`others`)."""
 
     members: Losses
     others: Losses
@@ -38,7 +38,7 @@ class Rows:
 
 
 def split_in_half(rows: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Rows to choose thresholds on, and rows to try them on. The order of the rows plays no part."""
+    """Rows to choose thresholds on, and rows to evaluate them on. The order of the rows does not matter."""
     chosen, tried = [], []
     for losses in (rows.members, rows.others):
         shuffled = rng.permutation(np.sort(losses))
@@ -48,15 +48,15 @@ def split_in_half(rows: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
 
 
 def at_low_false_positive_rate(chosen: Rows, tried: Rows, false_positive_rate: float) -> OperatingPoint | str:
-    """Both rates on `tried` at the threshold that has this false-positive rate on `chosen`; or why there are none.
+    """Both rates on `tried` at the threshold with this false-positive rate on `chosen`; or the reason for none.
 
-    Fewer than ``1 / false_positive_rate`` others cannot show so low a rate.
+    With fewer than ``1 / false_positive_rate`` non-members so low a rate cannot be measured.
     """
     needed = int(np.ceil(1 / false_positive_rate - 1e-9))
     if not len(chosen.members) or min(len(chosen.others), len(tried.others)) < needed:
         return (
-            f"a false-positive rate of {false_positive_rate:g} needs at least {needed} rows that were not trained on "
-            f"in each half; there are {len(chosen.others)} and {len(tried.others)}"
+            f"a false-positive rate of {false_positive_rate:g} requires at least {needed} non-members in each half; "
+            f"there are {len(chosen.others)} and {len(tried.others)}"
         )
     found = tpr_at_fpr(chosen.is_member, chosen.scores, false_positive_rate)
     return operating_point(tried.is_member, tried.scores, found.threshold)
@@ -69,7 +69,7 @@ def yeom_advantage(chosen: Rows, tried: Rows) -> Estimate:
     """
     n = len(tried.members) + len(tried.others)
     if not len(chosen.members) or not len(tried.members) or not len(tried.others):
-        return Estimate(value=None, n=n, undefined="a half without members or without others")
+        return Estimate(value=None, n=n, undefined="a half has no members or no non-members")
     threshold = float(chosen.members.mean())
     hits, alarms = (int(np.count_nonzero(losses <= threshold)) for losses in (tried.members, tried.others))
     value = hits / len(tried.members) - alarms / len(tried.others)

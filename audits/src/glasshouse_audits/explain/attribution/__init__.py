@@ -1,1 +1,1 @@
-"""Attributions to pixels and to words: what speaks for each row's own prediction, in numbers and, if asked, drawn."""
+"""Attributions of each row's own prediction to pixels and to words."""

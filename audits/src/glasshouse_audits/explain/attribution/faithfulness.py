@@ -1,11 +1,11 @@
-"""Does the score fall when what speaks for it is taken away? Deletion and insertion curves of each row's own score.
+"""Faithfulness: deletion and insertion curves of each row's predicted score.
 
 Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4.
-Parts of an input (pixels, words) are replaced by the reference in the order of their attributions, those that speak
-most for the prediction first: the sooner the score falls, the smaller the area under its curve, the better the order.
-Insertion starts with the reference and puts parts in by the same order: there a larger area is better. What an area
-means depends on model and row, so orders at random are the measure. Deleting in one order is inserting in its reverse,
-read backwards, so that random orders come in pairs, each with its reverse, and serve both curves.
+Parts of an input (pixels, words) are replaced by the reference in the order of their attributions, the largest first: a
+faster fall of the score, and so a smaller area under the curve, means a better order. Insertion starts with the
+reference and adds parts in the same order: a larger area is better. Whether an area is good depends on model and row,
+so random orders are the baseline. Deleting in one order is inserting in the reverse order, read backwards, so random
+orders come in pairs, each with its reverse, and serve both curves.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _PAIRS = 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InputParts:
-    """n inputs made of parts, each of which can be replaced by that of the reference.
+    """n inputs made of d parts, each of which can be replaced by that of the reference.
 
-    `rows` (n, ...) and `reference` (1, ...) are encoded inputs. `owner` (width,) numbers the part that each number of a
-    flat input belongs to, and `present` (n, d) says which of the d parts a row has: a text has as many as it has words.
-    `score` gives each row's own score (n,) for as many inputs.
+    `rows` (n, ...) and `reference` (1, ...) are encoded inputs. `owner` (width,) is the part number of each number of a
+    flat input. `present` (n, d) is a mask of the parts that a row has: a text has as many as it has words. `score`
+    returns each row's predicted score (n,) for n inputs.
     """
 
     rows: Tensor
@@ -52,7 +52,7 @@ class InputParts:
         return summed
 
     def walk(self, order: NDArray[np.intp]) -> Floats:
-        """Own scores (n, `_STEPS` + 1) while parts are replaced in an `order` (n, d), those that a row lacks never."""
+        """Predicted scores (n, `_STEPS` + 1) while the present parts are replaced in an `order` (n, d)."""
         import torch
 
         ordered = np.take_along_axis(self.present, order, axis=1)
@@ -72,7 +72,7 @@ SHARES = np.linspace(0, 1, _STEPS + 1)
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Own scores (n, p + 1) at the `SHARES` of parts deleted, or inserted; areas (n,) are their mean heights."""
+    """Predicted scores (n, p + 1) at the `SHARES` of parts deleted or inserted; areas (n,) are their mean heights."""
 
     deletion: Floats
     insertion: Floats
@@ -89,13 +89,13 @@ class Curves:
 
 
 def curves(parts: InputParts, values: Floats, *, seed: int) -> Curves:
-    """Both curves for attributions (n, ...) of every row; equal ones are ordered at random."""
+    """Both curves for attributions (n, ...) of every row; ties are ordered at random."""
     order = descending(parts.by_part(values), _content(parts), seed=seed)
     return Curves(deletion=parts.walk(order), insertion=parts.walk(order[:, ::-1])[:, ::-1])
 
 
 def random_curves(parts: InputParts, *, seed: int) -> Curves:
-    """The mean curves over random orders, which belong to the rows and not to their places."""
+    """The mean curves over random orders, which depend on the content of a row and not on its position."""
     d = parts.present.shape[1]
     keys = uniforms(_content(parts), d * _PAIRS, seed=seed + 1).reshape(len(parts.rows), _PAIRS, d)
     orders = [np.argsort(keys[:, pair], axis=1) for pair in range(_PAIRS)]

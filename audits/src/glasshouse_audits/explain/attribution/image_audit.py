@@ -1,4 +1,4 @@
-"""The `image_attribution` audit: which pixels speak for what the model sees in a picture."""
+"""The `image_attribution` audit: attributions of predictions to pixels, and checks of them."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from glasshouse_audits.pictures.png import as_base64
 _NAME = "image_attribution"
 _WHO = "audit 'image_attribution'"
 _METHODS = ("integrated_gradients", "grad_cam")
-# The mean map has at most so many blocks a side, and is drawn where so many pictures have gone into it.
+# Most blocks per side of the mean map, and the fewest images for which it is drawn.
 _BLOCKS = 14
 _LEAST_ROWS = 10
 
 
 class ImageAttributionAudit:
-    """Which pixels speak for the class that is predicted, or for the predicted value, and whether that can be trusted.
+    """Attributions of each image's predicted class, or predicted value, to its pixels, and how reliable they are.
 
-    Pixels are replaced by black (0), from which integrated gradients start, too.
+    The reference is a black image (0): pixels are replaced by it, and integrated gradients start from it.
 
     Args:
         methods: explainers by name (`glasshouse plugins list`), each alone or as a mapping of `name` and its options.
-        rows: how many pictures of the judged split to explain, drawn under the run's seed.
-        examples: how many of them to name, half of them the most confident errors; drawn with `show_examples: true`.
-        max_batch: pictures that are evaluated or differentiated at once at most; halved where memory runs out.
-        checks: whether attributions are tested: deletion and insertion curves, random weights.
+        rows: number of images of the evaluated split to explain, drawn with the run's seed.
+        examples: number of example images, half of them the most confident errors; `show_examples: true` shows them.
+        max_batch: most images evaluated or differentiated at once; halved when memory runs out.
+        checks: whether to check the attributions: deletion and insertion curves, random weights.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ImageAttributionAudit:
         self._choices = parse_methods(_NAME, self.methods)
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Explain a sample of the judged split.
+        """Explain a sample of the evaluated split.
 
         Raises:
             UserError: if inputs or outputs are not finite, or no method can explain the model.
@@ -94,16 +94,16 @@ class ImageAttributionAudit:
             tables=[*checked.tables, index_table(found, shown)],
             figures=[*figures, *checked.figures],
             notes=[
-                f"Explained: {found.random_count} of {len(found.predictions)} pictures of the {evidence.evaluate_on} split, "
-                f"drawn with seed {evidence.seed}, each for its own prediction, against a black picture.",
+                f"Explained: {found.random_count} of {len(found.predictions)} images of the {evidence.evaluate_on} "
+                f"split, drawn with seed {evidence.seed}, each for its own prediction, against a black image.",
                 *notes,
-                "No threshold is accepted for checks of attributions: they are told and not judged.",
+                "There is no accepted threshold for checks of attributions, so they are reported without a verdict.",
             ],
         )
 
 
 def _pixels(found: Sample) -> InputParts:
-    """Pictures made of pixels, all channels of a pixel together."""
+    """Images as pixels, with all channels of a pixel together."""
     rows = found.question.rows[found.random_rows]
     channels, *sides = rows.shape[1:]
     pixels = int(np.prod(sides))
@@ -123,7 +123,7 @@ def _by_pixel(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mean_map(answer: PredictedAttributions, found: Sample) -> Figure:
-    """Where attributions lie on average over the pictures: shares of their sizes, in blocks."""
+    """Mean share of absolute attribution in each block of the image, over the random sample."""
     sizes = np.abs(_by_pixel(answer.values[found.random_rows]))
     total = sizes.sum(axis=(1, 2), keepdims=True)
     shares = np.divide(sizes, total, out=np.zeros_like(sizes), where=total > 0).mean(axis=0)
@@ -131,9 +131,9 @@ def _mean_map(answer: PredictedAttributions, found: Sample) -> Figure:
     height, width = blocks.shape
     return Figure(
         kind="heatmap",
-        title=f"{answer.method.title}: where in the picture",
-        description=f"Mean share of a picture's attribution, whichever way, over {found.random_count} pictures, in per cent, "
-        f"from the upper left to the lower right in {height} x {width} blocks.",
+        title=f"{answer.method.title}: position in the image",
+        description=f"Mean share of an image's absolute attribution in per cent, over {found.random_count} images, in "
+        f"{height} x {width} blocks from the upper left to the lower right.",
         data={
             "rows": [str(row + 1) for row in range(height)],
             "columns": [str(column + 1) for column in range(width)],
@@ -145,7 +145,7 @@ def _mean_map(answer: PredictedAttributions, found: Sample) -> Figure:
 
 
 def _pictures(attributions: Sequence[PredictedAttributions], found: Sample, shown: Sequence[int]) -> Figure:
-    """Each example as it is, and under every method."""
+    """Each example, and its overlay by every method."""
     images = []
     for row in shown:
         picture = overlays.as_picture(found.question.rows[row].double().numpy())
@@ -162,7 +162,7 @@ def _pictures(attributions: Sequence[PredictedAttributions], found: Sample, show
     return Figure(
         kind="image",
         title="Examples",
-        description=f"From left to right: the picture, {titles}. Blue pixels speak for the prediction, orange ones "
-        "against it, the stronger the more.",
+        description=f"From left to right: the image, {titles}. Blue pixels support the prediction, orange pixels "
+        "contradict it; stronger colour means a larger attribution.",
         data={"images": images},
     )

@@ -1,4 +1,4 @@
-"""The numbers of attributions: do they add up, do they matter to the model, do they depend on what it has learned?"""
+"""Measurements of attributions: completeness, faithfulness, similarity under random weights, and sparseness."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from glasshouse_audits.explain.checks.similarity import rank_correlation
 
 Floats = NDArray[np.float64]
 
-# Rows that are explained again by networks with random weights, and how many such networks.
+# Rows that are explained again with random weights, and the number of random networks.
 _RANDOMISED_ROWS = 20
 _NETWORKS = 3
 
 
 def completeness(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
-    """How far attributions miss the change of score that they promise to add up to: the worst row and the mean."""
+    """Completeness errors of methods that promise completeness: maximum and mean over rows."""
     found = []
     for answer in answers:
         if answer.change is None:
@@ -57,7 +57,7 @@ def completeness(answers: Sequence[PredictedAttributions], sample: Sample) -> Ch
 def faithfulness(
     answers: Sequence[PredictedAttributions], sample: Sample, parts: InputParts, *, part_name: str
 ) -> CheckResult:
-    """Deletion and insertion curves beside those of random orders; `part_name` is what parts are: pixels or words."""
+    """Deletion and insertion curves compared with random orders; `part_name` is ``pixels`` or ``words``."""
     seed = sample.question.seed
     chance = random_curves(parts, seed=seed)
     walked = [(answer, curves(parts, answer.values[sample.random_rows], seed=seed)) for answer in answers]
@@ -88,8 +88,8 @@ def faithfulness(
             *interval_columns("gain over random"),
         ),
         rows=tuple(rows),
-        description="Areas are mean scores along the curve; a good order has a small area of deletion and a large one "
-        "of insertion, and gains more than 0 over random orders.",
+        description="Areas are mean scores along the curve. A good order has a small deletion area and a large "
+        "insertion area, and a gain above 0 over random orders.",
     )
     figures = tuple(_figure(walked, chance, which, part_name) for which in ("deletion", "insertion"))
     return CheckResult(tuple(measurements), figures, (table,))
@@ -110,16 +110,16 @@ def _figure(
     lines = [(answer.method.title, getattr(predicted, which)) for answer, predicted in walked]
     lines.append(("random order", getattr(chance, which)))
     how = (
-        f"{part_name.capitalize()} are replaced by the reference, those that speak most for the prediction first: the "
-        "sooner the score falls, the better the order."
+        f"{part_name.capitalize()} are replaced by the reference, the largest attribution first: a faster fall of the "
+        "score means a better order."
         if which == "deletion"
-        else f"Starting from the reference, a row's own {part_name} are put in, those that speak most for the prediction "
-        "first: the sooner the score rises, the better the order."
+        else f"Starting from the reference, a row's {part_name} are inserted, the largest attribution first: a faster "
+        "rise of the score means a better order."
     )
     return Figure(
         kind="line",
         title=f"{which.capitalize()} curves",
-        description=f"Mean score of each row's own prediction over {len(chance.deletion)} rows. {how}",
+        description=f"Mean score of each row's prediction over {len(chance.deletion)} rows. {how}",
         data={
             "series": [{"name": name, "x": SHARES.tolist(), "y": y.mean(axis=0).tolist()} for name, y in lines],
             "x_label": f"share of {part_name} {'deleted' if which == 'deletion' else 'inserted'}",
@@ -131,10 +131,10 @@ def _figure(
 
 
 def randomised(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
-    """Likeness to the attributions of networks with random weights; 1 is the same order of parts, 0 none.
+    """Rank correlation with the attributions of networks with random weights; 1 is the same order, 0 is unrelated.
 
-    The model leaves as it came, whatever happens. Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS
-    2018.
+    The model's weights are restored, also after an error. Source: Adebayo et al., "Sanity Checks for Saliency Maps",
+    NeurIPS 2018.
     """
     rows = slice(0, min(sample.random_count, _RANDOMISED_ROWS))
     predicted = sample.predicted[rows]
@@ -162,7 +162,7 @@ def randomised(answers: Sequence[PredictedAttributions], sample: Sample) -> Chec
             if failures
             else mean_of_defined(
                 np.ma.masked_invalid(mean_similarities).mean(axis=0).filled(np.nan),
-                "a network with random weights attributes nothing",
+                "with random weights all attributions are equal",
             )
         )
         measurements.append(
@@ -182,10 +182,10 @@ def randomised(answers: Sequence[PredictedAttributions], sample: Sample) -> Chec
 
 
 def gini(values: Floats) -> Floats:
-    """Gini index of the sizes of attributions (n, d) of each row, (n,): 0 equally much everywhere, near 1 in one place.
+    """Gini index of the absolute attributions (n, d) of each row, (n,): 0 is uniform, near 1 is a single part.
 
     Chalasani et al., "Concise Explanations of Neural Networks using Adversarial Training", ICML 2020, as a measure of
-    sparseness: 1 - 2 sum_k (|v|_(k) / ||v||_1) ((d - k + 1/2) / d) over ascending order. NaN where all are 0.
+    sparseness: 1 - 2 sum_k (|v|_(k) / ||v||_1) ((d - k + 1/2) / d) over ascending order. NaN if all are 0.
     """
     sizes = np.sort(np.abs(values), axis=1)
     n, d = sizes.shape

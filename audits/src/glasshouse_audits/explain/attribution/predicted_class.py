@@ -1,4 +1,4 @@
-"""What speaks for each row's own prediction: rows that are predicted alike are asked about together."""
+"""Attributions of each row's predicted score: rows with the same predicted class are explained together."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictedAttributions:
-    """One method's attributions (n, ...) of each row's own score, of the shape of the rows.
+    """One method's attributions (n, ...) of each row's predicted score, of the shape of the rows.
 
-    `change` (n,) is the score minus what the attributions are counted from; None where they do not claim to add up.
+    `change` (n,) is the score minus the base, to which the attributions should add up; None if the method does not
+    promise completeness.
     """
 
     method: Method
@@ -30,30 +31,30 @@ class PredictedAttributions:
     details: str
 
     def errors(self, rows: slice) -> Floats | None:
-        """Relative completeness errors of some rows; None without a claim, or where no output changes."""
+        """Relative completeness errors of some rows; None without a promise, or if no output changes."""
         return None if self.change is None else completeness_errors(self.values[rows], self.change[rows])
 
 
 def predicted_outputs(predictions: Predictions) -> NDArray[np.intp]:
-    """(n,) which score is each row's own: that of its most probable class, the only one of a regression."""
+    """(n,) number of each row's predicted output: its most probable class, or the only output of a regression."""
     if predictions.target.kind == "regression":
         return np.zeros(len(predictions), dtype=np.intp)
     return predictions.predicted.astype(np.intp)
 
 
 def predicted_scores(question: Question, predicted: NDArray[np.intp]) -> Callable[..., Floats]:
-    """A function from inputs, one for each row of `question`, to the score (n,) that is the row's own."""
+    """A function from inputs, one for each row of `question`, to the scores (n,) of the rows' predicted outputs."""
     outputs = tuple(range(question.model.info.target.num_outputs))
     everything = replace(question, outputs=outputs)
     return lambda x: everything.scores(x)[np.arange(len(predicted)), predicted]
 
 
 def explain_predicted(method: Method, question: Question, predicted: NDArray[np.intp]) -> PredictedAttributions:
-    """Ask a method about every row's own score.
+    """Explain every row's predicted score by one method.
 
     Raises:
-        NotExplainableError: where the method cannot answer.
-        UserError: where its answer has not the form that `Explanation` promises.
+        NotExplainableError: if the method cannot explain the model.
+        UserError: if its explanation is not what `Explanation` specifies.
     """
     values = np.zeros(tuple(question.rows.shape))
     base = np.zeros(len(predicted))
@@ -80,10 +81,10 @@ def explain_predicted(method: Method, question: Question, predicted: NDArray[np.
 def explain_with_all(
     choices: Sequence[Choice], evidence: Evidence, question: Question, predicted: NDArray[np.intp], *, audit: str
 ) -> tuple[list[PredictedAttributions], list[str]]:
-    """What every method says of the sample, in the order asked for, and notes on those that say nothing.
+    """Every method's attributions, in the configured order, and notes on methods that cannot explain the model.
 
     Raises:
-        UserError: if no method answers.
+        UserError: if no method can explain the model.
     """
     found, notes = [], []
     for choice in choices:
@@ -96,7 +97,7 @@ def explain_with_all(
                 continue
             except NotExplainableError as error:
                 problem = str(error)
-        notes.append(f"{method.title} left out: {problem.rstrip('.')}.")
+        notes.append(f"{method.title} is not used: {problem.rstrip('.')}.")
     if not found:
         raise UserError(f"audit '{audit}'", "no method could explain the model. " + " ".join(notes))
     return found, notes

@@ -1,4 +1,4 @@
-"""Which rows are explained: some at random, which the numbers are about, and the most confident errors, to look at."""
+"""Which rows are explained: a random sample, used for all numbers, and the most confident errors, shown as examples."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """Rows of the judged split: `positions` (m,), of which the first `drawn` are a random sample.
+    """Rows of the evaluated split: `positions` (m,), of which the first `random_count` are a random sample.
 
-    `question` holds their encoded inputs and the reference, `predicted` (m,) the output that is each row's own, `scores` (m,)
-    its score.
+    `question` has their encoded inputs and the reference, `predicted` (m,) is the number of each row's predicted
+    output, `scores` (m,) is its score.
     """
 
     question: Question
@@ -33,16 +33,16 @@ class Sample:
 
     @property
     def random_rows(self) -> slice:
-        """The rows that numbers are about."""
+        """The random sample, which all numbers are computed from."""
         return slice(0, self.random_count)
 
     def wrong(self, row: int) -> bool:
-        """Whether the model misses the row's class; a regression misses none."""
+        """Whether the predicted class of a row is wrong; never for a regression."""
         found = _wrong(self.predictions)
         return bool(found is not None and found[self.positions[row]])
 
     def label(self, row: int) -> str:
-        """A row in words: its index in the split, what is predicted and what is true."""
+        """A row's label: its index in the split, the prediction and the target."""
         target, at = self.predictions.target, self.positions[row]
         truth = None if self.predictions.targets is None else self.predictions.targets[at]
         if target.kind == "regression":
@@ -54,10 +54,10 @@ class Sample:
 
 
 def draw_sample(evidence: Evidence, audit: str, *, rows: int, errors: int, reference: Tensor, max_batch: int) -> Sample:
-    """Draw `rows` of the judged split under the run's seed, and add the `errors` most confident errors of all its rows.
+    """Draw `rows` of the evaluated split with the run's seed, and add the `errors` most confident errors of the split.
 
     Raises:
-        UserError: for a split without rows, and for inputs or scores that are not finite.
+        UserError: for a split without rows, or inputs or scores that are not finite.
     """
     assert evidence.model is not None
     predictions = evidence.evaluated
@@ -89,8 +89,8 @@ def draw_sample(evidence: Evidence, audit: str, *, rows: int, errors: int, refer
     if not np.isfinite(scores).all() or not bool(inputs.isfinite().all()):
         raise UserError(
             f"audit '{audit}'",
-            "expected finite inputs and outputs; some explained rows have NaN or infinite ones.",
-            "Look at the data, and at the training: has its loss diverged?",
+            "expected finite inputs and outputs; some explained rows have NaN or infinite values.",
+            "Check the data and the training: has its loss diverged?",
         )
     return Sample(
         question=question,
@@ -103,7 +103,7 @@ def draw_sample(evidence: Evidence, audit: str, *, rows: int, errors: int, refer
 
 
 def examples(found: Sample, most: int) -> list[int]:
-    """Rows to show: at most half of them errors, the most confident first, then others from sure to unsure."""
+    """Rows to show: at most half of them errors, the most confident first, then others by descending confidence."""
     wrong = [row for row in range(len(found.positions)) if found.wrong(row)]
     wrong.sort(key=lambda row: -found.scores[row])
     chosen = wrong[: most // 2]
@@ -116,16 +116,16 @@ def examples(found: Sample, most: int) -> list[int]:
 
 
 def index_table(found: Sample, rows: Sequence[int]) -> Table:
-    """The examples by index alone."""
+    """The examples, by index only."""
     return Table(
-        title="Rows to look at",
+        title="Example rows",
         columns=(Column(name="row", format="d"), Column(name="why")),
         rows=tuple(
             (int(found.predictions.index[found.positions[row]]), "confident error" if found.wrong(row) else "typical")
             for row in rows
         ),
-        description=f"Positions in the {found.predictions.split} split. They are drawn with their attributions where "
-        "the run asks for it: `show_examples: true`.",
+        description=f"Positions in the {found.predictions.split} split. With `show_examples: true` the report shows "
+        "these rows with their attributions.",
     )
 
 

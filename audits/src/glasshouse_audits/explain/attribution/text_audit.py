@@ -1,4 +1,4 @@
-"""The `text_attribution` audit: which words speak for what the model makes of a text."""
+"""The `text_attribution` audit: attributions of predictions to words, and checks of them."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from glasshouse_audits.option_checks import true_or_false, whole_number
 _NAME = "text_attribution"
 _WHO = "audit 'text_attribution'"
 _METHODS = ("embedding_integrated_gradients",)
-# A word is told of where it occurs in so many of the explained texts.
+# A word is reported if it occurs in at least this many of the explained texts.
 _LEAST_TEXTS = 10
 _SHOWN = 10
 
 
 class TextAttributionAudit:
-    """Which words speak for the class that is predicted, or for the predicted value, and whether that can be trusted.
+    """Attributions of each text's predicted class, or predicted value, to its words, and how reliable they are.
 
-    Words are replaced by padding (0), from whose vector integrated gradients start, too.
+    The reference is padding (0): words are replaced by it, and integrated gradients start from its vector.
 
     Args:
         methods: explainers by name (`glasshouse plugins list`), each alone or as a mapping of `name` and its options.
-        rows: how many texts of the judged split to explain, drawn under the run's seed.
-        examples: how many of them to name, half of them the most confident errors; drawn with `show_examples: true`.
-        max_batch: texts that are evaluated or differentiated at once at most; halved where memory runs out.
-        checks: whether attributions are tested: deletion and insertion curves, random weights.
+        rows: number of texts of the evaluated split to explain, drawn with the run's seed.
+        examples: number of example texts, half of them the most confident errors; `show_examples: true` shows them.
+        max_batch: most texts evaluated or differentiated at once; halved when memory runs out.
+        checks: whether to check the attributions: deletion and insertion curves, random weights.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TextAttributionAudit:
         self._choices = parse_methods(_NAME, self.methods)
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """Explain a sample of the judged split.
+        """Explain a sample of the evaluated split.
 
         Raises:
             UserError: if outputs are not finite, or no method can explain the model.
@@ -100,23 +100,23 @@ class TextAttributionAudit:
             tables=[*tables, *checked.tables, index_table(found, shown)],
             figures=[*figures, *checked.figures],
             notes=[
-                f"Explained: {found.random_count} of {len(found.predictions)} texts of the {evidence.evaluate_on} split, "
-                f"drawn with seed {evidence.seed}, each for its own prediction, against padding in place of all words.",
+                f"Explained: {found.random_count} of {len(found.predictions)} texts of the {evidence.evaluate_on} "
+                f"split, drawn with seed {evidence.seed}, each for its own prediction, against padding only.",
                 *notes,
-                "No threshold is accepted for checks of attributions: they are told and not judged.",
+                "There is no accepted threshold for checks of attributions, so they are reported without a verdict.",
             ],
         )
 
 
 def _words(evidence: Evidence, found: Sample) -> list[list[str]]:
-    """The words of every explained text, or their numbers where the data do not know the words."""
+    """The words of every explained text, or their numbers if the data have no vocabulary."""
     if evidence.words is not None:
         return evidence.words(evidence.evaluate_on, found.positions)
     return [[f"word {number}" for number in row if number != 0] for row in found.question.rows.tolist()]
 
 
 def _parts(found: Sample) -> InputParts:
-    """Texts made of words; padding is no part of them."""
+    """Texts as words, without padding."""
     rows = found.question.rows[found.random_rows]
     return InputParts(
         rows=rows,
@@ -128,7 +128,7 @@ def _parts(found: Sample) -> InputParts:
 
 
 def _towards(evidence: Evidence) -> str | None:
-    """What attributions of all texts can be counted towards: one class of two, or the value; else None."""
+    """The output that attributions of all texts can refer to: the second of two classes, or the value; else None."""
     target = evidence.info.target
     if target.kind == "binary":
         return target.classes[1]
@@ -136,14 +136,14 @@ def _towards(evidence: Evidence) -> str | None:
 
 
 def _signed(answer: PredictedAttributions, found: Sample) -> NDArray[np.float64]:
-    """Attributions (m, length), of two classes towards the second: what speaks for the first speaks against it."""
+    """Attributions (m, length); for a binary target those of the second class, so the first class's change sign."""
     if found.predictions.target.kind != "binary":
         return answer.values
     return answer.values * np.where(found.predicted == 1, 1.0, -1.0)[:, None]
 
 
 def _by_word(answer: PredictedAttributions, found: Sample, words: list[list[str]]) -> dict[str, list[float]]:
-    """Words that occur in `_LEAST_TEXTS` of the texts drawn at random: the sum over its places in each of them."""
+    """Words in at least `_LEAST_TEXTS` texts of the random sample, with the sum over their positions in each text."""
     values = _signed(answer, found)
     sums: dict[str, list[float]] = {}
     for row in range(found.random_count):
@@ -162,8 +162,8 @@ def _table(answer: PredictedAttributions, about: dict[str, list[float]], towards
         title=f"{answer.method.title}: words",
         columns=(Column(name="word"), Column(name="texts", format="d"), *interval_columns("mean attribution")),
         rows=tuple((word, len(about[word]), *value_and_interval(estimate)) for word, estimate in estimates.items()),
-        description=f"Mean over the texts that have the word of what it adds to {_score(towards)}, strongest first; "
-        f"words in fewer than {_LEAST_TEXTS} of the explained texts are left out. Digits are written 0.",
+        description=f"Mean attribution to {_score(towards)} over the texts that contain the word, largest first; "
+        f"words in fewer than {_LEAST_TEXTS} of the explained texts are omitted. Digits are written as 0.",
         count_column="texts",
     )
 
@@ -176,9 +176,9 @@ def _figure(answer: PredictedAttributions, about: dict[str, list[float]], toward
     drawn = [value_and_interval(estimates[word]) for word in shown]
     return Figure(
         kind="dot_interval",
-        title=f"{answer.method.title}: words that matter",
-        description=f"Mean of what a word adds to {_score(towards)} over the explained texts that have it, with a 95 % "
-        f"interval: the {_SHOWN} highest and the {_SHOWN} lowest of words in at least {_LEAST_TEXTS} texts.",
+        title=f"{answer.method.title}: most important words",
+        description=f"Mean attribution to {_score(towards)} over the explained texts that contain the word, with a "
+        f"95 % interval: the {_SHOWN} highest and the {_SHOWN} lowest of words in at least {_LEAST_TEXTS} texts.",
         data={
             "labels": shown,
             "values": [value for value, _, _ in drawn],
@@ -199,8 +199,8 @@ def _shaded(
     return Figure(
         kind="shaded_text",
         title=f"{answer.method.title}: examples",
-        description=f"Words with a solid underline raise {_score(towards)}, those with a dashed one lower it, the "
-        "stronger the darker.",
+        description=f"Words with a solid underline raise {_score(towards)}, words with a dashed underline lower it; "
+        "darker means a larger attribution.",
         data={
             "texts": [
                 {
@@ -215,7 +215,7 @@ def _shaded(
 
 
 def _score(towards: str | None) -> str:
-    """How a sentence calls the score that attributions add up to."""
+    """The explained score, in words."""
     if towards is None:
-        return "the probability of the class that is predicted"
+        return "the probability of the predicted class"
     return towards if towards == "the predicted value" else f"the probability of {towards}"

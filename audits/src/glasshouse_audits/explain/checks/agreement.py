@@ -1,4 +1,4 @@
-"""Do methods agree about the same rows?"""
+"""Agreement of methods on the same rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from glasshouse_audits.explain.explainers import MethodExplanation
 
 
 def agreement(explained: Sequence[MethodExplanation], context: CheckContext) -> CheckResult:
-    """Rank correlation and top-k overlap of every two methods, means over rows; nothing for a single method."""
+    """Rank correlation and top-k overlap of every two methods, means over rows; empty for a single method."""
     if len(explained) < 2:
         return CheckResult()
     measurements: list[Measurement] = []
@@ -64,8 +64,8 @@ def agreement(explained: Sequence[MethodExplanation], context: CheckContext) -> 
                     *interval_columns(f"top {TOP} in common"),
                 ),
                 rows=tuple(table),
-                description="Means over rows: Spearman's correlation of the two methods' attributions, 1 is the same "
-                f"order, and the share of the {TOP} strongest features that they have in common.",
+                description="Means over rows: Spearman's correlation of the two methods' attributions (1 is the same "
+                f"order), and the share of the {TOP} largest attributions that they have in common.",
             ),
         ),
     )
@@ -80,7 +80,7 @@ def _heatmap(
         kind="heatmap",
         title=context.heading("Agreement of methods", 0),
         description="Spearman's rank correlation between the attributions of two methods, mean over rows: 1 is the "
-        "same order, 0 none in common. Methods answer different questions and need not agree.",
+        "same order, 0 is unrelated. Methods define attribution differently and need not agree.",
         data={
             "rows": names,
             "columns": names,

@@ -1,4 +1,4 @@
-"""What checks are given and what they hand back, and the words that all of them share."""
+"""Input and output of the checks of explanations, and helpers for their tables and figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What checks found; the sum of two is both."""
+    """Measurements, figures, tables and notes of checks; results can be added."""
 
     measurements: tuple[Measurement, ...] = ()
     figures: tuple[Figure, ...] = ()
@@ -35,9 +35,9 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CheckContext:
-    """What was explained: the `question`, how its outputs are called, and of which split its rows are.
+    """What was explained: the `question`, the names of its outputs (`labels`; None for a regression) and its split.
 
-    `labels` has the name of each asked output, None for a regression. `seed` fixes all that checks draw.
+    `seed` determines all random draws of the checks.
     """
 
     question: Question
@@ -46,36 +46,36 @@ class CheckContext:
     seed: int = 0
 
     def rows(self, most: int) -> NDArray[np.intp]:
-        """Numbers of at most `most` rows, ascending; which ones does not depend on the order of the rows."""
+        """Numbers of at most `most` rows, ascending; the selection does not depend on the order of the rows."""
         content = self.question.rows.flatten(1).numpy()
         keys = uniforms(content, 1, seed=self.seed, use="rows")[:, 0]
         return np.sort(np.argsort(keys, kind="stable")[:most])
 
     def question_for(self, rows: NDArray[np.intp]) -> Question:
-        """The same question about some of its rows."""
+        """The question for some of its rows."""
         return replace(self.question, rows=self.question.rows[rows])
 
     def measurement(self, name: str, estimate: Estimate, output: int, **parameters: Cell) -> Measurement:
-        """A measurement of one output, by its position among those that were asked about."""
+        """A measurement of one output, given by its position in the question."""
         return Measurement(
             name=name, output=self.labels[output], split=self.split, parameters=parameters, **estimate.fields()
         )
 
     def score_name(self, output: int) -> str:
-        """How a sentence calls the score of an output."""
+        """An output's score, in words."""
         label = self.labels[output]
         return "predicted value" if label is None else f"probability of {label}"
 
     def heading(self, title: str, output: int) -> str:
-        """A title, with the output that it is about where there are several."""
+        """A title, with the output's name if there are several outputs."""
         return f"{title}: {self.labels[output]}" if len(self.labels) > 1 else title
 
     def columns(self, *columns: Column) -> tuple[Column, ...]:
-        """A table's columns, led by that of the output where there are several."""
+        """A table's columns, with one for the output first if there are several outputs."""
         return (Column(name="output"), *columns) if len(self.labels) > 1 else columns
 
     def row(self, output: int, *cells: Cell) -> tuple[Cell, ...]:
-        """A row of such a table."""
+        """A row for such `columns`."""
         return (self.labels[output], *cells) if len(self.labels) > 1 else cells
 
 
@@ -87,21 +87,21 @@ def flat_attributions(explanation: Explanation) -> Floats:
 
 
 def explain_again(one: MethodExplanation, question: Question) -> Floats | str:
-    """Attributions (n, d, k) of another question, or why the method cannot answer it."""
+    """Attributions (n, d, k) of another question, or the reason why the method cannot explain it."""
     try:
         return flat_attributions(one.explain(question))
     except (NotExplainableError, UserError) as error:
-        return f"{one.title} cannot be asked again: {error}".rstrip(".")
+        return f"{one.title} cannot explain again: {error}".rstrip(".")
 
 
 def mean_of_defined(values: Floats, undefined: str) -> Estimate:
-    """Mean over those rows (n,) that are not NaN, with its interval; `undefined` says why there may be none."""
+    """Mean over the rows (n,) that are not NaN, with its interval; `undefined` is the reason if all are NaN."""
     known = values[~np.isnan(values)]
     return mean(known) if len(known) else Estimate(None, 0, undefined=undefined)
 
 
 def clipped(estimate: Estimate, low: float, high: float) -> Estimate:
-    """The same estimate, its interval cut to the range that the quantity has."""
+    """The estimate with its interval clipped to the range of the quantity."""
     interval = estimate.interval
     if interval is None or interval.low is None or interval.high is None:
         return estimate
@@ -109,30 +109,30 @@ def clipped(estimate: Estimate, low: float, high: float) -> Estimate:
 
 
 def value_and_interval(estimate: Estimate) -> list[Cell]:
-    """Value and ends of the interval as table cells."""
+    """Value and both ends of the interval, as table cells."""
     interval = estimate.interval
     return [estimate.value, interval.low if interval else None, interval.high if interval else None]
 
 
 def interval_columns(name: str, *, unit: str = "") -> list[Column]:
-    """The columns of `cells`."""
+    """The columns for `value_and_interval`."""
     return [Column(name=f"{name}{part}", unit=unit, format=".4f") for part in ("", ", low", ", high")]
 
 
 @dataclass
 class DotFigure:
-    """A dot_interval figure in the making."""
+    """Collects the dots of a `dot_interval` figure."""
 
     labels: list[str] = field(default_factory=list)
     estimates: list[Estimate] = field(default_factory=list)
 
     def add(self, label: str, estimate: Estimate) -> None:
-        """One more dot."""
+        """Add one dot."""
         self.labels.append(label)
         self.estimates.append(estimate)
 
     def figure(self, title: str, description: str, *, x_label: str, reference: float) -> Figure:
-        """The figure; what is undefined says why."""
+        """The figure; undefined dots carry their reason."""
         drawn = [value_and_interval(estimate) for estimate in self.estimates]
         return Figure(
             kind="dot_interval",

@@ -1,15 +1,15 @@
-"""Deletion and insertion curves and the areas under them, beside those of random orders.
+"""Deletion and insertion curves, and the areas under them compared with random orders.
 
 Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", BMVC 2018, section 4:
-features are removed in the order of their attributions, those that raised the score most first, and the score is
-followed. The sooner it falls, the better the order: a smaller area under the deletion curve is better. Insertion starts
-with nothing of the row and puts features in by the same order: a larger area is better. Here "removed" means replaced
-by background rows, the columns of one feature together, and the score is the mean over them.
+features are removed in the order of their attributions, the largest first, and the score is recorded. A faster fall
+means a better order, so a smaller area under the deletion curve is better. Insertion starts without any of the row's
+features and adds them in the same order: a larger area is better. Here "removed" means replaced by background rows,
+the columns of one feature together, and the score is the mean over these.
 
-What an area of 0.4 means depends on the model and its rows, so random orders of the same rows against the same
-background rows are the measure. Deleting in one order is inserting in the reverse one, read backwards: both have the
-same area, and one set of random orders serves both curves. They come in pairs, an order and its reverse, whose areas
-add up to the same number for every order where the model is additive: there, the mean over them is exact.
+Whether an area of 0.4 is good depends on the model and the rows, so random orders of the same rows against the same
+background rows are the baseline. Deleting in one order is inserting in the reverse order, read backwards: both have the
+same area, and one set of random orders serves both curves. Random orders come in pairs, an order and its reverse. For
+an additive model the areas of each pair have the same sum, so the mean over pairs is exact.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from glasshouse_audits.explain.checks.replacement import FeatureReplacement
 Floats = NDArray[np.float64]
 
 MOST_STEPS = 32
-"""Points of a curve, apart from its start; more features than that are replaced several at a time."""
+"""Points of a curve after its start; with more features, several are replaced at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReplacementCurves:
-    """How scores of rows go while features are replaced: the model's part, asked by any number of orders.
+    """Scores of rows while features are replaced, for the orders of any number of methods.
 
-    `share` (p + 1,) of the features is replaced at each point, 0 first and 1 last. `random` (n, r, p + 1, k) are the
-    scores under r random orders. `drawn` (n, m) are the background rows that stand in for a row's features.
+    `share` (p + 1,) of the features is replaced at each point, from 0 to 1. `random` (n, r, p + 1, k) are the scores
+    for r random orders. `drawn` (n, m) are the background rows that replace a row's features.
     """
 
     replacement: FeatureReplacement
@@ -48,7 +48,7 @@ class ReplacementCurves:
         return _scores_along(self.replacement, order, self.drawn, self.row_scores, self.share)
 
     def curves(self, values: Floats, output: int) -> Curves:
-        """Both curves of attributions (n, d) of one output, the features that raised it most first; ties at random."""
+        """Both curves of attributions (n, d) of one output, the largest attribution first; ties in random order."""
         order = descending(values, self.replacement.content(), seed=self.seed)
         return Curves(
             share=self.share,
@@ -60,7 +60,7 @@ class ReplacementCurves:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Scores of n rows at the `share` (p + 1,) of features deleted, or inserted.
+    """Scores of n rows at each `share` (p + 1,) of features deleted or inserted.
 
     `deletion` and `insertion` are (n, p + 1), and `random` (n, r, p + 1) are deletion curves of random orders. Areas
     are in the score's unit: the mean height of a curve.
@@ -88,18 +88,18 @@ class Curves:
 
     @property
     def random_area(self) -> Floats:
-        """(n, r) areas of random orders, of deletion as of insertion."""
+        """(n, r) areas of random orders, the same for deletion and insertion."""
         return area(self.share, self.random)
 
     @property
     def deletion_gain(self) -> Floats:
-        """(n,) how much smaller the area is than that of random orders on average; above 0 is better than random."""
+        """(n,) mean area of random orders minus the area; above 0 is better than random."""
         gain: Floats = self.random_area.mean(axis=1) - self.deletion_area
         return gain
 
     @property
     def insertion_gain(self) -> Floats:
-        """(n,) how much larger the area is than that of random orders on average; above 0 is better than random."""
+        """(n,) area minus the mean area of random orders; above 0 is better than random."""
         gain: Floats = self.insertion_area - self.random_area.mean(axis=1)
         return gain
 
@@ -119,7 +119,7 @@ def replacement_curves(
 ) -> ReplacementCurves:
     """Score `orders` (even) random orders of every row against `draws` background rows each.
 
-    Scores orders x rows x steps x draws inputs; an explanation's two curves then cost as much as two orders.
+    It scores orders x rows x steps x draws inputs; the two curves of an explanation cost as much as two orders.
 
     Raises:
         ValueError: unless `orders` is even and at least 2.
@@ -164,7 +164,7 @@ def _counts(features: int) -> NDArray[np.intp]:
 def _scores_along(
     replacement: FeatureReplacement, order: NDArray[np.intp], drawn: NDArray[np.int64], start: Floats, share: Floats
 ) -> Floats:
-    """Scores (u, p + 1, k) for orders (u, d), of which as many in a row belong to each row as there are."""
+    """Scores (u, p + 1, k) for orders (u, d); consecutive orders belong to the same row, equally many for each."""
     d = order.shape[1]
     counts = np.rint(share * d).astype(np.intp)
     position = np.argsort(order, axis=1)
@@ -175,7 +175,7 @@ def _scores_along(
 
 
 def _beaten(better_by: Floats) -> Floats:
-    """Share of entries above 0 along the second axis; those of 0, within rounding of the scores, count half."""
+    """Share of entries above 0 along the second axis; entries of 0, within rounding of the scores, count half."""
     resolution = np.finfo(np.float32).eps * np.abs(better_by).max(initial=0.0)
     points = np.where(np.abs(better_by) <= resolution, 0.5, better_by > 0)
     shares: Floats = np.mean(points, axis=1)

@@ -1,4 +1,4 @@
-"""Do attributions put features in the order that matters to the model? Deletion and insertion curves, told."""
+"""Deletion and insertion curves of explanations: measurements, tables and figures."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from glasshouse_audits.explain.checks.replacement import FeatureReplacement
 from glasshouse_audits.explain.explainers import MethodExplanation
 
 _ORDERS = 10
-# Background rows that stand in for the features of each row.
+# Background rows that replace the features of each row.
 _DRAWS = 10
 _CURVES = ("deletion", "insertion")
 
 
 @dataclass(frozen=True, eq=False)
 class _MethodCurves:
-    """Curves of one method for one output, and the summaries over rows that are told of them."""
+    """Curves of one method for one output, and their summaries over rows."""
 
     one: MethodExplanation
     output: int
@@ -78,14 +78,14 @@ def curves_report(
         (*figures, *(_gains(drawn, which, context) for which in _CURVES)),
         (_areas(told, context),),
         (
-            f"In deletion and insertion curves {replacement.drawn(_DRAWS)} background rows stand in for the features of "
-            "each row, which may make rows that do not exist.",
+            f"Deletion and insertion curves replace features of each row by those of {replacement.drawn(_DRAWS)} "
+            "background rows, which may create unrealistic rows.",
         ),
     )
 
 
 def _random_areas(curves: Curves, context: CheckContext, output: int) -> list[Measurement]:
-    """What areas are held against: their mean over random orders, and how far single orders of a row are from it."""
+    """The baseline of areas: the mean over random orders, and the standard deviation of single orders of a row."""
     areas = curves.random_area
     return [
         context.measurement("random_order_area", mean(areas.mean(axis=1)), output, statistic="mean", orders=_ORDERS),
@@ -102,13 +102,13 @@ def _random_areas(curves: Curves, context: CheckContext, output: int) -> list[Me
 def _spread(values: NDArray[np.float64]) -> float:
     """Root mean square over rows of the standard deviation over random orders (n, r).
 
-    Divided by r, not r - 1: the orders come in pairs whose mean varies little, so that the row's mean is nearly known.
+    Divided by r, not r - 1: the orders come in pairs whose mean varies little, so the row's mean is nearly exact.
     """
     return float(np.sqrt(values.var(axis=1).mean()))
 
 
 def _figure(found: Sequence[_MethodCurves], which: str, context: CheckContext) -> Figure:
-    """Mean curve of every method for the first output; around that of random orders one standard deviation of them."""
+    """Mean curve of every method for the first output, and that of random orders with one standard deviation."""
     first = found[0].curves
     deleting = which == "deletion"
     x = first.share if deleting else first.inserted
@@ -127,17 +127,17 @@ def _figure(found: Sequence[_MethodCurves], which: str, context: CheckContext) -
         }
     )
     how = (
-        "Features are replaced by those of background rows, those that raise the score most first: the sooner it "
-        "falls, the better the order."
+        "Features are replaced by those of background rows, the largest attribution first: a faster fall means a "
+        "better order."
         if deleting
-        else "Starting from background rows, a row's own features are put in, those that raise the score most first: "
-        "the sooner it rises, the better the order."
+        else "Starting from background rows, a row's features are inserted, the largest attribution first: a faster "
+        "rise means a better order."
     )
     return Figure(
         kind="line",
         title=context.heading("Deletion curves" if deleting else "Insertion curves", 0),
-        description=f"Mean {context.score_name(0)} over {len(first.deletion)} rows. {how} The band is how far single "
-        "random orders of a row are from their mean, one standard deviation.",
+        description=f"Mean {context.score_name(0)} over {len(first.deletion)} rows. {how} The band is one standard "
+        "deviation of single random orders of a row.",
         data={
             "series": series,
             "x_label": f"share of features {'deleted' if deleting else 'inserted'}",
@@ -176,9 +176,9 @@ def _areas(told: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], context: C
             Column(name="random orders beaten", format=".1%"),
         ),
         rows=tuple(rows),
-        description="Areas are mean scores along the curve; a good order has a small area of deletion and a large one "
-        "of insertion, and gains more than 0 over random orders. The spread is one standard deviation of single "
-        "random orders of a row.",
+        description="Areas are mean scores along the curve. A good order has a small deletion area and a large "
+        "insertion area, and a gain above 0 over random orders. The spread is one standard deviation of single random "
+        "orders of a row.",
     )
 
 
@@ -188,7 +188,7 @@ def _gains(told: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], which: str
         dots.add(walked.one.title, estimates[f"{which}_gain"])
     return dots.figure(
         context.heading(f"{which.capitalize()}: how much better than random orders", 0),
-        "Difference between the areas of random orders and of a method's order, in units of the score; above 0 the "
+        "Difference between the areas of random orders and of a method's order, in units of the score. Above 0 the "
         "method orders features better than chance.",
         x_label="gain in area over random orders",
         reference=0.0,

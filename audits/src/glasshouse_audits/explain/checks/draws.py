@@ -1,4 +1,4 @@
-"""Random numbers that belong to a row, not to its place: the same row gets the same ones in any order and batch."""
+"""Random numbers that depend on a row's content, not its position: the same in any order and batch."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def uniforms(rows: NDArray[np.generic], count: int, *, seed: int, use: str = "") -> NDArray[np.float64]:
-    """`count` numbers in [0, 1) for each of `rows` (n, width), independent and uniform, (n, count).
+    """`count` independent uniform numbers in [0, 1) for each of `rows` (n, width): (n, count).
 
-    What they are for, `use`, makes them independent of those of the same seed for anything else.
-
-    A row's bits are hashed to the state of a SplitMix64 generator. Equal rows get equal numbers.
+    Numbers for different purposes (`use`) are independent under the same seed. A row's bits are hashed to the state of
+    a SplitMix64 generator, so equal rows get equal numbers.
     """
     bits = _bits(rows)
     multipliers = np.random.default_rng([seed, crc32(use.encode())]).integers(
@@ -37,9 +36,9 @@ def uniforms(rows: NDArray[np.generic], count: int, *, seed: int, use: str = "")
 
 
 def systematic(rows: NDArray[np.generic], count: int, of: int, *, seed: int) -> NDArray[np.int64]:
-    """For each row `count` different numbers below `of`, ascending and evenly spaced from a random start, (n, count).
+    """Systematic sampling: `count` different numbers below `of` for each row, evenly spaced from a random start.
 
-    Each number is as likely as any other. All of them where `count` is `of` or more.
+    (n, count), ascending; every number has the same probability. All numbers if `count` is `of` or more.
     """
     count = min(count, of)
     start = uniforms(rows, 1, seed=seed, use="background")
@@ -48,7 +47,7 @@ def systematic(rows: NDArray[np.generic], count: int, of: int, *, seed: int) -> 
 
 
 def _bits(rows: NDArray[np.generic]) -> NDArray[np.uint64]:
-    """The rows' numbers as unsigned integers; -0 is 0."""
+    """The rows' numbers as unsigned integers; -0 becomes 0."""
     numbers = np.ascontiguousarray(rows.reshape(len(rows), -1))
     if numbers.dtype.kind == "f":
         return (numbers.astype(np.float64) + 0.0).view(np.uint64)

@@ -1,9 +1,9 @@
-"""Infidelity: how far attributions are from the changes of score that they announce.
+"""Infidelity: how far attributions are from the changes of the score that they predict.
 
 Yeh, Hsieh, Suggala, Inouye and Ravikumar, "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019,
-definition 2.1: the expected square of I'phi - (f(x) - f(x - I)) over perturbations I. For attributions that stand for
-the whole of a feature's effect, as most here do, I is 1 for the features that are replaced and 0 for the others
-(section 2.2 of the paper, and `captum.metrics.infidelity`).
+definition 2.1: the expected square of I'phi - (f(x) - f(x - I)) over perturbations I. For attributions of a feature's
+whole effect, as most here are, I is 1 for the replaced features and 0 for the others (section 2.2 of the paper, and
+`captum.metrics.infidelity`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Infidelity:
     """Per row (n,), means over perturbations, in squares of the score's unit; 0 is best, larger is worse."""
 
     raw: Floats
-    """Of the attributions as they are."""
+    """Of the attributions."""
     scaled: Floats
-    """Of the attributions times the factor that suits the row best: for methods that promise directions alone."""
+    """Of the attributions times the best factor of each row: for methods that promise directions only."""
     of_nothing: Floats
-    """Of attributions that are all 0: the mean square of the changes."""
+    """Of attributions of 0: the mean square of the changes."""
 
 
 def infidelity(values: Floats, perturbations: Floats | NDArray[np.bool_], change: Floats) -> Infidelity:
@@ -61,11 +61,11 @@ def subsets(replacement: FeatureReplacement, count: int, *, seed: int = 0) -> ND
 
 
 def change(replacement: FeatureReplacement, replaced: NDArray[np.bool_], *, draws: int = 100, seed: int = 0) -> Floats:
-    """How much lower the score is when subsets of features (n, s, d) are replaced, (n, s, k).
+    """Decrease of the score when subsets of features (n, s, d) are replaced, (n, s, k).
 
-    The mean over up to `draws` background rows is taken before anything is squared, since no single number per
-    feature could follow every background row. With one background row this is the paper's definition to the letter.
-    Scores rows x subsets x draws inputs.
+    The mean over up to `draws` background rows is taken before squaring, because one number per feature cannot follow
+    every background row. With one background row this is exactly the paper's definition. It scores rows x subsets x
+    draws inputs.
     """
     n, count, d = replaced.shape
     drawn = systematic(replacement.content(), replacement.drawn(draws), len(replacement.background), seed=seed)
@@ -80,7 +80,7 @@ def change(replacement: FeatureReplacement, replaced: NDArray[np.bool_], *, draw
 
 
 def relative(found: Floats, of_nothing: Floats) -> Estimate:
-    """Infidelity of all rows as a share of that of attributions that are all 0: 0 is best, 1 as good as none.
+    """Infidelity of all rows relative to attributions of 0: 0 is best, 1 is no better than no explanation.
 
     A ratio of two sums over rows with its linearised variance (Cochran 1977, Sampling Techniques, 6.4).
     """

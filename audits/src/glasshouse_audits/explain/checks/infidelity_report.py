@@ -1,4 +1,4 @@
-"""Do attributions announce how much the score changes? Infidelity, told."""
+"""Infidelity of explanations: measurements, table and figure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from glasshouse_audits.explain.checks.replacement import FeatureReplacement
 from glasshouse_audits.explain.explainers import MethodExplanation
 
 _SUBSETS = 20
-# Infidelity squares, so that the noise of a few background rows would be seen in it.
+# Infidelity is quadratic, so it would include the noise of a small number of background rows.
 _DRAWS = 100
 
 
@@ -62,10 +62,11 @@ def infidelity_report(
                 )
             )
     description = (
-        f"Mean squared difference between what attributions announce and what replacing features by those of "
-        f"{replacement.drawn(_DRAWS)} background rows does, over {_SUBSETS} random subsets of features of each row. "
-        "Relative: as a share of that of attributions that are all 0, so that 0 is best and 1 as good as none. Scaled: "
-        "after the factor that suits each row best, so that methods in other units can be compared."
+        f"Mean squared difference between the sum of attributions of a subset of features and the change of the score "
+        f"when these are replaced by those of {replacement.drawn(_DRAWS)} background rows, over {_SUBSETS} random "
+        "subsets for each row. Relative: divided by the infidelity of attributions of 0, so that 0 is best and 1 is no "
+        "better than no explanation. Scaled: after the best scaling factor of each row, to compare methods with "
+        "different units."
     )
     return CheckResult(
         tuple(measurements),
@@ -91,5 +92,5 @@ def infidelity_report(
 
 
 def _shares(found: Infidelity) -> dict[bool, Estimate]:
-    """Relative infidelity, as it is and scaled."""
+    """Relative infidelity, unscaled and scaled."""
     return {False: relative(found.raw, found.of_nothing), True: relative(found.scaled, found.of_nothing)}

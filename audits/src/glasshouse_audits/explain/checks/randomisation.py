@@ -1,8 +1,7 @@
-"""A model whose weights are drawn anew, layer by layer from the output to the input, and put back as they were.
+"""Cascading randomisation: weights are re-initialised layer by layer from output to input, and restored afterwards.
 
-The cascading randomisation of Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim, "Sanity Checks for Saliency Maps",
-NeurIPS 2018, section 3.1: an explanation that stays the same when the weights are random does not depend on what the
-model has learned.
+Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim, "Sanity Checks for Saliency Maps", NeurIPS 2018, section 3.1: an
+explanation that stays the same for random weights does not depend on what the model has learned.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ T = TypeVar("T")
 
 
 def layers(module: nn.Module, call: Callable[[], object]) -> list[nn.Module]:
-    """Submodules with weights of their own, in the order from output to input.
+    """Submodules with parameters of their own, in the order from output to input.
 
-    `call` runs the module once; layers that it does not call by themselves keep their place in the definition.
+    `call` runs the module once; layers that it does not call directly keep their position in the definition.
     """
     own = [m for m in module.modules() if any(True for _ in m.parameters(recurse=False))]
     called: dict[nn.Module, int] = {}
@@ -44,13 +43,13 @@ def layers(module: nn.Module, call: Callable[[], object]) -> list[nn.Module]:
 
 
 def stages(count: int, most: int) -> list[int]:
-    """After how many of `count` randomised layers to look: the first, all, and evenly between, `most` at most."""
+    """Numbers of randomised layers to measure at: one, all `count`, and evenly between; at most `most`."""
     return sorted({int(s) for s in np.rint(np.linspace(1, count, min(count, most)))}) if count else []
 
 
 @contextmanager
 def restored(module: nn.Module) -> Iterator[None]:
-    """Whatever happens inside, the module leaves with the parameters and buffers that it came with, bit by bit."""
+    """Restore the module's parameters and buffers on exit, bit by bit, also after an error."""
     import torch
 
     originals = [(m, dict(m._parameters), dict(m._buffers)) for m in module.modules()]
@@ -68,7 +67,7 @@ def restored(module: nn.Module) -> Iterator[None]:
 
 
 def randomise(layer: nn.Module) -> None:
-    """Draw a layer's own weights anew: as it does itself when it is made, or else normal numbers of the same size."""
+    """Re-initialise a layer's own weights with its `reset_parameters`, or with normal numbers of the same scale."""
     import torch
 
     reset = getattr(layer, "reset_parameters", None)
@@ -84,9 +83,9 @@ def randomise(layer: nn.Module) -> None:
 def cascade(
     module: nn.Module, ordered: list[nn.Module], after: list[int], measure: Callable[[], T], *, seed: int
 ) -> list[T]:
-    """Randomise layers one by one and `measure` wherever their number is in `after`; then all is put back.
+    """Randomise layers one by one, and `measure` after each number of layers in `after`; then restore all.
 
-    The global random state is kept.
+    The global random state is restored as well.
     """
     import torch
 
@@ -96,7 +95,7 @@ def cascade(
         for number, layer in enumerate(ordered, start=1):
             randomise(layer)
             if number in after:
-                # what is looked with may draw, too: the next layer's weights must not depend on it
+                # `measure` may draw random numbers, which must not change the next layer's weights
                 with torch.random.fork_rng():
                     found.append(measure())
     return found

@@ -1,7 +1,7 @@
-"""What a model says when some features of a row are those of background rows: the means of all checks of faithfulness.
+"""Scores of rows with some features replaced by those of background rows, used by all checks of faithfulness.
 
-The worth of what is left is the mean score over background rows, as in the coalition games of Shapley values
-(Lundberg and Lee, "A Unified Approach to Interpreting Model Predictions", 2017).
+The score without some features is the mean over background rows, as in the coalition games of Shapley values (Lundberg
+and Lee, "A Unified Approach to Interpreting Model Predictions", 2017).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Score = Callable[["Tensor"], "Tensor"]
 class FeatureReplacement:
     """Rows (n, width) and background rows (b, width), flat, on the model's device, and the model that scores mixtures.
 
-    `owner` (width,) numbers the feature of each column: columns of one feature are replaced together. `shape` is that
-    of one input. No more than `max_batch` inputs are scored at once.
+    `owner` (width,) is the feature number of each column: columns of one feature are replaced together. `shape` is that
+    of one input. At most `max_batch` inputs are scored at once.
     """
 
     score: Score
@@ -38,7 +38,7 @@ class FeatureReplacement:
 
     @classmethod
     def of(cls, question: Question) -> FeatureReplacement:
-        """That of a question; where nothing is known of features, every number of an input is one."""
+        """For a question; without known features, every number of an input is a feature."""
         import torch
 
         rows, background = (x.flatten(1).to(question.model.device) for x in (question.rows, question.background))
@@ -58,7 +58,7 @@ class FeatureReplacement:
         return int(self.owner.max()) + 1
 
     def drawn(self, most: int) -> int:
-        """How many background rows are drawn for a row: no more than wanted, than there are, and than a batch holds."""
+        """Number of background rows drawn for a row: at most `most`, the background's size and the batch size."""
         return min(most, len(self.background), self.max_batch)
 
     def row_scores(self) -> NDArray[np.float64]:
@@ -77,9 +77,9 @@ class FeatureReplacement:
     ) -> NDArray[np.float64]:
         """Mean scores (u, steps, k) while features of u rows are replaced, step by step.
 
-        The `row` (u,) numbers the rows, which may come more than once, `drawn` (u, r) the background rows that the mean
-        is over, and `step` (u, d) says with which step, from 1 on, a feature is replaced; beyond `steps` it never is.
-        One call of the model scores one step of as many rows and background rows as a batch holds.
+        `row` (u,) numbers the rows, with repetitions; `drawn` (u, r) numbers the background rows of the mean; `step`
+        (u, d) is the step, from 1, at which a feature is replaced (never, if above `steps`). One call of the model
+        scores one step of as many rows and background rows as fit in a batch.
         """
         import torch
 
@@ -102,6 +102,6 @@ class FeatureReplacement:
         return found
 
     def content(self) -> NDArray[np.generic]:
-        """The rows as an array, which random numbers of each row are made from."""
+        """The rows as an array, the source of each row's random numbers."""
         found: NDArray[np.generic] = self.rows.cpu().numpy()
         return found

@@ -1,4 +1,4 @@
-"""How sure sampled attributions are, against the size of what they tell."""
+"""Sampling error of attributions, relative to their size."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NOTHING = "no feature moves the output of any explained row"
 
 
 def relative_error(values: Floats, standard_error: Floats) -> Floats:
-    """Expected distance of attributions (n, d, k) from the exact ones, relative to their length, (n, k).
+    """Expected distance of attributions (n, d, k) from the exact ones, relative to their norm, (n, k).
 
-    The length of the vector of standard errors over that of the values. 0 is exact; NaN where all values are 0.
+    The norm of the vector of standard errors divided by that of the values. 0 is exact; NaN if all values are 0.
     """
     error, effect = np.linalg.norm(standard_error, axis=1), np.linalg.norm(values, axis=1)
     found: Floats = np.divide(error, effect, out=np.full_like(error, np.nan), where=effect > 0)
@@ -28,7 +28,7 @@ def relative_error(values: Floats, standard_error: Floats) -> Floats:
 
 
 def sampling_error(explained: Sequence[MethodExplanation], context: CheckContext) -> CheckResult:
-    """Relative sampling error of every method that tells its standard error: mean over rows, and the worst row."""
+    """Relative sampling error of every method with a standard error: mean over rows, and the worst row."""
     measurements: list[Measurement] = []
     for one in explained:
         error = one.explanation.standard_error

@@ -1,4 +1,4 @@
-"""Does the explanation depend on what the model has learned? Similarity to itself while weights are drawn anew."""
+"""Sanity check: similarity of an explanation to itself while the model's weights are randomised."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _STAGES = 5
-# Random weights agree with the learned ones by chance, for all rows alike: only other random weights tell how far.
+# One random network may resemble the trained one by chance, for all rows alike, so several are used.
 _NETWORKS = 5
 
 
 def sanity(
     with_originals: Sequence[tuple[MethodExplanation, Floats | str]], context: CheckContext, question: Question
 ) -> CheckResult:
-    """Similarity to explanations (n, d, k) of the `question` as the model's layers are randomised from the output on.
+    """Similarity to the original explanations (n, d, k) as the model's layers are randomised, from the output on.
 
-    The model leaves as it came, whatever happens.
+    The model's weights are restored, also after an error.
     """
     model = question.model
     ordered = layers(model.module, lambda: question.scores(question.rows[:1]))
@@ -83,10 +83,10 @@ def sanity(
                     )
                 )
     description = (
-        f"{len(question.rows)} rows are explained again while the weights of {len(ordered)} layers are drawn anew, "
-        f"from the output to the input, {_NETWORKS} times; shown is the rank correlation with the explanation of the "
-        "model as trained, with intervals over the random networks. An explanation that stays near 1 does not depend "
-        "on what the model has learned."
+        f"{len(question.rows)} rows are explained again while the weights of {len(ordered)} layers are randomised from "
+        f"the output to the input, {_NETWORKS} times. The rank correlation is with the explanation of the trained "
+        "model; intervals are over the random networks. If it stays near 1, the explanation does not depend on what "
+        "the model has learned."
     )
     return CheckResult(
         tuple(measurements),
@@ -115,7 +115,7 @@ def _similarities(
     after: list[int],
     seed: int,
 ) -> Floats | str:
-    """Means over rows (networks, stages, outputs, statistics), NaN where no row has any; or why they are not known."""
+    """Means over rows (networks, stages, outputs, statistics), NaN if undefined; or the reason why there are none."""
     if isinstance(original, str):
         return original
 

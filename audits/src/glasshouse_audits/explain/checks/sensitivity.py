@@ -1,8 +1,8 @@
-"""Max-sensitivity: how far an explanation moves when its row hardly does.
+"""Max-sensitivity: how far an explanation moves when its row changes slightly.
 
 Yeh, Hsieh, Suggala, Inouye and Ravikumar, "On the (In)fidelity and Sensitivity of Explanations", NeurIPS 2019,
 definition 3.1, in the normalised form of `captum.metrics.sensitivity_max`: the largest distance between the
-explanations of a row and of neighbours within a radius, relative to the explanation's length.
+explanations of a row and of neighbours within a radius, relative to the explanation's norm.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ RADIUS = 0.02
 
 
 def max_sensitivity(original: Floats, moved: Sequence[Floats]) -> Floats:
-    """Largest relative distance (n, k) between explanations (n, d, k) of rows and of their neighbours, in turn.
+    """Largest relative distance (n, k) between explanations (n, d, k) of rows and of each of their neighbours.
 
-    0 is best, larger is worse; NaN where the original is all 0.
+    0 is best, larger is worse; NaN if the original is all 0.
     """
     outputs = range(original.shape[2])
     found = [np.stack([relative_distance(original[..., j], one[..., j]) for j in outputs], axis=1) for one in moved]
@@ -51,9 +51,9 @@ def neighbours(
 
 
 def column_standard_deviations(question: Question) -> NDArray[np.float64]:
-    """Standard deviation (width,) over the background of each number that may move a little; 0 for the others.
+    """Standard deviation (width,) over the background of each number that can move slightly; 0 for the others.
 
-    Categories cannot: in a table only numeric features move, in texts nothing does.
+    Categories cannot move: in a table only numeric features do, in texts nothing does.
     """
     background = question.background.flatten(1)
     if not background.is_floating_point():

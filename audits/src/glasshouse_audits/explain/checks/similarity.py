@@ -1,4 +1,4 @@
-"""How alike two explanations of the same rows are: order and strongest features, whatever their units."""
+"""Similarity of two explanations of the same rows, independent of their units."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from scipy.stats import rankdata
 Floats = NDArray[np.float64]
 
 TOP = 3
-"""Features that count as the strongest of a row."""
+"""Number of features with the largest attributions of a row that are compared."""
 
 
 def rank_correlation(first: Floats, second: Floats) -> Floats:
     """Spearman's correlation of the signed attributions (n, d) of each row, (n,), from -1 to 1; 1 is the same order.
 
-    NaN where one of the two ranks nothing: a single feature, or all attributions equal.
+    NaN if one of the two has no ranking: a single feature, or equal attributions.
     """
     ranks = [rankdata(values, axis=1) for values in (first, second)]
     a, b = (r - r.mean(axis=1, keepdims=True) for r in ranks)
@@ -25,10 +25,10 @@ def rank_correlation(first: Floats, second: Floats) -> Floats:
 
 
 def top_overlap(first: Floats, second: Floats, *, top: int = TOP) -> Floats:
-    """Share of the `top` strongest features, by size, that two explanations (n, d) of a row have in common, (n,).
+    """Share of the `top` largest absolute attributions that two explanations (n, d) of a row have in common, (n,).
 
-    A feature without attribution is not among the strongest. NaN where neither explanation has any, or where all
-    features are among the strongest.
+    A feature with an attribution of 0 never counts. NaN if neither explanation has any other, or if there are at most
+    `top` features.
     """
     if first.shape[1] <= top:
         return np.full(len(first), np.nan)
@@ -39,9 +39,9 @@ def top_overlap(first: Floats, second: Floats, *, top: int = TOP) -> Floats:
 
 
 def relative_distance(original: Floats, other: Floats) -> Floats:
-    """Euclidean distance between explanations (n, d) of a row, relative to the original's length, (n,).
+    """Euclidean distance between explanations (n, d) of a row, relative to the original's norm, (n,).
 
-    0 is no difference; NaN where the original is all 0.
+    0 is no difference; NaN if the original is all 0.
     """
     length = np.linalg.norm(original, axis=1)
     distance = np.linalg.norm(other - original, axis=1)

@@ -1,4 +1,4 @@
-"""The two numbers by which explanations of the same rows are compared, and what is said where they are undefined."""
+"""Similarity of explanations of the same rows: rank correlation and top-k overlap, with reasons if undefined."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ STATISTICS = ("rank_correlation", f"top_{TOP}_overlap")
 _SIMILARITIES: tuple[Callable[[Floats, Floats], Floats], ...] = (rank_correlation, top_overlap)
 _RANGES = ((-1.0, 1.0), (0.0, 1.0))
 _UNDEFINED = (
-    "in no row do both explanations rank one feature above another",
-    f"there are no more than {TOP} features, or no row has an attribution",
+    "in every row one of the explanations ranks all features equal",
+    f"there are at most {TOP} features, or no row has an attribution other than 0",
 )
 
 
 def mean_similarities(original: Floats, others: Sequence[Floats]) -> dict[str, Estimate]:
     """Similarity of explanations (n, d) to others of the same rows: means over the others, then over rows.
 
-    By the names in `STATISTICS`; the intervals are over rows.
+    Keys are the names in `STATISTICS`; the intervals are over rows.
     """
     found = {}
     for name, similarity, limits, undefined in zip(STATISTICS, _SIMILARITIES, _RANGES, _UNDEFINED, strict=True):
@@ -36,7 +36,7 @@ def mean_similarities(original: Floats, others: Sequence[Floats]) -> dict[str, E
 
 
 def similarities_by_output(original: Floats, other: Floats) -> Floats:
-    """Both similarities of explanations (n, d, k), means over rows: (k, 2), NaN where no row has any."""
+    """Both similarities of explanations (n, d, k), means over rows: (k, 2), NaN if undefined in every row."""
     found = [
         [mean_of_defined(similarity(original[:, :, j], other[:, :, j]), "none").value for similarity in _SIMILARITIES]
         for j in range(original.shape[2])
@@ -45,7 +45,7 @@ def similarities_by_output(original: Floats, other: Floats) -> Floats:
 
 
 def mean_over_repeats(found: Floats) -> dict[str, Estimate]:
-    """Means of repeated `means` (r, 2) of one output, with intervals over the repeats."""
+    """Means of repeated similarities (r, 2) of one output, with intervals over the repeats."""
     told = {}
     for column, name, limits, undefined in zip(found.T, STATISTICS, _RANGES, _UNDEFINED, strict=True):
         known = column[~np.isnan(column)]
@@ -54,5 +54,5 @@ def mean_over_repeats(found: Floats) -> dict[str, Estimate]:
 
 
 def undefined_similarities(reason: str) -> dict[str, Estimate]:
-    """Neither is known, and why."""
+    """Both similarities undefined, with the reason."""
     return {name: Estimate(None, 0, undefined=reason) for name in STATISTICS}

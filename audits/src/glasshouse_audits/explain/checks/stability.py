@@ -1,4 +1,4 @@
-"""Would the explanation be the same with another seed, background or, nearly, row?"""
+"""Stability of explanations under another seed or background, and sensitivity to small changes of the row."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Seeds tried beside the one of the explanation.
+# Further seeds, besides that of the explanation.
 _SEEDS = 2
 _SAMPLES = 5
 
 
 def stability(explained: Sequence[MethodExplanation], context: CheckContext, rows: NDArray[np.intp]) -> CheckResult:
-    """Similarity of explanations to themselves under another seed, half of the background, and one typical row of it.
+    """Similarity to explanations with another seed, half of the background, or one typical background row.
 
-    Some `rows` are explained again with the budget and tolerance that the explanation had.
+    Some `rows` are explained again with the original budget and tolerance.
     """
     subset = context.question_for(rows)
     measurements, table = [], []
@@ -68,9 +68,9 @@ def stability(explained: Sequence[MethodExplanation], context: CheckContext, row
                     )
                 )
     description = (
-        f"{len(rows)} rows are explained again; shown is the mean rank correlation with the explanation as given. 1 is "
-        "the same order of features. Another seed tells the noise of sampling, half of the background the noise of "
-        "its rows; one typical background row instead of all is another question, whose answer may differ."
+        f"{len(rows)} rows are explained again; the mean rank correlation with the original explanation is 1 for the "
+        "same order of features. Another seed shows the noise of sampling, half of the background the noise of its "
+        "rows. One typical background row instead of all is a different baseline, so the explanation may differ."
     )
     return CheckResult(
         tuple(measurements),
@@ -98,7 +98,7 @@ def sensitivity(
     *,
     samples: int = _SAMPLES,
 ) -> CheckResult:
-    """Max-sensitivity of methods whose explanations (n, d, k) of the `question` are given, or the reason why not."""
+    """Max-sensitivity of methods, given their original explanations (n, d, k) of the `question` or a reason."""
     spread = column_standard_deviations(question)
     measurements = []
     table: list[tuple[Cell, ...]] = []
@@ -124,9 +124,9 @@ def sensitivity(
                 title="Max-sensitivity",
                 columns=context.columns(Column(name="method"), *interval_columns("max-sensitivity")),
                 rows=tuple(table),
-                description="How far the explanation moves, relative to its length, when each numeric feature moves "
-                f"by up to {RADIUS:g} standard deviations: the largest of {samples} random moves, mean over "
-                f"{len(question.rows)} rows; 0 is best. With sampled methods their noise is part of it.",
+                description="How far the explanation moves, relative to its norm, when each numeric feature moves by "
+                f"up to {RADIUS:g} standard deviations: the largest of {samples} random moves, mean over "
+                f"{len(question.rows)} rows; 0 is best. For sampled methods it includes their noise.",
             ),
         ),
     )
@@ -148,17 +148,17 @@ def _heatmap(methods: list[str], values: list[list[float | None]], description: 
 
 
 def _variations(one: MethodExplanation, subset: Question) -> Iterator[tuple[str, list[Question], str]]:
-    """Names of what is varied, the questions that do it, and why there may be none."""
+    """Name of each variation, the questions that apply it, and the reason if there are none."""
     error = one.explanation.standard_error
     exact = error is not None and not error.any()
     yield (
         "another seed",
         [] if exact else [replace(subset, seed=subset.seed + 1 + i) for i in range(_SEEDS)],
-        "the values are exact: no seed enters them",
+        "the values are exact and use no random numbers",
     )
     b = len(subset.background)
     halves = [subset.background[: b // 2], subset.background[b // 2 :]] if b > 1 else []
-    alone = "the background is a single row"
+    alone = "the background has a single row"
     yield "half of the background", [replace(subset, background=half) for half in halves], alone
     yield (
         "one typical background row",
@@ -168,7 +168,7 @@ def _variations(one: MethodExplanation, subset: Question) -> Iterator[tuple[str,
 
 
 def typical_row(background: Tensor) -> Tensor:
-    """The background row (1, ...) that is nearest to their mean, in standard deviations of each number."""
+    """The background row (1, ...) nearest to the mean row, in standard deviations of each number."""
     flattened = background.flatten(1).double()
     spread = flattened.std(dim=0, correction=0)
     apart = ((flattened - flattened.mean(dim=0)) / spread.where(spread > 0, 1.0)).square().sum(dim=1)
@@ -176,7 +176,7 @@ def typical_row(background: Tensor) -> Tensor:
 
 
 def _answers(one: MethodExplanation, questions: Sequence[Question]) -> list[Floats] | str:
-    """The method's answers (n, d, k) to all questions, or why it has none to one of them."""
+    """The method's explanations (n, d, k) of all questions, or the reason why one failed."""
     answers = []
     for question in questions:
         answer = explain_again(one, question)
@@ -189,11 +189,11 @@ def _answers(one: MethodExplanation, questions: Sequence[Question]) -> list[Floa
 def _max_sensitivity(
     one: MethodExplanation, original: Floats | str, question: Question, spread: Floats, samples: int, seed: int
 ) -> Floats | str:
-    """Max-sensitivity (n, k), or why it is not known."""
+    """Max-sensitivity (n, k), or the reason why it is undefined."""
     if isinstance(original, str):
         return original
     if not spread.any():
-        return "no input is a number that could move a little"
+        return "no input is a number that can move slightly"
 
     moved = neighbours(question.rows, spread, samples=samples, seed=seed)
     answers = _answers(one, [replace(question, rows=rows) for rows in moved])

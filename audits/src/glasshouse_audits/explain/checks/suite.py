@@ -1,8 +1,8 @@
-"""Checks of explanations: numbers by which to trust them or not, whatever method they came from.
+"""All checks of explanations, for any method.
 
 Faithfulness to the model (deletion and insertion curves, infidelity), stability (seeds, backgrounds, neighbouring
-rows), agreement between methods, dependence on the model's weights, and sampling error. No threshold is accepted for
-any of them, so they are told and not judged.
+rows), agreement between methods, dependence on the model's weights, and sampling error. There is no accepted threshold
+for any of them, so they are reported without a verdict.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from glasshouse_audits.explain.checks.stability import sensitivity, stability
 from glasshouse_audits.explain.explainers import MethodExplanation
 from glasshouse_audits.explain.question import two_permutations
 
-# More rows would make the intervals of faithfulness narrower than anybody needs.
+# More rows would make the intervals of faithfulness narrower than necessary.
 _MOST_ROWS = 500
-# Rows that are explained again, background rows and evaluations where that is done many times.
+# Rows, background rows and evaluations for checks that explain again many times.
 _ROWS = 20
 _BACKGROUND = 20
 _BUDGET = 10_000
-# What part of the budget of one explanation goes into one of these.
+# The budget of one of these explanations is this fraction of the original one.
 _PART = 50
 
 
@@ -41,16 +41,16 @@ def run_checks(
     labels: Sequence[str | None],
     seed: int = 0,
 ) -> CheckResult:
-    """Check explanations of one question by several methods.
+    """Check the explanations of one question by several methods.
 
-    The model is left as it came, its weights included.
+    The model's weights and state are restored.
 
     Args:
-        explained: what the methods answered to `question`; those that failed are better left out.
-        question: what they were asked.
-        split: which split the rows are of.
-        labels: the names of the outputs that were asked about; None for that of a regression.
-        seed: of all that is drawn. Rows get their draws by what they are, so their order changes nothing.
+        explained: the methods' explanations of `question`, without failed ones.
+        question: what was explained.
+        split: the split of the rows.
+        labels: names of the explained outputs; None for a regression.
+        seed: of all random draws, which depend on the content of rows and not on their order.
     """
     if not explained:
         return CheckResult()
@@ -63,10 +63,10 @@ def run_checks(
     small = replace(small, budget=min(question.budget, enough, _BUDGET))
     with_originals = [(one, explain_again(one, small)) for one in explained]
     notes = (
-        "No threshold is accepted for any of the checks of explanations: they are told and not judged."
-        + (" Their pictures show the first output, their tables all." if len(context.labels) > 1 else ""),
-        f"Explanations are asked for again on {len(rows)} rows; where the rows or the model's weights change, against "
-        f"{len(small.background)} background rows and with at most {small.budget:,} evaluations a row.",
+        "There is no accepted threshold for the checks of explanations, so they are reported without a verdict."
+        + (" Their figures show the first output, their tables all." if len(context.labels) > 1 else ""),
+        f"For the checks {len(rows)} rows are explained again; if the rows or the model's weights change, against "
+        f"{len(small.background)} background rows and with at most {small.budget:,} evaluations per row.",
     )
     parts = [
         sampling_error(explained, context),

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from glasshouse_audits.explain.features.measurements import Attributions
 
-# Features in a figure; the tables have all.
+# Most features in a figure; the tables have all.
 _MAX_FEATURES = 15
 _MAX_FEATURES_BY_GROUP = 5
 _MAX_FEATURES_OF_A_ROW = 8
-# Places along the axis of a beeswarm; attributions in one place are told together.
+# Bins along the axis of a beeswarm; attributions in one bin are drawn as one dot.
 _SWARM_BINS = 90
-# A mean over fewer rows has no interval worth drawing; the tables have all groups.
+# A mean over fewer rows is too uncertain to draw; the tables have all groups.
 _MIN_ROWS = 10
 
 
@@ -27,7 +27,7 @@ def descending(one: Attributions) -> list[int]:
 
 
 def output_name(output: str | None) -> str:
-    """What attributions add up to, in words."""
+    """The explained output, in words."""
     return f"the probability of {output}" if output else "the predicted value"
 
 
@@ -36,7 +36,7 @@ def _title_suffix(output: str | None) -> str:
 
 
 def table_of_features(found: Sequence[Attributions], features: Sequence[str]) -> Table:
-    """Every feature by every method, for one output; most important first by the first method."""
+    """Every feature by every method, for one output; the first method's most important features come first."""
     columns = [Column(name="feature")]
     for one in found:
         columns += [Column(name=f"{one.title}{part}", format=".4f") for part in ("", ", low", ", high")]
@@ -50,8 +50,8 @@ def table_of_features(found: Sequence[Attributions], features: Sequence[str]) ->
         title=f"Mean absolute attribution of every feature{_title_suffix(found[0].output)}",
         columns=tuple(columns),
         rows=tuple(rows),
-        description="How far a feature moves the output on average, whichever way. Methods answer different "
-        "questions, some in other units: compare the order they put features in, not their numbers.",
+        description="How far a feature moves the output on average, up or down. Methods have different definitions "
+        "and units: compare the order of features, not the numbers.",
     )
 
 
@@ -69,9 +69,9 @@ def figure_of_features(one: Attributions, features: Sequence[str]) -> Figure:
     )
     return Figure(
         kind="dot_interval",
-        title=f"{one.title}: which features matter{_title_suffix(one.output)}",
-        description=f"Mean absolute attribution to {output_name(one.output)} with a 95 % interval: how far each feature moves "
-        f"it on average, up or down.{rest}",
+        title=f"{one.title}: feature importance{_title_suffix(one.output)}",
+        description=f"Mean absolute attribution to {output_name(one.output)} with a 95 % interval: how far each "
+        f"feature moves it on average, up or down.{rest}",
         data={
             "labels": [features[position] for position in shown],
             **_intervals(estimates),
@@ -89,9 +89,9 @@ def _intervals(estimates: Sequence[Estimate]) -> dict[str, list[float | None]]:
 
 
 def beeswarm(one: Attributions, features: Sequence[str], levels: NDArray[np.float64]) -> Figure:
-    """Each row's attribution of the most important features, and whether the feature's value is low or high.
+    """Each row's attribution to the most important features, and whether the feature's value is low or high.
 
-    `levels` (n, d) are thirds, see `importance.levels`. Rows are told together by place and third.
+    `levels` (n, d) are thirds, see `importance.levels`. Rows in the same bin and third are drawn as one dot.
     """
     shown = descending(one)[:_MAX_FEATURES]
     lowest, highest = float(one.values.min(initial=0.0)), float(one.values.max(initial=0.0))
@@ -112,9 +112,9 @@ def beeswarm(one: Attributions, features: Sequence[str], levels: NDArray[np.floa
         )
     return Figure(
         kind="beeswarm",
-        title=f"{one.title}: how each row is moved{_title_suffix(one.output)}",
-        description=f"Each dot is a row; further right, the feature pushes {output_name(one.output)} further up. Filled dots "
-        "have a value in the highest third, open ones in the lowest; small ones lie between or have no order.",
+        title=f"{one.title}: attributions of each row{_title_suffix(one.output)}",
+        description=f"Each dot is a row; further right, the feature increases {output_name(one.output)} more. Filled "
+        "dots have a value in the highest third, open dots in the lowest; small dots lie between or have no order.",
         data={
             "swarms": swarm,
             "x_label": f"attribution to {output_name(one.output)}",
@@ -133,18 +133,20 @@ def example_rows(scores: NDArray[np.float64], most: int) -> list[int]:
 def figure_of_row(
     one: Attributions, row: int, *, index: int, score: float, split: str, labels: Sequence[str]
 ) -> Figure:
-    """What moved one row's output, the strongest features first; the row is known by its index alone."""
+    """Attributions of one row, the largest first; the row is identified by its index only."""
     values = one.values[row]
     shown = [int(k) for k in np.argsort(-np.abs(values), kind="stable")[:_MAX_FEATURES_OF_A_ROW]]
     rest = float(values.sum() - values[shown].sum())
     others, subject = len(values) - len(shown), output_name(one.output)
     names = [labels[k] for k in shown] + ([f"{others} others together"] if others else [])
-    base = "" if one.change is None else f" With the base, {score - float(one.change[row]):.3g}, they add up to it."
+    base = (
+        "" if one.change is None else f" Together with the base, {score - float(one.change[row]):.3g}, they sum to it."
+    )
     return Figure(
         kind="bar",
         title=f"{one.title}: row {index} of the {split} split{_title_suffix(one.output)}",
-        description=f"{subject[0].upper()}{subject[1:]} is {score:.3g} in this row. Bars to the right pushed it up, "
-        f"bars to the left down.{base}",
+        description=f"{subject[0].upper()}{subject[1:]} is {score:.3g} in this row. Bars to the right increase it, "
+        f"bars to the left decrease it.{base}",
         data={
             "labels": names,
             "values": [float(values[k]) for k in shown] + ([rest] if others else []),
@@ -155,7 +157,7 @@ def figure_of_row(
 
 
 def names_with_values(features: Sequence[Feature], encoded: NDArray[np.float32]) -> list[str]:
-    """Features with what one encoded row (width,) says of each: the category, or the encoded number."""
+    """Features with their values in one encoded row (width,): the category, or the encoded number."""
     names = []
     for feature in features:
         columns = encoded[list(feature.columns)]
@@ -169,7 +171,7 @@ def names_with_values(features: Sequence[Feature], encoded: NDArray[np.float32])
 
 
 def by_group(one: Attributions, features: Sequence[str], groups: Mapping[str, Groups]) -> Iterator[Table | Figure]:
-    """What moves the output for whom: a table and a figure for each sensitive attribute."""
+    """Attributions by group: a table and a figure for each sensitive attribute."""
     for attribute, group in groups.items():
         members = {level: np.flatnonzero(group.codes == code) for code, level in enumerate(group.levels)}
         yield _table_of_groups(one, features, attribute, members)
@@ -196,8 +198,8 @@ def _table_of_groups(
             *(Column(name=name, format=".4f") for name in parts),
         ),
         rows=tuple(rows),
-        description="Attribution of every feature within each group, whichever way (mean absolute) and with its sign "
-        "(mean). Differences of the signed means between two groups add up to the difference of their mean outputs.",
+        description="Attribution to every feature within each group: mean absolute, and mean with sign. Differences "
+        "of the signed means between two groups add up to the difference of their mean outputs.",
         count_column="rows",
     )
 
@@ -210,9 +212,10 @@ def _figure_of_groups(
     estimates = [one.mean(position, members[level], absolute=False) for position, level in pairs]
     return Figure(
         kind="dot_interval",
-        title=f"{one.title}: what is used for whom, by {attribute}{_title_suffix(one.output)}",
+        title=f"{one.title}: attributions by {attribute}{_title_suffix(one.output)}",
         description=f"Mean attribution to {output_name(one.output)} within each group, with a 95 % interval, for the "
-        "strongest features: right of 0 the feature pushes the group up, left of it down. The table has all groups.",
+        "most important features: right of 0 the feature increases it in the group, left of 0 it decreases it. The "
+        "table has all groups.",
         data={
             "labels": [level for _, level in pairs],
             "under": [features[position] for position, _ in pairs],

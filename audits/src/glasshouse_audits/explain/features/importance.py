@@ -1,4 +1,4 @@
-"""Attributions summed up over rows: how far a feature moves the output, which way, and for whom."""
+"""Attributions summarised over rows: how far a feature moves the output, up or down."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def mean_attribution(
     design: NDArray[np.int64] | None = None,
     absolute: bool = True,
 ) -> Estimate:
-    """Mean over rows of one feature's |attribution| (n,), or of the attribution itself, with a 95 % interval.
+    """Mean over rows of one feature's |attribution| (n,), or of the signed attribution, with a 95 % interval.
 
-    Student's t over rows knows how rows differ, sampling error included, as long as errors of rows are independent.
-    Those of rows that share a design (n,), the same random coalitions, may all err the same way. Their part of the
+    Student's t over rows covers the variation between rows and the sampling error, if errors of rows are independent.
+    Rows that share a design (n,), the same random coalitions, may all err in the same direction. Their part of the
     variance is bounded by (sum of `error`)^2 instead of the sum of `error`^2 in each design (Cauchy-Schwarz; taking
     absolute values makes no error larger).
     """
@@ -39,10 +39,10 @@ def mean_attribution(
 
 
 def levels(rows: NDArray[np.float32], owner: NDArray[np.intp], ordered: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Low, middle or high: the third that a feature's value lies in among the rows, 0, 0.5 or 1, (n, d).
+    """The third of each feature's value among the rows, (n, d): 0 is low, 0.5 middle, 1 high.
 
-    `rows` (n, width) are encoded; equal values lie in the same third. NaN where a feature is not `ordered` (d,) or has
-    one value only; a feature of several columns has no order.
+    `rows` (n, width) are encoded; equal values are in the same third. NaN if a feature is not `ordered` (d,) or has a
+    single value; a feature of several columns has no order.
     """
     n, d = len(rows), len(ordered)
     found = np.full((n, d), np.nan)

@@ -1,4 +1,4 @@
-"""Measurements of explanations: what moves the output, for whom, how surely, and whether it adds up."""
+"""Measurements of explanations: mean attributions, overall and by group, and completeness errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glasshouse_audits.explain.features.importance import mean_attribution
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attributions:
-    """One method's attributions of one output: `values` (n, d), and how far each row is from the base, (n,)."""
+    """One method's attributions of one output: `values` (n, d) and `error` (n, d), their standard error."""
 
     method: str
     title: str
@@ -26,9 +26,9 @@ class Attributions:
     error: NDArray[np.float64] | None
     design: NDArray[np.int64] | None
     change: NDArray[np.float64] | None
-    """None where the values do not claim to add up."""
+    """(n,) output minus base, which the values should add up to; None if the method does not promise completeness."""
     used: bool
-    """Whether the explanation is told, or was set aside because it does not add up."""
+    """False if the method failed, because its values do not add up."""
 
     def mean(self, feature: int, rows: NDArray[np.intp] | slice = slice(None), *, absolute: bool = True) -> Estimate:
         """Mean (absolute) attribution of a feature over some rows."""
@@ -43,7 +43,7 @@ class Attributions:
 def by_output(
     explained: MethodExplanation, scores: NDArray[np.float64], labels: Sequence[str | None]
 ) -> Iterator[Attributions]:
-    """An explanation split by the asked outputs, whose scores of the explained rows are (n, k)."""
+    """An explanation split by output; `scores` (n, k) are the explained scores of its rows."""
     found: Explanation = explained.explanation
     for k, label in enumerate(labels):
         yield Attributions(
@@ -59,7 +59,7 @@ def by_output(
 
 
 def worst_completeness_error(found: Explanation, scores: NDArray[np.float64]) -> float | None:
-    """The relative completeness error of the worst row and output; None without a claim, or where nothing changes."""
+    """The relative completeness error of the worst row and output; None without a promise, or if no output changes."""
     worst = []
     for k in range(scores.shape[1]):
         change = _change(found, scores, k)
@@ -78,7 +78,7 @@ def _change(found: Explanation, scores: NDArray[np.float64], k: int) -> NDArray[
 
 
 def completeness(one: Attributions, split: str) -> Iterator[Measurement]:
-    """How far attributions miss the change of output that they claim to add up to: the worst and the mean row."""
+    """Completeness errors of attributions that should add up to the change of the output: maximum and mean."""
     if one.change is None:
         return
     errors = completeness_errors(one.values, one.change)
@@ -111,9 +111,9 @@ def by_group(
 ) -> Iterator[Measurement]:
     """Mean absolute and mean attribution of every feature within each group of each sensitive attribute.
 
-    The mean attributions of a group add up to its mean output less the base, where the method is complete: their
-    differences between groups say which features a gap in scores comes from (Begley et al., "Explainability for fair
-    machine learning", 2020). `codes` are those of the explained rows.
+    If the method is complete, the mean attributions of a group add up to its mean output minus the base, so their
+    differences between groups decompose a gap in scores by feature (Begley et al., "Explainability for fair machine
+    learning", 2020). The groups' codes are those of the explained rows.
     """
     for attribute, group in groups.items():
         for code, level in enumerate(group.levels):

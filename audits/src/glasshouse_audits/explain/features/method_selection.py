@@ -1,4 +1,4 @@
-"""Which methods explain: those asked for, or those that suit the model; and what takes the place of one that fails."""
+"""Which methods explain: the configured ones, or those that suit the model; and replacements for a failed method."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from glasshouse_audits.explain.explainers import Method, MethodExplanation, find_method, is_installed, unmet_requirement
 from glasshouse_audits.explain.features.measurements import worst_completeness_error
 
-# Shapley values cost what the budget and the tolerance say. DeepLIFT costs two passes for each row, integrated
-# gradients 64 to 1024; both start at the same baseline and promise to add up, which DeepLIFT keeps where it has a rule
-# for every module.
+# The cost of Shapley values follows from budget and tolerance. DeepLIFT takes two passes for each row, integrated
+# gradients 64 to 1024; both have the same baseline and promise completeness, which DeepLIFT reaches only if it has a
+# rule for every module.
 _AUTOMATIC = ("shapley", "deep_lift")
 _RESERVES = ("integrated_gradients", "shapley")
 
@@ -29,18 +29,20 @@ def explain(
     *,
     most_error: float,
 ) -> tuple[list[MethodExplanation], list[str]]:
-    """Every method's answer, in the order asked for, and notes on those that gave none or failed.
+    """Every method's explanation, in the configured order, and notes on methods that could not explain or failed.
 
-    An explanation fails if it promises to add up and the worst row misses by more than `most_error` of the change of
-    its output. Integrated gradients, then Shapley values, are added where a method fails or gives no answer.
+    An explanation fails if it promises completeness and the completeness error of the worst row exceeds `most_error`.
+    Integrated gradients, then Shapley values, replace a method that fails or cannot explain.
 
     Args:
-        choices: the methods; None to choose by the model: Shapley values, and the cheapest method of gradients that
-            holds its promise.
-        scores: the asked scores of the question's rows (n, k).
+        choices: the methods; None selects by model: Shapley values, and the cheapest gradient method that is complete.
+        evidence: of the audit.
+        question: what to explain.
+        scores: (n, k) explained scores of the question's rows.
+        most_error: largest accepted completeness error.
 
     Raises:
-        UserError: if no method answers.
+        UserError: if no method can explain the model.
     """
     pending = [Choice(name) for name in _AUTOMATIC if is_installed(name)] if choices is None else list(choices)
     reserves = [name for name in _RESERVES if is_installed(name) and name not in {choice.name for choice in pending}]
@@ -57,14 +59,14 @@ def explain(
                 problem = str(error)
         if problem is None:
             continue
-        note = f"{method.title} set aside: {problem}."
+        note = f"{method.title} is not used: {problem}."
         reserve = next(
             (name for name in reserves if unmet_requirement(find_method(Choice(name)).plugin, evidence) is None), None
         )
         if reserve is not None:
             reserves.remove(reserve)
             pending.append(Choice(reserve))
-            note += f" {find_method(Choice(reserve)).title} used instead."
+            note += f" {find_method(Choice(reserve)).title} is used instead."
         notes.append(note)
     if not found:
         raise UserError("audit 'feature_attribution'", "no method could explain the model. " + " ".join(notes))
@@ -94,6 +96,6 @@ def _completeness_problem(explained: MethodExplanation, most_error: float) -> st
     suspects = explained.explanation.suspects
     why = f"; it has no rule for {', '.join(suspects)}" if suspects else ""
     return (
-        f"its values do not add up to the change of the output, which the worst row misses by {explained.error:.0%} "
-        f"(at most {most_error:.0%}){why}"
+        f"its values do not add up to the change of the output: the worst row misses it by {explained.error:.0%} "
+        f"(at most {most_error:.0%} is accepted){why}"
     )

@@ -1,10 +1,10 @@
-"""Shapley values of features through the shap library: the independent check of our own.
+"""Shapley values of features by the shap library: an independent check of our own.
 
-The game of one row: the players are features, not encoded columns, and the worth of a coalition is the model's mean
-output when the coalition's features come from the row and the others from a background row (the interventional value
+The game of one row: the players are features, not encoded columns, and the value of a coalition is the model's mean
+output with the coalition's features from the row and the others from a background row (the interventional value
 function of Lundberg and Lee, "A Unified Approach to Interpreting Model Predictions", 2017, and Janzing et al.,
-"Feature relevance quantification in explainable AI", 2020). shap chooses the coalitions and combines their worths;
-what is here computes the worths in blocks.
+"Feature relevance quantification in explainable AI", 2020). shap chooses the coalitions and combines their values;
+this module computes the values in blocks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """From encoded rows (m, width) to the explained outputs (m, k)."""
 
 EXACT_EVALUATIONS = 1_500_000
-"""All 2^d coalitions are evaluated where that costs no more model evaluations than this (a second or two)."""
+"""All 2^d coalitions are evaluated if that takes at most this many model evaluations (a second or two)."""
 
 # Model evaluations per block: larger ones fall out of the processor's cache and are several times slower.
 _BLOCK = 8192
@@ -28,10 +28,10 @@ _BLOCK = 8192
 
 @dataclass(frozen=True)
 class CoalitionGame:
-    """Worths of coalitions of features, for every explained row.
+    """Values of coalitions of features, for every explained row.
 
-    `rows` (n, width) are explained against `background` (b, width), both float32; `owner` (width,) names the feature
-    of each column; `score` is the model.
+    `rows` (n, width) are explained against `background` (b, width), both float32; `owner` (width,) is the number of
+    each column's feature; `score` is the model.
     """
 
     score: Score
@@ -63,10 +63,10 @@ class CoalitionGame:
         return differs
 
     def _block(self, row: int, differs: NDArray[np.bool_], coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Worths of coalitions of which each is like the one before but for a feature or so.
+        """Values of a sequence of coalitions that differ in about one feature from one to the next.
 
-        Where row and background row agree on that feature, the input is the one before and is not evaluated again.
-        Tables are full of such agreement: the same sex, no capital gain.
+        If the row and a background row have the same value of that feature, the mixed input does not change and is not
+        evaluated again. This is frequent in tables: the same sex, no capital gain.
         """
         swapped = coalitions[:, None, :] & differs
         fresh = np.ones(swapped.shape[:2], dtype=bool)
@@ -80,10 +80,10 @@ class CoalitionGame:
 
 
 class _CoalitionMasker:
-    """Hands shap's coalitions through to the model unchanged, with the row that they are about.
+    """Passes shap's coalitions to the model unchanged, with the number of the explained row.
 
-    shap would mask arrays one coalition at a time in Python; its delta protocol (each entry flips one feature, or
-    none) is undone here in one step for all of them.
+    shap masks arrays one coalition at a time in Python; here its delta protocol (each entry flips one feature, or
+    none) is decoded for all coalitions at once.
     """
 
     supports_delta_masking = True
@@ -120,12 +120,12 @@ def shapley_values(game: CoalitionGame, *, permutations: int, seed: int) -> Shap
     """Shapley values of every row of a game.
 
     Exact within `EXACT_EVALUATIONS` (KernelExplainer's regression on all coalitions, which is exact); beyond, the mean
-    over `permutations` random orders, each walked forwards and backwards, which is exact for interactions of up to two
-    features. Either way the values of a row add up to its output minus the mean output over the background.
+    over `permutations` random orders, each forwards and backwards, which is exact for interactions of up to two
+    features. In both cases the values of a row add up to its output minus the mean output over the background.
     """
     d = game.features
     exact = 2**d * len(game.rows) * len(game.background) <= EXACT_EVALUATIONS
-    # shap draws its orders from NumPy's global generator, which is given back as it was.
+    # shap draws its orders from NumPy's global generator, whose state is restored.
     state = np.random.get_state()
     try:
         values = _by_all_coalitions(game) if exact else _by_permutations(game, permutations, seed)

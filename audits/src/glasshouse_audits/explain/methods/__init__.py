@@ -1,1 +1,1 @@
-"""Explainers: ours, and those of the SHAP and Captum libraries, each a class with `explain(question)`."""
+"""Explainers: our own, and those of the SHAP and Captum libraries; each is a class with `explain(question)`."""

@@ -1,4 +1,4 @@
-"""What methods share: attributions of rows in batches, and how many inputs the model has been asked about."""
+"""Attributions of rows in batches, counted model evaluations, and the baselines that methods share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-# What captum says whenever it does what it is asked to.
+# captum emits these in normal use.
 _KNOWN_WARNINGS = (
     r"Input Tensor \d+ did not already require gradients",
     "Setting forward, backward hooks and attributes on non-linear",
@@ -25,10 +25,10 @@ _KNOWN_WARNINGS = (
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Gradients for the block.
+    """Enable gradients for the block.
 
     Raises:
-        NotExplainableError: where the model's scores have none.
+        NotExplainableError: if the model's scores are not differentiable.
     """
     import torch
 
@@ -36,13 +36,13 @@ def with_gradients() -> Iterator[None]:
         with torch.enable_grad():
             yield
     except RuntimeError as error:
-        if "does not require grad" not in str(error):  # as torch says it
+        if "does not require grad" not in str(error):  # torch's message
             raise
         raise NotExplainableError("the model's scores cannot be differentiated") from error
 
 
 class CountedScore:
-    """The asked scores of inputs, differentiable; `evaluations` counts the inputs."""
+    """The explained scores of inputs, differentiable; `evaluations` counts the inputs."""
 
     def __init__(self, question: Question) -> None:
         self._score = question.score
@@ -54,22 +54,23 @@ class CountedScore:
         return self._score(x)
 
     def of(self, output: int) -> Callable[[Tensor], Tensor]:
-        """The scores (m,) of one of the asked outputs."""
+        """The scores (m,) of one of the explained outputs."""
         return lambda x: self(x)[:, output]
 
 
 def attributions_by_row(
     question: Question, attribute: Callable[[Tensor, int], Tensor], *, inputs_per_row: int
 ) -> NDArray[np.float64]:
-    """Attributions of all rows and asked outputs, per feature (n, d, k), else per input (n, ..., k).
+    """Attributions of all rows and explained outputs: (n, d, k) per feature, else (n, ..., k) per input number.
 
     Args:
-        attribute: from rows (m, ...) on the model's device and the number of an asked output to attributions of the
-            rows' shape.
-        held: inputs that `attribute` evaluates or differentiates at once for each row.
+        question: what to explain.
+        attribute: maps rows (m, ...) on the model's device and the number of an explained output to attributions of
+            the rows' shape.
+        inputs_per_row: inputs that `attribute` evaluates or differentiates at once for each row.
 
     Raises:
-        NotExplainableError: where `attribute` needs gradients, and the scores have none.
+        NotExplainableError: if `attribute` needs gradients and the scores are not differentiable.
     """
     import torch
 
@@ -86,15 +87,15 @@ def attributions_by_row(
 
 
 def mean_background_row(question: Question) -> Tensor:
-    """The mean background row (1, ...), on the model's device: where methods with one baseline start."""
+    """The mean background row (1, ...) on the model's device: the baseline of methods with a single baseline."""
     return question.background.mean(dim=0, keepdim=True).to(question.model.device)
 
 
 def score_of_mean_background(question: Question) -> NDArray[np.float64]:
-    """The asked scores of the mean background row, for every row (n, k)."""
+    """The explained scores of the mean background row, repeated for every row (n, k)."""
     return np.repeat(question.scores(mean_background_row(question)), len(question.rows), axis=0)
 
 
 def mean_score_of_background(question: Question) -> NDArray[np.float64]:
-    """The mean asked scores over the background, for every row (n, k)."""
+    """The mean explained scores over the background, repeated for every row (n, k)."""
     return np.repeat(question.scores(question.background).mean(axis=0, keepdims=True), len(question.rows), axis=0)

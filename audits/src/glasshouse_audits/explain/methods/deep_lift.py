@@ -1,9 +1,9 @@
-"""DeepLIFT through captum, from one baseline or averaged over the background.
+"""DeepLIFT by captum, from one baseline or averaged over the background.
 
 Shrikumar, Greenside and Kundaje, "Learning Important Features Through Propagating Activation Differences", 2017
 (the rescale rule); averaged over background rows as in Lundberg and Lee, "A Unified Approach to Interpreting Model
-Predictions", 2017. Every non-linear module passes the change of its output on by the slope between reference and input;
-where all of them can, a row's values add up to the change of its score.
+Predictions", 2017. Every non-linear module propagates the change of its output with the slope between baseline and
+input. If there is a rule for every module, a row's values add up to the change of its score.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class DeepLift:
 
 
 class DeepLiftShap:
-    """DeepLIFT averaged over the background rows: fast, roughly Shapley values, for networks that it can follow."""
+    """DeepLIFT averaged over the background rows: fast, approximate Shapley values, for supported modules."""
 
     def explain(self, question: Question) -> Explanation:
         import torch
 
         background = question.background.to(question.model.device)
-        # captum asks for two baselines at least; the same twice has the same mean
+        # captum requires at least two baselines; the same one twice has the same mean
         background = background.repeat(2, *[1] * (background.ndim - 1)) if len(background) == 1 else background
         parts = torch.tensor_split(background, max(1, -(-2 * len(background) // max(4, question.max_batch))))
         share = max(len(part) for part in parts)

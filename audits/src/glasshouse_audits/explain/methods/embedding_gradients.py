@@ -1,9 +1,9 @@
-"""Integrated gradients on the embedding of a text, through captum.
+"""Integrated gradients on the embedding of a text, by captum.
 
-Words enter a network as numbers, which have no gradient. The line from the reference to the text is drawn between
-their vectors instead (Sundararajan, Taly and Yan 2017, section 6.3, for text); a word's attribution is the sum over the
-components of its vector. They add up to the output minus the output for the reference's vectors, in the places and with
-the mask of the text itself.
+Words enter a network as integers, which have no gradient. The path from the reference to the text runs between their
+embedding vectors instead (Sundararajan, Taly and Yan 2017, section 6.3, for text); a word's attribution is the sum over
+the components of its vector. Attributions add up to the output minus the output for the reference's vectors, with the
+positions and the mask of the text.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _FIRST_STEPS = 16
 
 
 class EmbeddingIntegratedGradients:
-    """Integrated gradients from the vectors of the first background text; texts take more steps until they add up.
+    """Integrated gradients from the vectors of the first background text, with more steps until the values add up.
 
     Args:
-        error: relative completeness error that each text should reach.
-        steps: steps that a text takes at most.
+        error: target for the relative completeness error of each text.
+        steps: most steps for each text.
     """
 
     def __init__(self, *, error: float = 0.01, steps: int = 512) -> None:
@@ -38,7 +38,7 @@ class EmbeddingIntegratedGradients:
         self.steps = whole_number("explainer 'embedding_integrated_gradients'", "steps", steps, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
-        """Attributions (n, length, k) of the asked scores to the words of every text."""
+        """Attributions (n, length, k) of the explained scores to the words of every text."""
         import torch
         from captum.attr import LayerIntegratedGradients
 
@@ -46,7 +46,7 @@ class EmbeddingIntegratedGradients:
         start = question.background[:1].to(question.model.device)
         most = min(self.steps, question.budget)
         if most < 2:
-            raise NotExplainableError("it takes a budget of 2 evaluations a text at least")
+            raise NotExplainableError("it requires a budget of at least 2 evaluations per text")
         base = _scores_of_reference(question, layer, start)
         scores = question.scores(question.rows)
         change = resolved(scores - base, scores)
@@ -69,7 +69,7 @@ class EmbeddingIntegratedGradients:
                     )
                     return found.sum(dim=-1)
 
-                # cuDNN differentiates recurrent layers in training mode alone
+                # cuDNN differentiates recurrent layers in training mode only
                 with with_gradients(), torch.backends.cudnn.flags(enabled=False):
                     found = in_batches(attribute, question.rows[pending], most=max(1, question.max_batch // steps))
                 values[pending, :, output] = found.double()
@@ -84,25 +84,25 @@ class EmbeddingIntegratedGradients:
             base=base,
             completeness="promised",
             evaluations=counted.evaluations,
-            details=f"Integrated gradients on embeddings took up to {taken} steps.",
+            details=f"Up to {taken} steps on the embeddings.",
         )
 
 
 def _scores_of_reference(question: Question, layer: nn.Module, start: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The asked scores (n, k) where each text keeps its places and mask, and all its vectors are the reference's."""
+    """The explained scores (n, k) with the reference's vectors, and the positions and mask of each text."""
     import torch
 
     with torch.no_grad():
         vectors = layer(start)
     if vectors.ndim != 3:
-        raise NotExplainableError("the embedding gives one vector a text, not one a word")
+        raise NotExplainableError("the embedding returns one vector per text, not one per word")
     with _replaced(layer, vectors):
         return question.scores(question.rows)
 
 
 @contextmanager
 def _replaced(layer: nn.Module, vectors: Tensor) -> Iterator[None]:
-    """Whatever goes into the layer, these vectors (1, length, width) come out."""
+    """The layer returns these vectors (1, length, width) in the block, for any input."""
     hook = layer.register_forward_hook(lambda _layer, _inputs, output: vectors.expand_as(output))
     try:
         yield

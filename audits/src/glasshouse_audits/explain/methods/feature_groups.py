@@ -1,7 +1,7 @@
-"""Features as the columns that the shap library explains, whatever encodes them.
+"""Features as single columns for the shap library, however many columns encode them.
 
-A row of d numbers says for each feature which row of a table, that of the explained row and the background, its
-columns are taken from. Methods that mix rows column by column thus move all columns of one feature together.
+A row of d numbers gives, for each feature, the row of a table (the explained row and the background rows) from which
+its columns are taken. Methods that mix rows column by column then move all columns of a feature together.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class FeatureGroups:
         import torch
 
         if question.owner is None or question.rows.ndim != 2:
-            raise NotExplainableError("it explains tables only")
+            raise NotExplainableError("it explains tabular data only")
         self.question = question
         self.features = int(question.owner.max()) + 1
         self.evaluations = 0
@@ -32,20 +32,20 @@ class FeatureGroups:
 
     @property
     def background(self) -> NDArray[np.int64]:
-        """(b, d): every background row as it is."""
+        """(b, d): every background row, unmixed."""
         return np.repeat(np.arange(1, len(self._table))[:, None], self.features, axis=1)
 
     @property
     def row(self) -> NDArray[np.int64]:
-        """(1, d): the explained row as it is."""
+        """(1, d): the explained row, unmixed."""
         return np.zeros((1, self.features), dtype=np.int64)
 
     def select_row(self, row: int) -> None:
-        """Make a row of the question number 0."""
+        """Make a row of the question the explained row, number 0 of the table."""
         self._table[0] = self.question.rows[row]
 
     def score(self, sources: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(m, k) scores where the features (m, d) are taken from rows of the table."""
+        """(m, k) scores with each feature taken from the table row in `sources` (m, d)."""
         import torch
 
         found: list[NDArray[np.float64]] = []

@@ -1,8 +1,8 @@
-"""Grad-CAM through captum: where in a picture the last convolution found what speaks for a class.
+"""Grad-CAM by captum: the image regions in which the last convolution finds evidence for a class.
 
 Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, "Grad-CAM: Visual Explanations from Deep Networks via
-Gradient-based Localization", ICCV 2017: the maps of a convolutional layer, weighted by the mean gradient of the class's
-output before the softmax, added up and cut off at 0, enlarged to the picture.
+Gradient-based Localization", ICCV 2017: the feature maps of a convolutional layer, weighted by the mean gradient of the
+class's output before the softmax, summed, with negative values set to 0, and upsampled to the image.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 class GradCam:
-    """Grad-CAM of the last two-dimensional convolution, or of a layer by name. Values are of no unit, and 0 or more.
+    """Grad-CAM of the last two-dimensional convolution, or of a named layer. Values have no unit and are 0 or more.
 
     Args:
-        layer: name of the layer among the network's `named_modules`; default: its last two-dimensional convolution.
+        layer: name of the layer among the network's `named_modules`; by default its last two-dimensional convolution.
     """
 
     def __init__(self, *, layer: str | None = None) -> None:
         self.layer = layer
 
     def explain(self, question: Question) -> Explanation:
-        """Maps of every row and asked output, the same for all channels of a pixel, which share it equally."""
+        """Maps of every row and explained output; the channels of a pixel share its value equally."""
         import torch
         from captum.attr import LayerAttribution, LayerGradCam
 
@@ -45,7 +45,9 @@ class GradCam:
             explain = LayerGradCam(lambda inputs: before_softmax(question, inputs)[:, output], layer)
             found = explain.attribute(x.to(device), relu_attributions=True)
             if found.ndim != 4:
-                raise NotExplainableError(f"the layer's output has shape {tuple(found.shape[1:])}; maps are needed")
+                raise NotExplainableError(
+                    f"the layer's output has shape {tuple(found.shape[1:])}; expected maps (channels, height, width)"
+                )
             enlarged: Tensor = LayerAttribution.interpolate(found, tuple(sides), interpolate_mode="bilinear")
             return enlarged.expand(-1, channels, -1, -1) / channels
 
@@ -55,7 +57,7 @@ class GradCam:
                 for output in question.outputs
             ]
         values = torch.stack(found, dim=-1).double().numpy().astype(np.float64)
-        return Explanation(values=values, evaluations=evaluations, details="Grad-CAM has the resolution of its layer.")
+        return Explanation(values=values, evaluations=evaluations, details="It has the resolution of its layer.")
 
     def _layer(self, module: nn.Module) -> nn.Module:
         from torch import nn
@@ -71,7 +73,7 @@ class GradCam:
             chosen: nn.Module = named[self.layer]
             return chosen
         if len(getattr(module, "members", ())) > 1:
-            raise NotExplainableError("the model averages several networks, each with a last convolution of its own")
+            raise NotExplainableError("the model averages several networks, each with its own last convolution")
         convolutions: list[nn.Module] = [each for each in module.modules() if isinstance(each, nn.Conv2d)]
         if not convolutions:
             raise NotExplainableError("the model has no two-dimensional convolution")
@@ -79,7 +81,7 @@ class GradCam:
 
 
 def before_softmax(question: Question, x: Tensor) -> Tensor:
-    """A network's outputs (m, classes): logits where it returns them; a single one becomes those of both classes."""
+    """A network's outputs (m, classes), usually logits; a single binary output becomes those of both classes."""
     import torch
 
     columns = as_columns(question.model.outputs(x), question.model.info.target)

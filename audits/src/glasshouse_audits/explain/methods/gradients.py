@@ -1,4 +1,4 @@
-"""Single gradients through captum: the slope of a score at a row."""
+"""Gradient methods by captum: single gradients at a row, and expected gradients over the background."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glasshouse_audits.option_checks import whole_number
 class Saliency:
     """|gradient| (Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2014).
 
-    In units of the score per unit of the encoded input; it adds up to nothing.
+    In units of the score per unit of the encoded input; not complete.
     """
 
     def explain(self, question: Question) -> Explanation:
@@ -21,14 +21,14 @@ class Saliency:
         counted = CountedScore(question)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
         values = attributions_by_row(question, lambda x, k: explain[k].attribute(x), inputs_per_row=1)
-        details = "Size of the gradient at the row itself, in units of the score per unit of the encoded input."
+        details = "Absolute gradient at the row, in units of the score per unit of the encoded input."
         return Explanation(values=values, evaluations=counted.evaluations, details=details)
 
 
 class InputXGradient:
     """Gradient times encoded input (Shrikumar et al., "Not Just a Black Box", 2016).
 
-    A baseline of zero in the encoding is implied, whatever zero means there.
+    This implies a baseline of 0 in the encoding, whatever 0 means there.
     """
 
     def explain(self, question: Question) -> Explanation:
@@ -37,16 +37,19 @@ class InputXGradient:
         counted = CountedScore(question)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
         values = attributions_by_row(question, lambda x, k: explain[k].attribute(x), inputs_per_row=1)
-        details = "Gradient at the row itself times the encoded input."
+        details = "Gradient at the row times the encoded input."
         return Explanation(values=values, evaluations=counted.evaluations, details=details)
 
 
 class GradientShap:
-    """Expected gradients.
+    """Expected gradients: integrated gradients averaged over baselines from the background, sampled.
+
+    Each sample takes a random background row and a random point on the line from it to the row (Erion et al.,
+    "Improving performance of deep learning models with axiomatic attribution priors and expected gradients", 2021).
 
     Args:
-        samples: random points for each row in one answer.
-        repeats: independent answers, whose spread tells the standard error.
+        samples: random points for each row in each repeat.
+        repeats: independent repeats, whose spread gives the standard error.
     """
 
     def __init__(self, *, samples: int = 50, repeats: int = 8) -> None:
@@ -72,5 +75,5 @@ class GradientShap:
             base=mean_score_of_background(question),
             standard_error=error,
             evaluations=counted.evaluations,
-            details=f"{self.repeats} times {samples} random points a row.",
+            details=f"{self.repeats} times {samples} random points per row.",
         )

@@ -1,9 +1,9 @@
-"""Integrated gradients through captum.
+"""Integrated gradients by captum.
 
 Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", 2017: the gradient of an output averaged along
 the straight line from a baseline to the input, times the distance. By the fundamental theorem of calculus the
 attributions of a row add up to its output minus the baseline's (completeness), as far as the sum over finitely many
-steps comes close to the integral.
+steps approximates the integral.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _FIRST_STEPS = 64
 
 
 class IntegratedGradients:
-    """Integrated gradients from the mean background row; rows take more steps until they add up.
+    """Integrated gradients from the mean background row, with more steps until the values add up.
 
     Args:
-        error: relative completeness error that each row should reach.
-        steps: steps that a row takes at most.
+        error: target for the relative completeness error of each row.
+        steps: most steps for each row.
     """
 
     def __init__(self, *, error: float = 0.01, steps: int = 1024) -> None:
@@ -46,7 +46,7 @@ class IntegratedGradients:
 
         most = min(self.steps, question.budget)
         if most < 2:
-            raise NotExplainableError("it takes a budget of 2 evaluations a row at least")
+            raise NotExplainableError("it requires a budget of at least 2 evaluations per row")
         base = score_of_mean_background(question)
         scores = question.scores(question.rows)
         change = resolved(scores - base, scores)
@@ -75,7 +75,7 @@ class IntegratedGradients:
 
 
 class _Line:
-    """Gradients of one score along the line from a start (1, ...); at most `most` points at once."""
+    """Gradients of one score along the line from a baseline (1, ...); at most `most` points at once."""
 
     def __init__(self, score: Callable[[Tensor], Tensor], start: Tensor, *, most: int) -> None:
         from captum.attr import IntegratedGradients as Captum
@@ -85,7 +85,7 @@ class _Line:
         self._most = most
 
     def attributions(self, rows: Tensor, steps: int) -> Tensor:
-        """Of rows (m, ...), of their shape, on the CPU."""
+        """Attributions of rows (m, ...), of the same shape, on the CPU."""
         with with_gradients():
             return in_batches(lambda x: self._once(x, steps), rows, most=max(1, self._most // steps))
 
@@ -103,7 +103,7 @@ class _Line:
                 )
                 return found
             except torch.OutOfMemoryError:
-                # fewer rows first; the points of a single row are halved here
+                # `in_batches` halves the rows; here the points of a single row are halved
                 if len(x) > 1 or self._most == 1:
                     raise
             self._most //= 2

@@ -1,8 +1,8 @@
-"""Layer-wise relevance propagation through captum, epsilon rule.
+"""Layer-wise relevance propagation by captum, epsilon rule.
 
 Bach et al., "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
-2015: a score is handed back from layer to layer in proportion to what each unit contributed. It adds up to the score
-itself as long as no bias takes part; sigmoid and softmax hand relevance through unchanged.
+2015: a score is propagated back from layer to layer in proportion to each unit's contribution. The values add up to the
+score if no bias absorbs relevance; sigmoid and softmax pass relevance unchanged.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class LRP:
         networks = [ScoreNetwork(question, k, centred=False) for k in range(len(question.outputs))]
 
         def attribute(x, output):  # type: ignore[no-untyped-def]
-            # captum takes its rules off after every call
+            # captum removes its rules after every call
             if networks[output].link is not None:
                 networks[output].link.rule = IdentityRule()
             return attr.LRP(networks[output]).attribute(x, target=0)
@@ -44,7 +44,7 @@ class LRP:
             except (RuntimeError, TypeError, AssertionError, AttributeError) as error:
                 raise not_explainable(error, found) from error
         biased = tuple(
-            f"{name} ({kind_of(m)}, whose bias keeps relevance)"
+            f"{name} ({kind_of(m)}, whose bias absorbs relevance)"
             for name, m in module.named_modules()
             if getattr(m, "bias", None) is not None and bool(m.bias.any())
         )
@@ -53,6 +53,6 @@ class LRP:
             base=np.zeros((len(question.rows), len(question.outputs))),
             completeness="promised",
             evaluations=sum(network.evaluations for network in networks),
-            details="Epsilon rule; values add up to the score itself where no bias takes part.",
+            details="Epsilon rule; values add up to the score if no bias absorbs relevance.",
             suspects=found + biased,
         )

@@ -1,6 +1,6 @@
-"""An asked score as a network of modules, for methods that put rules of their own in the place of modules' gradients.
+"""An explained score as a network of modules, for methods that replace the gradients of modules with their own rules.
 
-Such methods see modules and nothing else, so the step from a network's raw output to a score is a module too.
+Such methods handle modules only, so the step from a network's raw output to a score is a module too.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 
 class ScoreNetwork(nn.Module):
-    """(m, ...) inputs to (m, 1): one asked score, by modules alone. `evaluations` counts the inputs.
+    """(m, ...) inputs to (m, 1): one explained score, computed by modules only. `evaluations` counts the inputs.
 
     Args:
-        question: which model, target and outputs.
-        output: number of the asked output.
-        centred: whether softmax is given the raw outputs less their mean. It is the same, but then the changes of its
-            inputs add up to 0, and a rule that adds a constant to all their multipliers stays complete.
+        question: the model, target and outputs.
+        output: number of the explained output.
+        centred: whether softmax takes the raw outputs minus their mean. The score is the same, but the changes of its
+            inputs then add up to 0, so that a rule which adds a constant to all multipliers stays complete.
     """
 
     def __init__(self, question: Question, output: int, *, centred: bool = True) -> None:
@@ -44,7 +44,7 @@ class ScoreNetwork(nn.Module):
         raw = as_columns(self.network(x), self._target)
         if self._standardized:
             return raw * self._target.scale + self._target.center
-        if self._one_of_two:  # the network says how probable the second class is
+        if self._one_of_two:  # the network outputs the probability (or logit) of the second class
             if self._column == 1:
                 return self._linked(raw)
             return self._linked(-raw) if self.link is not None else 1 - raw
@@ -59,7 +59,7 @@ class ScoreNetwork(nn.Module):
 
 @contextmanager
 def restored_state(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode for the duration; then hooks, attributes, modes and gradients are as they were, come what may."""
+    """Evaluation mode in the block; hooks, attributes, modes and gradients are restored, also after an error."""
     modules = list(network.modules())
     attributes = [dict(vars(m)) for m in modules]
     mappings = [{name: dict(value) for name, value in vars(m).items() if isinstance(value, dict)} for m in modules]

@@ -1,4 +1,4 @@
-"""Inputs taken away, exchanged or left out at random, through captum: columns of one feature move together."""
+"""Perturbation methods by captum: features are ablated, permuted or masked; columns of a feature move together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FeatureAblation:
-    """How far the score moves when one feature at a time is set to the mean background row's."""
+    """Change of the score when one feature at a time is set to its value in the mean background row."""
 
     def explain(self, question: Question) -> Explanation:
         from captum.attr import FeatureAblation as Captum
@@ -36,15 +36,15 @@ class FeatureAblation:
             values=values,
             base=score_of_mean_background(question),
             evaluations=counted.evaluations,
-            details="Change of the score when one feature is set to the mean background row's.",
+            details="Change of the score when one feature is set to its value in the mean background row.",
         )
 
 
 class FeaturePermutation:
-    """How far the score moves when one feature at a time is exchanged among the explained rows.
+    """Change of the score when one feature at a time is permuted among the explained rows.
 
     Args:
-        repeats: independent permutations, whose spread tells the standard error.
+        repeats: independent permutations, whose spread gives the standard error.
     """
 
     def __init__(self, *, repeats: int = 16) -> None:
@@ -54,7 +54,7 @@ class FeaturePermutation:
         from captum.attr import FeaturePermutation as Captum
 
         if len(question.rows) < 2:
-            raise NotExplainableError("it exchanges features among rows, of which there is but one")
+            raise NotExplainableError("it permutes features among rows and requires at least two rows")
         counted = CountedScore(question)
         mask = _mask(question)
         explain = [Captum(counted.of(k)) for k in range(len(question.outputs))]
@@ -70,19 +70,19 @@ class FeaturePermutation:
             values=values,
             standard_error=error,
             evaluations=counted.evaluations,
-            details=f"Change of the score when one feature is exchanged among the rows, mean of {repeats} times.",
+            details=f"Change of the score when one feature is permuted among the rows, mean of {repeats} permutations.",
         )
 
 
 class Lime:
-    """Slopes of a linear model of the score near a row (Ribeiro, Singh and Guestrin, "Why Should I Trust You?", 2016).
+    """Coefficients of a local linear model of the score (Ribeiro, Singh and Guestrin, "Why Should I Trust You?", 2016).
 
-    Which features are present and which are set to the mean background row's is drawn at random; nearby draws weigh
-    more (captum's kernel on the cosine distance).
+    Each sample sets a random subset of features to the mean background row; samples near the row have more weight
+    (captum's kernel on the cosine distance).
 
     Args:
-        samples: random draws for each row in one answer.
-        repeats: independent answers, whose spread tells the standard error.
+        samples: random samples for each row in each repeat.
+        repeats: independent repeats, whose spread gives the standard error.
     """
 
     def __init__(self, *, samples: int = 200, repeats: int = 2) -> None:
@@ -119,12 +119,12 @@ class Lime:
             values=values,
             standard_error=error,
             evaluations=counted.evaluations,
-            details=f"{self.repeats} times {samples} random draws a row, without penalty.",
+            details=f"{self.repeats} times {samples} random samples per row, without penalty.",
         )
 
 
 def _mask(question: Question) -> Tensor:
-    """(1, ...) the feature of each input; every input is its own where there are no features."""
+    """(1, ...) feature number of each input number; without features every number is its own feature."""
     import torch
 
     device, shape = question.model.device, question.rows.shape[1:]
@@ -133,7 +133,7 @@ def _mask(question: Question) -> Tensor:
 
 
 def _once(attributions: Tensor, mask: Tensor) -> Tensor:
-    """Attributions of columns, where captum gives each column its feature's whole: the first column keeps it."""
+    """Attributions with each feature's value in its first column only; captum repeats it in every column."""
     import torch
 
     flat = mask.flatten()

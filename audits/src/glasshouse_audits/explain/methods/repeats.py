@@ -1,4 +1,4 @@
-"""Sampling methods of other libraries: seeded without a trace, and asked several times to learn their error."""
+"""Sampling methods of other libraries: seeded without side effects, and repeated to estimate their standard error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """The global random states of Python, NumPy and torch under `seed`; given back as they were."""
+    """Seed the global random generators of Python, NumPy and torch in the block; restore their states on exit."""
     import torch
 
     python, numpy = random.getstate(), np.random.get_state()
@@ -30,10 +30,11 @@ def seeded(seed: int) -> Iterator[None]:
 def repeat_explanation(
     explain: Callable[[int], NDArray[np.float64]], *, seed: int, repeats: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of independent answers, and its standard error from their spread; both of an answer's shape.
+    """Mean of independent explanations, and its standard error from their spread.
 
     Args:
-        ask: from a seed to an answer.
+        explain: maps a seed to attributions.
+        seed: of the repeats.
         repeats: at least 2.
     """
     seeds = np.random.SeedSequence(seed).generate_state(repeats)

@@ -37,7 +37,7 @@ class ShapDeep:
             warnings.simplefilter("ignore")
             found = unsupported_layers(module, question.rows[:2].to(question.model.device), set(op_handler) - LINEAR)
             try:
-                # the library takes one row at a time with the whole background
+                # the library takes one row at a time, with the whole background
                 values = attributions_by_row(question, attribute, inputs_per_row=1)
             except (RuntimeError, TypeError, AssertionError, AttributeError) as error:
                 raise not_explainable(error, found) from error

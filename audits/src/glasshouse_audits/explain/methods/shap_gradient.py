@@ -15,8 +15,8 @@ class ShapGradient:
     """SHAP's expected gradients; the same quantity as `gradient_shap`, sampled row by row in Python.
 
     Args:
-        samples: random points for each row in one answer.
-        repeats: independent answers, whose spread tells the standard error.
+        samples: random points for each row in each repeat.
+        repeats: independent repeats, whose spread gives the standard error.
     """
 
     def __init__(self, *, samples: int = 50, repeats: int = 4) -> None:
@@ -35,7 +35,7 @@ class ShapGradient:
         at_once = max(1, min(samples, question.max_batch))
 
         def explain_once(seed: int) -> NDArray[np.float64]:
-            # The library scores its whole background at once; a random part of a larger one is as good for one answer.
+            # The library scores its whole background at once; of a larger one each repeat takes a random part.
             some = background[torch.randperm(len(background))[: question.max_batch].to(background.device)]
             explainers = [shap.GradientExplainer(network, some, batch_size=at_once) for network in networks]
 
@@ -52,5 +52,5 @@ class ShapGradient:
             base=mean_score_of_background(question),
             standard_error=error,
             evaluations=sum(network.evaluations for network in networks),
-            details=f"{self.repeats} times {samples} random points a row.",
+            details=f"{self.repeats} times {samples} random points per row.",
         )

@@ -1,7 +1,7 @@
 """Owen values by the shap library's PartitionExplainer.
 
-Owen, "Values of games with a priori unions", 1977: features are joined in a tree and credit is shared along it, so
-that features which say the same share one part. The tree comes from the background: two features are as near as the
+Owen, "Values of games with a priori unions", 1977: features are clustered in a tree and credit is shared along it, so
+that redundant features share one part. The tree comes from the background: the distance of two features is 1 minus the
 largest correlation between their columns.
 """
 
@@ -21,7 +21,7 @@ class ShapPartition:
     """SHAP's Owen values over a tree of correlated features.
 
     Args:
-        coalitions: coalitions of features that are evaluated for each row at most, each with the whole background.
+        coalitions: most coalitions of features evaluated for each row, each with the whole background.
     """
 
     def __init__(self, *, coalitions: int = 500) -> None:
@@ -32,7 +32,7 @@ class ShapPartition:
 
         groups = FeatureGroups(question)
         if groups.features < 2:
-            raise NotExplainableError("it takes two features at least")
+            raise NotExplainableError("it requires at least two features")
         masker = _Masker(groups, tree_of_features(question))
         most = max(groups.features + 2, min(self.coalitions, question.budget // len(question.background)))
 
@@ -54,12 +54,12 @@ class ShapPartition:
             base=mean_score_of_background(question),
             completeness="construction",
             evaluations=groups.evaluations,
-            details=f"Up to {most} coalitions a row along a tree of correlated features.",
+            details=f"Up to {most} coalitions per row along a tree of correlated features.",
         )
 
 
 def tree_of_features(question: Question) -> NDArray[np.float64]:
-    """Average linkage (d - 1, 4) of features by 1 - the largest |correlation| between columns of the two."""
+    """Average linkage (d - 1, 4) of features; the distance is 1 minus the largest |correlation| between columns."""
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
@@ -79,7 +79,7 @@ def tree_of_features(question: Question) -> NDArray[np.float64]:
 
 
 class _Masker:
-    """Hands the library's coalitions through to the model unchanged."""
+    """Passes the library's coalitions to the model unchanged."""
 
     immutable_outputs = True
     fixed_background = True

@@ -18,8 +18,8 @@ class ShapSampling:
     """SHAP's sampled Shapley values; slow, row by row in Python.
 
     Args:
-        samples: pairs of evaluations for each row in one answer; none takes less than two for each feature.
-        repeats: independent answers, whose spread tells the standard error.
+        samples: pairs of evaluations for each row in each repeat; at least two for each feature.
+        repeats: independent repeats, whose spread gives the standard error.
     """
 
     def __init__(self, *, samples: int = 500, repeats: int = 2) -> None:
@@ -30,7 +30,7 @@ class ShapSampling:
         import shap
 
         groups = FeatureGroups(question)
-        # The library asks twice for each sample, and for the background.
+        # The library evaluates two inputs for each sample, and the background.
         paid = (question.budget // self.repeats - len(question.background)) // 2
         samples = max(2 * groups.features, min(self.samples, paid))
 
@@ -52,5 +52,5 @@ class ShapSampling:
             completeness="construction",
             standard_error=error,
             evaluations=groups.evaluations,
-            details=f"{self.repeats} times {samples} samples a row.",
+            details=f"{self.repeats} times {samples} samples per row.",
         )

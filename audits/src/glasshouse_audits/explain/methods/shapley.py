@@ -1,4 +1,4 @@
-"""Our own Shapley values: exact where the budget allows it, else sampled with a standard error."""
+"""Our own Shapley values: exact if the budget allows, else sampled with a standard error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glasshouse import Explanation, NotExplainableError, Question
 from glasshouse_audits.option_checks import one_of, true_or_false
 
 _WHO = "explainer 'shapley'"
-# Mixed rows beyond these fall out of a processor's cache and take several times longer.
+# Larger batches of mixed rows do not fit in a CPU's cache and take several times longer.
 _CPU_BATCH = 4096
 
 
@@ -17,8 +17,8 @@ class Shapley:
 
     Args:
         method: exact, kernel, permutation, or auto, which chooses by the number of features and the budget.
-        bfloat16: whether mixed rows are evaluated in half precision: faster where the hardware has it, at an error of
-            some 0.4 % that the standard error does not know.
+        bfloat16: whether mixed rows are evaluated in half precision: faster on supporting hardware, with an error of
+            about 0.4 % that the standard error does not include.
     """
 
     def __init__(self, *, method: str = "auto", bfloat16: bool = False) -> None:
@@ -31,7 +31,7 @@ class Shapley:
         from glasshouse_audits.explain.shapley import shapley_values
 
         if question.owner is None or question.rows.ndim != 2:
-            raise NotExplainableError("it explains tables only")
+            raise NotExplainableError("it explains tabular data only")
         device = question.model.device
         found = shapley_values(
             question.score,
@@ -54,7 +54,7 @@ class Shapley:
             standard_error=found.standard_error,
             design=None if exact else found.design,
             evaluations=found.evaluations,
-            details="All coalitions of features are counted out: the values are exact."
+            details="All coalitions of features are enumerated: the values are exact."
             if exact
             else f"Coalitions are sampled ({found.method}); {int(found.converged.sum())} of {n} rows reached the "
             f"tolerance of {question.tolerance:g}.",

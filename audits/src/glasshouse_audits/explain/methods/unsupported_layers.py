@@ -1,7 +1,7 @@
-"""Which parts of a network a method that works by modules has no rule for.
+"""Parts of a network for which a module-based method (DeepLIFT, LRP) has no rule.
 
-Rules in the place of gradients are kept by modules: each remembers its last input. What is no module (a function
-called in `forward`), has no rule (LayerNorm) or is called twice (one ReLU for two layers) breaks them.
+Such methods attach rules to modules, each of which stores its last input. A function called in `forward`, a module
+without a rule (LayerNorm) or a module called twice (one ReLU for two layers) breaks them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ LINEAR = frozenset(
         for d in (1, 2, 3)
     ]
 )
-"""Modules that are linear in evaluation mode: their gradient is all a rule needs."""
+"""Modules that are linear in evaluation mode: the gradient is a valid rule."""
 
-# Functions whose gradient is all that a rule needs, whatever they are called with.
+# Functions for which the gradient is a valid rule, for any arguments.
 _LINEAR_FUNCTIONS = frozenset(
     {"add", "sub", "rsub", "neg", "sum", "mean", "linear", "conv1d", "conv2d", "conv3d", "dropout"}
     | {"cat", "concat", "concatenate", "stack", "split", "chunk", "tensor_split", "unbind", "narrow", "select"}
@@ -33,18 +33,19 @@ _LINEAR_FUNCTIONS = frozenset(
     | {"expand", "repeat", "contiguous", "clone", "to", "float", "double", "type", "getitem", "index_select", "gather"}
     | {"detach", "zeros_like", "ones_like", "get"}
 )
-# Linear as long as one factor does not depend on the input.
+# Linear if only one factor depends on the input.
 _PRODUCTS = frozenset(
     ["mul", "rmul", "multiply", "matmul", "rmatmul", "mm", "bmm", "addmm", "einsum", "div", "divide", "truediv"]
 )
 
 
 def unsupported_layers(network: nn.Module, x: Tensor, rules: Collection[str]) -> tuple[str, ...]:
-    """Parts that a method with `rules` for modules of some types cannot follow, in the order of the network's names.
+    """Parts that a method with `rules` for some types of modules does not support, in the order of the module names.
 
     Args:
-        network: called once, with the inputs `x` (m, ...), and left as it was.
-        rules: names of the types of non-linear modules that the method has rules for.
+        network: called once, and left unchanged.
+        x: (m, ...) inputs of the call.
+        rules: type names of the non-linear modules that the method has rules for.
     """
     names = {module: name for name, module in network.named_modules()}
     calls: Counter[nn.Module] = Counter()
@@ -61,7 +62,7 @@ def unsupported_layers(network: nn.Module, x: Tensor, rules: Collection[str]) ->
     handles += [m.register_forward_hook(leave, always_call=True) for m in names]
     try:
         with torch.enable_grad(), watch:
-            # not a leaf, so that whatever depends on the input has a `grad_fn`
+            # not a leaf, so that everything that depends on the input has a `grad_fn`
             network(x.detach().requires_grad_() * 1)
     finally:
         for handle in handles:
@@ -78,7 +79,7 @@ def unsupported_layers(network: nn.Module, x: Tensor, rules: Collection[str]) ->
 
 
 def not_explainable(error: Exception, found: tuple[str, ...]) -> NotExplainableError:
-    """What to raise where a method breaks off with an error: the suspects that were found, else the error itself."""
+    """The exception for a method that failed: it names the unsupported parts, or the error if there are none."""
     if found:
         return NotExplainableError(f"it has no rule for {', '.join(found)}")
     return NotExplainableError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
@@ -90,7 +91,7 @@ def kind_of(module: nn.Module) -> str:
 
 
 class _Functions(TorchFunctionMode):
-    """Notes non-linear functions of the input that are called outside modules with a rule."""
+    """Records non-linear functions of the input that are called outside modules with a rule."""
 
     def __init__(self, known: Collection[str]) -> None:
         super().__init__()

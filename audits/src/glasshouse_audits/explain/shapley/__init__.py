@@ -1,4 +1,4 @@
-"""Fast Shapley values: KernelSHAP, permutation SHAP and enumeration for batches on torch."""
+"""Fast Shapley values in torch: KernelSHAP, permutation SHAP and enumeration, for batches of rows."""
 
 from glasshouse_audits.explain.shapley.values import ShapleyValues, shapley_values
 

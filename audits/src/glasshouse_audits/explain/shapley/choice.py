@@ -1,4 +1,4 @@
-"""Which algorithm explains, and how much it may spend."""
+"""Choice of the algorithm, and its part of the evaluation budget."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from glasshouse_audits.explain.shapley.games import Games, Pairs
 Method = Literal["auto", "exact", "kernel", "permutation"]
 
 WHO = "shapley_values"
-# From here on random orders reach an error sooner than regressions, whose cost grows with the square of the features.
+# With more features random orders converge faster than regressions, whose cost grows with the square of the features.
 _MANY_FEATURES = 50
-# Games of a row that know its error together.
+# Number of a row's games that is enough to estimate its error.
 _MANY_GAMES = 32
-# A tolerance from which on an order or a few of every game may do, fewer evaluations than the smallest regression.
+# From this tolerance on, a few orders of every game may suffice: fewer evaluations than the smallest regression.
 _LOOSE = 0.1
 # Entries of the largest tensor over the coalitions of one game.
 _GAME_ENTRIES = 2**26
@@ -31,22 +31,23 @@ Draw = Callable[[Games, Pairs, int, torch.Generator], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Sampler:
-    """An estimator of values and variances (Q, m, k) of Q games from `sweeps`, units of about 2 m evaluations a game.
-
-    `least` is the smallest number of sweeps, `first` that of the first round, `most` what the budget allows in all and
-    `per_round` what memory allows at once. `by_seconds` begins with one sweep and a second one of some games. `glance`
-    is the number of games of a row that may do instead of all of them, one sweep of each; 0 for none.
-    """
+    """An estimator of values and variances (Q, m, k) of Q games, from sweeps of about 2 m evaluations per game."""
 
     name: Literal["kernel", "permutation"]
     draw: Draw
     evaluations: Callable[[int, int], int]
     least: int
+    """Smallest number of sweeps."""
     first: int
+    """Sweeps of the first round."""
     most: float
+    """Sweeps that the budget allows in total."""
     per_round: int
+    """Sweeps that memory allows at once."""
     by_seconds: bool = False
+    """Whether to start with one sweep of all games and a second sweep of some."""
     early_stopping: int = 0
+    """Number of a row's games, with one sweep each, after which sampling may stop; 0 for never."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Plan:
 
 
 def plan(method: str, *, features: int, background: int, budget: int, tolerance: float) -> Plan:
-    """Exact where the budget allows it, else regression below 50 features and a tolerance of 0.1, else random orders.
+    """Exact if the budget allows, else regression for fewer than 50 features and a tolerance below 0.1, else orders.
 
-    A game's part of the budget is `budget` / `background`, less the explained row's own evaluation. Under a sampler
-    asked for by name, only games that it would spend as much on in its first round are enumerated.
+    A game's part of the budget is `budget` / `background`, minus the explained row's own evaluation. With a sampler
+    given by name, only games that cost no more to enumerate than its first round are enumerated.
 
     Raises:
         UserError: if the method is unknown or the budget too small for it.
@@ -84,16 +85,16 @@ def plan(method: str, *, features: int, background: int, budget: int, tolerance:
     needed = min(s.evaluations(features, s.least) for s in candidates) * background + 1
     raise UserError(
         WHO,
-        f"expected a budget of at least {needed:,} evaluations a row for {features} features and {background} "
+        f"expected a budget of at least {needed:,} evaluations per row for {features} features and {background} "
         f"background rows; received {budget:,}.",
-        "Raise it or give fewer background rows.",
+        "Increase it, or use fewer background rows.",
     )
 
 
 def _samplers(features: int, background: int, per_game: float, tolerance: float) -> list[Sampler]:
     """Samplers in the order of preference."""
-    # One order a game tells its error only by the spread over background rows, an upper bound that may do where little
-    # is asked. Where there are many games, some that have two tell it; with fewer it takes more orders of each.
+    # With one order per game the error is bounded only by the spread over background rows, which may be enough for a
+    # loose tolerance. With many games, second orders of some give the error; with few games each needs more orders.
     least = 1 if background > 1 else 2
     many = background > _MANY_GAMES
     orders = 1 if many else 2 + _MANY_GAMES // background

@@ -1,8 +1,8 @@
-"""A glance at some of a row's games, where the tolerance is so loose that the background need not be seen in full.
+"""Early stopping: some of a row's games may suffice for a loose tolerance, without the whole background.
 
-Random games of a row, drawn without replacement, stand for all of them. Their mean is unbiased; that a row's values add
-up to its output less the background's mean output, which is known, is restored by spreading the difference over the
-features in proportion to their variance, as a regression on the sum would.
+Random games of a row, drawn without replacement, represent all of them. Their mean is unbiased. A row's values must add
+up to its output minus the background's mean output, which is known, so the difference is distributed over the features
+in proportion to their variances, as in a regression on the sum.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def extrapolated(
     values, variances = values * scale, variances * scale**2
     missing = total - values.sum(dim=1)
     share = variances / variances.sum(dim=1, keepdim=True)
-    # Alike in every game seen, so without variance: then nothing is missing, or it cannot be told whose it is.
+    # Without variance all sampled games are equal: nothing is missing, or it cannot be attributed to a feature.
     share = torch.where(share.isfinite(), share, 1 / values.shape[1])
     return values + missing.unsqueeze(1) * share, variances
 

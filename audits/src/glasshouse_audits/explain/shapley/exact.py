@@ -1,4 +1,4 @@
-"""Shapley values by enumeration: all coalitions of every game, no error but rounding."""
+"""Shapley values by enumeration of all coalitions of every game, exact up to rounding."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from glasshouse_audits.explain.shapley.games import Games, Pairs
 
 
 def evaluations(players: int) -> int:
-    """Model evaluations that enumeration costs a game; the coalitions of nobody and of all are known already."""
+    """Model evaluations per game; the values of the empty and the full coalition are known already."""
     return 2**players - 2 if players else 0
 
 
 def exact_values(games: Games, pairs: Pairs) -> Tensor:
     """Values float64 (Q, m, k) of Q games of m players.
 
-    Shapley's formula, phi_j = sum over S without j of |S|! (m - |S| - 1)! / m! (v(S + j) - v(S)), sorted by worths:
+    Shapley's formula, phi_j = sum over S without j of |S|! (m - |S| - 1)! / m! (v(S + j) - v(S)), sorted by coalition:
     v(S) enters phi_j with (|S| - 1)! (m - |S|)! / m! if j is in S and with -|S|! (m - |S| - 1)! / m! if it is not.
-    The complement's weights are the same with the other sign, so one coalition of each two is taken, that without
-    the last player:
+    The complement has the same weights with the opposite sign, so only the coalition without the last player is taken
+    of each pair:
 
         phi_j = (f(x) - f(z)) / m + sum over S of weight_j(S) g(S).
     """
@@ -29,7 +29,7 @@ def exact_values(games: Games, pairs: Pairs) -> Tensor:
     values = (games.gain(pairs) / m).unsqueeze(1).repeat(1, m, 1)
     if m == 1:
         return values
-    # Weights of coalitions of each size, for a player within and for one without.
+    # Weights of coalitions of each size, for a member and for a non-member.
     within = [0.0] + [factorial(s - 1) * factorial(m - s) / factorial(m) for s in range(1, m)]
     without = [factorial(s) * factorial(m - s - 1) / factorial(m) for s in range(m)]
     weight_of = torch.tensor([without, within], dtype=torch.float64, device=games.precise_device)

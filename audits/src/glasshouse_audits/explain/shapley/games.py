@@ -1,20 +1,20 @@
-"""Coalition games of a model: who plays, and what a coalition is worth.
+"""Coalition games of a model: players and values of coalitions.
 
 One game for every pair of an explained row x and a background row z (Lundberg and Lee, "A Unified Approach to
 Interpreting Model Predictions", 2017; Janzing et al., "Feature relevance quantification in explainable AI", 2020):
 
     v(S) = f(x on the columns of the features in S, z elsewhere)
 
-Shapley values are linear in the game, so those against the whole background are the mean over its rows. Two facts make
-single pairs worth the trouble. Draws for different background rows are independent, so their errors average out.
-And a feature with the same value in x and z changes no worth: its value is 0 and it does not play. In tables full of
-equal categories most games are small.
+Shapley values are linear in the game, so those against the whole background are the mean over its rows. Single pairs
+have two advantages. Draws for different background rows are independent, so their errors average out. And a feature
+with the same value in x and z changes no coalition's value: its Shapley value is 0 and it is no player. In tables with
+many equal categories most games are small.
 
-All estimators here ask for one thing, the contrast of a coalition and its complement,
+All estimators here need only the contrast of a coalition and its complement,
 
     g(S) = v(S) - v(N without S),
 
-because Shapley's weights of S and of its complement differ in sign only: a value is a linear form in contrasts.
+because Shapley's weights of S and of its complement differ only in sign: a value is linear in the contrasts.
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ from torch import Tensor
 Model = Callable[[Tensor], Tensor]
 """From inputs (m, width) to outputs (m, k) or (m,), row by row."""
 
-# Inputs per call of the model. Larger ones fall out of a processor's cache and are several times slower; an
-# accelerator needs many to be busy, and as many as its memory holds is found by halving.
+# Inputs per call of the model. Larger batches do not fit in a CPU's cache and are several times slower; an accelerator
+# needs many inputs to be busy, and the batch is halved until it fits in memory.
 _CPU_BATCH = 4096
 _ACCELERATOR_BATCH = 2**18
-# Entries of a tensor with an entry for every row, background row and column of a block.
+# Entries of a tensor over the rows, background rows and columns of a block.
 _BLOCK_ENTRIES = 2**22
-# Rows of a block, which may share their random coalitions. More would save little.
+# Rows of a block, which may share random coalitions. More rows would save little.
 _BLOCK_ROWS = 32
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Q games with the same number of players m.
+    """Q games with the same number m of players.
 
-    `row` and `background` (Q,) number the pair's rows; `players` (Q, m) are its features that differ, ascending.
+    `row` and `background` (Q,) are the row numbers of each pair; `players` (Q, m) are the features that differ,
+    ascending.
     """
 
     row: Tensor
@@ -67,12 +68,12 @@ class Pairs:
 
 
 class Games:
-    """The games of rows (n, width) against background rows (b, width), and the model that says their worths.
+    """The games of rows (n, width) against background rows (b, width), and the model that evaluates coalitions.
 
-    `owner` (width,) numbers the feature of each column, from 0 to `features` - 1. `row_scores` (n, k) and
-    `background_scores` (b, k) are the model's outputs in full precision, so that values add up to their differences
-    whatever `dtype` the worths between are computed in. All worths are float64 (on the CPU, where the device has
-    none). `evaluations` counts the inputs that the model has seen.
+    `owner` (width,) is the feature number of each column, from 0 to `features` - 1. `row_scores` (n, k) and
+    `background_scores` (b, k) are the model's outputs in full precision, so that Shapley values add up to their
+    differences for any `dtype` of the mixed inputs. All values are float64 (on the CPU, if the device does not support
+    it). `evaluations` counts the model's inputs.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Games:
         self.device = rows.device
         on_cpu = self.device.type == "cpu"
         self.max_batch = max_batch or (_CPU_BATCH if on_cpu else _ACCELERATOR_BATCH)
-        # Random coalitions are drawn for so many evaluations at once. Not `max_batch`: that must not change the draws.
+        # Evaluations for which random coalitions are drawn at once; not `max_batch`, which must not change the draws.
         self.draw_batch = 8 * _CPU_BATCH if on_cpu else _ACCELERATOR_BATCH
         self.precise_device = torch.device("cpu") if self.device.type == "mps" else self.device
         self.evaluations = 0
@@ -103,13 +104,13 @@ class Games:
         self.background_scores = self._scores(background)
 
     def blocks(self) -> Iterator[Tensor]:
-        """Numbers of consecutive rows, few enough that a tensor over rows, background and columns is small."""
+        """Numbers of consecutive rows, in blocks for which a tensor over rows, background and columns is small."""
         per_row = len(self.background) * self.rows.shape[1]
         most = max(1, min(_BLOCK_ROWS, _BLOCK_ENTRIES // per_row))
         yield from torch.split(torch.arange(len(self.rows), device=self.device), most)
 
     def pairs(self, rows: Tensor) -> list[Pairs]:
-        """All games of the numbered rows, those with as many players together; games without players are left out."""
+        """All games of the numbered rows, grouped by number of players, without games that have no players."""
         columns = self.rows[rows].unsqueeze(1) != self.background
         if self._column_is_feature:
             differs = columns
@@ -127,7 +128,7 @@ class Games:
         return found
 
     def gain(self, pairs: Pairs) -> Tensor:
-        """(Q, k) what the values of each game add up to: f(x) - f(z)."""
+        """(Q, k) the sum of the Shapley values of each game: f(x) - f(z)."""
         return (
             self.row_scores[pairs.row.to(self.precise_device)]
             - self.background_scores[pairs.background.to(self.precise_device)]
@@ -155,7 +156,7 @@ class Games:
         return self._contrasts_in_parts(pairs, coalitions)
 
     def _contrasts_in_parts(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
-        """`contrasts` of whole lists if a part can hold one, else of single games, else of parts of a game."""
+        """`contrasts` of whole lists if one fits in a batch, else of single games, else of parts of a game."""
         lists, count = coalitions.shape[:2]
         sharing = len(pairs) // lists
         most = self.max_batch // 2
@@ -170,7 +171,7 @@ class Games:
         return torch.cat([self.contrasts(pairs, some) for some in torch.split(coalitions, max(1, most), 1)], 1)
 
     def _try(self, pairs: Pairs, coalitions: Tensor) -> Tensor | None:
-        """`contrasts` in one call of the model; None where memory ran out. What was held is free by the return."""
+        """`contrasts` in one call of the model; None if memory ran out, which is freed on return."""
         games, count = len(pairs), coalitions.shape[1]
         try:
             mixed = _mix(self.rows[pairs.row], self.background[pairs.background], self._columns(pairs, coalitions))
@@ -183,7 +184,7 @@ class Games:
         """Coalitions of players as masks of columns, (G, c, width), or (Q, c, width) where the players differ."""
         if pairs.size == self.features:
             return coalitions if self._column_is_feature else coalitions[:, :, self.owner]
-        # Columns of features that do not play are alike in both rows: any mask will do for them.
+        # Columns of features that are no players are equal in both rows: their mask is arbitrary.
         place = torch.zeros((len(pairs), self.features), dtype=torch.int64, device=self.device)
         place.scatter_(1, pairs.players, torch.arange(pairs.size, device=self.device).expand_as(pairs.players))
         lists, count, _ = coalitions.shape
@@ -191,7 +192,7 @@ class Games:
         return coalitions.unsqueeze(1).expand(-1, index.shape[1], -1, -1).gather(3, index).flatten(0, 1)
 
     def _scores(self, inputs: Tensor) -> Tensor:
-        """Outputs of whole rows in full precision, in as many calls as it takes."""
+        """Outputs of unmixed rows in full precision, in as many calls as necessary."""
         found = []
         start = 0
         while start < len(inputs):
@@ -228,7 +229,7 @@ class Games:
 def _mix(x: Tensor, z: Tensor, mask: Tensor) -> Tensor:
     """(2, Q, c, width): x (Q, width) where the mask (G, c, width) is set and z elsewhere, and the reverse.
 
-    Bits are swapped instead of numbers chosen: as exact as `torch.where` and faster on broadcast tensors.
+    Bits are swapped instead of selecting numbers: as exact as `torch.where`, and faster on broadcast tensors.
     """
     lists, _, width = mask.shape
     bits_x, bits_z = (bits.view(torch.int32).view(lists, -1, 1, width) for bits in (x, z))

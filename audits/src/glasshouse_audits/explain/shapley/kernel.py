@@ -1,27 +1,27 @@
-"""Shapley values by regression on coalitions: KernelSHAP, made unbiased, a design of its own for every background row.
+"""Shapley values by regression on coalitions: unbiased KernelSHAP, with a separate design for every background row.
 
 Shapley values minimize sum over S of w(|S|) (v(S) - v(nobody) - sum of phi_j over S)^2 under the condition that they
 add up to f(x) - f(z), with w(s) = (m - 1) / (C(m, s) s (m - s)) (Lundberg and Lee 2017). Coalitions come with their
 complements (Covert and Lee, "Improving KernelSHAP: Practical Shapley Value Estimation via Linear Regression", 2021).
-The two residuals of such a pair are alike up to a constant. With signs +1 for members and -1 for others, u the signs
+The two residuals of such a pair are equal up to a constant. With signs +1 for members and -1 for others, u the signs
 less their mean, and y = g(S) - mean(signs) (f(x) - f(z)), the problem with its condition becomes
 
     phi = (f(x) - f(z)) / m + beta,      beta minimizes sum over S of w(|S|) (y - u . beta)^2,      1 . beta = 0,
 
-with half the rows, and the least-squares solution is linear in y: it serves all rows and outputs that share a design.
+with half the rows. The least-squares solution is linear in y, so it is shared by all rows and outputs of a design.
 
-Sizes of coalitions are strata. Small sizes are enumerated; the others share the rest of the observations equally,
-not in proportion to w: large weights times small residuals are not where the error comes from (Musco and Witter,
-"Provably Accurate Shapley Value Estimation via Leverage Score Sampling", 2025).
+Sizes of coalitions are strata. Small sizes are enumerated; the others share the remaining observations equally, not in
+proportion to w, because large weights with small residuals contribute little to the error (Musco and Witter, "Provably
+Accurate Shapley Value Estimation via Leverage Score Sampling", 2025).
 
-Regression on a random design is biased by O(1 / observations), and a mean over background rows does not lessen that.
+Regression on a random design is biased by O(1 / observations), and a mean over background rows does not reduce that.
 But E[w u u'] is known here: over random coalitions of size s it is w 4 s (m - s) / (m (m - 1)) times the identity, on
 vectors that add up to 0. Let a be the sum of these factors, a_i that of observation i, b the least-squares solution,
 and b_i that without random observation i, with its residual e_i = r_i / (1 - h_i). Then
 
     a beta = sum over enumerated i of w_i u_i y_i + sum over random i of (a_i b_i + w_i u_i e_i)
 
-holds in expectation, for b_i does not depend on observation i; it is the one-step estimator of Covert and Lee's
+holds in expectation, because b_i does not depend on observation i; it is the one-step estimator of Covert and Lee's
 regression with exact second moments, cross-fitted. Its error is, to first order, the sum of w_i u_i e_i / a over random
 observations, which gives its variance.
 """
@@ -38,19 +38,19 @@ from torch import Tensor
 from glasshouse_audits.explain.shapley.games import Games, Pairs
 
 LEAST_SWEEPS = 3
-"""Coalitions for each player's sake, see `evaluations`: with fewer, regression is worse than random orders."""
+"""Smallest number of sweeps, see `evaluations`: with fewer, regression is worse than random orders."""
 
 
 def evaluations(players: int, sweeps: int) -> int:
-    """Model evaluations of a game: 2 `sweeps` coalitions a player, half of them the complements of the others."""
+    """Model evaluations of a game: 2 `sweeps` coalitions per player, half of them complements of the others."""
     return 2 * sweeps * players
 
 
 @dataclass(frozen=True)
 class Strata:
-    """Which coalitions of m players a design holds; sizes s to m / 2, each coalition standing for its complement too.
+    """The coalitions of m players in a design: sizes up to m / 2, each coalition together with its complement.
 
-    `listed` (e, m) are enumerated; `sizes` (r,) are those of the random ones; `weights` (e + r,) belong to both.
+    `listed` (e, m) are enumerated; `sizes` (r,) are those of the random coalitions; `weights` (e + r,) are for both.
     """
 
     listed: Tensor
@@ -59,12 +59,12 @@ class Strata:
 
 
 def strata(players: int, observations: int) -> Strata:
-    """Share out at least `players` + `players` / 2 observations over the sizes of coalitions.
+    """Distribute at least `players` + `players` / 2 observations over the sizes of coalitions.
 
     The kernel's mass of a size is proportional to 1 / (s (m - s)) over all its coalitions, and half of that for
     s = m / 2, whose coalitions are each other's complements; a coalition's weight is its part of the mass. Single
-    players are always enumerated, since they make the regression regular, and further sizes while their equal share
-    suffices.
+    players are always enumerated, because they make the regression regular; further sizes as long as their equal share
+    of observations suffices.
     """
     m = players
     mass = {s: (0.5 if 2 * s == m else 1.0) / (s * (m - s)) for s in range(1, m // 2 + 1)}
@@ -96,8 +96,8 @@ def _members(players: int, who: tuple[int, ...]) -> Tensor:
 def kernel_values(games: Games, pairs: Pairs, sweeps: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Values and their variances, float64 (Q, m, k), by regression on 2 m `sweeps` coalitions of each of Q games.
 
-    Games in turn get as many designs as there are background rows, so that no two of one row share theirs and their
-    errors average out; the rows of the block share them.
+    There are as many designs as background rows, assigned to games in turn, so that no two games of a row share a
+    design and their errors average out; the rows of a block share designs.
     """
     m, observations = pairs.size, evaluations(pairs.size, sweeps) // 2
     plan = strata(m, observations)
@@ -131,7 +131,7 @@ def _draw(plan: Strata, players: int, designs: int, device: torch.device, genera
 
 @dataclass(frozen=True)
 class Regression:
-    """What of the regressions on G designs of p observations does not depend on worths; all float64.
+    """The part of the regressions on G designs of p observations that does not depend on values; all float64.
 
     `mean_sign` (G, p, 1), `centred` (G, p, m) u, `least_squares` (G, m, p) from y to b, `correction` (G, m, p) from
     residuals to a beta / a - b, `influence` (G, m, p) from residuals to first-order errors, 0 where enumerated.
@@ -158,8 +158,8 @@ class Regression:
         size = coalitions[0].sum(dim=1).double()
         moments = weights * 4 * size * (m - size) / (m * (m - 1))
         random = torch.arange(len(size), device=size.device) >= len(plan.listed)
-        # For a random observation, sum of a_i b_i / a falls short of b by least_squares e_i a_i / a; 1 / (1 - h) turns
-        # its residual into e_i. An enumerated one is part of every b_i and enters with its residual.
+        # For a random observation, the sum of a_i b_i / a is smaller than b by least_squares e_i a_i / a, and
+        # 1 / (1 - h) turns its residual into e_i. An enumerated one is in every b_i and enters with its residual.
         leverage = (least_squares.mT * centred).sum(dim=2).unsqueeze(1)
         exact = weighted / moments.sum()
         left_out = 1 / (1 - leverage.where(random, torch.zeros_like(leverage)))
@@ -169,7 +169,7 @@ class Regression:
     def solve(self, contrasts: Tensor, gain: Tensor, designs: int) -> tuple[Tensor, Tensor]:
         """Values and variances (Q, m, k) from contrasts (Q, p, k) and gains (Q, k).
 
-        The games lie in order of their designs, as many of each of the first `designs` ones.
+        The games are ordered by design, equally many for each of the first `designs`.
         """
         games, p, k = contrasts.shape
         m = self.centred.shape[2]

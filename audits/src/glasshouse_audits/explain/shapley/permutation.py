@@ -1,4 +1,4 @@
-"""Shapley values from random orders of the players, each walked forwards and backwards.
+"""Shapley values from random orders of the players, each forwards and backwards (permutation sampling).
 
 A player's value is its mean contribution v(players up to it) - v(players before it) over all orders (Castro, Gomez and
 Tejada, "Polynomial calculation of the Shapley value based on sampling", 2009). An order and its reverse are taken
@@ -27,7 +27,7 @@ def evaluations(players: int, sweeps: int) -> int:
 def permutation_values(games: Games, pairs: Pairs, sweeps: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Values and their variances, float64 (Q, m, k), from `sweeps` orders of each of Q games.
 
-    The variance is that of the mean over a game's orders, unbiased; NaN for one order, which cannot tell.
+    The variance is that of the mean over a game's orders, unbiased; NaN for a single order.
     """
     m = pairs.size
     values, variances = [], []

@@ -1,8 +1,8 @@
-"""A second order for some of a row's games: how far one order is from the truth, and a mean that is nearer to it.
+"""A second random order for some of a row's games: an estimate of the error of one order, and a better mean.
 
-One order of each of many games says little of its own error, since its values differ between games for two reasons:
-other background rows, and other orders. Two orders of a game differ for the second reason alone. Random games of a row
-that have two stand for the others that have one, and the values of all are a mean of one order and a part of another.
+With one order for each of many games the error is hard to estimate, because values differ between games for two
+reasons: different background rows and different orders. Two orders of the same game differ for the second reason only.
+Random games of a row with two orders represent the others with one, and all orders enter the mean.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from glasshouse_audits.explain.shapley.early_stopping import random_place
 from glasshouse_audits.explain.shapley.games import Games, Pairs
 
 LEAST = 24
-"""Games of a row that have two orders, if it has as many: fewer would not know the error."""
+"""Fewest games of a row with two orders, if it has as many: fewer do not determine the error."""
 
 Again = Callable[[Pairs], Tensor]
 """From games to the values (Q, m, k) of another order of each."""
 
 
 class SecondOrders:
-    """The games of R rows, the values of one order of each, and which of them have had a second.
+    """The games of R rows, the values of one order of each, and which games already have a second order.
 
     Args:
         seen: games and their values (Q, m, k), float64.
-        rows: R; the first row is number `first`.
-        generator: of which games are next.
+        rows: R.
+        first: number of the first row.
+        generator: for the selection of games.
     """
 
     def __init__(
@@ -42,14 +43,14 @@ class SecondOrders:
         self.squares: Tensor | None = None
 
     def draw(self, share: float, pending: Tensor, draw_again: Again, games: Games, values: Tensor) -> Tensor:
-        """Give so large a share of each pending row's games a second order; what is given stays given.
+        """Draw a second order for a share of each pending row's games; earlier second orders are kept.
 
         Args:
             share: of a row's games, in (0, 1].
-            pending: (R,) rows that are asked for.
-            again: what draws an order.
-            games: that of the pairs.
-            values: (R, d, k) sums over games of what `seen` has; becomes that of the means of one or two orders.
+            pending: (R,) mask of the rows to continue.
+            draw_again: draws an order.
+            games: the games of the pairs.
+            values: (R, d, k) sums over games of the first orders; updated to sums of the means of one or two orders.
 
         Returns:
             (R, d, k) variances of these sums; NaN for rows without a second order.

@@ -21,9 +21,9 @@ from glasshouse_audits.explain.shapley.exact import evaluations, exact_values
 from glasshouse_audits.explain.shapley.games import Games, Model, Pairs
 from glasshouse_audits.explain.shapley.second_orders import LEAST, SecondOrders
 
-# Outputs are float32: differences below this part of them are rounding, and no sampling will make them smaller.
+# Outputs are float32: relative differences below this are rounding, which sampling cannot reduce.
 _RESOLUTION = 1e-6
-# The share of a row's games that first get a second order.
+# The first share of a row's games with a second order.
 _PILOT = 0.25
 
 
@@ -31,9 +31,9 @@ _PILOT = 0.25
 class ShapleyValues:
     """Attributions of n rows, d features and k outputs; arrays are float64.
 
-    `base` plus the sum of a row's values is the model's output for the row. Standard errors are those of the sampling
-    of coalitions; the background is taken as given. Errors of different rows are independent unless `design` (n,) is
-    equal: such rows were explained with the same random coalitions, and so were equal rows.
+    `base` plus the sum of a row's values is the model's output for the row. Standard errors are those of sampling
+    coalitions; the background is treated as fixed. Errors of different rows are independent unless their `design` is
+    equal: these rows, and equal rows, were explained with the same random coalitions.
     """
 
     values: NDArray[np.float64]
@@ -43,20 +43,20 @@ class ShapleyValues:
     base: NDArray[np.float64]
     """(k,) the mean output over the background."""
     method: Literal["exact", "kernel", "permutation"]
-    """The estimator of those games of a row and a background row that were too large to enumerate."""
+    """The estimator of the games that were too large to enumerate; "exact" if there were none."""
     evaluations: int
-    """Inputs that the model has seen in all."""
+    """Total number of model inputs."""
     seconds: float
     converged: NDArray[np.bool_]
     """(n,) whether the tolerance was reached for every output."""
     design: NDArray[np.int64]
-    """(n,) which random coalitions a row was explained with."""
+    """(n,) number of the random coalitions that a row was explained with."""
 
     @property
     def relative_error(self) -> NDArray[np.float64]:
-        """(n, k) expected distance from the exact values, divided by the length of the values, over features.
+        """(n, k) expected distance from the exact values, divided by the norm of the values over features.
 
-        NaN where all values are 0.
+        NaN if all values are 0.
         """
         error, effect = (np.linalg.norm(x, axis=1) for x in (self.standard_error, self.values))
         ratio: NDArray[np.float64] = np.divide(error, effect, out=np.full_like(error, np.nan), where=effect > 0)
@@ -78,41 +78,41 @@ def shapley_values(
 ) -> ShapleyValues:
     """Interventional Shapley values of every row against a background.
 
-    What a coalition of features is worth is the model's mean output with the coalition's columns from the row and the
-    others from a background row (Lundberg and Lee 2017). Sampled values are unbiased, but that those from part of the
-    background are made to add up (see `glance`). Memory does not grow with the
-    number of rows, but for the result. The result does not depend on the order of the rows and, but for rounding, on
-    `max_batch`.
+    The value of a coalition of features is the model's mean output with the coalition's columns from the row and the
+    others from a background row (Lundberg and Lee 2017). Sampled values are unbiased, except that values from part of
+    the background are adjusted to add up (see `early_stopping`). Except for the result, memory does not grow with the
+    number of rows. The result does not depend on the order of the rows or, up to rounding, on `max_batch`.
 
     Args:
-        model: from float32 inputs (m, width), on the device of `rows`, to outputs (m, k) or (m,). A module is put in
-            evaluation mode for the time and called without gradients.
-        rows: (n, width) what to explain.
-        background: (b, width) what stands for "the feature is not known".
-        owner: (width,) number of the feature that each column encodes; columns of one feature move together. Every
-            column is a feature of its own by default.
+        model: maps float32 inputs (m, width), on the device of `rows`, to outputs (m, k) or (m,). A module is set to
+            evaluation mode during the call and evaluated without gradients.
+        rows: (n, width) rows to explain.
+        background: (b, width) rows that represent "the feature is unknown".
+        owner: (width,) number of the feature that each column encodes; columns of one feature move together. By
+            default every column is a feature.
         method: "exact", "kernel" (unbiased kernel regression), "permutation" (antithetic random orders) or "auto":
-            exact where the budget allows, else kernel below 50 features and a tolerance of 0.1, else permutation.
-        budget: model evaluations per row at most; those of the background, shared by all rows, come on top.
-        tolerance: sampling stops for a row once the standard errors of its values, as a vector over features, are at
-            most this fraction of the values' length, for every output; 0 spends the budget. With more than 32
-            background rows, random orders are one for each, and a second for as many as are needed; from a tolerance
-            of 0.1 on they begin with 32 random background rows, which may do.
+            exact if the budget allows, else kernel for fewer than 50 features and a tolerance below 0.1, else
+            permutation.
+        budget: most model evaluations per row; those of the background, shared by all rows, are additional.
+        tolerance: sampling of a row stops when the norm of its standard errors over features is at most this fraction
+            of the norm of its values, for every output; 0 spends the budget. With more than 32 background rows, each
+            has one random order and as many as necessary a second one; from a tolerance of 0.1 on, sampling starts with
+            32 random background rows, which may suffice.
         seed: of the random coalitions.
-        max_batch: inputs per call of the model at most (at least 2), by default 4,096 on a processor and 262,144
-            elsewhere; halved whenever the accelerator's memory runs out.
-        dtype: ``torch.bfloat16`` evaluates mixed inputs under autocast: faster where the hardware has it, at an error
-            of some 0.4 % that the standard error does not know. Values still add up to full-precision outputs.
+        max_batch: most inputs per call of the model (at least 2), by default 4,096 on a CPU and 262,144 on an
+            accelerator; halved when the accelerator runs out of memory.
+        dtype: ``torch.bfloat16`` evaluates mixed inputs under autocast: faster on supporting hardware, with an error
+            of about 0.4 % that the standard error does not include. Values still add up to full-precision outputs.
 
     Raises:
-        UserError: for inputs or outputs that are not finite, shapes that do not fit, an unknown method, or a budget
-            that does not suffice for the method.
+        UserError: for inputs or outputs that are not finite, shapes that do not match, an unknown method, or a budget
+            that is too small for the method.
     """
     began = time.perf_counter()
     x, z = (torch.as_tensor(a, dtype=torch.float32) for a in (rows, background))
     _refuse(x, z, budget, tolerance, max_batch, dtype)
     owners = _owner(owner, x)
-    # Equal rows are explained once, and sorted rows make the draws independent of the order they came in.
+    # Equal rows are explained once, and sorting makes the draws independent of the order of the rows.
     unique, place = torch.unique(x, dim=0, return_inverse=True)
     with torch.no_grad(), _evaluating(model):
         games = Games(model, unique, z.to(x.device), owners, max_batch=max_batch, dtype=dtype)
@@ -141,7 +141,7 @@ def shapley_values(
 
 @dataclass
 class _Block:
-    """Values and variances (R, d, k) of consecutive rows, from the first one's number on; `converged` (R,)."""
+    """Values and variances (R, d, k) of consecutive rows, starting with row number `first`; `converged` (R,)."""
 
     first: int
     values: Tensor
@@ -151,7 +151,7 @@ class _Block:
 
 
 def _explain(games: Games, rows: Tensor, chosen: Plan, tolerance: float, generator: torch.Generator) -> _Block:
-    """Values of one block: games small enough are enumerated, the others sampled in rounds."""
+    """Values of one block: small games are enumerated, large ones sampled in rounds."""
     shape = (len(rows), games.features, games.row_scores.shape[1])
     zeros = games.row_scores.new_zeros(shape)
     block = _Block(int(rows[0]), zeros, zeros.clone(), torch.ones(len(rows), dtype=torch.bool, device=zeros.device))
@@ -168,9 +168,9 @@ def _explain(games: Games, rows: Tensor, chosen: Plan, tolerance: float, generat
         most = max(pairs.size for pairs in large)
         raise UserError(
             WHO,
-            f"exact values need up to {evaluations(most) * b + 1:,} evaluations a row for {most} features that differ "
-            f"from {b} background rows.",
-            "Raise the budget, or leave the method to 'auto'.",
+            f"exact values require up to {evaluations(most) * b + 1:,} evaluations per row for {most} features that "
+            f"differ from {b} background rows.",
+            "Increase the budget, or set the method to 'auto'.",
         )
     block.sampled = True
     _sample(games, large, chosen.sampler, tolerance, generator, block)
@@ -187,8 +187,8 @@ def _sample(
 ) -> None:
     """Add the values of sampled games to the block, round by round, and the variances of their means.
 
-    Each round is an unbiased estimate of its own; a mean weighted by sweeps joins them. Rows that have converged rest.
-    The second round and later ones at most double what was done, since the need is only estimated.
+    Each round is an unbiased estimate; rounds are averaged with their sweeps as weights. Converged rows are not sampled
+    further. From the second round on the sweeps are at most doubled, because the number required is only an estimate.
     """
     exact = block.values.clone()
     mean = torch.zeros_like(exact)
@@ -207,7 +207,7 @@ def _sample(
         drawn = _round(games, large, sampler, sweeps, generator, block)
         old, new = done / (done + sweeps), sweeps / (done + sweeps)
         mean[pending] = old * mean[pending] + new * drawn.values[pending]
-        # One sweep has but an upper bound to its variance; sweeps are alike, so a larger round speaks for it too.
+        # The variance of one sweep is only an upper bound; sweeps are exchangeable, so a larger round replaces it.
         variances = old**2 * block.variances + new**2 * drawn.variances if done != 1 else new * drawn.variances
         block.variances[pending] = variances[pending]
         block.values[pending] = exact[pending] + mean[pending]
@@ -226,10 +226,10 @@ def _first_and_second(
     mean: Tensor,
     scale: Tensor,
 ) -> Tensor | None:
-    """One order of every game, and of as many games as are needed a second, which `mean` has then.
+    """Sample one order of every game and a second of as many games as necessary; updates `mean` and the block.
 
     Returns:
-        How far rows are from the tolerance, if that was not enough though every game had two; else None.
+        The excess variance of each row, if two orders of every game did not suffice; else None.
     """
     seen: list[tuple[Pairs, Tensor]] = []
     if sampler.early_stopping:
@@ -264,14 +264,14 @@ def _first_and_second(
         block.variances[known] = variances[known]
         block.values[pending] = (exact + mean)[pending]
         excess, given = _judge(block, tolerance, scale), share
-        # With a share s of second orders a game's variance is 1 - s / 2 of that of one.
+        # With a share s of second orders a game's variance is 1 - s / 2 times that of one order.
         allowed = (1 - given / 2) / float(excess[~block.converged].max()) if not block.converged.all() else 1.0
         share = min(limit, max(2 - 2 * allowed / 1.1, given + pilot))
     return None if block.converged.all() or given < 1 else excess
 
 
 def _judge(block: _Block, tolerance: float, scale: Tensor) -> Tensor:
-    """Variance of each row as a multiple of what the tolerance allows, (R,); rows within it have converged."""
+    """Variance of each row relative to the tolerance, (R,); marks rows with at most 1 as converged."""
     allowed = torch.maximum(tolerance * block.values.norm(dim=1), _RESOLUTION * scale)
     excess = (block.variances.sum(dim=1) / allowed.square()).nan_to_num(nan=0.0).amax(dim=1)
     block.converged |= excess <= 1
@@ -279,7 +279,7 @@ def _judge(block: _Block, tolerance: float, scale: Tensor) -> Tensor:
 
 
 def _further(excess: Tensor, block: _Block, done: int, sampler: Sampler) -> int:
-    """Sweeps that the rows which have not converged seem to need; at most as many as are done, and what is left."""
+    """Estimated further sweeps for the rows that have not converged; at most as many as done, and as the budget has."""
     if block.converged.all():
         return 0
     needed = math.ceil(min(float(excess[~block.converged].max()) * 1.1, 2.0) * done) - done
@@ -295,8 +295,10 @@ def _round(
     block: _Block,
     seen: list[tuple[Pairs, Tensor]] | None = None,
 ) -> _Block:
-    """Means over the background of the sampled games' values, and the variances of these means; `seen` gets the games
-    and what each adds to the mean."""
+    """Means over the background of the sampled games' values, and their variances.
+
+    The games and their contributions to the mean are appended to `seen`.
+    """
     b = len(games.background)
     pending = ~block.converged
     drawn = _Block(block.first, torch.zeros_like(block.values), torch.zeros_like(block.values), block.converged)
@@ -313,8 +315,8 @@ def _round(
                 seen.append((active, values))
             count += torch.bincount(active.row.to(pending.device) - block.first, minlength=len(pending))
     if sampler.name == "permutation" and sweeps == 1:
-        # The spread over background rows holds the orders' variance and that between background rows: an upper bound.
-        # One game has no spread.
+        # The spread over background rows includes the variance between orders and between background rows: an upper
+        # bound. A single game has no spread.
         count = count[:, None, None]
         spread = (squares - drawn.values.square() / count).clamp_min(0) * count / (count - 1)
         drawn.variances = torch.where((count == 1) & (squares > 0), torch.inf, spread.nan_to_num(nan=0.0))
@@ -322,14 +324,14 @@ def _round(
 
 
 def _generator(seed: int, block: int, device: torch.device) -> torch.Generator:
-    """A stream of its own for each block, so that an early stop in one changes nothing in the next."""
+    """A separate random stream for each block, so that early stopping in one does not change the next."""
     state = np.random.SeedSequence([seed, block]).generate_state(1, np.uint64)[0]
     return torch.Generator(device=device).manual_seed(int(state >> np.uint64(1)))
 
 
 @contextmanager
 def _evaluating(model: Model) -> Iterator[None]:
-    """Evaluation mode for the duration; every submodule gets back the mode it had."""
+    """Evaluation mode in the block; the mode of every submodule is restored."""
     modes = [(m, m.training) for m in model.modules()] if isinstance(model, nn.Module) else []
     for module, _ in modes:
         module.training = False
@@ -360,11 +362,13 @@ def _refuse(
         if x.ndim != 2 or 0 in x.shape or x.shape[1] != rows.shape[1]:
             raise UserError(
                 WHO,
-                f"expected rows and background of shape (at least 1, width), as wide as each other; received {name} "
+                f"expected rows and background of shape (at least 1, width), with equal widths; received {name} "
                 f"of shape {tuple(x.shape)}.",
             )
         if not x.isfinite().all():
-            raise UserError(WHO, f"expected finite inputs; {name} hold NaN or infinite ones.", "Fill missing values.")
+            raise UserError(
+                WHO, f"expected finite inputs; {name} contain NaN or infinite values.", "Fill missing values."
+            )
     if budget < 1 or not tolerance >= 0:
         raise UserError(WHO, f"expected a budget >= 1 and a tolerance >= 0; received {budget} and {tolerance}.")
     if max_batch is not None and max_batch < 2:
@@ -376,5 +380,7 @@ def _refuse(
 def _refuse_outputs(*outputs: Tensor) -> None:
     if not all(bool(x.isfinite().all()) for x in outputs):
         raise UserError(
-            WHO, "expected finite model outputs; some are NaN or infinite.", "Has the model's training diverged?"
+            WHO,
+            "expected finite model outputs; some are NaN or infinite.",
+            "Check the training: has its loss diverged?",
         )
