@@ -76,7 +76,9 @@ class Case:
 
     def replacement(self, background: Tensor) -> FeatureReplacement:
         d = self.rows.shape[1]
-        return FeatureReplacement(score=self.network, rows=self.rows, background=background, owner=torch.arange(d), shape=(d,))
+        return FeatureReplacement(
+            score=self.network, rows=self.rows, background=background, owner=torch.arange(d), shape=(d,)
+        )
 
     @property
     def one_baseline(self) -> Tensor:

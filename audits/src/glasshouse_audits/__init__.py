@@ -1,1 +1,1 @@
-"""The audits of glasshouse; each folder is one audit: a thin `audit.py` beside pure modules."""
+"""The audits of glasshouse: one room for each kind, with a thin `audit.py` and modules of pure functions."""

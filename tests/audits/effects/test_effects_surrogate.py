@@ -35,9 +35,9 @@ def test_rules_of_a_step_function_are_found_again_in_own_units() -> None:
         older = np.where(x[:, 2] > 0, 0.4, 0.6)
         return np.where(x[:, 4] > 0, 0.9, np.where(x[:, 0] > 0.45, older, 0.2))
 
-    columns_of_tree, design = surrogate.design(FEATURES, seen)
-    _, asked = surrogate.design(FEATURES, unseen)
-    tree = surrogate.grow(columns_of_tree, design, model(seen), asked, min_rows=10, seed=0)
+    tree_columns, design = surrogate.design(FEATURES, seen)
+    _, unseen_design = surrogate.design(FEATURES, unseen)
+    tree = surrogate.grow(tree_columns, design, model(seen), unseen_design, min_rows=10, seed=0)
     rules = {leaf.rule: leaf.value for leaf in tree.leaves}
     job = "job is cook" if any("job is cook" in rule for rule in rules) else "job is not judge"
     assert rules == pytest.approx(
@@ -55,13 +55,13 @@ def test_rules_of_a_step_function_are_found_again_in_own_units() -> None:
 def test_answers_and_fidelity_are_scikit_learns() -> None:
     seen, unseen = inputs(1000, 2), inputs(300, 3)
     model = lambda x: np.tanh(x[:, 0] * x[:, 1]) + x[:, 3]  # noqa: E731
-    columns_of_tree, design = surrogate.design(FEATURES, seen)
-    _, asked = surrogate.design(FEATURES, unseen)
-    tree = surrogate.grow(columns_of_tree, design, model(seen), asked, min_rows=10, seed=0)
+    tree_columns, design = surrogate.design(FEATURES, seen)
+    _, unseen_design = surrogate.design(FEATURES, unseen)
+    tree = surrogate.grow(tree_columns, design, model(seen), unseen_design, min_rows=10, seed=0)
     theirs = DecisionTreeRegressor(max_depth=3, min_samples_leaf=10, random_state=0).fit(design, model(seen))
-    np.testing.assert_allclose(tree.value, theirs.predict(asked))
+    np.testing.assert_allclose(tree.value, theirs.predict(unseen_design))
     found = surrogate.fidelity(model(unseen), tree.value)
-    assert found.value == pytest.approx(r2_score(model(unseen), theirs.predict(asked)))
+    assert found.value == pytest.approx(r2_score(model(unseen), theirs.predict(unseen_design)))
     assert found.interval.low < found.value < found.interval.high
     assert found.n == 300
     assert len(tree.leaves) <= 8
@@ -79,8 +79,8 @@ def test_two_splits_on_one_number_are_one_rule() -> None:
 
 def test_an_output_that_never_changes_has_one_rule_and_no_fidelity() -> None:
     seen = inputs(100, 4)
-    columns_of_tree, design = surrogate.design(FEATURES, seen)
-    tree = surrogate.grow(columns_of_tree, design, np.full(100, 0.3), design[:40], min_rows=10, seed=0)
+    tree_columns, design = surrogate.design(FEATURES, seen)
+    tree = surrogate.grow(tree_columns, design, np.full(100, 0.3), design[:40], min_rows=10, seed=0)
     assert [(leaf.rule, leaf.value) for leaf in tree.leaves] == [("every row", pytest.approx(0.3))]
     found = surrogate.fidelity(np.full(40, 0.3), tree.value)
     assert (found.value, found.undefined) == (None, "the model's output is the same for every row")
@@ -88,8 +88,8 @@ def test_an_output_that_never_changes_has_one_rule_and_no_fidelity() -> None:
 
 def test_a_single_row_and_none() -> None:
     seen = inputs(1, 5)
-    columns_of_tree, design = surrogate.design(FEATURES, seen)
-    tree = surrogate.grow(columns_of_tree, design, np.array([0.7]), design[:0], min_rows=10, seed=0)
+    tree_columns, design = surrogate.design(FEATURES, seen)
+    tree = surrogate.grow(tree_columns, design, np.array([0.7]), design[:0], min_rows=10, seed=0)
     assert tree.leaves[0].value == pytest.approx(0.7)
     assert surrogate.fidelity(np.empty(0), tree.value).undefined == "no rows"
     assert surrogate.agreement(np.empty(0), tree.value).undefined == "no rows"
@@ -105,8 +105,8 @@ def test_features_encoded_otherwise_can_be_asked_too() -> None:
     codes = Feature(name="city", kind="categorical", columns=(2,), categories=("a", "b", "c"))
     clock = Feature(name="hour", kind="numeric", columns=(3, 4))
     x = np.column_stack([np.eye(2)[[0, 1, 0]], [0, 1, 2], [0.5, 0.1, 0.2], [0.3, 0.4, 0.9]]).astype(np.float32)
-    columns_of_tree, design = surrogate.design((unnamed, codes, clock), x)
-    named = [(question.name, question.level) for question in columns_of_tree]
+    tree_columns, design = surrogate.design((unnamed, codes, clock), x)
+    named = [(question.name, question.level) for question in tree_columns]
     assert named == [("job", "level 1"), ("job", "level 2"), ("city", None), ("hour", None), ("hour [2]", None)]
     np.testing.assert_allclose(design, x)
 

@@ -315,12 +315,12 @@ def _ranges(
 def _surrogate(study: _Study, found: _PartialResult) -> None:
     """Add a tree fitted to the reference rows and evaluated on the others, for each explained output."""
     unseen = study.x[study.unseen]
-    columns_of_tree, grown_on = surrogate.design(study.features, study.reference)
-    _, asked = surrogate.design(study.features, unseen)
+    tree_columns, reference_design = surrogate.design(study.features, study.reference)
+    _, unseen_design = surrogate.design(study.features, unseen)
     seen_outputs, outputs = scores_of(study.score, study.reference), scores_of(study.score, unseen)
     for k, (_, output) in enumerate(study.outputs):
         tree = surrogate.grow(
-            columns_of_tree, grown_on, seen_outputs[:, k], asked, min_rows=study.min_rows, seed=study.seed
+            tree_columns, reference_design, seen_outputs[:, k], unseen_design, min_rows=study.min_rows, seed=study.seed
         )
         fidelity = {"r2": surrogate.fidelity(outputs[:, k], tree.value)}
         if study.target.kind == "binary":

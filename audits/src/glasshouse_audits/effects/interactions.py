@@ -53,11 +53,11 @@ def shapley_interactions(score: Score, rows: Inputs, background: Inputs, player:
     m = int(player.max()) + 1
     members = (np.arange(2**m)[:, None] >> np.arange(m)) & 1 == 1
     pairs = tuple(combinations(range(m), 2))
-    worths = np.stack([_worths(score, row, background, members[:, player]) for row in rows])
-    values = np.einsum("ps,nsk->npk", _pair_weights(members, pairs), worths)
-    shapley = np.einsum("ps,nsk->npk", _single_weights(members), worths)
+    coalition_values = np.stack([_coalition_values(score, row, background, members[:, player]) for row in rows])
+    values = np.einsum("ps,nsk->npk", _pair_weights(members, pairs), coalition_values)
+    shapley = np.einsum("ps,nsk->npk", _single_weights(members), coalition_values)
     # smaller values are rounding errors of single precision
-    resolution = 4 * np.finfo(np.float32).eps * np.abs(worths).max(initial=0.0)
+    resolution = 4 * np.finfo(np.float32).eps * np.abs(coalition_values).max(initial=0.0)
     values = np.where(np.abs(values) > resolution, values, 0.0)
     main = shapley.copy()
     for number, (i, j) in enumerate(pairs):
@@ -65,7 +65,7 @@ def shapley_interactions(score: Score, rows: Inputs, background: Inputs, player:
     return Interactions(pairs, values, main)
 
 
-def _worths(score: Score, row: Inputs, background: Inputs, masks: NDArray[np.bool_]) -> Floats:
+def _coalition_values(score: Score, row: Inputs, background: Inputs, masks: NDArray[np.bool_]) -> Floats:
     """(2^m, k) mean output over the background with the masked columns (2^m, width) taken from the row."""
     step = max(1, _BLOCK // len(background))
     found = []

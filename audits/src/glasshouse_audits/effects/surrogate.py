@@ -65,7 +65,7 @@ class Surrogate:
 
 def design(features: Sequence[Feature], x: Inputs) -> tuple[list[TreeColumn], Floats]:
     """The columns that the tree can split on, and their values (n, columns) in the features' own units."""
-    columns_of_tree: list[TreeColumn] = []
+    tree_columns: list[TreeColumn] = []
     columns: list[Any] = []
     for feature in features:
         for place, column in enumerate(feature.columns):
@@ -74,19 +74,19 @@ def design(features: Sequence[Feature], x: Inputs) -> tuple[list[TreeColumn], Fl
             if feature.kind == "categorical" and len(feature.columns) > 1 and marks:
                 categories = feature.categories
                 level = categories[place] if len(categories) == len(feature.columns) else f"level {place + 1}"
-                columns_of_tree.append(TreeColumn(feature.name, level))
+                tree_columns.append(TreeColumn(feature.name, level))
                 columns.append(values)
             elif feature.kind == "numeric" and place == 1 and marks:
-                columns_of_tree.append(TreeColumn(feature.name, "missing"))
+                tree_columns.append(TreeColumn(feature.name, "missing"))
                 columns.append(values)
             else:
-                columns_of_tree.append(TreeColumn(feature.name if place == 0 else f"{feature.name} [{place + 1}]"))
+                tree_columns.append(TreeColumn(feature.name if place == 0 else f"{feature.name} [{place + 1}]"))
                 columns.append(own_units(feature, values) if place == 0 and feature.kind == "numeric" else values)
-    return columns_of_tree, np.column_stack(columns).astype(np.float64)
+    return tree_columns, np.column_stack(columns).astype(np.float64)
 
 
 def grow(
-    columns_of_tree: Sequence[TreeColumn], seen: Floats, outputs: Floats, unseen: Floats, *, min_rows: int, seed: int
+    tree_columns: Sequence[TreeColumn], seen: Floats, outputs: Floats, unseen: Floats, *, min_rows: int, seed: int
 ) -> Surrogate:
     """Fit a regression tree of depth 3 and apply it to the unseen rows.
 
@@ -103,22 +103,22 @@ def grow(
     smallest = max(min_rows, int(np.ceil(_LEAST_SHARE * len(seen))))
     fitted = DecisionTreeRegressor(max_depth=_DEPTH, min_samples_leaf=smallest, random_state=seed).fit(seen, outputs)
     numbers, leaves = [], []
-    for number, rule in _rules(fitted.tree_, columns_of_tree):
+    for number, rule in _rules(fitted.tree_, tree_columns):
         numbers.append(number)
         leaves.append(Leaf(rule, float(fitted.tree_.value[number, 0, 0])))
     ends = fitted.apply(unseen) if len(unseen) else []  # scikit-learn rejects an empty array
     return Surrogate(tuple(leaves), np.searchsorted(numbers, ends))
 
 
-def _rules(tree: Any, columns_of_tree: Sequence[TreeColumn]) -> list[tuple[int, str]]:
+def _rules(tree: Any, tree_columns: Sequence[TreeColumn]) -> list[tuple[int, str]]:
     """Number and rule of every leaf, in the order of their numbers (sklearn numbers a node before those below it)."""
     found = []
     waiting: list[tuple[int, dict[int, tuple[float, float]]]] = [(0, {})]
     while waiting:
         node, bounds = waiting.pop()
         if tree.children_left[node] < 0:
-            said = [columns_of_tree[column].condition(*bounds[column]) for column in bounds]
-            found.append((node, " and ".join(filter(None, said)) or "every row"))
+            conditions = [tree_columns[column].condition(*bounds[column]) for column in bounds]
+            found.append((node, " and ".join(filter(None, conditions)) or "every row"))
             continue
         column, threshold = int(tree.feature[node]), float(tree.threshold[node])
         low, high = bounds.get(column, (-np.inf, np.inf))

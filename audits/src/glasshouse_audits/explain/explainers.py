@@ -1,4 +1,4 @@
-"""Explainers by short name, our own and third-party ones: looked up at construction, their answers checked."""
+"""Explainers by short name, our own and third-party ones: found at construction, with checked results."""
 
 from __future__ import annotations
 

@@ -73,15 +73,15 @@ class LanguageModelAudit:
         Raises:
             UserError: for losses that are not finite.
         """
-        judged = self._split(evidence, evidence.evaluate_on)
+        evaluated = self._split(evidence, evidence.evaluate_on)
         train = None
         if evidence.evaluate_on != "train" and evidence.info.rows.get("train"):
             train = self._split(evidence, "train")
         measurements = [
-            *_of_split(judged),
+            *_of_split(evaluated),
             *([] if train is None else _of_split(train)),
-            *_compared_with_train(judged, train, evidence),
-            *_by_group(judged, evidence),
+            *_compared_with_train(evaluated, train, evidence),
+            *_by_group(evaluated, evidence),
         ]
         notes = [
             "A token is a word or the end of a text. All words outside the vocabulary count as one word, which is easy "
@@ -90,12 +90,12 @@ class LanguageModelAudit:
         tables = []
         if evidence.has("continue_text") and train is not None:
             written = self._written(evidence)
-            copied, found = self._copied(evidence, written, judged)
+            copied, found = self._copied(evidence, written, evaluated)
             measurements += copied
-            tables = [_counts(found, judged.name), *_texts(written, found["generated"], evidence)]
+            tables = [_counts(found, evaluated.name), *_texts(written, found["generated"], evidence)]
             notes.append(
                 f"{self.texts} texts were generated without a prompt, at temperature {self.temperature:g}. The "
-                f"{judged.name} texts, which the model was not trained on, also share consecutive words with training "
+                f"{evaluated.name} texts, which the model was not trained on, also share consecutive words with training "
                 "texts: generated texts copy if they share more."
             )
         return AuditResult(
@@ -104,7 +104,7 @@ class LanguageModelAudit:
             parameters=self._options,
             measurements=measurements,
             tables=tables,
-            figures=[_places(judged, train, evidence.small_group_limit)],
+            figures=[_loss_by_position(evaluated, train, evidence.small_group_limit)],
             notes=notes,
         )
 
@@ -132,12 +132,12 @@ class LanguageModelAudit:
         ).numpy()
 
     def _copied(
-        self, evidence: Evidence, written: NDArray[np.int64], judged: _Split
+        self, evidence: Evidence, written: NDArray[np.int64], evaluated: _Split
     ) -> tuple[list[Measurement], dict[str, NDArray[np.int64]]]:
         training = chosen_inputs(evidence, "train", _drawn(evidence, "train", self.references)).numpy()
         found = {
             "generated": longest_copied(written, training),
-            "held out": longest_copied(judged.words[: 10 * self.texts], training),
+            "held out": longest_copied(evaluated.words[: 10 * self.texts], training),
         }
         predicted = []
         for kind, longest in found.items():
@@ -152,14 +152,14 @@ class LanguageModelAudit:
                     level=share.level,
                     interval_method=share.method,
                     n=n,
-                    split=judged.name,
+                    split=evaluated.name,
                     parameters={"of": kind, "words_in_a_row": _COPIED_RUN},
                 ),
                 Measurement(
                     name="longest_copied_words",
                     value=float(longest.max()),
                     n=n,
-                    split=judged.name,
+                    split=evaluated.name,
                     parameters={"of": kind},
                 ),
             ]
@@ -188,7 +188,7 @@ def _of_split(split: _Split) -> Iterator[Measurement]:
         yield Measurement(name=name, split=split.name, **estimate.fields())
 
 
-def _compared_with_train(judged: _Split, train: _Split | None, evidence: Evidence) -> Iterator[Measurement]:
+def _compared_with_train(evaluated: _Split, train: _Split | None, evidence: Evidence) -> Iterator[Measurement]:
     """The difference in loss between evaluated and training texts, and the perplexity of word frequencies alone."""
     size = evidence.info.sizes.get("vocab_size")
     if train is None:
@@ -196,32 +196,32 @@ def _compared_with_train(judged: _Split, train: _Split | None, evidence: Evidenc
             name="nats_per_token_gap",
             value=None,
             undefined="there are no training texts besides the evaluated texts",
-            n=len(judged.words),
-            split=judged.name,
+            n=len(evaluated.words),
+            split=evaluated.name,
         )
         return
-    gap = likelihood.difference(judged.sums, train.sums)
-    yield Measurement(name="nats_per_token_gap", split=judged.name, **gap.fields())
+    gap = likelihood.difference(evaluated.sums, train.sums)
+    yield Measurement(name="nats_per_token_gap", split=evaluated.name, **gap.fields())
     if size is not None:
         counts = likelihood.token_counts(train.words, np.isfinite(train.losses), size)
-        nats = likelihood.unigram_nats(judged.words, np.isfinite(judged.losses), counts)
-        found = likelihood.ratio_of_sums(np.nansum(nats, axis=1), judged.sums.tokens)
+        nats = likelihood.unigram_nats(evaluated.words, np.isfinite(evaluated.losses), counts)
+        found = likelihood.ratio_of_sums(np.nansum(nats, axis=1), evaluated.sums.tokens)
         yield Measurement(
             name="baseline_perplexity",
-            split=judged.name,
+            split=evaluated.name,
             parameters={"prediction": "word frequency", "counted_on": train.name},
             **likelihood.perplexity(found).fields(),
         )
 
 
-def _by_group(judged: _Split, evidence: Evidence) -> Iterator[Measurement]:
+def _by_group(evaluated: _Split, evidence: Evidence) -> Iterator[Measurement]:
     """Perplexity of the texts of each group; undefined for a group without texts."""
     for name, groups in evidence.evaluated.groups.items():
-        codes = groups.codes[judged.rows]
+        codes = groups.codes[evaluated.rows]
         for code, level in enumerate(groups.levels):
-            sums = judged.sums.of(codes == code)
+            sums = evaluated.sums.of(codes == code)
             estimate = likelihood.perplexity(likelihood.ratio_of_sums(sums.nats, sums.tokens))
-            yield Measurement(name="perplexity", group={name: level}, split=judged.name, **estimate.fields())
+            yield Measurement(name="perplexity", group={name: level}, split=evaluated.name, **estimate.fields())
 
 
 def _counts(found: dict[str, NDArray[np.int64]], split: str) -> Table:
@@ -268,9 +268,9 @@ def _texts(written: NDArray[np.int64], copied: NDArray[np.int64], evidence: Evid
     )
 
 
-def _places(judged: _Split, train: _Split | None, least: int) -> Figure:
+def _loss_by_position(evaluated: _Split, train: _Split | None, least: int) -> Figure:
     series = []
-    for split in (judged, train):
+    for split in (evaluated, train):
         if split is not None:
             x, y = likelihood.by_place(split.losses, least=least)
             series.append({"name": split.name, "x": x, "y": y})

@@ -83,7 +83,7 @@ class ImageAttributionAudit:
                 attributions, found
             )
         shown = examples(found, self.examples)
-        figures = [_mean_map(answer, found) for answer in attributions if found.random_count >= _LEAST_ROWS]
+        figures = [_mean_map(one, found) for one in attributions if found.random_count >= _LEAST_ROWS]
         if evidence.show_examples:
             figures.append(_pictures(attributions, found, shown))
         return AuditResult(
@@ -122,16 +122,16 @@ def _by_pixel(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return summed
 
 
-def _mean_map(answer: PredictedAttributions, found: Sample) -> Figure:
+def _mean_map(one: PredictedAttributions, found: Sample) -> Figure:
     """Mean share of absolute attribution in each block of the image, over the random sample."""
-    sizes = np.abs(_by_pixel(answer.values[found.random_rows]))
+    sizes = np.abs(_by_pixel(one.values[found.random_rows]))
     total = sizes.sum(axis=(1, 2), keepdims=True)
     shares = np.divide(sizes, total, out=np.zeros_like(sizes), where=total > 0).mean(axis=0)
     blocks = 100 * overlays.pooled(shares, _BLOCKS)
     height, width = blocks.shape
     return Figure(
         kind="heatmap",
-        title=f"{answer.method.title}: position in the image",
+        title=f"{one.method.title}: position in the image",
         description=f"Mean share of an image's absolute attribution in per cent, over {found.random_count} images, in "
         f"{height} x {width} blocks from the upper left to the lower right.",
         data={
@@ -149,7 +149,7 @@ def _pictures(attributions: Sequence[PredictedAttributions], found: Sample, show
     images = []
     for row in shown:
         picture = overlays.as_picture(found.question.rows[row].double().numpy())
-        maps = [(answer.method.title, _by_pixel(answer.values[row])) for answer in attributions]
+        maps = [(one.method.title, _by_pixel(one.values[row])) for one in attributions]
         panels = [picture, *(overlays.overlay(picture, values) for _, values in maps)]
         images.append(
             {
@@ -158,7 +158,7 @@ def _pictures(attributions: Sequence[PredictedAttributions], found: Sample, show
                 "description": "; ".join(f"{title}: {overlays.where(values)}" for title, values in maps),
             }
         )
-    titles = ", ".join(answer.method.title for answer in attributions)
+    titles = ", ".join(one.method.title for one in attributions)
     return Figure(
         kind="image",
         title="Examples",

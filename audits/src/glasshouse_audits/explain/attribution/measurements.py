@@ -33,13 +33,13 @@ _RANDOMISED_ROWS = 20
 _NETWORKS = 3
 
 
-def completeness(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
+def completeness(attributions: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
     """Completeness errors of methods that promise completeness: maximum and mean over rows."""
     found = []
-    for answer in answers:
-        if answer.change is None:
+    for one in attributions:
+        if one.change is None:
             continue
-        errors = answer.errors(sample.random_rows)
+        errors = one.errors(sample.random_rows)
         for statistic in ("max", "mean"):
             found.append(
                 Measurement(
@@ -48,34 +48,34 @@ def completeness(answers: Sequence[PredictedAttributions], sample: Sample) -> Ch
                     undefined="the model's output is the same for every explained row" if errors is None else None,
                     n=sample.random_count,
                     split=sample.predictions.split,
-                    parameters={"method": answer.method.name, "statistic": statistic},
+                    parameters={"method": one.method.name, "statistic": statistic},
                 )
             )
     return CheckResult(tuple(found))
 
 
 def faithfulness(
-    answers: Sequence[PredictedAttributions], sample: Sample, parts: InputParts, *, part_name: str
+    attributions: Sequence[PredictedAttributions], sample: Sample, parts: InputParts, *, part_name: str
 ) -> CheckResult:
     """Deletion and insertion curves compared with random orders; `part_name` is ``pixels`` or ``words``."""
     seed = sample.question.seed
     chance = random_curves(parts, seed=seed)
-    walked = [(answer, curves(parts, answer.values[sample.random_rows], seed=seed)) for answer in answers]
+    method_curves = [(one, curves(parts, one.values[sample.random_rows], seed=seed)) for one in attributions]
     split = sample.predictions.split
     measurements, rows = [], []
-    for answer, predicted in walked:
-        attributions = _estimates(predicted, chance)
-        for name, estimate in attributions.items():
+    for one, own in method_curves:
+        estimates = _estimates(own, chance)
+        for name, estimate in estimates.items():
             measurements.append(
-                Measurement(name=name, split=split, parameters={"method": answer.method.name}, **estimate.fields())
+                Measurement(name=name, split=split, parameters={"method": one.method.name}, **estimate.fields())
             )
         for which in ("deletion", "insertion"):
             rows.append(
                 (
-                    answer.method.title,
+                    one.method.title,
                     which,
-                    attributions[f"{which}_area"].value,
-                    *value_and_interval(attributions[f"{which}_gain"]),
+                    estimates[f"{which}_area"].value,
+                    *value_and_interval(estimates[f"{which}_gain"]),
                 )
             )
     measurements.append(Measurement(name="random_order_area", split=split, **mean(chance.deletion_area).fields()))
@@ -91,23 +91,23 @@ def faithfulness(
         description="Areas are mean scores along the curve. A good order has a small deletion area and a large "
         "insertion area, and a gain above 0 over random orders.",
     )
-    figures = tuple(_figure(walked, chance, which, part_name) for which in ("deletion", "insertion"))
+    figures = tuple(_figure(method_curves, chance, which, part_name) for which in ("deletion", "insertion"))
     return CheckResult(tuple(measurements), figures, (table,))
 
 
-def _estimates(predicted: Curves, chance: Curves) -> dict[str, Estimate]:
+def _estimates(own: Curves, chance: Curves) -> dict[str, Estimate]:
     return {
-        "deletion_area": mean(predicted.deletion_area),
-        "insertion_area": mean(predicted.insertion_area),
-        "deletion_gain": mean(chance.deletion_area - predicted.deletion_area),
-        "insertion_gain": mean(predicted.insertion_area - chance.insertion_area),
+        "deletion_area": mean(own.deletion_area),
+        "insertion_area": mean(own.insertion_area),
+        "deletion_gain": mean(chance.deletion_area - own.deletion_area),
+        "insertion_gain": mean(own.insertion_area - chance.insertion_area),
     }
 
 
 def _figure(
-    walked: Sequence[tuple[PredictedAttributions, Curves]], chance: Curves, which: str, part_name: str
+    method_curves: Sequence[tuple[PredictedAttributions, Curves]], chance: Curves, which: str, part_name: str
 ) -> Figure:
-    lines = [(answer.method.title, getattr(predicted, which)) for answer, predicted in walked]
+    lines = [(one.method.title, getattr(own, which)) for one, own in method_curves]
     lines.append(("random order", getattr(chance, which)))
     how = (
         f"{part_name.capitalize()} are replaced by the reference, the largest attribution first: a faster fall of the "
@@ -130,7 +130,7 @@ def _figure(
     )
 
 
-def randomised(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
+def randomised(attributions: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
     """Rank correlation with the attributions of networks with random weights; 1 is the same order, 0 is unrelated.
 
     The model's weights are restored, also after an error. Source: Adebayo et al., "Sanity Checks for Saliency Maps",
@@ -142,26 +142,26 @@ def randomised(answers: Sequence[PredictedAttributions], sample: Sample) -> Chec
     module = question.model.module
     ordered = layers(module, lambda: predicted_scores(question, predicted)(question.rows))
     measurements = []
-    for answer in answers if ordered else ():
+    for one in attributions if ordered else ():
 
-        def look(answer: PredictedAttributions = answer) -> Floats | str:
+        def similarity(one: PredictedAttributions = one) -> Floats | str:
             try:
-                again = explain_predicted(answer.method, question, predicted).values
+                again = explain_predicted(one.method, question, predicted).values
             except (NotExplainableError, UserError) as error:
                 return str(error)
-            return rank_correlation(*(values.reshape(len(predicted), -1) for values in (answer.values[rows], again)))
+            return rank_correlation(*(values.reshape(len(predicted), -1) for values in (one.values[rows], again)))
 
-        looked = [
-            cascade(module, ordered, [len(ordered)], look, seed=question.seed + network)[0]
+        similarities = [
+            cascade(module, ordered, [len(ordered)], similarity, seed=question.seed + network)[0]
             for network in range(_NETWORKS)
         ]
-        failures = [one for one in looked if isinstance(one, str)]
-        mean_similarities = [one for one in looked if not isinstance(one, str)]
+        failures = [found for found in similarities if isinstance(found, str)]
+        defined = [found for found in similarities if not isinstance(found, str)]
         estimate = (
             Estimate(None, 0, undefined=failures[0])
             if failures
             else mean_of_defined(
-                np.ma.masked_invalid(mean_similarities).mean(axis=0).filled(np.nan),
+                np.ma.masked_invalid(defined).mean(axis=0).filled(np.nan),
                 "with random weights all attributions are equal",
             )
         )
@@ -170,7 +170,7 @@ def randomised(answers: Sequence[PredictedAttributions], sample: Sample) -> Chec
                 name="similarity_when_randomised",
                 split=sample.predictions.split,
                 parameters={
-                    "method": answer.method.name,
+                    "method": one.method.name,
                     "layers": "all",
                     "networks": _NETWORKS,
                     "statistic": "rank_correlation",
@@ -195,18 +195,18 @@ def gini(values: Floats) -> Floats:
     return 1 - 2 * share
 
 
-def sparseness(answers: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
+def sparseness(attributions: Sequence[PredictedAttributions], sample: Sample) -> CheckResult:
     """How concentrated attributions are: the mean Gini index over rows."""
-    return CheckResult(tuple(_sparseness(answers, sample)))
+    return CheckResult(tuple(_sparseness(attributions, sample)))
 
 
-def _sparseness(answers: Sequence[PredictedAttributions], sample: Sample) -> Iterator[Measurement]:
-    for answer in answers:
-        values = answer.values[sample.random_rows]
+def _sparseness(attributions: Sequence[PredictedAttributions], sample: Sample) -> Iterator[Measurement]:
+    for one in attributions:
+        values = one.values[sample.random_rows]
         estimate = mean_of_defined(gini(values.reshape(len(values), -1)), "no attribution differs from 0")
         yield Measurement(
             name="attribution_gini",
             split=sample.predictions.split,
-            parameters={"method": answer.method.name},
+            parameters={"method": one.method.name},
             **estimate.fields(),
         )

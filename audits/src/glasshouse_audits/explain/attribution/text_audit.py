@@ -86,12 +86,12 @@ class TextAttributionAudit:
         shown = examples(found, self.examples)
         towards = _towards(evidence)
         tables, figures = [], []
-        for answer in attributions:
-            about = _by_word(answer, found, words)
-            tables.append(_table(answer, about, towards))
-            figures += [_figure(answer, about, towards)] if about else []
+        for one in attributions:
+            about = _by_word(one, found, words)
+            tables.append(_table(one, about, towards))
+            figures += [_figure(one, about, towards)] if about else []
             if evidence.show_examples:
-                figures.append(_shaded(answer, found, words, shown, towards))
+                figures.append(_shaded(one, found, words, shown, towards))
         return AuditResult(
             name=_NAME,
             family="explainability",
@@ -135,16 +135,16 @@ def _towards(evidence: Evidence) -> str | None:
     return "the predicted value" if target.kind == "regression" else None
 
 
-def _signed(answer: PredictedAttributions, found: Sample) -> NDArray[np.float64]:
+def _signed(one: PredictedAttributions, found: Sample) -> NDArray[np.float64]:
     """Attributions (m, length); for a binary target those of the second class, so the first class's change sign."""
     if found.predictions.target.kind != "binary":
-        return answer.values
-    return answer.values * np.where(found.predicted == 1, 1.0, -1.0)[:, None]
+        return one.values
+    return one.values * np.where(found.predicted == 1, 1.0, -1.0)[:, None]
 
 
-def _by_word(answer: PredictedAttributions, found: Sample, words: list[list[str]]) -> dict[str, list[float]]:
+def _by_word(one: PredictedAttributions, found: Sample, words: list[list[str]]) -> dict[str, list[float]]:
     """Words in at least `_LEAST_TEXTS` texts of the random sample, with the sum over their positions in each text."""
-    values = _signed(answer, found)
+    values = _signed(one, found)
     sums: dict[str, list[float]] = {}
     for row in range(found.random_count):
         of_text: dict[str, float] = {}
@@ -156,10 +156,10 @@ def _by_word(answer: PredictedAttributions, found: Sample, words: list[list[str]
     return dict(sorted(often.items(), key=lambda each: (-abs(float(np.mean(each[1]))), each[0])))
 
 
-def _table(answer: PredictedAttributions, about: dict[str, list[float]], towards: str | None) -> Table:
+def _table(one: PredictedAttributions, about: dict[str, list[float]], towards: str | None) -> Table:
     estimates = {word: mean(texts) for word, texts in about.items()}
     return Table(
-        title=f"{answer.method.title}: words",
+        title=f"{one.method.title}: words",
         columns=(Column(name="word"), Column(name="texts", format="d"), *interval_columns("mean attribution")),
         rows=tuple((word, len(about[word]), *value_and_interval(estimate)) for word, estimate in estimates.items()),
         description=f"Mean attribution to {_score(towards)} over the texts that contain the word, largest first; "
@@ -168,7 +168,7 @@ def _table(answer: PredictedAttributions, about: dict[str, list[float]], towards
     )
 
 
-def _figure(answer: PredictedAttributions, about: dict[str, list[float]], towards: str | None) -> Figure:
+def _figure(one: PredictedAttributions, about: dict[str, list[float]], towards: str | None) -> Figure:
     estimates = {word: mean(texts) for word, texts in about.items()}
     means = {word: estimate.value or 0.0 for word, estimate in estimates.items()}
     order = sorted(means, key=lambda word: -means[word])
@@ -176,7 +176,7 @@ def _figure(answer: PredictedAttributions, about: dict[str, list[float]], toward
     drawn = [value_and_interval(estimates[word]) for word in shown]
     return Figure(
         kind="dot_interval",
-        title=f"{answer.method.title}: most important words",
+        title=f"{one.method.title}: most important words",
         description=f"Mean attribution to {_score(towards)} over the explained texts that contain the word, with a "
         f"95 % interval: the {_SHOWN} highest and the {_SHOWN} lowest of words in at least {_LEAST_TEXTS} texts.",
         data={
@@ -193,12 +193,16 @@ def _figure(answer: PredictedAttributions, about: dict[str, list[float]], toward
 
 
 def _shaded(
-    answer: PredictedAttributions, found: Sample, words: list[list[str]], shown: Sequence[int], towards: str | None
+    one: PredictedAttributions,
+    found: Sample,
+    words: list[list[str]],
+    shown: Sequence[int],
+    towards: str | None,
 ) -> Figure:
-    values = _signed(answer, found)
+    values = _signed(one, found)
     return Figure(
         kind="shaded_text",
-        title=f"{answer.method.title}: examples",
+        title=f"{one.method.title}: examples",
         description=f"Words with a solid underline raise {_score(towards)}, words with a dashed underline lower it; "
         "darker means a larger attribution.",
         data={

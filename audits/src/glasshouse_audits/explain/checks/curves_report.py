@@ -57,26 +57,26 @@ def curves_report(
     rows: NDArray[np.intp],
 ) -> CheckResult:
     """Curves of all methods against the same random orders and background rows; `rows` are those of `replacement`."""
-    walked = replacement_curves(replacement, orders=_ORDERS, draws=_DRAWS, seed=context.seed)
+    method_curves = replacement_curves(replacement, orders=_ORDERS, draws=_DRAWS, seed=context.seed)
     found = [
-        _MethodCurves(one, output, walked.curves(flat_attributions(one.explanation)[rows, :, output], output))
+        _MethodCurves(one, output, method_curves.curves(flat_attributions(one.explanation)[rows, :, output], output))
         for output in range(len(context.labels))
         for one in explained
     ]
-    told = [(curves, curves.estimates()) for curves in found]
+    summaries = [(curves, curves.estimates()) for curves in found]
     measurements = [
         context.measurement(name, estimate, curves.output, method=curves.one.name)
-        for curves, estimates in told
+        for curves, estimates in summaries
         for name, estimate in estimates.items()
     ]
-    drawn = [(curves, estimates) for curves, estimates in told if curves.output == 0]
+    drawn = [(curves, estimates) for curves, estimates in summaries if curves.output == 0]
     figures = [_figure([curves for curves, _ in drawn], which, context) for which in _CURVES]
     for output in range(len(context.labels)):
         measurements += _random_areas(next(c for c in found if c.output == output).curves, context, output)
     return CheckResult(
         tuple(measurements),
         (*figures, *(_gains(drawn, which, context) for which in _CURVES)),
-        (_areas(told, context),),
+        (_areas(summaries, context),),
         (
             f"Deletion and insertion curves replace features of each row by those of {replacement.drawn(_DRAWS)} "
             "background rows, which may create unrealistic rows.",
@@ -148,18 +148,18 @@ def _figure(found: Sequence[_MethodCurves], which: str, context: CheckContext) -
     )
 
 
-def _areas(told: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], context: CheckContext) -> Table:
+def _areas(summaries: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], context: CheckContext) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for walked, estimates in told:
+    for method_curves, estimates in summaries:
         for which in _CURVES:
             rows.append(
                 context.row(
-                    walked.output,
-                    walked.one.title,
+                    method_curves.output,
+                    method_curves.one.title,
                     which,
                     estimates[f"{which}_area"].value,
-                    float(walked.curves.random_area.mean()),
-                    _spread(walked.curves.random_area),
+                    float(method_curves.curves.random_area.mean()),
+                    _spread(method_curves.curves.random_area),
                     *value_and_interval(estimates[f"{which}_gain"]),
                     estimates[f"{which}_beats_random"].value,
                 )
@@ -182,10 +182,10 @@ def _areas(told: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], context: C
     )
 
 
-def _gains(told: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], which: str, context: CheckContext) -> Figure:
+def _gains(summaries: Sequence[tuple[_MethodCurves, dict[str, Estimate]]], which: str, context: CheckContext) -> Figure:
     dots = DotFigure()
-    for walked, estimates in told:
-        dots.add(walked.one.title, estimates[f"{which}_gain"])
+    for method_curves, estimates in summaries:
+        dots.add(method_curves.one.title, estimates[f"{which}_gain"])
     return dots.figure(
         context.heading(f"{which.capitalize()}: how much better than random orders", 0),
         "Difference between the areas of random orders and of a method's order, in units of the score. Above 0 the "

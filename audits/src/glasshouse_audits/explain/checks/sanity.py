@@ -120,8 +120,8 @@ def _similarities(
         return original
 
     def explain_randomised() -> Floats | str:
-        answer = explain_again(one, question)
-        return answer if isinstance(answer, str) else similarities_by_output(original, answer)
+        explanation = explain_again(one, question)
+        return explanation if isinstance(explanation, str) else similarities_by_output(original, explanation)
 
     found = []
     for network in range(_NETWORKS):

@@ -46,11 +46,11 @@ def similarities_by_output(original: Floats, other: Floats) -> Floats:
 
 def mean_over_repeats(found: Floats) -> dict[str, Estimate]:
     """Means of repeated similarities (r, 2) of one output, with intervals over the repeats."""
-    told = {}
+    estimates = {}
     for column, name, limits, undefined in zip(found.T, STATISTICS, _RANGES, _UNDEFINED, strict=True):
         known = column[~np.isnan(column)]
-        told[name] = clipped(mean(known), *limits) if len(known) else Estimate(None, 0, undefined=undefined)
-    return told
+        estimates[name] = clipped(mean(known), *limits) if len(known) else Estimate(None, 0, undefined=undefined)
+    return estimates
 
 
 def undefined_similarities(reason: str) -> dict[str, Estimate]:

@@ -47,12 +47,14 @@ def stability(explained: Sequence[MethodExplanation], context: CheckContext, row
         drawn.append([])
         original = flat_attributions(one.explanation)[rows]
         for under, questions, undefined in _variations(one, subset):
-            answers = _answers(one, questions) if questions else undefined
+            explanations = _explanations(one, questions) if questions else undefined
             for output in range(len(context.labels)):
                 found = (
-                    undefined_similarities(answers)
-                    if isinstance(answers, str)
-                    else mean_similarities(original[:, :, output], [answer[:, :, output] for answer in answers])
+                    undefined_similarities(explanations)
+                    if isinstance(explanations, str)
+                    else mean_similarities(
+                        original[:, :, output], [explanation[:, :, output] for explanation in explanations]
+                    )
                 )
                 for statistic, estimate in found.items():
                     measurements.append(
@@ -175,15 +177,15 @@ def typical_row(background: Tensor) -> Tensor:
     return background[int(apart.argmin())].unsqueeze(0)
 
 
-def _answers(one: MethodExplanation, questions: Sequence[Question]) -> list[Floats] | str:
+def _explanations(one: MethodExplanation, questions: Sequence[Question]) -> list[Floats] | str:
     """The method's explanations (n, d, k) of all questions, or the reason why one failed."""
-    answers = []
+    explanations = []
     for question in questions:
-        answer = explain_again(one, question)
-        if isinstance(answer, str):
-            return answer
-        answers.append(answer)
-    return answers
+        explanation = explain_again(one, question)
+        if isinstance(explanation, str):
+            return explanation
+        explanations.append(explanation)
+    return explanations
 
 
 def _max_sensitivity(
@@ -196,5 +198,5 @@ def _max_sensitivity(
         return "no input is a number that can move slightly"
 
     moved = neighbours(question.rows, spread, samples=samples, seed=seed)
-    answers = _answers(one, [replace(question, rows=rows) for rows in moved])
-    return answers if isinstance(answers, str) else max_sensitivity(original, answers)
+    explanations = _explanations(one, [replace(question, rows=rows) for rows in moved])
+    return explanations if isinstance(explanations, str) else max_sensitivity(original, explanations)

@@ -44,7 +44,7 @@ class CoalitionGame:
         """Number of players."""
         return int(self.owner.max()) + 1
 
-    def worth(self, row: int, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def coalition_value(self, row: int, coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Mean outputs (m, k) for m coalitions of features, (m, d), of one row."""
         per_block = max(1, _BLOCK // len(self.background))
         differs = self._differs(row)
@@ -75,8 +75,8 @@ class CoalitionGame:
         outputs = self.score(np.where(coalitions[coalition][:, self.owner], self.rows[row], self.background[other]))
         # Evaluated inputs are numbered in the order of `nonzero`; each entry takes the last one at or above it.
         number = np.where(fresh, np.cumsum(fresh).reshape(fresh.shape) - 1, 0)
-        worths: NDArray[np.float64] = outputs[np.maximum.accumulate(number, axis=0)].mean(axis=1)
-        return worths
+        coalition_values: NDArray[np.float64] = outputs[np.maximum.accumulate(number, axis=0)].mean(axis=1)
+        return coalition_values
 
 
 class _CoalitionMasker:
@@ -132,7 +132,7 @@ def shapley_values(game: CoalitionGame, *, permutations: int, seed: int) -> Shap
     finally:
         np.random.set_state(state)
     nobody = np.zeros((1, d), dtype=bool)
-    return ShapleyValues(values, game.worth(0, nobody)[0], "exact" if exact else "permutation")
+    return ShapleyValues(values, game.coalition_value(0, nobody)[0], "exact" if exact else "permutation")
 
 
 def _by_all_coalitions(game: CoalitionGame) -> NDArray[np.float64]:
@@ -143,7 +143,7 @@ def _by_all_coalitions(game: CoalitionGame) -> NDArray[np.float64]:
     everyone, nobody = np.ones((1, d)), np.zeros((1, d))
     values = []
     for row in range(len(game.rows)):
-        explainer = shap.KernelExplainer(lambda c, row=row: game.worth(row, c.astype(bool)), nobody)
+        explainer = shap.KernelExplainer(lambda c, row=row: game.coalition_value(row, c.astype(bool)), nobody)
         found = explainer.shap_values(everyone, nsamples=2**d, l1_reg=False, silent=True)
         values.append(np.asarray(found, dtype=np.float64).reshape(d, -1))
     return np.stack(values)
@@ -153,7 +153,7 @@ def _by_permutations(game: CoalitionGame, permutations: int, seed: int) -> NDArr
     import shap
 
     def model(rows_and_coalitions: NDArray[np.int_]) -> NDArray[np.float64]:
-        return game.worth(int(rows_and_coalitions[0, 0]), rows_and_coalitions[:, 1:].astype(bool))
+        return game.coalition_value(int(rows_and_coalitions[0, 0]), rows_and_coalitions[:, 1:].astype(bool))
 
     d = game.features
     explainer = shap.explainers.Permutation(model, _CoalitionMasker(d), seed=seed)

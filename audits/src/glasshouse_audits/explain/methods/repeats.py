@@ -38,10 +38,10 @@ def repeat_explanation(
         repeats: at least 2.
     """
     seeds = np.random.SeedSequence(seed).generate_state(repeats)
-    answers = []
+    attributions = []
     for one in seeds:
         with seeded(int(one)):
-            answers.append(explain(int(one)))
-    stacked = np.stack(answers)
+            attributions.append(explain(int(one)))
+    stacked = np.stack(attributions)
     error: NDArray[np.float64] = stacked.std(axis=0, ddof=1) / np.sqrt(repeats)
     return stacked.mean(axis=0), error

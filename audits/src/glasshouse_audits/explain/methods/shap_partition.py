@@ -36,21 +36,21 @@ class ShapPartition:
         masker = _Masker(groups, tree_of_features(question))
         most = max(groups.features + 2, min(self.coalitions, question.budget // len(question.background)))
 
-        def worth(coalitions: NDArray[np.float64]) -> NDArray[np.float64]:
+        def coalition_value(coalitions: NDArray[np.float64]) -> NDArray[np.float64]:
             sources = np.where(coalitions[:, None, :] > 0, 0, groups.background)
             scores = groups.score(sources.reshape(-1, groups.features))
             mean: NDArray[np.float64] = scores.reshape(len(coalitions), len(question.background), -1).mean(axis=1)
             return mean
 
-        answers = []
+        attributions = []
         with seeded(question.seed):
-            explainer = shap.explainers.Partition(worth, masker)
+            explainer = shap.explainers.Partition(coalition_value, masker)
             for row in range(len(question.rows)):
                 groups.select_row(row)
                 found = explainer(np.zeros((1, groups.features)), max_evals=most, silent=True)
-                answers.append(np.asarray(found.values, dtype=np.float64).reshape(groups.features, -1))
+                attributions.append(np.asarray(found.values, dtype=np.float64).reshape(groups.features, -1))
         return Explanation(
-            values=np.stack(answers),
+            values=np.stack(attributions),
             base=mean_score_of_background(question),
             completeness="construction",
             evaluations=groups.evaluations,

@@ -38,12 +38,12 @@ class ShapSampling:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 explainer = shap.SamplingExplainer(groups.score, groups.background)
-                answers = []
+                attributions = []
                 for row in range(len(question.rows)):
                     groups.select_row(row)
                     found = explainer.shap_values(groups.row, nsamples=samples, silent=True)
-                    answers.append(np.asarray(found, dtype=np.float64).reshape(groups.features, -1))
-            return np.stack(answers)
+                    attributions.append(np.asarray(found, dtype=np.float64).reshape(groups.features, -1))
+            return np.stack(attributions)
 
         values, error = repeat_explanation(explain_once, seed=question.seed, repeats=self.repeats)
         return Explanation(

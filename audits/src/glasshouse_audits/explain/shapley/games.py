@@ -175,10 +175,10 @@ class Games:
         games, count = len(pairs), coalitions.shape[1]
         try:
             mixed = _mix(self.rows[pairs.row], self.background[pairs.background], self._columns(pairs, coalitions))
-            worths = self._outputs(mixed.view(2 * games * count, -1), self._dtype).view(2, games, count, -1)
+            coalition_values = self._outputs(mixed.view(2 * games * count, -1), self._dtype).view(2, games, count, -1)
         except torch.cuda.OutOfMemoryError:
             return None
-        return worths[0] - worths[1]
+        return coalition_values[0] - coalition_values[1]
 
     def _columns(self, pairs: Pairs, coalitions: Tensor) -> Tensor:
         """Coalitions of players as masks of columns, (G, c, width), or (Q, c, width) where the players differ."""
