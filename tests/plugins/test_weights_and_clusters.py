@@ -84,7 +84,7 @@ def test_a_run_audits_by_them_and_keeps_them(visits: Path, tmp_path: Path, monke
     assert main(["run", "--config", "run.yaml"]) == 0
     folder = Path(capsys.readouterr().out.splitlines()[-1])
     (audit,) = read_record(folder / "record.json").audits
-    assert any("Rows come in clusters" in note for note in audit.notes)
+    assert any("Rows are clustered" in note for note in audit.notes)
     rates = [m for m in audit.measurements if m.name == "selection_rate"]
     assert {m.interval_method for m in rates} == {"wilson_effective"}
     # what predictions/test.parquet kept serves again without the data

@@ -99,7 +99,7 @@ def test_one_vector_a_text_is_not_explained(text_evidence) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.embed(x)
 
-    with pytest.raises(NotExplainableError, match="one vector a text"):
+    with pytest.raises(NotExplainableError, match="one vector per text"):
         EmbeddingIntegratedGradients().explain(question(text_evidence, Bag()))
 
 

@@ -67,7 +67,7 @@ def test_nothing_of_the_pictures_is_told_unless_asked_for(evidence) -> None:
     hidden = ImageAttributionAudit(rows=40).measure(evidence(truth=truth))
     assert "image" not in {figure.kind for figure in hidden.figures}
     assert "png" not in json.dumps([dict(figure.data) for figure in hidden.figures])
-    (table,) = [table for table in hidden.tables if table.title == "Rows to look at"]
+    (table,) = [table for table in hidden.tables if table.title == "Example rows"]
     assert {kind for _, kind in table.rows} == {"confident error", "typical"}
     shown = ImageAttributionAudit(rows=40).measure(evidence(truth=truth, show_examples=True))
     (figure,) = [figure for figure in shown.figures if figure.kind == "image"]
@@ -97,7 +97,7 @@ def test_the_most_confident_errors_of_the_whole_split_come_first(evidence) -> No
     result = ImageAttributionAudit(rows=2, examples=6).measure(found)
     wrong = np.flatnonzero(found.evaluated.predicted != 1)
     surest = wrong[np.argsort(-found.evaluated.scores[wrong].max(axis=1), kind="stable")][:3]
-    (table,) = [table for table in result.tables if table.title == "Rows to look at"]
+    (table,) = [table for table in result.tables if table.title == "Example rows"]
     assert {index for index, kind in table.rows if kind == "confident error"} == set(surest.tolist())
     assert result.measurements[0].n == 2
 
@@ -123,7 +123,7 @@ def test_a_network_without_convolutions_goes_without_grad_cam(evidence) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     result = ImageAttributionAudit(rows=10, checks=False).measure(evidence(network))
-    assert "Grad-CAM left out: the model has no two-dimensional convolution." in result.notes
+    assert "Grad-CAM is not used: the model has no two-dimensional convolution." in result.notes
     assert {m.parameters["method"] for m in result.measurements} == {"integrated_gradients"}
     with pytest.raises(UserError, match=r"audit 'image_attribution': no method could explain the model\. Grad-CAM"):
         ImageAttributionAudit(rows=10, methods=["grad_cam"]).measure(evidence(network))

@@ -92,7 +92,7 @@ def test_texts_are_drawn_only_where_asked_for(evidence) -> None:
     assert all(len(text["tokens"]) == len(text["weights"]) == 4 for text in texts)
     (ham,) = {text["weights"][text["tokens"].index("friend")] for text in texts if "friend" in text["tokens"]}
     assert ham < 0  # towards spam, though these texts are predicted ham
-    (table,) = [table for table in hidden.tables if table.title == "Rows to look at"]
+    (table,) = [table for table in hidden.tables if table.title == "Example rows"]
     assert [text["label"].split(":")[0] for text in texts] == [f"row {index}" for index, _ in table.rows]
 
 
@@ -114,7 +114,7 @@ def test_several_classes_are_explained_each_for_itself(text_evidence) -> None:
     attributions = {row[0]: row[2] for row in result.tables[0].rows}
     assert attributions["free"] > 0.1  # for "a", which it makes the model predict
     assert attributions["friend"] > 0.1  # for "b"
-    assert "the class that is predicted" in result.tables[0].description
+    assert "the predicted class" in result.tables[0].description
 
 
 def test_a_value_is_explained(text_evidence) -> None:

@@ -84,7 +84,7 @@ def test_levels_by_name_the_rare_ones_left_out() -> None:
 
 def test_levels_that_are_encoded_otherwise_have_names_too() -> None:
     unknown = np.vstack([np.eye(3), np.zeros((1, 3))]).astype(np.float32).repeat(10, axis=0)
-    assert grid_of(JOB, unknown, points=5, min_rows=10).labels == ("cook", "smith", "judge", "none of the known")
+    assert grid_of(JOB, unknown, points=5, min_rows=10).labels == ("cook", "smith", "judge", "unknown category")
     coded = Feature(name="job", kind="categorical", columns=(0,), categories=("cook", "smith"))
     codes = np.repeat([[0.0], [1.0]], 10, axis=0).astype(np.float32)
     assert set(grid_of(coded, codes, points=5, min_rows=10).labels) == {"cook", "smith"}
@@ -98,10 +98,10 @@ def test_levels_that_are_encoded_otherwise_have_names_too() -> None:
 @pytest.mark.parametrize(
     ("feature", "x", "reason"),
     [
-        (AGE, np.ones((50, 3)), "it has one value in these rows"),
+        (AGE, np.ones((50, 3)), "it has a single value in these rows"),
         (AGE, np.arange(36).reshape(12, 3), "fewer than two values have 10 rows"),
-        (AGE, np.ones((1, 3)), "it has one value in these rows"),
-        (Feature(name="hour", kind="numeric", columns=(0, 1)), np.arange(60).reshape(30, 2), "not a value and a mark"),
+        (AGE, np.ones((1, 3)), "it has a single value in these rows"),
+        (Feature(name="hour", kind="numeric", columns=(0, 1)), np.arange(60).reshape(30, 2), "not a value and a missing-value indicator"),
         (JOB, np.eye(3)[np.repeat([0, 1], [40, 3])], "fewer than two values have 10 rows"),
     ],
 )

@@ -114,9 +114,9 @@ def test_features_encoded_otherwise_can_be_asked_too() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0.95, "it tells 95% of the output's variance; the rest no rule here shows"),
-        (0.5, "a poor picture of the model, whose other 50% no rule here shows"),
-        (-0.2, "it tells no more than the mean output: do not read its rules"),
+        (0.95, "it explains 95% of the output's variance; the remaining variance follows no rule"),
+        (0.5, "a poor approximation; the remaining 50% follow no rule shown here"),
+        (-0.2, "it is no better than the mean output: its rules do not represent the model"),
     ],
 )
 def test_fidelity_in_words(value: float, words: str) -> None:
@@ -124,4 +124,4 @@ def test_fidelity_in_words(value: float, words: str) -> None:
 
 
 def test_unknown_fidelity_in_words() -> None:
-    assert "is not known: no rows" in fidelity_sentence(Estimate(None, 0, undefined="no rows"))
+    assert "is undefined: no rows" in fidelity_sentence(Estimate(None, 0, undefined="no rows"))

@@ -88,10 +88,10 @@ def test_values_are_shown_in_their_own_units(make_predictions, make_evidence, re
     assert 20 < partial["x"][0] < 25
     assert 55 < partial["x"][-1] < 59
     np.testing.assert_allclose(partial["y"], 3 * (np.array(partial["x"]) - 40) / 10, atol=1e-3)
-    (tree,) = [t for t in result.tables if t.title.startswith("The model as a small tree")]
+    (tree,) = [t for t in result.tables if t.title.startswith("Surrogate decision tree")]
     bounds = [float(word) for row in tree.rows for word in row[0].split() if word.replace(".", "").isdigit()]
     assert all(20 < bound < 60 and bound % 1 == 0.5 for bound in bounds)
-    assert any("No interactions: there is but one feature" in note for note in result.notes)
+    assert any("No interactions: there is only one feature" in note for note in result.notes)
 
 
 def test_features_that_act_together_are_found(tabular_evidence, regression_target, find) -> None:
@@ -109,7 +109,7 @@ def test_features_that_act_together_are_found(tabular_evidence, regression_targe
     (heatmap,) = [f for f in result.figures if f.kind == "heatmap"]
     assert heatmap.data["values"][0][1] == heatmap.data["values"][1][0] == pytest.approx(pair.value)
     assert heatmap.data["values"][0][0] is None
-    (table,) = [t for t in result.tables if t.title.startswith("What features do")]
+    (table,) = [t for t in result.tables if t.title.startswith("Main effects and interactions")]
     assert [row[2] for row in table.rows] == sorted((row[2] for row in table.rows), reverse=True)
 
 
@@ -200,7 +200,7 @@ def test_without_training_rows_the_tree_is_judged_on_the_other_half(tabular_evid
     del judged.predictions["train"]
     result = effects(judged)
     assert find(result).one("surrogate_fidelity", parameters={"metric": "r2"}).n == 100
-    assert any("grown on 101 rows and its fidelity taken over 100 others" in note for note in result.notes)
+    assert any("fitted to 101 rows, and its fidelity measured on 100 others" in note for note in result.notes)
 
 
 def test_without_targets_the_change_of_output_ranks(tabular_evidence, regression_target, find) -> None:
@@ -286,7 +286,7 @@ def test_points_rest_on_as_many_rows_as_the_limit_for_small_groups(tabular_evide
 
 def test_weights_and_clusters_are_told_to_be_left_aside(tabular_evidence, regression_target) -> None:
     judged = tabular_evidence(Net(), regression_target, WIDTHS, train=rows(50, 36), test=rows(60, 37))
-    left_aside = "Rows count once each here and as independent, whatever their weights and clusters."
+    left_aside = "This audit ignores the weights and clusters of rows: each row counts once and as independent."
     assert left_aside not in effects(judged).notes
     for more in ({"weights": np.ones(60)}, {"clusters": np.arange(60) // 2}):
         judged.predictions["test"] = replace(judged.predictions["test"], weights=None, clusters=None)

@@ -139,7 +139,7 @@ class TestMethods:
             "shapley",
             "integrated_gradients",
         }
-        (note,) = [note for note in result.notes if note.startswith("DeepLIFT set aside")]
+        (note,) = [note for note in result.notes if note.startswith("DeepLIFT is not used")]
         assert "no rule for 1 (LayerNorm). Integrated gradients used instead." in note
         findings, _ = judge([result], load_policy("default"))
         told = {(finding.title, finding.verdict) for finding in findings if finding.audit == "feature_attribution"}
@@ -177,7 +177,7 @@ class TestMethods:
         judged = tabular_evidence(Rounded(), binary_target, WIDTHS, train=rows(30, 6), test=rows(30, 7))
         result = quick().measure(judged)
         assert {m.parameters["method"] for m in find(result).all("mean_absolute_attribution")} == {"shapley"}
-        assert [note.split(" set aside")[0] for note in result.notes[-2:]] == ["DeepLIFT", "Integrated gradients"]
+        assert [note.split(" is not used")[0] for note in result.notes[-2:]] == ["DeepLIFT", "Integrated gradients"]
 
     def test_by_name_with_options_the_first_in_full(self, tabular_evidence, regression_target, find) -> None:
         methods = [{"name": "feature_permutation", "repeats": 4}, "saliency"]
@@ -203,7 +203,7 @@ class TestMethods:
     def test_a_method_for_other_data_is_set_aside(self, tabular_evidence, regression_target) -> None:
         judged = tabular_evidence(relu_net(), regression_target, WIDTHS, train=rows(30, 6), test=rows(30, 7))
         result = quick(methods=["grad_cam"]).measure(judged)
-        assert any("set aside: made for image data, not tabular. Integrated gradients" in note for note in result.notes)
+        assert any("is not used: supports image data, not tabular. Integrated gradients" in note for note in result.notes)
 
 
 class TestStrangers:
@@ -279,14 +279,14 @@ class TestStrangers:
     def test_a_broken_promise_and_a_crash_are_set_aside(self, plugin, tabular_evidence, regression_target) -> None:
         judged = tabular_evidence(relu_net(), regression_target, WIDTHS, train=rows(30, 6), test=rows(30, 7))
         result = quick(methods=["liar", "crash", "swap"]).measure(judged)
-        assert any(note.startswith("liar set aside") and "no rule for the sun" in note for note in result.notes)
-        assert any("crash set aside: ZeroDivisionError: oh" in note for note in result.notes)
+        assert any(note.startswith("liar is not used") and "no rule for the sun" in note for note in result.notes)
+        assert any("crash is not used: ZeroDivisionError: oh" in note for note in result.notes)
         assert "Shapley values used instead" in " ".join(result.notes)  # the second reserve
 
     def test_where_nothing_answers_the_audit_says_why(self, plugin, tabular_evidence, regression_target) -> None:
         judged = tabular_evidence(relu_net(), regression_target, WIDTHS, train=rows(30, 6), test=rows(30, 7))
         set_registry(Registry(only=["glasshouse"], files=registry()._files))
-        with pytest.raises(UserError, match=r"no method could explain the model\. crash set aside: ZeroDivisionError"):
+        with pytest.raises(UserError, match=r"no method could explain the model\. crash is not used: ZeroDivisionError"):
             quick(methods=["crash"]).measure(judged)
 
 
@@ -406,12 +406,12 @@ def test_refusals(tabular_evidence, binary_target) -> None:
     broken = rows(10, 14)
     broken[2, 0] = np.nan
     network = Linear([1.0, 0, 0, 0, 0])
-    with pytest.raises(UserError, match="the encoded test split holds NaN or infinite values"):
+    with pytest.raises(UserError, match="the encoded test split contains NaN or infinite values"):
         FeatureAttributionAudit().measure(
             tabular_evidence(network, binary_target, WIDTHS, train=rows(10, 15), test=broken)
         )
     diverged = Linear([float("nan")] * 5)
-    with pytest.raises(UserError, match="some explained rows have NaN or infinite ones"):
+    with pytest.raises(UserError, match="some explained rows have NaN or infinite outputs"):
         FeatureAttributionAudit().measure(
             tabular_evidence(diverged, binary_target, WIDTHS, train=rows(10, 16), test=rows(10, 17))
         )

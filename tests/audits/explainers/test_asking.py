@@ -117,14 +117,14 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("answer", "message"),
         [
-            (lambda q: None, "answered with NoneType; expected Explanation"),
+            (lambda q: None, "returned NoneType; expected Explanation"),
             (
                 lambda q: Explanation(values=np.zeros((6, 5, 1))),
                 r"`values` has shape \(6, 5, 1\); expected \(6, 3, 1\)",
             ),
-            (lambda q: Explanation(values=np.full((6, 3, 1), np.nan)), "`values` holds NaN"),
+            (lambda q: Explanation(values=np.full((6, 3, 1), np.nan)), "`values` contains NaN"),
             (lambda q: Explanation(values=np.zeros((6, 3, 1)), base=np.zeros(6)), r"`base` has shape \(6,\)"),
-            (lambda q: Explanation(values=np.zeros((6, 3, 1)), completeness="promised"), "`base`, which is missing"),
+            (lambda q: Explanation(values=np.zeros((6, 3, 1)), completeness="promised"), "`base` is missing"),
         ],
     )
     def test_the_form_of_an_answer_is_looked_at(self, answer, message, question, mlp) -> None:

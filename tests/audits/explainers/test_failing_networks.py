@@ -147,7 +147,7 @@ def test_a_failure_leaves_no_hook_behind(name, question, explainer) -> None:
 
 def test_methods_of_players_explain_tables_only(question, explainer, mlp) -> None:
     for name in ("shapley", "shap_sampling", "shap_partition"):
-        with pytest.raises(NotExplainableError, match="tables only"):
+        with pytest.raises(NotExplainableError, match="tabular data only"):
             explainer(name).explain(question(mlp, owner=None))
 
 

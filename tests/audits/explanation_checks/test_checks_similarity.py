@@ -66,7 +66,7 @@ def test_means_say_over_how_many_rows_they_are() -> None:
 
 def test_what_is_undefined_says_why() -> None:
     found = mean_similarities(np.zeros((3, 2)), [np.ones((3, 2))])
-    assert found["rank_correlation"].undefined == "in no row do both explanations rank one feature above another"
-    assert found["top_3_overlap"].undefined == "there are no more than 3 features, or no row has an attribution"
+    assert found["rank_correlation"].undefined == "in every row one of the explanations ranks all features equal"
+    assert found["top_3_overlap"].undefined == "there are at most 3 features, or no row has an attribution other than 0"
     assert np.isnan(similarities_by_output(np.zeros((3, 4, 2)), np.ones((3, 4, 2)))).any()
     assert mean_over_repeats(np.full((3, 2), np.nan))["rank_correlation"].value is None

@@ -114,7 +114,7 @@ def test_small_clusters_are_left_out_and_said_to_be():
     clusters = rows.clusters.copy()
     clusters[:40] = alone
     result = ExposureAudit(top=3, least=2).measure(evidence_with(given, clusters))
-    assert result.notes == ["40 rows are in clusters of fewer than 2 and are left out."]
+    assert result.notes == ["40 rows in clusters of fewer than 2 rows are excluded."]
     households = ExposureAudit().measure(evidence_with(given, np.arange(len(rows)) // 2))
     assert (households.status, households.reason) == (
         "skipped",
@@ -133,13 +133,13 @@ def test_what_is_not_known_of_relevance_is_not_said():
     rows = given.evaluated
     groups = {name: (one.levels, one.codes) for name, one in rows.groups.items()}
     result = ExposureAudit(top=3).measure(evidence(rows.scores[:, 1], None, rows.clusters, groups))
-    assert result.notes == ["Targets are not known: nothing is said of relevance."]
+    assert result.notes == ["There are no targets, so relevance is not measured."]
     assert not [one for one in result.measurements if one.name.startswith("ndcg")]
     assert told(result, "exposure_to_candidates", provider="small").high < 1
-    assert told(result, "exposure_to_relevance", provider="small").undefined == "nothing of this group is relevant"
+    assert told(result, "exposure_to_relevance", provider="small").undefined == "no candidate of this group is relevant"
     below = rows.targets - 1.0
     ratings = ExposureAudit(top=3).measure(evidence(rows.scores[:, 1], below, rows.clusters, groups, kind="regression"))
-    assert "has values below 0" in ratings.notes[0]
+    assert "has negative values" in ratings.notes[0]
 
 
 def test_ratings_are_gains():

@@ -120,7 +120,7 @@ def test_numbers(make_predictions, make_evidence, find, regression_target) -> No
 
 
 def test_a_ratio_of_nothing_is_undefined(judged, make_evidence, find) -> None:
-    assert smallest_ratio(lambda level: []).undefined == "fewer than two groups where it is defined"
+    assert smallest_ratio(lambda level: []).undefined == "defined in fewer than two groups"
     blind = replace(judged, targets=None)
     found = find(FairnessAudit(**QUICK).measure(make_evidence(blind)))
     assert found.all("roc_auc_ratio") == found.all("accuracy_difference_to_overall") == []

@@ -134,7 +134,7 @@ def test_undefined_rates_keep_their_groups_and_gaps_say_whom_they_leave_out(
     assert found.one("count", group={"race": "C"}).value == 0
     assert found.one("selection_rate", group={"race": "C"}).undefined == "no rows"
     assert found.one("equal_opportunity_difference").value == 1 - 1 / 2  # between A and missing
-    left_out = [note for note in result.notes if note.startswith("Left out of")]
+    left_out = [note for note in result.notes if note.startswith("Excluded from")]
     assert any("demographic_parity_difference" in note and note.endswith(": C.") for note in left_out)
     assert any("equal_opportunity_difference" in note and "B; C" in note for note in left_out)
     (pair,) = found.all("true_positive_rate_pairwise_difference", parameters={"first": "A", "second": "B"})
@@ -282,7 +282,7 @@ def test_an_attribute_with_many_levels_has_no_pairs(make_predictions, make_evide
         make_evidence(make_predictions(binary_target, [0.9, 0.1] * 13, [1, 0] * 13, groups=groups))
     )
     assert find(result).all("selection_rate_pairwise_difference") == []
-    assert "Pairs of groups left out for town: it has 13 levels." in result.notes
+    assert "Pairs of groups are omitted for town, which has 13 levels." in result.notes
 
 
 def test_refusals(make_predictions, make_evidence, binary_target) -> None:

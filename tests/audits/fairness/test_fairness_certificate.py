@@ -54,14 +54,14 @@ def test_the_bound_holds_and_is_said(shift: float) -> None:
     for sex, rows in frame.groupby("sex"):
         assert areas[sex] == pytest.approx(roc_auc_score(rows["y"], rows["p"]), abs=bound(result))
     assert any(
-        f"2,048 for each doubling of the odds, and off by at most {bound(result):.1e}." in n for n in result.notes
+        f"2,048 for each doubling of the odds, with an error of at most {bound(result):.1e}." in n for n in result.notes
     )
 
 
 def test_a_second_look_is_exact() -> None:
     result = measured(people(3_000, width=1e-6))
     assert bound(result) == 0
-    assert "ROC AUC by group is exact: every distinct score was kept apart." in result.notes
+    assert "ROC AUC by group is exact: every distinct score has its own bin." in result.notes
 
 
 def test_a_bound_beyond_what_is_aimed_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,5 +69,5 @@ def test_a_bound_beyond_what_is_aimed_at_is_said(monkeypatch: pytest.MonkeyPatch
     result = measured(people(30_000, width=1e-4))
     assert bound(result) > 1e-4
     (note,) = [note for note in result.notes if note.startswith("ROC AUC by group")]
-    assert "made finer in a second pass over the rows" in note
-    assert note.endswith("This is more than the 0.0001 aimed at.")
+    assert "refined in a second pass over the rows" in note
+    assert note.endswith("This exceeds the intended 0.0001.")

@@ -76,7 +76,7 @@ def test_the_rules_own_example(applicants, make_evidence, find) -> None:
     assert found.one("ll144_unknown_category_count").value == UNKNOWN
     (section,) = sections([result])
     assert section.title == "Local Law 144 and the four-fifths rule"
-    assert "In none of them: 250 people of unknown sex or race." in section.text
+    assert "The tables exclude 250 people of unknown sex or race." in section.text
     assert [table.title for table in section.tables] == [
         "Four-fifths rule",
         "Local Law 144: selection rate by sex",
@@ -150,7 +150,7 @@ def test_attributes_may_be_named_and_are_needed_both(applicants, make_evidence, 
     named = replace(applicants, groups=renamed)
     found = find(FairnessAudit(sex="q1", race="q2", **QUICK).measure(make_evidence(named)))
     assert found.one("ll144_selection_rate", group={"q1": "Male"}).n == 1390
-    with pytest.raises(UserError, match="race names the attribute 'colour'; there are sex, race"):
+    with pytest.raises(UserError, match="race names the attribute 'colour'; available: sex, race"):
         FairnessAudit(race="colour", **QUICK).measure(make_evidence(applicants))
 
 

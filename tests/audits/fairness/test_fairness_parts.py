@@ -191,7 +191,7 @@ def test_a_reference_group_is_compared_with(judged, make_evidence, find) -> None
     assert (difference.group, difference.parameters) == ({"sex": "F"}, {"reference": "M"})
     ratio = found.one("selection_rate_ratio_to_reference")
     assert (ratio.value, ratio.interval_method) == (pytest.approx(rates["F"] / rates["M"]), "koopman")
-    with pytest.raises(UserError, match="reference names the level 'X' of sex; there are F, M"):
+    with pytest.raises(UserError, match="reference names the level 'X' of sex; available: F, M"):
         FairnessAudit(reference={"sex": "X"}).measure(make_evidence(judged))
 
 
@@ -199,7 +199,7 @@ def test_intersections_as_asked(judged, make_evidence, find) -> None:
     found = find(FairnessAudit(intersections=[["age", "sex"]], **QUICK).measure(make_evidence(judged)))
     assert len(found.all("demographic_parity_difference", over=("age", "sex"))) == 1
     assert found.all("demographic_parity_difference", over=("sex", "age")) == []
-    with pytest.raises(UserError, match="intersections name the attribute 'race'; there are sex, age"):
+    with pytest.raises(UserError, match="intersections names the attribute 'race'; available: sex, age"):
         FairnessAudit(intersections=[["sex", "race"]], **QUICK).measure(make_evidence(judged))
 
 

@@ -251,7 +251,7 @@ def test_too_few_rows_say_so(make_predictions, make_evidence, find, binary_targe
     x, judged = company(40, 1, planted=0.5, make_predictions=make_predictions, target=binary_target)
     found = find(SubgroupsAudit().measure(company_evidence(x, judged, make_evidence, binary_target)))
     (measured,) = found.measurements
-    assert measured.undefined.startswith("no subgroup that is large enough")
+    assert measured.undefined.startswith("the search found no large enough subgroup")
 
 
 def test_regression_looks_at_absolute_errors(make_predictions, make_evidence, find, regression_target) -> None:
@@ -285,8 +285,8 @@ def test_numbers_come_back_in_their_own_unit() -> None:
     fitted = feature_codes.fit(feature, x, bins=4)
     assert fitted.edges == (30.0, 40.0, 60.0)
     assert feature_codes.encode(fitted, feature, x).tolist() == [0, 0, 0, 1, 2, 2, 3, 3, 0, 1]
-    described = [fitted.described(low, high) for low, high in ((0, 0), (0, 1), (1, 2), (2, 3), (3, 3))]
-    assert described == ["up to 30", "up to 40", "above 30 to 60", "above 40", "above 60"]
+    labels = [fitted.label(low, high) for low, high in ((0, 0), (0, 1), (1, 2), (2, 3), (3, 3))]
+    assert labels == ["up to 30", "up to 40", "above 30 to 60", "above 40", "above 60"]
 
 
 def test_missing_numbers_and_unknown_categories_have_codes_of_their_own() -> None:
@@ -295,7 +295,7 @@ def test_missing_numbers_and_unknown_categories_have_codes_of_their_own() -> Non
     x = np.array([[0, 0, 1, 0], [1, 0, 0, 1], [0, 1, 0, 0]], dtype=np.float32)
     fitted = feature_codes.fit(number, x, bins=2)
     codes = feature_codes.encode(fitted, number, x)
-    assert [fitted.described(code, code) for code in codes] == ["up to 0", "above 0", "missing"]
+    assert [fitted.label(code, code) for code in codes] == ["up to 0", "above 0", "missing"]
     assert feature_codes.encode(feature_codes.fit(block, x, bins=2), block, x).tolist() == [0, 1, -1]
 
 

@@ -143,8 +143,8 @@ def test_permutation_confirms_what_is_planted_with_all_rows(
     assert found.one("max_statistic_p_value", group=first.group).value == 1 / 40
     assert found.one("error_rate_difference_to_rest", group=first.group).low is None
     assert result.figures == []
-    assert "rows that were searched" in result.tables[0].description
-    assert "repeated on random exchanges" in result.notes[0]
+    assert "from the searched rows" in result.tables[0].description
+    assert "repeating the search with permuted losses" in result.notes[0]
     assert found.all("holm_adjusted_p_value") == []
 
 
@@ -166,7 +166,7 @@ def test_clusters_stay_whole_between_search_and_test(make_predictions, make_evid
     assert len(first) + len(second) == len(judged)
     assert not set(clusters[first.rows]) & set(clusters[second.rows])
     assert min(len(first), len(second)) > 0.4 * len(judged)
-    with pytest.raises(UserError, match="rows in clusters cannot be exchanged"):
+    with pytest.raises(UserError, match="clustered rows cannot be permuted"):
         SubgroupsAudit(confirm="permutation").measure(about(x, replace(judged, clusters=clusters), make_evidence))
 
 

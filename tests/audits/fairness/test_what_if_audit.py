@@ -105,11 +105,11 @@ def test_the_judged_rows_have_no_say_in_the_thresholds(splits, result, make_evid
     chosen_on, judged = splits
     turned = replace(judged, targets=1 - judged.targets)
     other = FairnessWhatIfAudit().measure(make_evidence(chosen_on, turned))
-    thresholds = [table for table in result.tables if table.title.startswith("The thresholds chosen")]
-    assert [table for table in other.tables if table.title.startswith("The thresholds chosen")] == thresholds
+    thresholds = [table for table in result.tables if table.title.startswith("Chosen thresholds")]
+    assert [table for table in other.tables if table.title.startswith("Chosen thresholds")] == thresholds
     moved = replace(chosen_on, targets=1 - chosen_on.targets)
     third = FairnessWhatIfAudit().measure(make_evidence(moved, judged))
-    assert [table for table in third.tables if table.title.startswith("The thresholds chosen")] != thresholds
+    assert [table for table in third.tables if table.title.startswith("Chosen thresholds")] != thresholds
 
 
 def test_without_a_validation_split_the_judged_one_is_halved(splits, make_evidence, find) -> None:
@@ -151,9 +151,9 @@ def test_a_group_that_could_not_be_chosen_for_keeps_the_threshold_for_all(
         groups={"sex": (levels, [0, 0, 1, 1, 2, 2])},
     )
     result = FairnessWhatIfAudit().measure(make_evidence(chosen_on, judged))
-    (note,) = [note for note in result.notes if note.startswith("For equal opportunity")]
-    assert "'X' lacked the rows" in note
-    (thresholds,) = [table for table in result.tables if table.title.startswith("The thresholds")]
+    (note,) = [note for note in result.notes if note.startswith("Equal opportunity over")]
+    assert "too few rows to choose a threshold for 'X'" in note
+    (thresholds,) = [table for table in result.tables if table.title.startswith("Chosen thresholds")]
     assert ("equal opportunity", "X", pytest.approx(0.65), None, None, None, 2) in thresholds.rows
     assert not any(row[1] == "Y" for row in thresholds.rows)
 
@@ -191,8 +191,8 @@ def test_the_frontier_is_drawn(result) -> None:
     series = {one["name"]: one for one in figure.data["series"]}
     assert len(series) == 6
     assert len(series["selection rates, a threshold per group"]["x"]) == 11
-    assert len(series["true positive rates, as it is"]["x"]) == 1
-    per_group, single = (series[f"selection rates, {how}"]["y"] for how in ("a threshold per group", "one for all"))
+    assert len(series["true positive rates, model as it is"]["x"]) == 1
+    per_group, single = (series[f"selection rates, {how}"]["y"] for how in ("a threshold per group", "one threshold"))
     assert per_group[0] > single[0]  # equal selection by one threshold selects nobody or everyone
 
 

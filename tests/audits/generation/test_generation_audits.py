@@ -225,7 +225,7 @@ def test_empty_splits(split: str, message: str) -> None:
 def test_inputs_that_are_no_numbers_are_refused() -> None:
     broken = {**SPLITS, "test": SPLITS["test"] * float("inf")}
     for audit in (MemorisationAudit(), GeneratedSamplesAudit()):
-        with pytest.raises(UserError, match="inputs of the test split hold NaN or infinite numbers"):
+        with pytest.raises(UserError, match="inputs of the test split contain NaN or infinite numbers"):
             audit.measure(replace(evidence(Fresh()), inputs=lambda split: broken[split]))
 
 
@@ -235,7 +235,7 @@ def part(whole: Evidence, split: str, rows: int) -> Predictions:
 
 
 def test_numbers_that_are_none_are_refused() -> None:
-    with pytest.raises(UserError, match="generated examples hold NaN"):
+    with pytest.raises(UserError, match="generated examples contain NaN"):
         GeneratedSamplesAudit().measure(evidence(Diverged()))
 
 

@@ -228,7 +228,7 @@ def test_a_text_that_no_training_text_holds_is_shown() -> None:
 
 def test_without_training_texts_nothing_is_compared(find) -> None:
     found = LanguageModelAudit().measure(evidence(judged="train"))
-    assert find(found).one("nats_per_token_gap").undefined == "no training texts beside the judged ones"
+    assert find(found).one("nats_per_token_gap").undefined == "there are no training texts besides the evaluated texts"
     assert not find(found).all("copied_text_rate")
     assert not found.tables
 

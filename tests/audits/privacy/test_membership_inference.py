@@ -161,10 +161,10 @@ def test_degenerate_losses(attacked, find) -> None:
     assert alike.one("attack_advantage").value == 0
     single = find(MembershipInferenceAudit().measure(attacked([0.1], [0.2])))
     assert single.one("attack_roc_auc").value == 1
-    assert single.one("attack_advantage").undefined == "a half without members or without others"
+    assert single.one("attack_advantage").undefined == "a half has no members or no non-members"
     result = MembershipInferenceAudit().measure(attacked([0.1, 0.2], []))
     assert find(result).one("attack_roc_auc").undefined == "no rows with target 0"
-    assert find(result).one("attack_p_value").undefined == "no members or no others"
+    assert find(result).one("attack_p_value").undefined == "no members or no non-members"
     assert result.figures == []
 
 

@@ -113,8 +113,8 @@ def test_arrays_and_vectors_of_outputs_are_welcome(draw) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rows": [[float("nan"), 0.0]]}, "expected finite inputs; rows hold NaN or infinite ones"),
-        ({"background": [[float("inf"), 0.0]]}, "expected finite inputs; background hold NaN"),
+        ({"rows": [[float("nan"), 0.0]]}, "expected finite inputs; rows has NaN or infinite values"),
+        ({"background": [[float("inf"), 0.0]]}, "expected finite inputs; background has NaN"),
         ({"rows": [0.0, 1.0]}, r"received rows of shape \(2,\)"),
         ({"background": [[0.0]]}, r"received background of shape \(1, 1\)"),
         ({"background": np.zeros((0, 2))}, r"received background of shape \(0, 2\)"),

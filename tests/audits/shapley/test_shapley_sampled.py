@@ -334,8 +334,8 @@ def test_strata_hold_the_kernels_mass(players, sweeps) -> None:
 
 def test_a_budget_too_small_is_refused_with_the_one_that_suffices(draw) -> None:
     rows, background = draw(2, 30, seed=1), draw(10, 30, seed=2)
-    with pytest.raises(UserError, match=r"budget of at least 581 evaluations a row .* received 500"):
+    with pytest.raises(UserError, match=r"budget of at least 581 evaluations per row .* received 500"):
         shapley_values(lambda x: x[:, 0], rows, background, budget=500)
     assert shapley_values(lambda x: x[:, 0], rows, background, budget=581).method == "permutation"
-    with pytest.raises(UserError, match=r"exact values need up to 10,737,418,221 evaluations a row for 30 features"):
+    with pytest.raises(UserError, match=r"exact values require up to 10,737,418,221 evaluations per row for 30 features"):
         shapley_values(lambda x: x[:, 0], rows, background, method="exact")
