@@ -101,7 +101,11 @@ def test_levels_that_are_encoded_otherwise_have_names_too() -> None:
         (AGE, np.ones((50, 3)), "it has a single value in these rows"),
         (AGE, np.arange(36).reshape(12, 3), "fewer than two values have 10 rows"),
         (AGE, np.ones((1, 3)), "it has a single value in these rows"),
-        (Feature(name="hour", kind="numeric", columns=(0, 1)), np.arange(60).reshape(30, 2), "not a value and a missing-value indicator"),
+        (
+            Feature(name="hour", kind="numeric", columns=(0, 1)),
+            np.arange(60).reshape(30, 2),
+            "not a value and a missing-value indicator",
+        ),
         (JOB, np.eye(3)[np.repeat([0, 1], [40, 3])], "fewer than two values have 10 rows"),
     ],
 )

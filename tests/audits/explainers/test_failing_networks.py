@@ -105,7 +105,7 @@ def test_relevance_adds_up_without_biases_only(question, explainer) -> None:
     asked = question(network)
     found = explainer("lrp").explain(asked)
     assert worst_completeness_error(found, asked.scores(asked.rows)) > 0.05
-    assert found.suspects == ("0 (Linear, whose bias keeps relevance)", "2 (Linear, whose bias keeps relevance)")
+    assert found.suspects == ("0 (Linear, whose bias absorbs relevance)", "2 (Linear, whose bias absorbs relevance)")
     with torch.no_grad():
         network[0].bias.zero_()
         network[2].bias.zero_()

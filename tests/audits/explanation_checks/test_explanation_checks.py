@@ -143,7 +143,7 @@ def test_a_method_that_cannot_answer_again_says_why(question, answered) -> None:
     found = run_checks([replace(once, explain=refuse)], question, split="test", labels=[None])
     for m in found.measurements:
         if m.name in ("stability", "max_sensitivity", "similarity_when_randomised"):
-            assert m.undefined == "Once cannot be asked again: the moon is not full"
+            assert m.undefined == "Once cannot explain again: the moon is not full"
         else:
             assert m.undefined is None, m.id
 

@@ -366,9 +366,7 @@ def _refuse(
                 f"of shape {tuple(x.shape)}.",
             )
         if not x.isfinite().all():
-            raise UserError(
-                WHO, f"expected finite inputs; {name} contain NaN or infinite values.", "Fill missing values."
-            )
+            raise UserError(WHO, f"expected finite inputs; {name} has NaN or infinite values.", "Fill missing values.")
     if budget < 1 or not tolerance >= 0:
         raise UserError(WHO, f"expected a budget >= 1 and a tolerance >= 0; received {budget} and {tolerance}.")
     if max_batch is not None and max_batch < 2:
