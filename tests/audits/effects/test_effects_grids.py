@@ -104,7 +104,7 @@ def test_levels_that_are_encoded_otherwise_have_names_too() -> None:
         (
             Feature(name="hour", kind="numeric", columns=(0, 1)),
             np.arange(60).reshape(30, 2),
-            "not a value and a missing-value indicator",
+            "missing-value indicator",
         ),
         (JOB, np.eye(3)[np.repeat([0, 1], [40, 3])], "fewer than two values have 10 rows"),
     ],

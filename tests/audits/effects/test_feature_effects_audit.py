@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from glasshouse import DataInfo, Feature, ModelHandle, Target, UserError
-from glasshouse_audits.effects import audit as module
+from glasshouse_audits.effects import parts as module
 from glasshouse_audits.effects.audit import FeatureEffectsAudit
 
 WIDTHS = {"age": 1, "job": 3, "noise": 1}

@@ -203,9 +203,7 @@ class TestMethods:
     def test_a_method_for_other_data_is_set_aside(self, tabular_evidence, regression_target) -> None:
         judged = tabular_evidence(relu_net(), regression_target, WIDTHS, train=rows(30, 6), test=rows(30, 7))
         result = quick(methods=["grad_cam"]).measure(judged)
-        assert any(
-            "is not used: supports image data, not tabular. Integrated gradients" in note for note in result.notes
-        )
+        assert any("supports image data, not tabular. Integrated gradients" in note for note in result.notes)
 
 
 class TestStrangers:
@@ -288,9 +286,7 @@ class TestStrangers:
     def test_where_nothing_answers_the_audit_says_why(self, plugin, tabular_evidence, regression_target) -> None:
         judged = tabular_evidence(relu_net(), regression_target, WIDTHS, train=rows(30, 6), test=rows(30, 7))
         set_registry(Registry(only=["glasshouse"], files=registry()._files))
-        with pytest.raises(
-            UserError, match=r"no method could explain the model\. crash is not used: ZeroDivisionError"
-        ):
+        with pytest.raises(UserError, match=r"explain the model\. crash is not used: ZeroDivisionError"):
             quick(methods=["crash"]).measure(judged)
 
 

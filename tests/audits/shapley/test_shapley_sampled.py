@@ -337,7 +337,5 @@ def test_a_budget_too_small_is_refused_with_the_one_that_suffices(draw) -> None:
     with pytest.raises(UserError, match=r"budget of at least 581 evaluations per row .* received 500"):
         shapley_values(lambda x: x[:, 0], rows, background, budget=500)
     assert shapley_values(lambda x: x[:, 0], rows, background, budget=581).method == "permutation"
-    with pytest.raises(
-        UserError, match=r"exact values require up to 10,737,418,221 evaluations per row for 30 features"
-    ):
+    with pytest.raises(UserError, match=r"require up to 10,737,418,221 evaluations per row for 30 features"):
         shapley_values(lambda x: x[:, 0], rows, background, method="exact")
