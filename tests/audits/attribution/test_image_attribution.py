@@ -123,7 +123,7 @@ def test_a_network_without_convolutions_goes_without_grad_cam(evidence) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     result = ImageAttributionAudit(rows=10, checks=False).measure(evidence(network))
-    assert "Grad-CAM is not used: the model has no two-dimensional convolution." in result.notes
+    assert "Grad-CAM not used: the model has no two-dimensional convolution." in result.notes
     assert {m.parameters["method"] for m in result.measurements} == {"integrated_gradients"}
     with pytest.raises(UserError, match=r"audit 'image_attribution': no method could explain the model\. Grad-CAM"):
         ImageAttributionAudit(rows=10, methods=["grad_cam"]).measure(evidence(network))

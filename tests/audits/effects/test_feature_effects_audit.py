@@ -158,7 +158,7 @@ def test_more_rows_than_asked_are_drawn_from_and_the_seed_fixes_all(tabular_evid
     assert first.measurements == again.measurements
     assert [dict(f.data) for f in first.figures] == [dict(f.data) for f in again.figures]
     assert first.measurements != other.measurements
-    assert "Looked at: 100 of 300 rows of the test split, drawn with seed 0." in first.notes[0]
+    assert "Measured on 100 of 300 rows of the test split, drawn with seed 0." in first.notes[0]
     assert all(m.n <= 100 for m in first.measurements)
 
 

@@ -122,7 +122,7 @@ def test_columns_of_features() -> None:
     assert owner.tolist() == [1, 1, 0]
     with pytest.raises(UserError, match=r"encoded columns \[3\] belong to no feature"):
         feature_of_column(features, 4)
-    with pytest.raises(UserError, match="feature 'age' names column 2; the encoded inputs have 2"):
+    with pytest.raises(UserError, match="feature 'age' has column 2; the encoded inputs have 2"):
         feature_of_column(features, 2)
     twice = [*features, Feature(name="again", kind="numeric", columns=(0,))]
     with pytest.raises(UserError, match="column 0 belongs to 'job' and to 'again'"):

@@ -143,7 +143,7 @@ def test_ratio_of_medians_by_hand_and_undefined() -> None:
     assert (found.value, found.interval.low, found.interval.high) == (0.5, 0.5, 0.5)  # type: ignore[union-attr]
     copies = ratio_of_medians(np.ones(30), np.zeros(40), rng=rng)
     assert copies.value is None
-    assert copies.undefined == "half of the held-out rows are copies of training rows"
+    assert copies.undefined == "at least half of the held-out rows are copies of training rows"
 
 
 def test_ratio_of_medians_has_an_interval_that_covers() -> None:

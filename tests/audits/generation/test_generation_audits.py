@@ -274,7 +274,7 @@ def test_pictures_in_which_training_pictures_are_seen_are_held_back() -> None:
     small = {"samples": 20, "permutations": 99}
     replayed = GeneratedSamplesAudit(pictures=9, **small).measure(evidence(Replay(noise=0.01)))
     assert not replayed.figures
-    assert any(note.startswith("9 of 9 pictures are not drawn") for note in replayed.notes)
+    assert any(note.startswith("9 of 9 images are not shown") for note in replayed.notes)
     asked = GeneratedSamplesAudit(pictures=9, **small).measure(evidence(Replay(noise=0.01), show_examples=True))
     assert asked.figures
     drawn = GeneratedSamplesAudit(pictures=9, **small).measure(evidence(Fresh()))

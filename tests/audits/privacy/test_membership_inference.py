@@ -105,8 +105,7 @@ def test_too_few_others_leave_the_low_rates_undefined(attacked, find) -> None:
     assert found.one("attack_true_positive_rate", parameters={"false_positive_rate": 0.01}).value is not None
     rare = found.one("attack_true_positive_rate", parameters={"false_positive_rate": 0.001})
     assert rare.undefined == (
-        "a false-positive rate of 0.001 needs at least 1000 rows that were not trained on in each half; "
-        "there are 150 and 150"
+        "a false-positive rate of 0.001 requires at least 1000 non-members in each half; there are 150 and 150"
     )
 
 

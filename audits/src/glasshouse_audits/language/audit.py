@@ -95,8 +95,8 @@ class LanguageModelAudit:
             tables = [_counts(found, evaluated.name), *_texts(written, found["generated"], evidence)]
             notes.append(
                 f"{self.texts} texts were generated without a prompt, at temperature {self.temperature:g}. The "
-                f"{evaluated.name} texts, which the model was not trained on, share consecutive words with training texts "
-                "too: generated texts copy if they share more."
+                f"{evaluated.name} texts, which the model was not trained on, share consecutive words with training "
+                "texts too: generated texts copy if they share more."
             )
         return AuditResult(
             name=_NAME,

@@ -97,7 +97,7 @@ def explain_with_all(
                 continue
             except NotExplainableError as error:
                 problem = str(error)
-        notes.append(f"{method.title} is not used: {problem.rstrip('.')}.")
+        notes.append(f"{method.title} not used: {problem.rstrip('.')}.")
     if not found:
         raise UserError(f"audit '{audit}'", "no method could explain the model. " + " ".join(notes))
     return found, notes

@@ -59,14 +59,14 @@ def explain(
                 problem = str(error)
         if problem is None:
             continue
-        note = f"{method.title} is not used: {problem}."
+        note = f"{method.title} not used: {problem}."
         reserve = next(
             (name for name in reserves if unmet_requirement(find_method(Choice(name)).plugin, evidence) is None), None
         )
         if reserve is not None:
             reserves.remove(reserve)
             pending.append(Choice(reserve))
-            note += f" {find_method(Choice(reserve)).title} is used instead."
+            note += f" Replaced by {find_method(Choice(reserve)).title}."
         notes.append(note)
     if not found:
         raise UserError("audit 'feature_attribution'", "no method could explain the model. " + " ".join(notes))
