@@ -203,7 +203,9 @@ class TestMethods:
     def test_a_method_for_other_data_is_set_aside(self, tabular_evidence, regression_target) -> None:
         judged = tabular_evidence(relu_net(), regression_target, WIDTHS, train=rows(30, 6), test=rows(30, 7))
         result = quick(methods=["grad_cam"]).measure(judged)
-        assert any("supports image data, not tabular. Replaced by Integrated gradients" in note for note in result.notes)
+        assert any(
+            "supports image data, not tabular. Replaced by Integrated gradients" in note for note in result.notes
+        )
 
 
 class TestStrangers:
