@@ -227,8 +227,8 @@ def test_no_step_inspects_signatures_or_writes_out_a_callbacks_options(
         with python_calls(Path("/")) as counts:
             trainer.fit(make_task(nn.Linear(4, 2), BINARY), make_loader(8 * batches, batch_size=8))
         assert counts["Task.training_step"] == batches
-        inspecting = ("signature", "Signature.from_callable", "getfullargspec")  # of the standard library's inspect
-        return {name: n for name, n in counts.items() if name in inspecting or name.endswith(".state_key")}
+        computed = ("Signature.__init__", "Parameter.__init__")  # of the standard library's inspect
+        return {name: n for name, n in counts.items() if name in computed or name.endswith(".state_key")}
 
     assert calls(30) == calls(10)
 
