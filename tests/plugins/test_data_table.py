@@ -169,7 +169,7 @@ def test_columns_that_do_not_fit(csv: str, options: dict[str, Any], message: str
         ("t.csv", "", "t.csv cannot be read: Empty CSV file"),
         ("t.csv", "a,loan\n1,2\n1,2,3\n", "t.csv cannot be read: .*Expected 2 columns, got 3"),
         ("t.csv", "a,a,loan\n1,2,3\n", "has several columns called 'a'"),
-        ("t.csv", "a,loan\n", "column 'a' holds null|the table has no rows"),
+        ("t.csv", "a,loan\n", "column 'a' contains null|the table has no rows"),
         ("t.parquet", "not parquet", "t.parquet cannot be read: "),
         ("t.arrow", "not arrow", "t.arrow cannot be read: "),
     ],

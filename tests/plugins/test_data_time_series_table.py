@@ -179,7 +179,7 @@ def test_filling_and_scaling_by_hand() -> None:
         ({"entity": None}, "rows have the same time as the row before. Set `entity:`"),
         ({"entity": "sex"}, "rows of 'f' have the same time as the row before"),
         ({"time": "dya"}, r"`time` names 'dya', .*Did you mean 'day'\?"),
-        ({"time": "who"}, "column 'who' holds texts that are no dates"),
+        ({"time": "who"}, "column 'who' has texts that are not ISO 8601 dates"),
         ({"features": ["sex"]}, "column 'sex' has text; expected numbers"),
         ({"bins": {"age": [3]}}, "`bins` names 'age', which is not in `sensitive`"),
     ],

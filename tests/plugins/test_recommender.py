@@ -188,7 +188,7 @@ def test_the_fingerprint_is_that_of_the_rows_in_use(file):
         ({"user": "who"}, r"`user` names 'who', which is not a column of"),
         ({"negatives": 0}, r"negatives is 0; expected at least 1\."),
         ({"task": "regression"}, r"`task: regression` and `favourable` require a `target`\. Set it to a column\."),
-        ({"target": "sex", "task": "regression"}, r"the target 'sex' holds text; a regression task needs numbers"),
+        ({"target": "sex", "task": "regression"}, r"the target 'sex' contains text; a regression task needs numbers"),
         ({"target": "rating", "item_groups": ["item_group"]}, r"`item_groups` names 'item_group'"),
     ],
 )

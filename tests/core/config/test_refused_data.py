@@ -81,7 +81,7 @@ def test_an_empty_split(refused):
 def test_an_unknown_split(refused):
     table(part=lambda row: ("train", "validate", "tset")[row % 3])
     error = refused(split="part")
-    assert "the split column holds 'tset'." in error
+    assert "the split column contains 'tset'." in error
     assert "Did you mean 'test'?" in error
 
 

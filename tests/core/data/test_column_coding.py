@@ -76,10 +76,10 @@ def test_regression_keeps_values() -> None:
         (["a"] * 3, {}, "the target 'y' has one class, 'a', in all 3 rows; expected at least two"),
         ([1.0] * 3, {"task": "regression"}, "the target 'y' is 1 in every row"),
         (["a", "b", "c"], {"task": "binary"}, "has 3 classes; a binary task has two. Set `task: multiclass`"),
-        (["a", "b"], {"task": "regression"}, "holds text; a regression task needs numbers"),
+        (["a", "b"], {"task": "regression"}, "contains text; a regression task needs numbers"),
         (["a", "b"], {"task": "ranking"}, "task is 'ranking'; expected binary, multiclass or regression"),
         (["a", "b"], {"favourable": "c"}, "the favourable class 'c' is not a class of 'y'. Known: a, b"),
-        (["a", "b"], {"classes": ("a", "x")}, "the target 'y' holds 'b', which is not in `classes`"),
+        (["a", "b"], {"classes": ("a", "x")}, "the target 'y' contains 'b', which is not in `classes`"),
         ([f"u{i}" for i in range(1001)], {}, r"has 1,001 classes; expected at most 1,000. Is it an identifier\?"),
     ],
 )
@@ -123,7 +123,7 @@ def test_text_and_few_numbers_are_levels_as_they_stand() -> None:
             r"'group' has 1,000 levels; expected at most 50. Bin it, e.g. `bins: \{age: \[30, 50\]\}`",
         ),
         ([f"z{i}" for i in range(1000)], (), "'group' has 1,000 levels; expected at most 50. Group its levels"),
-        (["m", "f"], (40,), "'group' has bins, but its column 'age' holds text"),
+        (["m", "f"], (40,), "'group' has bins, but its column 'age' contains text"),
     ],
 )
 def test_attributes_that_cannot_be_grouped(values: object, edges: tuple[float, ...], message: str) -> None:

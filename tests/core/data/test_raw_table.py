@@ -77,9 +77,9 @@ def test_kinds_of_arrays(values: object, expected: list[object]) -> None:
     [
         (
             pa.array([datetime.date(2020, 1, 1)]),
-            r"column 'c' holds date32\[day\]; expected numbers, text or true/false",
+            r"column 'c' contains date32\[day\]; expected numbers, text or true/false",
         ),
-        (np.array([None, None], dtype=object), "column 'c' holds null"),
+        (np.array([None, None], dtype=object), "column 'c' contains null"),
         (np.array([1, "a"], dtype=object), "column 'c' is neither numbers nor text"),
     ],
 )

@@ -181,8 +181,8 @@ def test_what_cannot_be_said(option: dict[str, Any], message: str) -> None:
         ({"by": "group", "column": "g"}, {"values": [*"aabb"]}, r"split 'test' is empty|split '\w+' is empty"),
         ({"by": "time", "column": "g"}, {"values": [1, 2, 2, 1]}, "'g' has fewer than three different times"),
         ({"by": "time", "column": "g"}, {"values": [*"abcd"]}, "'g' has texts that are not ISO 8601"),
-        ({"by": "time", "column": "g"}, {"values": [True, False] * 2}, "'g' holds bool; a split by time needs"),
-        ("g", {"values": ["train", "train", "tset", "test"]}, "the split column holds 'tset'. Did you mean 'test'?"),
+        ({"by": "time", "column": "g"}, {"values": [True, False] * 2}, "'g' contains bool; a split by time needs"),
+        ("g", {"values": ["train", "train", "tset", "test"]}, "the split column contains 'tset'. Did you mean 'test'?"),
         (None, {"given": np.array(["train"] * 4)}, "split 'test' is empty"),
     ],
 )

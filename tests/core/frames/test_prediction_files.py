@@ -245,7 +245,11 @@ def test_rows_without_a_prediction_are_left_out_and_counted() -> None:
         ({"pred": [0, 1], "w": [1.0, -1.0]}, {"weights": "w"}, "expected weights of 0 or more, found -1"),
         ({"pred": [0, 1], "w": [1.0, None]}, {"weights": "w"}, "expected a weight for every row"),
         ({"pred": [0, 1]}, {"favourable": "2"}, "no row has the class '2'"),
-        ({"pred": [0.1, 0.7], "y": ["a", "b"]}, {"target": "y"}, "holds numbers while the target 'y' holds classes"),
+        (
+            {"pred": [0.1, 0.7], "y": ["a", "b"]},
+            {"target": "y"},
+            "contains numbers while the target 'y' contains classes",
+        ),
         ({"pred": [0.1, 0.7], "y": [0, 1]}, {"target": "y"}, "--threshold 0.5"),
         ({"pred": ["a", "b"]}, {"threshold": 0.5}, "expected numbers, found string"),
         ({"pred": [0, 1], "y": [None, None]}, {"target": "y"}, "have no row to audit .2 with no target"),
@@ -264,8 +268,8 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for path, message in (
         (tmp_path / "gone.csv", "no file"),
-        (tmp_path / "empty", "holds no CSV or Parquet file"),
-        (other, "holds int64; expected string, as in"),
+        (tmp_path / "empty", "contains no CSV or Parquet file"),
+        (other, "contains int64; expected string, as in"),
         (tmp_path / "text.parquet", "cannot be read"),
     ):
         with pytest.raises(UserError, match=message):

@@ -67,7 +67,9 @@ def code_target(table: RawTable, column: Column, *, who: str) -> tuple[Target, N
     unknown = [name for name in present if name not in classes]
     if unknown:
         raise UserError(
-            who, f"the target '{table.target}' holds '{unknown[0]}', which is not in `classes`.", f"Known: {classes}."
+            who,
+            f"the target '{table.target}' contains '{unknown[0]}', which is not in `classes`.",
+            f"Known: {classes}.",
         )
     favourable = table.favourable
     if favourable is not None and favourable not in classes:
@@ -85,7 +87,7 @@ def _regression(table: RawTable, column: Column, *, who: str) -> tuple[Target, N
     if isinstance(column, Coded):
         raise UserError(
             who,
-            f"the target '{table.target}' holds text; a regression task needs numbers.",
+            f"the target '{table.target}' contains text; a regression task needs numbers.",
             "Set `task: binary` or `task: multiclass`.",
         )
     if np.ptp(column) == 0:
@@ -102,7 +104,7 @@ def code_sensitive(declared: SensitiveColumn, column: Column, *, who: str) -> Co
     attribute = f"the sensitive attribute '{declared.name}'"
     if declared.edges:
         if isinstance(column, Coded):
-            raise UserError(who, f"{attribute} has bins, but its column '{declared.column}' holds text.")
+            raise UserError(who, f"{attribute} has bins, but its column '{declared.column}' contains text.")
         return bin_numbers(column, declared.edges)
     coded = column if isinstance(column, Coded) else _levels_of_numbers(column)
     if len(coded.levels) > MAX_SENSITIVE_LEVELS:

@@ -144,7 +144,7 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)):
         raise UserError(
             who,
-            f"column '{name}' holds {kind}; expected numbers, text or true/false.",
+            f"column '{name}' contains {kind}; expected numbers, text or true/false.",
             "Leave it out with `drop:`, or convert it in the file.",
         )
     if not pa.types.is_dictionary(kind):

@@ -186,7 +186,7 @@ def _given_codes(given: NDArray[Any], *, who: str) -> NDArray[np.int64]:
     known = [aliases.get(name, name) for name in names.tolist()]
     for name in known:
         if name not in SPLITS:
-            raise UserError(who, f"the split column holds '{name}'.", did_you_mean(name, SPLITS))
+            raise UserError(who, f"the split column contains '{name}'.", did_you_mean(name, SPLITS))
     return np.array([SPLITS.index(name) for name in known], dtype=np.int64)[inverse]
 
 
@@ -228,7 +228,7 @@ def time_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
         array = _dates(array, name, who=who)
     if not (pa.types.is_temporal(array.type) or pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
-        raise UserError(who, f"column '{name}' holds {array.type}; a split by time needs numbers or dates.")
+        raise UserError(who, f"column '{name}' contains {array.type}; a split by time needs numbers or dates.")
     return group_codes(array, name, who=who)
 
 

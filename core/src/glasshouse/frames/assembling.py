@@ -28,8 +28,8 @@ def build_tables(tally: Tally, columns: PredictionColumns, *, regression: bool, 
         UserError: if there are no rows, or the classes do not match the declared columns.
     """
     if not tally.cells:
-        gone = ", ".join(f"{rows:,} with {reason}" for reason, rows in tally.left_out.items())
-        raise UserError("--predictions", f"have no row to audit{f' ({gone})' if gone else ''}.")
+        reasons = ", ".join(f"{rows:,} with {reason}" for reason, rows in tally.left_out.items())
+        raise UserError("--predictions", f"have no row to audit{f' ({reasons})' if reasons else ''}.")
     attributes, order = [], []
     for declared, vocabulary in zip(columns.sensitive, tally.groups, strict=True):
         levels, places = _ordered(vocabulary)

@@ -55,7 +55,7 @@ class ClusterTally:
             encoded = values.cast(pa.string()).dictionary_encode()
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
             kind = values.type
-            raise UserError(f"column '{self.column}'", f"holds {kind}; expected names of clusters.") from None
+            raise UserError(f"column '{self.column}'", f"contains {kind}; expected names of clusters.") from None
         if encoded.null_count:
             raise UserError(
                 f"column '{self.column}'",

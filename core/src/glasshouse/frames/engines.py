@@ -184,9 +184,9 @@ def _drop_incomplete_rows(tally: Tally, rows: nw.LazyFrame[Any], columns: Predic
         missing = nw.col(name).is_null()
         if schema[name].is_float():
             missing = missing | nw.col(name).is_nan()
-        gone = _arrow(rows.filter(missing).select(nw.len().alias("rows")))["rows"][0].as_py()
-        if gone:
-            tally.leave_out(reason, int(gone))
+        missing_rows = _arrow(rows.filter(missing).select(nw.len().alias("rows")))["rows"][0].as_py()
+        if missing_rows:
+            tally.leave_out(reason, int(missing_rows))
             rows = rows.filter(~missing)
     return rows
 
@@ -207,9 +207,9 @@ def _check_scores_and_weights(rows: nw.LazyFrame[Any], columns: PredictionColumn
         rows.select(*limits, *(nw.col(n).is_null().cast(nw.Int64).sum().alias(f"{n}_missing") for n in checked))
     )
     for name in checked:
-        low, high, gone = (found[f"{name}_{end}"][0].as_py() for end in ("low", "high", "missing"))
+        low, high, missing_rows = (found[f"{name}_{end}"][0].as_py() for end in ("low", "high", "missing"))
         if name == columns.weights:
-            if gone:
+            if missing_rows:
                 raise UserError(f"column '{name}'", "expected a weight for every row, found missing ones.")
             if low is not None and low < 0:
                 raise UserError(f"column '{name}'", f"expected weights of 0 or more, found {low:g}.")

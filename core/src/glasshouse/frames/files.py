@@ -56,7 +56,7 @@ def prediction_files(paths: Sequence[Path | str]) -> list[Path]:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.name[0] not in "._")
             if not inside:
-                raise UserError("--predictions", f"folder '{path}' holds no CSV or Parquet file.")
+                raise UserError("--predictions", f"folder '{path}' contains no CSV or Parquet file.")
             found += inside
         elif not path.is_file():
             raise UserError("--predictions", f"no file '{path}'.", "Name CSV or Parquet files, or folders of them.")
@@ -71,7 +71,7 @@ def checked_types(files: Sequence[Path], columns: PredictionColumns) -> dict[str
     """The type of each column that is read, the same kind in every file.
 
     Raises:
-        UserError: if a file lacks a column, or holds numbers where another holds text.
+        UserError: if a file lacks a column, or contains numbers where another contains text.
     """
     types: dict[str, pa.DataType] = {}
     for path in files:
@@ -86,7 +86,7 @@ def checked_types(files: Sequence[Path], columns: PredictionColumns) -> dict[str
             elif is_numeric(known) != is_numeric(kind) and not pa.types.is_null(kind):
                 raise UserError(
                     str(path),
-                    f"column '{name}' holds {kind}; expected {known}, as in '{files[0]}'.",
+                    f"column '{name}' contains {kind}; expected {known}, as in '{files[0]}'.",
                     "Give files of one schema.",
                 )
     return types

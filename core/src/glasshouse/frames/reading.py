@@ -140,7 +140,7 @@ def is_regression(batch: pa.RecordBatch, columns: PredictionColumns) -> bool:
         if not looks_continuous(target) and (not is_numeric(target.type) or pc.count_distinct(target).as_py() <= 2):
             raise UserError(
                 f"column '{columns.prediction}'",
-                f"holds numbers while the target '{columns.target}' holds classes.",
+                f"contains numbers while the target '{columns.target}' contains classes.",
                 "Give the value from which the favourable class is predicted, e.g. --threshold 0.5.",
             )
     if columns.score is not None or columns.scores:
@@ -242,7 +242,7 @@ def batch_codes(batch: pa.RecordBatch, name: str) -> BatchCodes:
         try:
             values = values.dictionary_encode()
         except pa.ArrowNotImplementedError:
-            raise UserError(f"column '{name}'", f"holds {kind}; expected text, numbers or true/false.") from None
+            raise UserError(f"column '{name}'", f"contains {kind}; expected text, numbers or true/false.") from None
     levels = values.dictionary.to_pylist()
     if values.indices.null_count:
         # the code after the last level is a missing value
@@ -302,7 +302,7 @@ def weight_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
 def _binned(batch: pa.RecordBatch, name: str, edges: tuple[float, ...]) -> BatchCodes:
     values = batch.column(name)
     if not is_numeric(values.type):
-        raise UserError(f"--sensitive {name}", f"has edges, but the column holds {values.type}; expected numbers.")
+        raise UserError(f"--sensitive {name}", f"has edges, but the column contains {values.type}; expected numbers.")
     coded = bin_numbers(np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False)), edges)
     codes = np.where(coded.codes < 0, len(coded.levels), coded.codes)
     return BatchCodes(codes, [*coded.levels, None])

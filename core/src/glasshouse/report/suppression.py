@@ -54,12 +54,12 @@ def suppressed(limit: int) -> str:
 def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
     """The record without any value of a group of 1 to `limit` - 1 people."""
     limit = small_group_limit(record) if limit is None else limit
-    audits, hidden, gone = [], Hidden(), []
+    audits, hidden, removed = [], Hidden(), []
     for result in record.audits:
         audited, of_audit, of_few = _suppressed_audit(result, limit)
         audits.append(audited)
         hidden = hidden.joined(of_audit)
-        gone += of_few
+        removed += of_few
     return replace(
         record,
         audits=tuple(audits),
@@ -67,7 +67,7 @@ def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
         sections=tuple(
             replace(
                 section,
-                tables=tuple(_suppressed_table(table, hidden, limit, gone) for table in section.tables),
+                tables=tuple(_suppressed_table(table, hidden, limit, removed) for table in section.tables),
                 figures=tuple(_suppressed_figure(figure, hidden, limit) for figure in section.figures),
             )
             for section in record.sections
@@ -134,14 +134,14 @@ def _suppressed_audit(result: AuditResult, limit: int) -> tuple[AuditResult, Hid
                 thin.add((measurement.name, labels))
     hidden = replace(hidden_cells(sizes, limit), thin=frozenset(thin))
     measurements = tuple(_suppressed_measurement(measurement, hidden, limit) for measurement in result.measurements)
-    gone = [before for before, after in zip(result.measurements, measurements, strict=True) if after.value is None]
+    removed = [before for before, after in zip(result.measurements, measurements, strict=True) if after.value is None]
     shown = replace(
         result,
         measurements=measurements,
-        tables=tuple(_suppressed_table(table, hidden, limit, gone) for table in result.tables),
+        tables=tuple(_suppressed_table(table, hidden, limit, removed) for table in result.tables),
         figures=tuple(_suppressed_figure(figure, hidden, limit) for figure in result.figures),
     )
-    return shown, hidden, gone
+    return shown, hidden, removed
 
 
 def _count_value(measurement: Measurement) -> int:
@@ -172,12 +172,12 @@ def _reveals_few_people(measurement: Measurement, labels: Labels, hidden: Hidden
     )
 
 
-def _suppressed_table(table: Table, groups: Hidden, limit: int, gone: Sequence[Measurement] = ()) -> Table:
+def _suppressed_table(table: Table, groups: Hidden, limit: int, removed: Sequence[Measurement] = ()) -> Table:
     """The table without the numbers of small groups.
 
     Args:
         groups: suppressed groups of the audit, whose counts the table must not show either.
-        gone: suppressed measurements; their numbers are removed from rows that name their groups.
+        removed: suppressed measurements; their numbers are removed from rows that name their groups.
     """
     names = [column.name for column in table.columns]
     at = names.index(table.count_column) if table.count_column in names else None
@@ -186,7 +186,7 @@ def _suppressed_table(table: Table, groups: Hidden, limit: int, gone: Sequence[M
     sizes = {key: int(count) for key, count in zip(labels, counts, strict=True) if isinstance(count, (int, float))}
     hidden = hidden_cells(sizes, limit)
     elsewhere = {name for labels in groups.withheld for name in _spellings(labels)}
-    marks = [(_named(m), {m.value, m.low, m.high}) for m in gone if m.value is not None]
+    marks = [(_named(m), {m.value, m.low, m.high}) for m in removed if m.value is not None]
 
     def shown(key: Labels, row: tuple[Cell, ...]) -> tuple[Cell, ...]:
         if key in hidden.small:
@@ -225,15 +225,15 @@ def _suppressed_figure(figure: Figure, hidden: Hidden, limit: int) -> Figure:
     if figure.kind in ("bar", "dot_interval"):
         labels = [str(label) for label in data["labels"]]
         counts = data.get("n") or [None] * len(labels)
-        gone = [
+        removed = [
             label in names or (count is not None and 0 < count < limit)
             for label, count in zip(labels, counts, strict=True)
         ]
-        if any(gone):
+        if any(removed):
             for key in ("values", "low", "high", "n"):
                 if data.get(key):
-                    data[key] = _without(data[key], gone)
-            data["undefined"] = [suppressed(limit) if out else None for out in gone]
+                    data[key] = _without(data[key], removed)
+            data["undefined"] = [suppressed(limit) if out else None for out in removed]
         if data.get("n"):
             data["n"] = _without(data["n"], [label in withheld for label in labels])
     elif figure.kind in ("line", "scatter", "histogram"):
@@ -241,8 +241,8 @@ def _suppressed_figure(figure: Figure, hidden: Hidden, limit: int) -> Figure:
     return replace(figure, data=data)
 
 
-def _without(values: Sequence[Any], gone: Sequence[bool]) -> list[Any]:
-    return [None if out else value for value, out in zip(values, gone, strict=True)]
+def _without(values: Sequence[Any], removed: Sequence[bool]) -> list[Any]:
+    return [None if out else value for value, out in zip(values, removed, strict=True)]
 
 
 def _kept(items: Sequence[_Item], keep: Callable[[_Item], bool]) -> list[_Item]:

@@ -104,7 +104,7 @@ class PredictionTables:
         return self._any.has_targets
 
     def over(self, names: Sequence[str]) -> PredictionTables:
-        """The tables by some of the attributes, in the given order; by none of them, everyone is one group.
+        """The tables by some of the attributes, in the given order; by none of them, all rows are one group.
 
         Raises:
             ValueError: if a name is not an attribute of the tables.

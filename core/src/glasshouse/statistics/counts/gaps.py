@@ -86,10 +86,10 @@ def gap(table: GroupCounts, name: str, *, positive: int = 1, method: Method = "b
     """
     rates, kind = gap_rates(name)
     compared = difference if kind == "difference" else ratio
-    found, everyone = {}, table.cells.sum(axis=0)
+    found, all_rows = {}, table.cells.sum(axis=0)
     for each in rates:
         values = rate(table.cells, each, positive=positive).values
-        overall = rate(everyone, each, positive=positive).values if method == "to_overall" else None
+        overall = rate(all_rows, each, positive=positive).values if method == "to_overall" else None
         found[each] = (values, float(compared(values, overall=overall)))
     defined = np.all([np.isfinite(values) for values, _ in found.values()], axis=0)
     groups = table.groups

@@ -38,14 +38,14 @@ def generalized_entropy(cells: Cells, *, alpha: float = 2.0, positive: int = 1) 
     rows = np.stack([found.fn, found.tp + found.tn, found.fp], axis=-1).astype(np.float64)
     benefits = np.arange(3.0)
     size = rows.sum(axis=-1)
-    everyone = size.sum(axis=-1)
+    all_rows = size.sum(axis=-1)
     sums = (rows * benefits).sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        average = sums.sum(axis=-1) / everyone
+        average = sums.sum(axis=-1) / all_rows
         own = sums / size
         total = _mean((rows.sum(axis=-2)), benefits / average[..., None], alpha)
         between = _mean(size, np.where(size > 0, own, average[..., None]) / average[..., None], alpha)
-    defined = (everyone > 0) & (average > 0) & np.isfinite(total)
+    defined = (all_rows > 0) & (average > 0) & np.isfinite(total)
     total, between = np.where(defined, total, np.nan), np.where(defined, between, np.nan)
     return Entropy(np.maximum(total, 0), np.maximum(between, 0), np.maximum(total - between, 0))
 

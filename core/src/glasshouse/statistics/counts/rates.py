@@ -187,7 +187,7 @@ def group_rates(
 
     Intervals are for proportions; f1, balanced accuracy and count have none here (see `bootstrap`), and their `n` is
     the group's size. Weighted proportions take the effective number of rows (sum w)^2 / sum w^2 of their denominator
-    for the number of rows (Kish 1965, Survey Sampling, section 11.7) and say so in the method: ``wilson_effective``.
+    for the number of rows (Kish 1965, Survey Sampling, section 11.7) and have the method ``wilson_effective``.
 
     Raises:
         ValueError: as `rate`.
