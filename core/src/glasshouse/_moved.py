@@ -288,11 +288,20 @@ def _spec(name: str) -> ModuleSpec:
     return ModuleSpec(name, cast("Loader", _MovedModules))
 
 
+class _Package(ModuleType):
+    """The package itself, whose function keeps its name when the old module `audit_predictions` is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name == "audit_predictions" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
 def alias_moved_modules() -> None:
     """Let old module names be imported; a second call changes nothing."""
     if _MovedModules not in sys.meta_path:
         # before the finder of files: a moved package would find its old submodules' files at their new place
         sys.meta_path.insert(0, _MovedModules)
+    sys.modules["glasshouse"].__class__ = _Package
 
 
 def moved_name(package: str, name: str) -> object:

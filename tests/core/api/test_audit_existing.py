@@ -246,7 +246,7 @@ def test_the_folder_says_how_it_came_about(network: nn.Module, table: Any, capsy
     capsys.readouterr()
     for command in (["audit", str(record.folder)], ["run", "--config", str(record.folder / "config.yaml")]):
         assert main(command) == 2
-        assert "tells of an audit by glasshouse.audit" in capsys.readouterr().err
+        assert "describes an audit by glasshouse.audit" in capsys.readouterr().err
     assert main(["report", str(record.folder)]) == 0
     assert main(["verify", str(record.folder)]) == 0  # the manifest has every file
 

@@ -1,6 +1,6 @@
-"""Which packages a configuration may name classes of: a YAML file from elsewhere must not be able to run anything else.
+"""The packages whose classes a configuration may name, so that a third-party YAML file can run nothing else.
 
-A class counts by where it is defined, not by the path that leads to it: ``torch.os.system`` is the `os` module's.
+What counts is where a class is defined, not the path in the file: ``torch.os.system`` belongs to `os`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _by_option: tuple[str, ...] = ()
 
 
 def allow(packages: Iterable[str]) -> None:
-    """Allow these packages and no others beside `ALWAYS`, the plugins' and those of ``GLASSHOUSE_ALLOW``.
+    """Allow these packages besides `ALWAYS`, the plugins' and those of ``GLASSHOUSE_ALLOW``; replaces an earlier call.
 
     Raises:
-        UserError: for what is no package name.
+        UserError: for a text that is not a package name.
     """
     global _by_option
     _by_option = tuple(_checked("--allow", name) for name in packages)
@@ -43,7 +43,7 @@ def allowed(packages: Iterable[str]) -> Iterator[None]:
         _by_option = before
 
 
-def asked_for() -> tuple[str, ...]:
+def requested_packages() -> tuple[str, ...]:
     """Packages allowed by ``--allow`` or ``GLASSHOUSE_ALLOW``."""
     listed = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
     return (*_by_option, *(_checked(VARIABLE, name) for name in listed if name))
@@ -51,17 +51,17 @@ def asked_for() -> tuple[str, ...]:
 
 def allowed_packages(registry: Registry) -> frozenset[str]:
     """Every package whose classes a configuration may name."""
-    return frozenset((*ALWAYS, *registry.packages, *asked_for()))
+    return frozenset((*ALWAYS, *registry.packages, *requested_packages()))
 
 
 def make_importable() -> None:
-    """Let allowed packages lie in the current folder, as under ``python -m``.
+    """Make allowed packages in the current folder importable, as ``python -m`` does.
 
-    The folder comes last on the path and only where a package was allowed, so that no file in it can take the place
-    of an installed module.
+    The folder is appended to the path, and only if a package was allowed, so that no file in it shadows an installed
+    module.
     """
     folder = os.getcwd()
-    if asked_for() and folder not in sys.path:
+    if requested_packages() and folder not in sys.path:
         sys.path.append(folder)
 
 

@@ -1,4 +1,4 @@
-"""LightningCLI that takes short names, fills sizes from the data, and lets a plain `nn.Module` be a model."""
+"""LightningCLI with short names for components, sizes filled from the data, and plain `nn.Module`s as models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _load_yaml = get_loader("yaml")
 
 
 class _WholeConfiguration(str):
-    """The text of a configuration file, told apart from the text of a single value, with the keys to leave out."""
+    """The text of a configuration file, as opposed to that of a single value, with the keys to leave out."""
 
     foreign: frozenset[str] = frozenset()
 
@@ -67,14 +67,14 @@ def _verbatim(value: Any) -> Verbatim:
 
 
 register_type(Verbatim, serializer=lambda verbatim: verbatim.values, deserializer=_verbatim)
-set_loader(_MODE, _load)  # jsonargparse knows loaders by name, and refuses a parser whose loader is not there yet
+set_loader(_MODE, _load)  # before any parser is made: jsonargparse refuses the name of an unknown loader
 
 
 def class_path(kind: str, name: str) -> str:
     """The class path of a short name, or of a class without its module as LightningCLI takes it (``Adam``).
 
-    A class name means torch's or Lightning's own where they have one, else the component of that class. It never
-    depends on what happens to be imported already.
+    A class name is torch's or Lightning's class where they have one, else the component of that class. Which modules
+    are imported already makes no difference.
 
     Raises:
         UserError: for an unknown short name.
@@ -100,7 +100,7 @@ _HOMES = {
 
 
 class HelpFormatter(DefaultHelpFormatter):
-    """Help that names components as one writes them, where jsonargparse would list every class it can find."""
+    """Help that lists components by name, where jsonargparse would list every class it can find."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         if action.dest in KINDS:
@@ -110,7 +110,7 @@ class HelpFormatter(DefaultHelpFormatter):
 
 
 class GlasshouseParser(LightningArgumentParser):
-    """Reads YAML with short names, and does not ask for sizes that the data will know."""
+    """Reads YAML with short names, and does not require sizes that are filled from the data."""
 
     foreign_keys: frozenset[str] = frozenset()
     """Keys of other commands, left out of the files that this one reads."""
@@ -145,7 +145,7 @@ class GlasshouseParser(LightningArgumentParser):
 
 
 class GlasshouseCLI(LightningCLI):
-    """One parsed command: `run` (LightningCLI without subcommands) or one of Lightning's own.
+    """One parsed command: `run` (LightningCLI without subcommands) or a command of Lightning.
 
     It parses and instantiates; `glasshouse.pipeline.pipeline` does the rest. After construction `config` holds the
     configuration as a mapping; `build_data`, `build_model` and `trainer_options` are called in that order.
@@ -169,10 +169,10 @@ class GlasshouseCLI(LightningCLI):
         )
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning's is static
-        """The one command that is asked for."""
+        """The one command that is parsed."""
         return {name: skip for name, skip in LightningCLI.subcommands().items() if name == self.command}
 
-    # ------------------------------------------------------------ what can be given
+    # ------------------------------------------------------------ options
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(self.trainer_class, "trainer")
@@ -189,12 +189,18 @@ class GlasshouseCLI(LightningCLI):
             if action.dest in docs:  # jsonargparse itself reads field docstrings in a second, of all classes
                 action.help = docs[action.dest]
         if self.command == "run":
-            parser.add_argument("--ckpt_path", type=str | None, default=None, help="Go on from this checkpoint.")
+            parser.add_argument(
+                "--ckpt_path", type=str | None, default=None, help="Continue training from this checkpoint."
+            )
             parser.add_argument("--no_audits", action="store_true", help="Train, test and report without audits.")
             parser.add_argument(
-                "--resume", type=str | None, default=None, metavar="RUN_DIR", help="Go on with a killed run."
+                "--resume",
+                type=str | None,
+                default=None,
+                metavar="RUN_DIR",
+                help="Continue a run that was interrupted.",
             )
-            parser.add_argument("--gate", action="store_true", help="Exit with 1 where the policy is violated.")
+            parser.add_argument("--gate", action="store_true", help="Exit with code 1 if a rule of the policy fails.")
 
     def setup_parser(
         self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
@@ -268,7 +274,7 @@ class GlasshouseCLI(LightningCLI):
 
     @property
     def options(self) -> RunOptions:
-        """What is asked for beside training."""
+        """The options of the run besides training."""
         return RunOptions(**{name: self.values[name] for name in RunOptions.__dataclass_fields__})
 
     def method_arguments(self) -> dict[str, Any]:
@@ -277,20 +283,20 @@ class GlasshouseCLI(LightningCLI):
         return {name: self.values[name] for name in names}
 
     def resolved(self, info: DataInfo | None) -> dict[str, Any]:
-        """The configuration as `config.yaml` holds it: plain values, sizes filled, what is known of the data beside."""
+        """The configuration as `config.yaml` stores it: plain values, sizes filled in, the data described."""
         self._forget_dump()
         self._dump_config()
         resolved: dict[str, Any] = {k: v for k, v in self.config_dump.items() if k not in ("config", "resume")}
         if info is not None:
             given = {} if self.options.data_info is None else self.options.data_info.values
-            beside = {key: given[key] for key in SIDE_ATTRIBUTE_KEYS if key in given}
-            resolved["data_info"] = {**info.to_dict(), **beside}
+            attributes = {key: given[key] for key in SIDE_ATTRIBUTE_KEYS if key in given}
+            resolved["data_info"] = {**info.to_dict(), **attributes}
         return resolved
 
     # ------------------------------------------------------------ building
 
     def build_data(self) -> LightningDataModule | None:
-        """The data module, not yet set up; None where the model brings its own loaders."""
+        """The data module, not yet set up; None where the model has its own loaders."""
         if self.values.get("data") is None:
             return None
         return self._instantiate("data")  # type: ignore[no-any-return]
@@ -299,7 +305,7 @@ class GlasshouseCLI(LightningCLI):
         """The network or LightningModule, its sizes filled from the data.
 
         Raises:
-            UserError: if a size is needed that neither the user nor the data give, or the class refuses its options.
+            UserError: if neither the user nor the data give a required size, or the class refuses its options.
         """
         model = self.values["model"]
         fill_sizes(model, info)
@@ -329,10 +335,10 @@ def class_and_options(chosen: Any) -> tuple[type, dict[str, Any]]:
 
 
 def restrict_imports(*, also: Iterable[str] = ()) -> None:
-    """Let configurations instantiate classes of `allowed_packages`, of those that `also` names, and of no others."""
+    """Let configurations instantiate classes of `allowed_packages` and of the packages in `also` only."""
     make_importable()
     allowed = allowed_packages(registry()) | set(also)
-    withdrawn = _granted - allowed  # jsonargparse only ever adds; what one command allows, the next does not inherit
+    withdrawn = _granted - allowed  # jsonargparse only adds; one command must not inherit what another allowed
     _granted.clear()
     _granted.update(allowed)
     set_parsing_settings(
@@ -348,7 +354,7 @@ _granted: set[str] = set()
 
 
 def present(parser: LightningArgumentParser, command: str) -> None:
-    """Put a command's help in the order in which one asks: what to train first, the Trainer's fifty options last."""
+    """Order a command's help: what to train first, the Trainer's fifty options last."""
     parser.prog = f"glasshouse {command}"
     parser.description = f"{TRAINING[command][0].upper()}{TRAINING[command][1:]}."
     parser.usage = f"glasshouse {command} --config run.yaml [--model NAME] [--model.OPTION VALUE] ..."

@@ -1,4 +1,4 @@
-"""Models made of models: which options of a model hold further ones, which see the same data."""
+"""Models made of models: the options of a model that are models with the same input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from glasshouse.plugins.declarations import ModelPlugin
 
 
 def options_with_models(registry: Registry, class_path: str | None = None) -> tuple[str, ...]:
-    """What the declaration of a model says of it (`ModelPlugin.members`); for None those of all models together."""
+    """The options in a model's declaration (`ModelPlugin.members`); for None those of all models."""
     declared = [
         component.plugin.members
         for component in registry.components("model")

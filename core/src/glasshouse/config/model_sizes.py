@@ -1,4 +1,4 @@
-"""Sizes of a network that its user left out, filled from the data before it is built."""
+"""Sizes of a network that the user does not set, filled from the data before it is built."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from glasshouse.plugins import registry
 
 
 def fill_sizes(model: Any, info: DataInfo | None) -> None:
-    """Fill the sizes that a model's signature has and the user left out, in place.
+    """Fill in the sizes in a model's signature that the user does not set, in place.
 
-    The model's own, and those of members that see the same data (`ModelPlugin.members`); those of another network
-    within it (an encoder, a head) are not the data's.
+    These are the model's own, and those of members with the same input (`ModelPlugin.members`). Sizes of another
+    network inside it (an encoder, a head) do not follow from the data.
 
     Args:
         model: the configuration of the model, with `class_path` and `init_args`.
-        info: what the data know; None leaves every size to the user.
+        info: description of the data; None: the user sets every size.
 
     Raises:
-        UserError: for a size that is needed and neither given nor known.
+        UserError: for a required size that is neither set nor known from the data.
     """
     cls = named_class(model["class_path"])
     arguments = model.get("init_args") or Namespace()  # type: ignore[no-untyped-call]
@@ -38,7 +38,7 @@ def fill_sizes(model: Any, info: DataInfo | None) -> None:
             arguments[name] = info.sizes[name]
         elif parameter.default is inspect.Parameter.empty:
             known = ", ".join(sorted(info.sizes)) or "none" if info is not None else ""
-            reason = f"data '{info.name}' knows {known}" if info is not None else "there are no data that say it"
+            reason = f"data '{info.name}' has {known}" if info is not None else "no data are given"
             raise _lacks(f"model '{cls.__name__}'", f"{name}, which was not given; {reason}.", f"{{{name}: ...}}")
         elif name in arguments:
             arguments[name] = parameter.default
@@ -71,7 +71,7 @@ def _filled(member: Any, info: DataInfo | None) -> Any:
 
 
 def _require_sizes(where: str, value: Any) -> None:
-    """Refuse a network within the model whose own sizes are missing, which the parser let pass."""
+    """Refuse a network inside the model without its own sizes, which the parser does not require."""
     if isinstance(value, Namespace):
         value = value.as_dict()
     if isinstance(value, list):
@@ -88,7 +88,7 @@ def _require_sizes(where: str, value: Any) -> None:
         if needed and arguments.get(name) is None:
             raise _lacks(
                 f"`model.init_args.{where}`",
-                f"{name}: the data fill the sizes of the model, not those of {cls.__name__} within it.",
+                f"{name}: the data fill in the sizes of the model, not those of {cls.__name__} inside it.",
                 f"{{{where}: {{init_args: {{{name}: ...}}}}}}",
             )
     for key in arguments:

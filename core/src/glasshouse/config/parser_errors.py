@@ -48,7 +48,7 @@ def innermost(message: str) -> tuple[str, str]:
     """
     path: list[str] = []
     inside_class = False
-    said: list[str] = []
+    text: list[str] = []
     lines = [line.strip().removeprefix("- ") for line in message.splitlines() if line.strip()]
     for line in lines:
         if match := re.match(r'(?:Parser key|Key|Option) "([^"]+)":?\s*(.*)', line):
@@ -56,10 +56,10 @@ def innermost(message: str) -> tuple[str, str]:
                 path.append("init_args")
             path += match[1].split(".")
             inside_class = False
-            said = [match[2]] if match[2] else []
+            text = [match[2]] if match[2] else []
         elif line.startswith("Problem with given class_path"):
             inside_class = True
-            said = []
+            text = []
         elif not line.startswith(_SCAFFOLDING):
-            said.append(line)
-    return ".".join(path), " ".join(said)
+            text.append(line)
+    return ".".join(path), " ".join(text)

@@ -1,7 +1,7 @@
-"""Short names wherever a class path may stand: ``--model mlp``, ``model: mlp``, ``{class_path: mlp}``.
+"""Short names wherever a class path is expected: ``--model mlp``, ``model: mlp``, ``{class_path: mlp}``.
 
-Pure rewriting of arguments and of loaded YAML, before any parser or heavy import, so that a misspelt name
-is answered in a tenth of a second. What has a dot is a class path and passes untouched.
+Arguments and loaded YAML are rewritten before any parser or heavy import, so that a misspelt name is reported in a
+tenth of a second. A value with a dot is a class path and stays as it is.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ ClassPath = Callable[[str, str], str]
 """(kind, name without a dot) -> class path; raises `UserError` for an unknown name."""
 
 Members = Callable[[str | None], Iterable[str]]
-"""Class path of a model -> its options that hold further models; of any model for None."""
+"""Class path of a model -> its options that are models themselves; None: those of all models."""
 
 
 def no_members(_: str | None) -> Iterable[str]:
-    """Where no model holds others."""
+    """For models without models inside."""
     return ()
 
 
@@ -46,7 +46,7 @@ _CLASS_NAME = re.compile(r"[A-Z]\w*")
 
 
 def is_short(value: object) -> bool:
-    """Whether a value can only be a component's name: ``mlp`` or ``some-distribution/mlp``."""
+    """Whether a value is the form of a component's name: ``mlp`` or ``some-distribution/mlp``."""
     return isinstance(value, str) and _SHORT.fullmatch(value) is not None
 
 
@@ -56,8 +56,8 @@ def is_class_name(value: object) -> bool:
 
 
 def resolve_value(kind: str, value: Any, class_path: ClassPath, members: Members = no_members) -> Any:
-    """A component as configuration has it (a name, a class path, a mapping, a list of them), its name resolved, and
-    those of the models that it holds."""
+    """A component (a name, a class path, a mapping, a list of them) with its name resolved, and those of the models
+    inside it."""
     if isinstance(value, list):
         return [resolve_value(kind, item, class_path, members) for item in value]
     if isinstance(value, dict):
@@ -66,8 +66,8 @@ def resolve_value(kind: str, value: Any, class_path: ClassPath, members: Members
         resolved = {**value, "class_path": resolve_value(kind, value["class_path"], class_path)}
         arguments = value.get("init_args")
         if kind == "model" and isinstance(arguments, dict):
-            held = [name for name in members(resolved["class_path"]) if name in arguments]
-            inner = {name: resolve_value(kind, arguments[name], class_path, members) for name in held}
+            given = [name for name in members(resolved["class_path"]) if name in arguments]
+            inner = {name: resolve_value(kind, arguments[name], class_path, members) for name in given}
             resolved["init_args"] = {**arguments, **inner}
         return resolved
     named = is_class_name(value) or (is_short(value) and kind != "logger")
@@ -94,7 +94,7 @@ def _resolve_keys(
 
 
 def resolve_arguments(argv: list[str], class_path: ClassPath, members: Members = no_members) -> list[str]:
-    """The command line with names resolved in every form that takes a class path, and in the order that is meant.
+    """The command line with names resolved in every form that takes a class path, and in the order of precedence.
 
     ``--model mlp``, ``--model.class_path mlp``, ``--model.help mlp``, ``--model '{class_path: mlp}'`` and the same with
     ``=``. Configuration files come first, so that the command line overrides them wherever it names
@@ -115,7 +115,7 @@ def resolve_arguments(argv: list[str], class_path: ClassPath, members: Members =
 
 
 def options(argv: list[str]) -> list[tuple[str, str | None]]:
-    """The command line as (option, value) pairs; what stands alone has no value."""
+    """The command line as (option, value) pairs; the value of a flag is None."""
     pairs: list[tuple[str, str | None]] = []
     position = 0
     while position < len(argv):

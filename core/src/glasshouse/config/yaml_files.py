@@ -1,4 +1,4 @@
-"""YAML files as plain values, and which of them says what."""
+"""YAML files as plain values, and which of them sets a key."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 MADE_BY = "made_by"
-"""The key by which config.yaml says that a call from Python made it."""
+"""The key of config.yaml that names the Python function that wrote it."""
 
 
 def refuse_made_by_python(config: Mapping[str, Any], who: str) -> None:
-    """Refuse the configuration of an audit from Python: it tells what was done, and cannot be run.
+    """Refuse the configuration of an audit from Python: it records what was done, and cannot be run.
 
     Raises:
         UserError: naming the call that made it.
@@ -57,7 +57,7 @@ def refuse_made_by_python(config: Mapping[str, Any], who: str) -> None:
     if MADE_BY in config:
         raise UserError(
             who,
-            f"tells of an audit by {config[MADE_BY]}, whose model and data it cannot make again.",
+            f"describes an audit by {config[MADE_BY]}; its model and data cannot be built from this file.",
             "Audit them again from Python.",
         )
 

@@ -1,7 +1,7 @@
 """What options a component takes, read from its source without importing it (and so without importing torch).
 
-The first parameter of an optimizer or a schedule is glasshouse's to fill, as are those of functions; the rest are
-options. Base classes are looked at only where a class hands its keywords on to them.
+glasshouse fills the first parameter of an optimizer or a schedule, and those of functions; all others are options.
+Base classes are read only where a class passes its keywords on to them.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Signature:
 
 
 class SourceNotFoundError(LookupError):
-    """There is no Python source in which the target can be seen; importing it may still work."""
+    """The target's Python source cannot be found; importing it may still work."""
 
 
 def read_signature(component: Component) -> Signature:
     """The signature of a component as its source has it.
 
     Raises:
-        SourceNotFoundError: if the source is out of sight (compiled, generated, built at run time).
+        SourceNotFoundError: if there is no source (compiled, generated or built at run time).
     """
     module, _, name = component.plugin.target.partition(":")
     return _signature(_locate(module, name, 0), component.kind)
@@ -280,10 +280,10 @@ def _fields(node: ast.ClassDef, docs: dict[str, str]) -> Iterator[Option]:
             continue
         below = node.body[position + 1] if position + 1 < len(node.body) else None
         beneath = below.value if isinstance(below, ast.Expr) else None
-        said = beneath.value if isinstance(beneath, ast.Constant) and isinstance(beneath.value, str) else ""
+        doc = beneath.value if isinstance(beneath, ast.Constant) and isinstance(beneath.value, str) else ""
         name = statement.target.id
         yield Option(
-            name=name, type=annotation, default=_field_default(statement.value), doc=_joined(said) or docs.get(name, "")
+            name=name, type=annotation, default=_field_default(statement.value), doc=_joined(doc) or docs.get(name, "")
         )
 
 

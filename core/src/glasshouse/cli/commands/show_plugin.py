@@ -1,4 +1,4 @@
-"""``glasshouse plugins show NAME``: all that is known of one component."""
+"""``glasshouse plugins show NAME``: description, origin and options of a component."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glasshouse.system.redaction import redact
 
 
 def show_plugin(name: str, *, as_json: bool) -> int:
-    """All that is known of a name: every component that it may mean, of every kind."""
+    """Print every component of that name, of every kind."""
     plugins = registry()
     found = [component for kind in KINDS for component in plugins.candidates(kind, name)]
     if not found:
@@ -58,7 +58,7 @@ def _page(plugins: Registry, component: Component) -> dict[str, Any]:
 
 
 def _about(plugins: Registry, component: Component) -> dict[str, Any]:
-    """Where the component's plugin came from, what it was written for, and where to read and check more."""
+    """Origin of the component's plugin, its specification version, its documentation and how to check it."""
     plugin = next(plugin for plugin in plugins.loaded if plugin.entry_point == component.entry_point)
     origin = origin_of(component.distribution)
     return {
@@ -99,7 +99,7 @@ def _as_text(page: dict[str, Any]) -> str:
 
 def _options_text(page: dict[str, Any]) -> Iterable[str]:
     if page["options"] is None:
-        yield f"options: not known, {page['options_unknown']}"
+        yield f"options: unknown, {page['options_unknown']}"
     elif not page["options"]:
         yield "options: none"
     else:
