@@ -13,13 +13,13 @@ from glasshouse.run_folder.manifest import differences
 from glasshouse.system.random_state import get_random_states, seeded, set_random_states
 from glasshouse.system.time_limit import TimeLimitPassed, time_limit
 
+pytestmark = pytest.mark.usefixtures("fresh_process")
+
 PLUGIN = '''
 import random
 import numpy as np
 import torch
 from glasshouse import AuditPlugin, AuditResult, Measurement, hookimpl
-
-pytestmark = pytest.mark.usefixtures("fresh_process")
 
 class Base:
     def result(self, value=1.0):

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from glasshouse.plugins.lock import lock_file
 
+pytestmark = pytest.mark.usefixtures("fresh_process")
+
 PLUGIN = """
 from glasshouse import AuditPlugin, AuditResult, Measurement, hookimpl
-
-pytestmark = pytest.mark.usefixtures("fresh_process")
 
 class One:
     def measure(self, evidence):
