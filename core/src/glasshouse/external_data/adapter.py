@@ -313,23 +313,3 @@ def _unknown_order(split: str, order: OrderedLoader) -> UserError:
         f"the order of the rows of split '{split}' is not known ({what}), so attributes cannot be matched to rows.",
         "Use a DataLoader with one of torch's samplers, or batches {'x', 'y', 'index'} with each row's position.",
     )
-
-
-class ForeignData(LoaderAdapter):
-    """`LoaderAdapter` under its former names, until the pipeline calls `as_auditable`."""
-
-    def __init__(self, loader_of: LoaderOf, *, prepared: BatchHook = lambda batch: batch, **options: Any) -> None:
-        super().__init__(loader_of, prepare_batch=prepared, **options)
-        self.has, self.first = self.has_split, self.first_batch
-
-    @property
-    def said(self) -> DataInfo | None:
-        return self.declared_info
-
-    @property
-    def rows(self) -> dict[str, int]:  # type: ignore[override]
-        return super().rows(list(self._orders))
-
-
-def project_hooks(*owners: Any) -> BatchHook:
-    return transfer_hooks(owners[0] if len(owners) > 1 else None, owners[-1])

@@ -37,8 +37,6 @@ class SideAttributes:
             info, sensitive=tuple(replace(a, seen_by_model=True) if a.name in seen else a for a in self.declared)
         )
 
-    beside = added_to  # former name, until the pipeline uses the new one
-
     def of_split(self, split: str, order: OrderedLoader, *, judged: bool) -> Codes | None:
         """The codes of a split's rows in its order, (n, attributes); None where there are none for it.
 
@@ -200,9 +198,3 @@ def _matched(codes: Codes, split: str, expected: int | None) -> Codes:
             "Give one value per row of the data, in the same order; by split: `sensitive={'test': ...}`.",
         )
     return codes
-
-
-# Former names, until the pipeline uses the new ones.
-Aligned = SideAttributes
-aligned_in = side_attributes_in
-read_aligned = read_side_attributes
