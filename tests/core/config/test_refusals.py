@@ -78,7 +78,12 @@ YAML = [
         "`model.init_args.hidden` in run.yaml: expected a list, received 'abc'.",
         "Write `hidden: [abc]`.",
     ),
-    ("model", {"class_path": "mlp", "init_args": {"hidden": [-3]}}, "model 'mlp': hidden is [-3]; expected widths", ""),
+    (
+        "model",
+        {"class_path": "mlp", "init_args": {"hidden": [-3]}},
+        "model 'mlp': hidden is [-3]; expected numbers of at least 1",
+        "",
+    ),
     (
         "model",
         {"class_path": "mlp", "hidden": [3]},
