@@ -77,7 +77,9 @@ def test_feature_permutation(component, check) -> None:
 @parametrize_with_checks(
     only(EXPLAINERS, "lrp"),
     kind="explainer",
-    expected_failures={"adds_up": "what goes into biases is lost; the audit measures it and sets the method aside"},
+    expected_failures={
+        "satisfies_completeness": "LRP loses the relevance of biases; the audit measures this and excludes the method"
+    },
 )
 def test_lrp(component, check) -> None:
     check(component)

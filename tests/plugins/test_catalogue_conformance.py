@@ -57,7 +57,7 @@ TECHNIQUES: dict[str, dict[str, Any]] = {"compile": {"backend": "eager"}}  # the
 FROM_THE_NET = ("openml",)
 """Data that say nothing without a server's answer; their own tests have one."""
 
-WHATEVER_IS_LOADED = ("listing_imports_nothing_heavy", "describes_itself", "missing_file_is_explained")
+WHATEVER_IS_LOADED = ("listing_imports_nothing_heavy", "is_documented", "missing_file_is_explained")
 """Checks that need no file."""
 
 

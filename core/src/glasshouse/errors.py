@@ -1,7 +1,7 @@
-"""What a user can do something about, said in one or two lines.
+"""Errors that a user can fix, and warnings of plugins.
 
-Every error a person can cause is a `UserError`: the command line prints it without a traceback
-and exits with code 2. Anything else is a defect of ours and keeps its traceback.
+The command line prints a `UserError` in one or two lines, without a traceback, and exits with code 2. Any other
+exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Input that cannot be used: who noticed, what was expected, what came, what to do.
+    """Invalid input: where, what was expected, what was received, and the remedy.
 
     Args:
-        who: the part that speaks, e.g. ``"data 'adult'"`` or ``"--model"``.
+        who: the component or option, e.g. ``"data 'adult'"`` or ``"--model"``.
         problem: what was expected and what was received.
-        remedy: the next thing to try; may be empty.
+        remedy: the next step; may be empty.
     """
 
     exit_code = 2
@@ -33,11 +33,11 @@ class ModelOutputError(UserError):
 
 
 class PluginWarning(UserWarning):
-    """A plugin does something that will stop working; shown by default, unlike DeprecationWarning."""
+    """A plugin uses something deprecated; shown by default, unlike DeprecationWarning."""
 
 
 def did_you_mean(name: str, known: Iterable[str], *, most: int = 12) -> str:
-    """A closing clause for an unknown name: near matches, or what there is.
+    """The last sentence of an error for an unknown name: a similar name, and the known names.
 
     >>> did_you_mean("mpl", ["mlp", "linear"])
     "Did you mean 'mlp'? Known: linear, mlp."

@@ -8,8 +8,8 @@ import pytest
 from glasshouse import SPEC_VERSION
 from glasshouse.plugins import Registry
 from glasshouse.plugins.doctor import diagnosis
-from glasshouse.plugins.doctor.complaints import BREAKS, COSTS
 from glasshouse.plugins.doctor.diagnosis import plugin_problems
+from glasshouse.plugins.doctor.problems import BREAKS, COSTS
 
 HEAVY = {"torch", "pytorch_lightning", "pandas", "sklearn", "pyarrow", "scipy"}
 LINE = """
@@ -62,8 +62,9 @@ def test_it_says_what_why_and_what_to_do(glasshouse, site):
     assert done.code == 1
     assert done.out.splitlines()[:-1] == [
         "problem: our-lab:plugin: glasshouse_optimiser: there is no such hook; did you mean 'glasshouse_optimizers'?",
-        "    why: what it brings is not there",
-        "    do:  pip install --upgrade our-lab (here: 1.0), tell its author, or leave it out: --no-plugin our-lab",
+        "    effect: its components are not available",
+        "    fix:    pip install --upgrade our-lab (installed: 1.0), report it to its author, "
+        "or exclude it: --no-plugin our-lab",
     ]
 
 
@@ -97,15 +98,15 @@ def test_declarations_that_cost_lack_or_clash(complaints, site):
     ghost, gone = found["target"]
     assert ghost["problem"] == "model 'ghost': our_lab:Ghost has no 'Ghost'."
     assert gone["problem"].startswith("model 'gone': no_such_package.nets cannot be imported: ModuleNotFoundError")
-    assert ghost["remedy"].endswith("or leave it out: --no-plugin our-lab/ghost")
+    assert ghost["remedy"].endswith("or exclude it: --no-plugin our-lab/ghost")
     [missing] = found["missing"]
-    assert missing["problem"] == "model 'graph' needs no_such_lib, not installed here"
+    assert missing["problem"] == "model 'graph' requires no_such_lib, which is not installed"
     assert missing["remedy"] == "pip install our-lab[graph]"
     ours, theirs = found["ambiguous"]
-    assert ours["problem"] == "model 'mlp' is also brought by our-lab 1.0"
-    assert theirs["remedy"] == "write our-lab/mlp, or leave one out: --no-plugin glasshouse-plugins/mlp"
+    assert ours["problem"] == "model 'mlp' is also declared by our-lab 1.0"
+    assert theirs["remedy"] == "write our-lab/mlp, or exclude one: --no-plugin glasshouse-plugins/mlp"
     [heavy] = found["heavy"]
-    assert heavy["problem"].startswith("imports jax merely to say what it brings (0.")
+    assert heavy["problem"].startswith("imports jax to list its components (0.")
 
 
 def test_a_plugin_that_is_slow_to_list_is_told_with_the_seconds(site, monkeypatch):
@@ -171,8 +172,8 @@ def test_an_editable_install_without_its_folder(complaints, site, tmp_path):
     (site.folder / "our_lab.py").unlink()
     code, found = complaints()
     assert (code, list(found)) == (1, ["gone"])
-    assert found["gone"][0]["problem"] == f"is an editable install of {gone}, which is no longer there"
-    assert found["gone"][0]["remedy"].startswith("pip uninstall our-lab, or bring the folder back and pip install -e ")
+    assert found["gone"][0]["problem"] == f"is an editable install of {gone}, which no longer exists"
+    assert found["gone"][0]["remedy"].startswith("pip uninstall our-lab, or restore the folder and pip install -e ")
 
 
 def test_two_distributions_that_lead_to_one_module(complaints, site):
@@ -181,7 +182,7 @@ def test_two_distributions_that_lead_to_one_module(complaints, site):
     _, found = complaints()
     [broken] = found["broken"]
     assert broken["plugin"] == "old-name:plugin"
-    assert broken["problem"].startswith("its entry point leads to what new-name:plugin brings already")
+    assert broken["problem"].startswith("its entry point is the same object as that of new-name:plugin")
 
 
 def test_one_distribution_in_two_versions(complaints, site):
@@ -214,7 +215,7 @@ def test_a_torchvision_of_another_build_is_imported_elsewhere_to_be_sure(complai
         [one] = found["torchvision"]
         torch = metadata.version("torch")
         reason = "RuntimeError: operator torchvision::nms does not exist"
-        assert one["problem"] == f"torchvision {version} does not go with torch {torch}: {reason}"
+        assert one["problem"] == f"torchvision {version} is incompatible with torch {torch}: {reason}"
 
 
 def test_a_torchvision_of_the_same_build_is_not_imported(complaints, site):

@@ -104,7 +104,7 @@ def test_a_defect_keeps_its_traceback_and_is_never_taken_for_a_verdict(glasshous
     done = glasshouse("crash")
     assert done.code == 70
     assert "ZeroDivisionError: division by zero" in done.err
-    assert done.err.endswith("error: this is a defect of glasshouse or of a plugin, not of your input.\n")
+    assert done.err.endswith("error: this is a bug of glasshouse or of a plugin, not an error in your input.\n")
 
 
 def test_an_interruption_is_one_word(glasshouse, commands_lab):

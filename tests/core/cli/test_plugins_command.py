@@ -185,7 +185,7 @@ def test_list_on_a_terminal_is_drawn_and_shows_what_plugins_wrote_as_it_is(site)
     assert "[red]our own[/red]" in text
     assert "model (2)" in text
     assert "red-lab 1.0" in text
-    assert "needs no_such_lib" in text
+    assert "requires no_such_lib" in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     assert plain != text  # colours
     assert max(map(len, plain.splitlines())) <= 60

@@ -110,7 +110,7 @@ def test_runs_where_there_are_none(glasshouse, tmp_path):
     assert (done.code, done.out, done.err) == (0, "", f"no runs in {tmp_path}\n")
     missing = glasshouse("runs")
     assert missing.code == 2
-    assert missing.err == "error: runs: there is no folder runs.\n       Name the folder that `run_dir:` names.\n"
+    assert missing.err == "error: runs: there is no folder runs.\n       Give the folder of `run_dir:`.\n"
 
 
 def test_report_in_every_format_of_ours_without_torch(glasshouse, runs):

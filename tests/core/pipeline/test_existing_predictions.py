@@ -113,7 +113,7 @@ def test_splitting_files_changes_nothing(glasshouse: Command, file: Path, tmp_pa
         (["--predictions", "FILE", "--prediction", "score", "--target", "label"], "--threshold 0.5"),
         (["--predictions", "FILE", "--prediction", "pred", "--audits", "fairnes"], "Did you mean 'fairness'?"),
         (["RUN", "--predictions", "FILE", "--prediction", "pred"], "received both"),
-        (["RUN", "--prediction", "pred"], "is for predictions from elsewhere"),
+        (["RUN", "--prediction", "pred"], "applies to files of predictions"),
         ([], "expected the folder of a run, or --predictions FILE"),
     ],
 )

@@ -58,7 +58,7 @@ def test_any_other_exception_names_the_plugin_and_how_to_go_on_without_it(site, 
         calling("fine", "bad").call("glasshouse_callbacks", run=None)
     assert str(caught.value) == (
         "plugin 'bad-lab:plugin': glasshouse_callbacks raised ZeroDivisionError: division by zero. "
-        "Leave it out with --no-plugin bad-lab, or see the place with --debug."
+        "Exclude it with --no-plugin bad-lab, or see the traceback with --debug."
     )
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 

@@ -76,7 +76,7 @@ BROKEN = {
     "registration_as_wrapper": (
         "@hookimpl(wrapper=True)\ndef glasshouse_models():\n    return (yield)",
         "glasshouse_models",
-        "TypeError: a registration hook cannot be a wrapper: each plugin is asked alone",
+        "TypeError: a registration hook cannot be a wrapper: it is called for each plugin separately",
     ),
 }
 
@@ -144,7 +144,7 @@ def test_two_entry_points_to_one_module_are_reported_not_dropped(site):
     [broken] = plugins.broken
     assert broken.entry_point == "double-lab:b"
     assert (
-        broken.reason == "its entry point leads to what double-lab:a brings already; is it installed under two names?"
+        broken.reason == "its entry point is the same object as that of double-lab:a; is it installed under two names?"
     )
 
 

@@ -145,7 +145,8 @@ def test_every_difference_is_named_at_once_and_nothing_is_imported(site, own):
         "the files of edited-lab 1.0 differ; gone-lab 3.0 is missing; moved-lab is 2.6 instead of 2.5; own.py is added."
     )
     assert raised.value.remedy == (
-        "Run: pip install gone-lab==3.0 moved-lab==2.5, or lock what is here with `glasshouse plugins lock --out FILE`."
+        "Run: pip install gone-lab==3.0 moved-lab==2.5, or lock the installed plugins with "
+        "`glasshouse plugins lock --out FILE`."
     )
     assert not {"moved_lab", "edited_lab", "own"} & sys.modules.keys()
 
@@ -154,7 +155,7 @@ def test_a_file_is_let_in_as_it_was(site, own):
     lock = lock_here(files=[own])
     assert gated(lock, files=[own]) == []
     own.write_text(own.read_text() + "# another line\n")
-    with pytest.raises(UserError, match=r"the files of own\.py differ\. Bring back what was locked, or lock"):
+    with pytest.raises(UserError, match=r"the files of own\.py differ\. Restore the locked plugins, or lock"):
         gated(lock, files=[own])
     with pytest.raises(UserError, match=r"own\.py is missing"):
         gated(lock)
@@ -183,11 +184,11 @@ def test_a_locked_plugin_that_cannot_be_loaded_any_more_is_no_small_matter(site)
     ("content", "said"),
     [
         (None, r"plugins\.json cannot be read: No such file or directory\. Give the folder of a run"),
-        ("{", r"plugins\.json is no JSON\."),
-        ("[]", r"plugins\.json is no lock: `plugins` is no list of name==version\."),
-        ('{"plugins": ["lab"]}', r"is no lock: `plugins` is no list of name==version\."),
-        ('{"plugins": "lab==1"}', r"is no lock"),
-        ('{"plugins": [], "plugin_contents": []}', r"is no lock"),
+        ("{", r"plugins\.json is not valid JSON\."),
+        ("[]", r"plugins\.json is not a lock: `plugins` is not a list of name==version\."),
+        ('{"plugins": ["lab"]}', r"is not a lock: `plugins` is not a list of name==version\."),
+        ('{"plugins": "lab==1"}', r"is not a lock"),
+        ('{"plugins": [], "plugin_contents": []}', r"is not a lock"),
     ],
 )
 def test_what_is_no_lock_is_refused(tmp_path, content, said):

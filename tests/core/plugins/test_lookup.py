@@ -92,7 +92,7 @@ def test_a_name_that_two_distributions_claim_fails_only_when_it_is_used(site):
     with pytest.raises(UserError) as caught:
         plugins.find("model", "line")
     assert str(caught.value) == (
-        "model 'line': is brought by first-lab 1.0 and by second-lab 2.1. "
+        "model 'line': is declared by first-lab 1.0 and by second-lab 2.1. "
         "Write first-lab/line or second-lab/other, or block one with --no-plugin."
     )
     for name in ("second-lab", "second_lab/other"):
@@ -120,7 +120,7 @@ def test_a_missing_library_is_told_with_the_command_that_installs_it(site, hint,
         with pytest.raises(UserError) as caught:
             ask()
         assert str(caught.value) == (
-            f"model 'line' of needy-lab 1.0: needs no_such_library, not installed here. Run: {command}"
+            f"model 'line' of needy-lab 1.0: requires no_such_library, which is not installed. Run: {command}"
         )
 
 
@@ -181,7 +181,7 @@ def test_blocking_one_component_leaves_its_neighbours(one_lab):
             "glasshouse-audit",
             r"no plugin distribution 'glasshouse-audit' is installed\. Did you mean 'glasshouse-audits'",
         ),
-        ("glasshouse-audits/fairnes", r"nothing is called .* Did you mean 'glasshouse-audits/fairness'"),
+        ("glasshouse-audits/fairnes", r"there is no component .* Did you mean 'glasshouse-audits/fairness'"),
     ],
 )
 def test_a_misspelt_block_is_told_and_never_ignored(name, message):

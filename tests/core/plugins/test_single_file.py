@@ -65,9 +65,7 @@ def test_its_hooks_are_checked_like_any_plugins(own_lab):
 @pytest.mark.parametrize("name", ["json", "numpy"])
 def test_a_name_that_another_module_has_is_refused(site, tmp_path, name):
     (tmp_path / f"{name}.py").write_text("")
-    with pytest.raises(
-        UserError, match=rf"--plugin {name}.py: its name is that of another importable module, '{name}'"
-    ):
+    with pytest.raises(UserError, match=rf"--plugin {name}.py: another importable module has the name '{name}'"):
         Registry(files=[tmp_path / f"{name}.py"]).check_all()
     assert sys.modules["json"].loads("1") == 1
 
@@ -86,8 +84,8 @@ def test_a_file_that_is_importable_anyway_is_no_conflict(site):
             "1 / 0",
             r"--plugin half_lab.py: cannot be imported: ZeroDivisionError: division by zero\. See",
         ),
-        ("half-lab.py", "", "'half-lab.py' is no module name. Rename"),
-        ("half_lab.txt", "", "'half_lab.txt' is no module name. Rename"),
+        ("half-lab.py", "", "'half-lab.py' is not a module name. Rename"),
+        ("half_lab.txt", "", "'half_lab.txt' is not a module name. Rename"),
     ],
 )
 def test_a_file_that_cannot_be_imported_is_an_error_at_once(site, tmp_path, name, code, message):

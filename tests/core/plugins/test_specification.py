@@ -50,7 +50,7 @@ def test_a_plugin_for_another_major_version_is_left_out_with_both_versions(site,
 def test_what_is_no_version_is_said_to_be_none(site, stated):
     plugins = registry(site, stated)
     assert [b.reason for b in plugins.broken] == [
-        f'glasshouse_spec = {stated!r} is no version: expected text such as "{SPEC_VERSION}"'
+        f'glasshouse_spec = {stated!r} is not a version: expected text such as "{SPEC_VERSION}"'
     ]
 
 
@@ -157,8 +157,8 @@ def test_warnings_point_at_the_plugins_own_lines_and_name_it(site, with_old_hook
         assert plugins.check_all() == ()
     hook, argument = sorted(caught, key=lambda warning: warning.lineno)
     who = "plugin 'late-lab:plugin' (0.3): "
-    assert str(hook.message) == f"{who}glasshouse_old_hook is given up: {ADVICE['glasshouse_old_hook']}"
-    expected = f"{who}argument 'old_name' of glasshouse_grown_hook is given up: {ADVICE['old_name']}"
+    assert str(hook.message) == f"{who}glasshouse_old_hook is deprecated: {ADVICE['glasshouse_old_hook']}"
+    expected = f"{who}argument 'old_name' of glasshouse_grown_hook is deprecated: {ADVICE['old_name']}"
     assert str(argument.message) == expected
     for warning, name in ((hook, "glasshouse_old_hook"), (argument, "glasshouse_grown_hook")):
         assert warning.filename == str(site.folder / "late_lab.py")
@@ -195,7 +195,7 @@ def test_where_warnings_are_errors_the_plugin_alone_is_broken(site, with_old_hoo
         assert [component.name for component in plugins.components("model")] == ["line"]
     [broken] = plugins.broken
     assert broken.entry_point == "late-lab:plugin"
-    assert re.search(r"glasshouse_\w+_hook is given up", broken.reason)
+    assert re.search(r"glasshouse_\w+_hook is deprecated", broken.reason)
 
 
 def test_ours_use_nothing_that_is_given_up():

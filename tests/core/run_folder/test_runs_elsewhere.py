@@ -52,7 +52,7 @@ def test_a_run_is_made_looked_at_and_audited_again_by_its_url(glasshouse: Glassh
     shutil.rmtree(tmp_path / "cache")
 
     code, out, _ = glasshouse("verify", url)
-    assert (code, out) == (0, "every file is as the run wrote it\n")
+    assert (code, out) == (0, "no file has changed since the run\n")
     _, out, _ = glasshouse("runs", "memory://bucket/runs", "--json")
     assert [run["folder"] for run in json.loads(out)] == [url]
     code, out, _ = glasshouse("report", url, "--format", "md")

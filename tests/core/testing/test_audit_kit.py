@@ -201,28 +201,48 @@ NOBODY_KNOWS = altered(lambda m, _: replace(m, group={"height": "tall"}))
 NO_REASON = altered(lambda m, _: replace(m, value=None, low=None, high=None, undefined=" "))
 
 BROKEN = [
-    ("describes_itself", Sound, {"summary": " "}, "expected a `summary` of one line, received none"),
+    ("is_documented", Sound, {"summary": " "}, "expected a `summary` of one line, received none"),
     ("requires_are_known", Sound, {"requires": ("horoscope",)}, "received 'horoscope'"),
     ("refuses_bad_options", Careless, {}, "given threshold='many': expected a UserError, received no error"),
-    ("measures_all_that_it_declares", Crashes, {}, "expected a result, received ZeroDivisionError"),
-    ("says_who_it_is", Misnamed, {}, r"expected \(name, family\) \('share', 'fairness'\), received \('other'"),
+    ("runs_on_every_declared_kind", Crashes, {}, "expected a result, received ZeroDivisionError"),
+    (
+        "result_has_name_and_family",
+        Misnamed,
+        {},
+        r"expected \(name, family\) \('share', 'fairness'\), received \('other'",
+    ),
     ("result_fits_the_schema", Twice, {}, "identifiers must be unique"),
     ("result_fits_the_schema", NanInATable, {}, "nan is not finite"),
-    ("says_its_options", Silent, {}, "expected `parameters` to hold 'threshold', received {}"),
+    ("result_contains_all_options", Silent, {}, "expected `parameters` to contain 'threshold', received {}"),
     ("undefined_has_a_reason", NO_REASON, {}, "expected the reason in `undefined`, received ' '"),
-    ("counts_go_with_rates", NO_N, {}, "expected its count `n`, received none"),
-    ("intervals_hold_their_value", OUTSIDE, {}, "expected the value within its interval, received 0.5 and 0.9 to 1.0"),
-    ("names_what_is_declared", NOBODY_KNOWS, {}, "expected groups of group, region, received 'height'"),
-    ("no_group_vanishes", DropsEmptyGroups, {"requires": ("sensitive",)}, "received none for {'nobody lives here'}"),
-    ("same_seed_same_result", Drawn, {}, "expected the same again, received a difference in rate@test"),
+    ("rates_have_counts", NO_N, {}, "expected its count `n`, received none"),
+    (
+        "intervals_contain_their_value",
+        OUTSIDE,
+        {},
+        "expected the value within its interval, received 0.5 and 0.9 to 1.0",
+    ),
+    ("names_exist_in_the_data", NOBODY_KNOWS, {}, "expected groups of group, region, received 'height'"),
+    (
+        "every_group_is_reported",
+        DropsEmptyGroups,
+        {"requires": ("sensitive",)},
+        "received none for {'nobody lives here'}",
+    ),
+    ("same_seed_same_result", Drawn, {}, "expected the same result again, received a difference in rate@test"),
     ("row_order_does_not_matter", FirstRow, {}, "do not depend on the order of rows, .* for first, which no seed"),
-    ("evidence_is_left_alone", Writes, {}, "expected nothing changed, received another test scores"),
-    ("evidence_is_left_alone", Trains, {"requires": ("model",)}, "received another model's mode"),
-    ("needs_no_more_than_it_requires", NeedsTargets, {}, "without what it does not require: expected a result or a Us"),
-    ("looks_at_no_more_than_it_declares", Peeks, {}, "received a look at train_predictions"),
-    ("does_without_what_it_uses", NeedsWhatItUses, {"uses": ("validate_predictions",)}, "received KeyError"),
+    ("evidence_is_not_modified", Writes, {}, "expected no modification, received a different test scores"),
+    ("evidence_is_not_modified", Trains, {"requires": ("model",)}, "received a different model's mode"),
+    (
+        "runs_with_required_evidence_only",
+        NeedsTargets,
+        {},
+        "without undeclared evidence: expected a result or a UserErr",
+    ),
+    ("reads_only_declared_evidence", Peeks, {}, "but it reads train_predictions"),
+    ("runs_without_optional_evidence", NeedsWhatItUses, {"uses": ("validate_predictions",)}, "received KeyError"),
     ("tables_suffice", Sound, {"requires": ("tables",)}, "as tables: expected a result or a UserError, received KeyE"),
-    ("no_rows_are_told", Quotes, {"requires": ("inputs",)}, f"received '{SENTINEL}'"),
+    ("no_single_row_is_disclosed", Quotes, {"requires": ("inputs",)}, f"received '{SENTINEL}'"),
     ("empty_split", ZeroForNothing, {}, "no rows: expected no values, received some for rate"),
     ("one_row", NeedsTwoRows, {}, "one row: expected a result or a UserError, received ZeroDivisionError"),
     ("one_class", NeedsBothClasses, {"requires": ("targets",)}, "one class: expected a result or a UserError"),
@@ -265,7 +285,7 @@ def test_a_sound_audit_passes() -> None:
     assert [(r.check, r.reason) for r in results if r.status == "failed"] == []
     assert [r.check for r in results if r.status == "skipped"] == [
         "listing_imports_nothing_heavy",
-        "does_without_what_it_uses",
+        "runs_without_optional_evidence",
         "tables_suffice",
     ]
 
@@ -283,4 +303,4 @@ def test_evidence_of_ones_own() -> None:
     assert made
     assert [r.reason for r in results if r.status == "failed"] == []
     skipped = check_audit(declared(Sound), data=evidence)[5]
-    assert skipped.reason.startswith("the kit's evidence does not fit: made for binary targets, not multiclass")
+    assert skipped.reason.startswith("the kit's evidence does not suffice: made for binary targets, not multiclass")

@@ -71,15 +71,15 @@ def writes(record) -> str:
 
 
 BROKEN = [
-    ("describes_itself", titled, {"summary": " "}, "expected a `summary` of one line"),
+    ("is_documented", titled, {"summary": " "}, "expected a `summary` of one line"),
     ("returns_text_or_bytes", a_number, {}, "expected str or bytes, received int"),
     ("renders_every_verdict", judged_alone, {}, "insufficient_evidence: expected a report, received KeyError"),
     ("renders_an_empty_record", first_audit, {}, "no audits: expected a report, received IndexError"),
     ("hostile_names_stay_text", raw, {"suffix": ".html"}, r"expected names as text, received <script>alert\(1\)"),
     ("hostile_names_stay_text", a_link, {"suffix": ".md"}, "expected names as text, received"),
     ("small_groups_are_hidden", tells_all, {}, "expected a small group's rate to be hidden, received 0.7193"),
-    ("renders_the_same_again", numbered, {}, "expected the same content again, received another"),
-    ("record_is_left_alone", writes, {}, "expected the record as it was, received another"),
+    ("rendering_is_deterministic", numbered, {}, "expected identical content, received another"),
+    ("record_is_not_modified", writes, {}, "expected an unmodified record, received another"),
 ]
 
 

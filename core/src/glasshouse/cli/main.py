@@ -1,8 +1,8 @@
-"""The command line's front door: it looks at the first word with the standard library alone.
+"""The entry point of the command line; it dispatches on the command with the standard library only.
 
-Only the module that a word names is imported, so that ``--help``, ``plugins list``, ``runs`` and ``report`` never
-wait for torch. Exit codes: 0 done, 1 a policy was violated and the command was asked to gate, 2 unusable input, 3 done
-but an audit ended in error, 70 a defect (never mistaken for a verdict), 130 interrupted, 141 the reader went away.
+Only the command's module is imported, so that ``--help``, ``plugins list``, ``runs`` and ``report`` start without
+torch. Exit codes: 0 success, 1 a policy fails and the command is a gate, 2 invalid input, 3 success except for an audit
+in error, 70 a bug (distinct from every verdict), 130 interrupted, 141 broken pipe.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def main(argv: list[str] | None = None) -> int:
         rest, debug, values = split_options(sys.argv[1:] if argv is None else argv)
         apply_global_options(values)
         code = _dispatch(rest)
-        sys.stdout.flush()  # a reader that went away is noticed here, not in the interpreter's last breath
+        sys.stdout.flush()  # raises BrokenPipeError here, not at interpreter shutdown
         return code
     except UserError as error:
         if debug:
             _print_traceback()
-        # problems often quote other libraries, whose messages run over many lines
+        # problems often quote other libraries, whose messages have several lines
         print(f"error: {error.who}: {' '.join(error.problem.split())}", file=sys.stderr)
         if error.remedy:
             print(f"       {error.remedy}", file=sys.stderr)
@@ -45,17 +45,17 @@ def main(argv: list[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # what is still buffered has nowhere to go; the interpreter must not try again
+        # the interpreter would try to flush the rest of the buffer at shutdown
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception:
         _print_traceback()
-        print("error: this is a defect of glasshouse or of a plugin, not of your input.", file=sys.stderr)
+        print("error: this is a bug of glasshouse or of a plugin, not an error in your input.", file=sys.stderr)
         return DEFECT
 
 
 def apply_global_options(values: dict[str, list[str]]) -> None:
-    """Set up plugins and allowed packages; without such options nothing is imported here."""
+    """Set up plugins and allowed packages; imports nothing if none of these options is given."""
     if values["--plugin"] or values["--no-plugin"] or values["--only-locked"]:
         from pathlib import Path
 
@@ -78,7 +78,7 @@ def _gate(locks: list[str]) -> LockGate | None:
     from glasshouse.plugins.lock.lock_file import LockGate, read_lock
 
     if len(locks) > 1:
-        raise UserError("--only-locked", f"may be given once, received {', '.join(locks)}.")
+        raise UserError("--only-locked", f"expected once, received {', '.join(locks)}.")
     path = Path(locks[0])
     return LockGate(lock=read_lock(path), path=path)
 
@@ -137,15 +137,15 @@ def _help() -> str:
         "",
         "Train a model, look through it, act on what is seen.",
         "",
-        "train and audit (these take every option of LightningCLI; see `glasshouse run --help`)",
+        "train and audit (with all options of LightningCLI; see `glasshouse run --help`)",
         *_entries(TRAINING),
         "",
-        "look at what there is",
+        "runs, reports and plugins",
         *_entries(COMMANDS),
     ]
-    brought = {command.name: command.plugin.summary for command in registry().components("command")}
-    if brought:
-        lines += ["", "brought by plugins", *_entries(brought)]
+    from_plugins = {command.name: command.plugin.summary for command in registry().components("command")}
+    if from_plugins:
+        lines += ["", "commands of plugins", *_entries(from_plugins)]
     lines += ["", "options of every command", *_entries(OPTIONS)]
     lines += _entries({"--version": "show the version", "-h, --help": "show this page, or a command's own"})
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`glasshouse run` and Lightning's own commands: names are checked first, then the heavy part is imported."""
+"""`glasshouse run` and Lightning's commands: they check the configuration before they import torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from glasshouse.plugins import registry
 
 
 def main(command: str, argv: list[str]) -> int:
-    """Parse and carry out `run`, `fit`, `validate`, `test` or `predict`.
+    """Run `run`, `fit`, `validate`, `test` or `predict`.
 
     Returns:
         The exit code.
 
     Raises:
-        UserError: for input that cannot be used.
+        UserError: for invalid input.
     """
     known = registry()
     resume, argv = _resumed(command, argv)
@@ -36,7 +36,7 @@ def main(command: str, argv: list[str]) -> int:
 
 
 def _resumed(command: str, argv: list[str]) -> tuple[Path | None, list[str]]:
-    """The folder after `--resume`, and the arguments with its configuration in place of that."""
+    """The folder of `--resume`, and the arguments with its config.yaml in place of that option."""
     given = [at for at, token in enumerate(argv) if token.partition("=")[0] == "--resume"]
     if command != "run" or not given:
         return None, argv
@@ -48,11 +48,11 @@ def _resumed(command: str, argv: list[str]) -> tuple[Path | None, list[str]]:
         raise UserError("--resume", "expected the folder of one run.", "See `glasshouse runs`.")
     folder = Path(value)
     if not (folder / "config.yaml").is_file():
-        what = "has no config.yaml: nothing had begun there" if folder.is_dir() else "is no folder"
+        what = "has no config.yaml: no run was started there" if folder.is_dir() else "is not a folder"
         raise UserError(f"--resume {folder}", f"{what}.", "See `glasshouse runs`, or start the run again.")
     return folder, ["--config", str(folder / "config.yaml"), *rest]
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> str:
-    """A warning without the source line that raised it, which is a library's."""
+    """A warning in one line, without the source line, which is a library's."""
     return f"warning: {' '.join(str(message).split())}\n"

@@ -14,20 +14,20 @@ TRAINING = {
 """Words of `glasshouse.cli.training_commands`, which takes every option of LightningCLI."""
 
 COMMANDS = {
-    "audit": "audit a finished run again, or predictions from elsewhere",
-    "report": "write a run's report again from its record",
-    "check": "judge a finished run by a policy: the gate",
-    "verify": "are the files those that the run wrote?",
+    "audit": "audit a finished run again, or files of predictions",
+    "report": "render a run's report from its record",
+    "check": "judge a finished run by a policy, as a gate in CI",
+    "verify": "compare a run's files with its manifest",
     "runs": "list the runs in a folder",
-    "plugins": "list plugins, show, begin or check one, or find out what is wrong with them",
+    "plugins": "list, show, create, check, lock and diagnose plugins",
 }
 """Words of their own module in `glasshouse.commands`."""
 
 OPTIONS = {
     "--plugin FILE.py": "add a plugin that is a single file; may be repeated",
-    "--no-plugin NAME": "leave out a distribution, or one component as distribution/name; may be repeated",
-    "--only-locked LOCK": "load only plugins that are as a run (its folder) or `plugins lock` has written them down",
-    "--allow PACKAGE": "let configurations name classes of this package, installed or here; may be repeated",
+    "--no-plugin NAME": "exclude a distribution, or one component as distribution/name; may be repeated",
+    "--only-locked LOCK": "load only plugins that match the lock of a run (its folder) or of `plugins lock`",
+    "--allow PACKAGE": "allow class paths of this package in configurations; may be repeated",
     "--debug": "show tracebacks",
 }
 """Taken by every command, before or after its word."""

@@ -1,4 +1,4 @@
-"""Finding plugins, asking them what they bring, and looking components up by name.
+"""Plugins: declarations, hooks, discovery, loading, and components by name.
 
 >>> from glasshouse.plugins import registry
 >>> registry().class_path("report_format", "json")

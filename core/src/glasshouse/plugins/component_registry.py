@@ -1,4 +1,4 @@
-"""From a short name to the one component that is meant."""
+"""The registry of components: from a short name to the component."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Gate(Protocol):
         """The entry points that may be loaded."""
 
     def check_loaded(self, plugins: PluginSet) -> None:
-        """Refuse to continue without a plugin that has to be there."""
+        """Refuse to continue without a required plugin."""
 
 
 KINDS = tuple(plugin_type.kind for plugin_type in PLUGIN_TYPES)
@@ -44,13 +44,13 @@ _TYPE_OF = {plugin_type.kind: plugin_type for plugin_type in PLUGIN_TYPES}
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """A declaration and where it came from."""
+    """A declaration and its origin."""
 
     plugin: Plugin
     distribution: str
     version: str
     entry_point: str
-    """``distribution:entry``, the plugin that declares it."""
+    """``distribution:entry`` of the plugin that declares it."""
 
     @property
     def kind(self) -> str:
@@ -64,7 +64,7 @@ class Component:
 
     @property
     def qualified_name(self) -> str:
-        """``distribution/name``, which always works."""
+        """``distribution/name``, which is unambiguous."""
         return f"{self.distribution}/{self.plugin.name}"
 
     @property
@@ -74,12 +74,12 @@ class Component:
 
     @property
     def missing_imports(self) -> tuple[str, ...]:
-        """Those of `requires_import` that are not installed; none of them is imported to find out."""
+        """The modules of `requires_import` that are not installed; none is imported."""
         return tuple(module for module in self.plugin.requires_import if not _importable(module))
 
     @property
     def install_hint(self) -> str:
-        """The command that installs what is missing; empty where nothing is."""
+        """The command that installs the missing modules; empty if none is missing."""
         missing = self.missing_imports
         return (self.plugin.install_hint or f"pip install {' '.join(missing)}") if missing else ""
 
@@ -88,17 +88,17 @@ class Component:
 
 
 class Registry:
-    """All plugins of one process; nothing is searched or imported before the first question.
+    """All plugins of a process; they are searched and imported on first use.
 
     Args:
-        only: distributions to load; None for all. Core's own components are always there unless blocked.
-        blocked: distributions, or components as ``distribution/name``, to leave out.
+        only: distributions to load; None for all. Core's own components are always loaded unless blocked.
+        blocked: distributions, or components as ``distribution/name``, to exclude.
         files: single-file plugins.
-        gate: loads what a lock holds, and nothing else.
-        strict: raise on the first broken plugin instead of listing it; every hook is then run at once.
+        gate: restricts loading to the plugins of a lock.
+        strict: raise on the first broken plugin instead of listing it; every registration hook then runs at once.
 
-    Every question may raise `UserError` for a name in `only` or `blocked` that is not installed, for a file that
-    cannot be imported, for what is not as it was locked, and, when strict, for a broken plugin.
+    Every method may raise `UserError` for a name in `only` or `blocked` that is not installed, for a file that cannot
+    be imported, for a plugin that differs from the lock, and, if strict, for a broken plugin.
     """
 
     def __init__(
@@ -129,9 +129,9 @@ class Registry:
         gate: Gate | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Registry:
-        """A registry that heeds ``GLASSHOUSE_LOAD_PLUGINS=a,b`` and ``GLASSHOUSE_STRICT_PLUGINS=1``.
+        """A registry with the settings of ``GLASSHOUSE_LOAD_PLUGINS=a,b`` and ``GLASSHOUSE_STRICT_PLUGINS=1``.
 
-        ``GLASSHOUSE_LOAD_PLUGINS`` that is set and empty loads none but core's own.
+        An empty ``GLASSHOUSE_LOAD_PLUGINS`` loads only core's own plugins.
         """
         listed = environment.get(LOAD_ONLY)
         only = None if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
@@ -140,47 +140,47 @@ class Registry:
 
     @property
     def hook(self) -> pluggy.HookRelay:
-        """pluggy's own relay, for hooks whose exceptions the caller handles itself."""
+        """pluggy's hook relay, for callers that handle exceptions themselves."""
         return self._plugins().manager.hook
 
     @property
     def loaded(self) -> tuple[LoadedPlugin, ...]:
-        """The plugins in use, core's own first."""
+        """The loaded plugins, core's own first."""
         return tuple(self._plugins().loaded.values())
 
     @property
     def broken(self) -> tuple[BrokenPlugin, ...]:
-        """What was left out so far; a hook of a kind that nobody asked for has not been run yet (see `check_all`)."""
+        """The broken plugins so far; registration hooks of unused kinds have not run yet (see `check_all`)."""
         return tuple(self._plugins().broken)
 
     @property
     def broken_notice(self) -> str:
-        """A clause for messages about names that are not known: the plugin that brings one may be broken."""
+        """A clause for errors about unknown names, which a broken plugin may declare."""
         plugins = {broken.entry_point for broken in self.broken}
         count = "1 plugin is" if len(plugins) == 1 else f"{len(plugins)} plugins are"
         return f" {count} broken: see `glasshouse plugins doctor`." if plugins else ""
 
     @property
     def distributions(self) -> dict[str, str]:
-        """Distribution -> version of every plugin in use; a single file counts as one, with its SHA-256 as version."""
+        """Distribution -> version of every loaded plugin; a single file has its SHA-256 as version."""
         return {plugin.distribution: plugin.version for plugin in self.loaded}
 
     @property
     def unlocked(self) -> tuple[EntryPoint, ...]:
-        """What is installed and was not loaded, since the lock does not hold it."""
+        """The installed plugins that are not loaded because they are not in the lock."""
         self._plugins()
         return self._unlocked
 
     @property
     def packages(self) -> frozenset[str]:
-        """Top-level packages of plugins and components: what a configuration may instantiate besides torch's own."""
+        """The top-level packages of plugins and components, whose classes a configuration may instantiate."""
         modules = [inspect.getmodule(plugin.plugin) for plugin in self.loaded]
         names = [module.__name__ for module in modules if module is not None]
         names += [component.class_path for kind in KINDS for component in self.components(kind)]
         return frozenset(name.partition(".")[0] for name in names)
 
     def check_all(self) -> tuple[BrokenPlugin, ...]:
-        """Run the registration hooks of every kind and return all that is broken."""
+        """Run the registration hooks of every kind and return all broken plugins."""
         for kind in KINDS:
             self.components(kind)
         return self.broken
@@ -205,14 +205,14 @@ class Registry:
         return self._components[kind]
 
     def candidates(self, kind: str, name: str) -> tuple[Component, ...]:
-        """Every component that a short name, an alias or ``distribution/name`` may mean."""
+        """All components with a short name, an alias or a ``distribution/name``."""
         return tuple(component for component in self.components(kind) if _means(component, name))
 
     def find(self, kind: str, name: str) -> Component:
-        """The one component that is meant; nothing is imported.
+        """The single component of a name; its target is not imported.
 
         Raises:
-            UserError: if the name is unknown, blocked, or claimed by several plugins.
+            UserError: if the name is unknown, blocked, or declared by several plugins.
         """
         found = self.candidates(kind, name)
         if len(found) == 1:
@@ -226,12 +226,12 @@ class Registry:
         raise UserError(who, "is not known.", did_you_mean(name, known) + self.broken_notice)
 
     def shortest_name(self, component: Component) -> str:
-        """What `find` understands: the short name where it is unique, else ``distribution/name``."""
+        """A name for `find`: the short name if it is unique, else ``distribution/name``."""
         unique = len(self.candidates(component.kind, component.name)) == 1
         return component.name if unique else component.qualified_name
 
     def class_path(self, kind: str, name: str) -> str:
-        """``package.module.Attribute`` of a short name, after a look at what it needs; nothing is imported.
+        """``package.module.Attribute`` of a short name whose requirements are installed; the target is not imported.
 
         Raises:
             UserError: as `find` and `require`.
@@ -241,22 +241,21 @@ class Registry:
         return component.class_path
 
     def require(self, component: Component) -> None:
-        """Check that what a component needs is installed.
+        """Check that the requirements of a component are installed.
 
         Raises:
-            UserError: with the command that installs it.
+            UserError: with the command that installs the missing ones.
         """
         missing = component.missing_imports
         if missing:
-            raise UserError(
-                str(component), f"needs {', '.join(missing)}, not installed here.", f"Run: {component.install_hint}"
-            )
+            problem = f"requires {', '.join(missing)}, which is not installed."
+            raise UserError(str(component), problem, f"Run: {component.install_hint}")
 
     def load(self, component: Component) -> Any:
-        """Import what a component names.
+        """Import the target of a component.
 
         Raises:
-            UserError: if something it needs is not installed, its module cannot be imported, or it lacks the attribute.
+            UserError: if a requirement is not installed, the module cannot be imported, or it has no such attribute.
         """
         self.require(component)
         module_name, _, path = component.plugin.target.partition(":")
@@ -265,9 +264,8 @@ class Registry:
         except UserError:
             raise
         except (Exception, SystemExit) as error:
-            raise UserError(
-                str(component), f"{module_name} cannot be imported: {one_line(error)}.", "See the place with --debug."
-            ) from error
+            problem = f"{module_name} cannot be imported: {one_line(error)}."
+            raise UserError(str(component), problem, "See the traceback with --debug.") from error
         for attribute in path.split("."):
             if not hasattr(found, attribute):
                 public = [name for name in dir(found) if not name.startswith("_")]
@@ -278,10 +276,10 @@ class Registry:
         return found
 
     def call(self, hook_name: str, **arguments: Any) -> Any:
-        """Call a lifecycle hook on all plugins; what is yielded lazily is collected, so that it fails here.
+        """Call a lifecycle hook of all plugins; generators are consumed, so that their errors are raised here.
 
         Returns:
-            pluggy's answer: a list with one entry for each plugin that did not return None, or the first result.
+            pluggy's result: a list with one entry for each plugin that did not return None, or the first result.
 
         Raises:
             UserError: as raised by a plugin, or naming the plugin whose implementation raised something else.
@@ -301,7 +299,8 @@ class Registry:
             raise UserError(
                 f"plugin '{culprit}'",
                 f"{hook_name} raised {one_line(error)}.",
-                f"Leave it out with --no-plugin {plugins.loaded[culprit].distribution}, or see the place with --debug.",
+                f"Exclude it with --no-plugin {plugins.loaded[culprit].distribution}, or see the traceback with "
+                "--debug.",
             ) from error
 
     def _plugins(self) -> PluginSet:
@@ -312,7 +311,7 @@ class Registry:
             wanted = [entry for entry in entries if self._is_wanted(entry)]
             files = [file for file in self._files if not is_one_of(file.name, self._blocked)]
             if self._gate is not None:
-                admitted = self._gate.admit(wanted, files)  # before a line of any of them runs
+                admitted = self._gate.admit(wanted, files)  # before any of their code runs
                 self._unlocked = tuple(entry for entry in wanted if entry not in admitted)
                 wanted = admitted
             # pluggy calls the last registered first: files, then distributions, core's own at the end
@@ -328,7 +327,7 @@ class Registry:
                     self.check_all()
                 self._check_blocked_components()
             except UserError:
-                self._set = None  # whoever asks again hears it again
+                self._set = None  # raise again on the next use
                 raise
         return self._set
 
@@ -338,7 +337,7 @@ class Registry:
         return entry is CORE or self._only is None or is_one_of(entry.distribution, self._only)
 
     def _check_distributions(self, entries: list[EntryPoint]) -> None:
-        """A misspelt name must not quietly leave in what was to be kept out, nor out what was to be loaded."""
+        """A misspelt name must not silently load what should be blocked, nor block what should be loaded."""
         known = {entry.distribution for entry in entries} | {file.name for file in self._files}
         asked = [(LOAD_ONLY, name) for name in self._only or ()]
         asked += [("--no-plugin", name.partition("/")[0]) for name in self._blocked]
@@ -354,7 +353,7 @@ class Registry:
                     theirs = f"{name.partition('/')[0]}/"
                     brought = {c.qualified_name for kind in KINDS for c in self.components(kind)}
                     near = {other for other in brought if normalized(other).startswith(normalized(theirs))}
-                    raise UserError("--no-plugin", f"nothing is called '{name}'.", did_you_mean(name, near))
+                    raise UserError("--no-plugin", f"there is no component '{name}'.", did_you_mean(name, near))
 
 
 def _means(component: Component, name: str) -> bool:
@@ -367,10 +366,10 @@ def _means(component: Component, name: str) -> bool:
 def _ambiguous(who: str, found: tuple[Component, ...]) -> UserError:
     if len({component.distribution for component in found}) < len(found):
         entries = " and by ".join(f"{component.entry_point} ({component.version})" for component in found)
-        return UserError(who, f"is brought by {entries}.", "One distribution brings it twice: tell its author.")
+        return UserError(who, f"is declared by {entries}.", "One distribution declares it twice: tell its author.")
     origins = " and by ".join(f"{component.distribution} {component.version}" for component in found)
     spelled = " or ".join(component.qualified_name for component in found)
-    return UserError(who, f"is brought by {origins}.", f"Write {spelled}, or block one with --no-plugin.")
+    return UserError(who, f"is declared by {origins}.", f"Write {spelled}, or block one with --no-plugin.")
 
 
 def _importable(module: str) -> bool:

@@ -1,7 +1,7 @@
-"""The declarations by which a plugin says what it brings.
+"""The declarations of components by plugins.
 
-Each is a frozen, keyword-only dataclass: nothing here imports what it names, so listing a hundred
-plugins costs milliseconds. `target` is ``"package.module:Attribute"`` and is imported on first use.
+Each is a frozen, keyword-only dataclass. `target` is ``"package.module:Attribute"`` and imported on first use only, so
+listing a hundred components takes milliseconds.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ class Plugin:
     """
 
     kind: ClassVar[str]
-    """What the component is, as `plugins list` shows it."""
+    """The kind of component, as in `plugins list`."""
     hook: ClassVar[str]
     """The hook that yields it."""
 
     name: str
-    """The short name that may stand wherever a class path may: ``[a-z][a-z0-9_]*``."""
+    """The short name, which can replace a class path in configurations: ``[a-z][a-z0-9_]*``."""
     target: str
-    """Where the component lives: ``"package.module:Attribute"``."""
+    """The component's class or function: ``"package.module:Attribute"``."""
     summary: str
     """One line for lists."""
     aliases: tuple[str, ...] = ()
     """Other short names for the same component."""
     requires_import: tuple[str, ...] = ()
-    """Modules that must be importable for it to work; a missing one is reported with the command that installs it."""
+    """Modules that it requires; a missing one is reported with the command that installs it."""
     install_hint: str = ""
-    """What to type when one of `requires_import` is missing, e.g. ``pip install glasshouse-audits[dp]``."""
+    """The command that installs a missing module of `requires_import`, e.g. ``pip install glasshouse-audits[dp]``."""
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.aliases):
@@ -62,19 +62,19 @@ class Plugin:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelPlugin(Plugin):
-    """A `torch.nn.Module` class (loss and metrics come from the target) or a LightningModule class (used as it is)."""
+    """A `torch.nn.Module` class (loss and metrics follow from the target) or a LightningModule class (used as is)."""
 
     kind = "model"
     hook = "glasshouse_models"
     modalities: tuple[str, ...] = ("tabular",)
-    """Which inputs it accepts."""
+    """The inputs that it accepts."""
     targets: tuple[str, ...] = TARGET_KINDS
-    """Which kinds of target it can learn."""
+    """The kinds of target that it supports."""
     provides: tuple[str, ...] = ()
-    """Capabilities beyond those found by looking, e.g. ``("embed",)``."""
+    """Capabilities beyond those that are detected, e.g. ``("embed",)``."""
     members: tuple[str, ...] = ()
-    """Its options that hold further models, one or a list, which see the same data: a name will do for each, and sizes
-    that it leaves out are filled as the model's own."""
+    """Its options that contain further models for the same data, one or a list: short names are resolved and sizes are
+    filled from the data, as for the model itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +99,14 @@ class OptimizerPlugin(Plugin):
 class SchedulerPlugin(Plugin):
     """A learning-rate scheduler class whose first argument is the optimizer.
 
-    An argument named `total_steps` or `T_max` that the user leaves out is filled with the number of optimizer
-    steps (`interval="step"`) or epochs (`interval="epoch"`) of the whole training.
+    If the user does not set an argument named `total_steps` or `T_max`, it is filled with the number of optimizer steps
+    (`interval="step"`) or epochs (`interval="epoch"`) of the training.
     """
 
     kind = "lr_scheduler"
     hook = "glasshouse_lr_schedulers"
     interval: str = "epoch"
-    """``"epoch"`` or ``"step"``: how often Lightning advances it."""
+    """``"epoch"`` or ``"step"``: how often Lightning steps it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +127,12 @@ class AuditPlugin(Plugin):
     modalities: tuple[str, ...] = MODALITIES
     targets: tuple[str, ...] = TARGET_KINDS
     requires: tuple[str, ...] = ()
-    """What must be at hand: names of `glasshouse.evidence.evidence.REQUIREMENTS`."""
+    """The evidence that it requires: names of `glasshouse.evidence.evidence.REQUIREMENTS`."""
     uses: tuple[str, ...] = ()
-    """What it makes use of where it can be had, and does without elsewhere: names of the same."""
+    """The evidence that it uses if available, and does not require: names of `REQUIREMENTS`."""
     shares_work: bool = False
-    """Whether all processes of a distributed run measure together (`glasshouse.system.distributed`), without a time
-    limit; otherwise the first one measures."""
+    """Whether all processes of a distributed run compute it together (`glasshouse.system.distributed`), without a time
+    limit; otherwise rank 0 computes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class ExplainerPlugin(Plugin):
     kind = "explainer"
     hook = "glasshouse_explainers"
     title: str = ""
-    """How reports call it; the name where it is left out."""
+    """The name in reports; default: `name`."""
     family: str = "explainability"
     modalities: tuple[str, ...] = ("tabular",)
     targets: tuple[str, ...] = TARGET_KINDS
@@ -151,7 +151,7 @@ class ExplainerPlugin(Plugin):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFormatPlugin(Plugin):
-    """A function `render(record) -> str | bytes`, with the suffix of the file that holds what it returns."""
+    """A function `render(record) -> str | bytes`, with the suffix of the report's file."""
 
     kind = "report_format"
     hook = "glasshouse_report_formats"
@@ -160,7 +160,7 @@ class ReportFormatPlugin(Plugin):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandPlugin(Plugin):
-    """A function `command(argv: list[str]) -> int` reached as ``glasshouse NAME``."""
+    """A function `command(argv: list[str]) -> int` for ``glasshouse NAME``, which returns the exit code."""
 
     kind = "command"
     hook = "glasshouse_commands"

@@ -1,8 +1,8 @@
-"""Which installed distributions have entry points in the group ``glasshouse``.
+"""Installed distributions with entry points in the group ``glasshouse``.
 
-The answer is that of ``importlib.metadata.entry_points(group="glasshouse")``, with the distribution beside each
-entry. Importing `importlib.metadata` costs four times as much as the whole search, so ordinary folders are read
-directly; it is asked only about what is not a folder (zip files, finders of other tools).
+The result is that of ``importlib.metadata.entry_points(group="glasshouse")``, with the distribution of each entry.
+Importing `importlib.metadata` takes four times as long as the whole search, so folders are read directly, and only
+other entries of sys.path (zip files, finders of other tools) use it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class EntryPoint:
 
     @property
     def attribute(self) -> str | None:
-        """What to take from the module; None for the module itself."""
+        """The attribute of the module; None for the module itself."""
         return self._parts()[1]
 
     def _parts(self) -> tuple[str, str | None]:
@@ -55,7 +55,7 @@ class EntryPoint:
 
 
 def normalized(distribution: str) -> str:
-    """The one spelling of a distribution's name (PEP 503).
+    """The normalised name of a distribution (PEP 503).
 
     >>> normalized("Glasshouse_Audits")
     'glasshouse-audits'
@@ -64,7 +64,7 @@ def normalized(distribution: str) -> str:
 
 
 def installed() -> list[EntryPoint]:
-    """Entry points of all distributions on ``sys.path``; of two with one name, the first on the path counts."""
+    """Entry points of all distributions on ``sys.path``; of two with the same name, the first one counts."""
     if any(finder is not PathFinder and hasattr(finder, "find_distributions") for finder in sys.meta_path):
         return list(_asked(None))
     found: list[EntryPoint] = []
@@ -90,7 +90,7 @@ def _metadata_folders(folder: str) -> list[str]:
         names = os.listdir(folder)
     except OSError:
         return []
-    # pip renames what it is about to remove to "~name"; an interrupted removal leaves that behind
+    # pip renames a distribution to "~name" before it removes it; an interrupted removal leaves that folder
     ours = [name for name in names if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~")]
     return [os.path.join(folder, name) for name in sorted(ours)]
 

@@ -1,7 +1,7 @@
-"""Bringing plugins in so that one which breaks costs only itself.
+"""Load plugins in isolation, so that a broken one does not affect the others.
 
-A registration hook is called plugin by plugin, never all at once. What it yielded before it failed is discarded and
-the hook is listed as broken, since half a catalogue that looks whole is worse than one that is missing.
+Registration hooks are called plugin by plugin. If a hook fails, its earlier declarations are discarded and the hook is
+listed as broken: an incomplete list of components would look complete.
 """
 
 from __future__ import annotations
@@ -41,54 +41,54 @@ CORE = EntryPoint(distribution="glasshouse", version=__version__, name="builtin"
 STRICT = "GLASSHOUSE_STRICT_PLUGINS"
 
 HEAVY = ("torch", "pytorch_lightning", "lightning", "pandas", "sklearn", "tensorflow", "jax", "transformers")
-"""Modules that a plugin must not import merely to say what it brings."""
+"""Modules that a plugin must not import to declare its components."""
 
 HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith("glasshouse_"))
-"""Every hook there is."""
+"""The names of all hooks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrokenPlugin:
-    """A plugin, or one hook of it, that is left out, with the reason."""
+    """A plugin, or one of its hooks, that is not used, with the reason."""
 
     entry_point: str
     """``distribution:entry``."""
     distribution: str
     version: str
     hook: str | None
-    """The hook that broke; None where the whole plugin did."""
+    """The broken hook; None if the whole plugin is broken."""
     reason: str
     newer: bool = False
-    """Whether it was written for a later glasshouse, by what it says or by what it imports."""
+    """Whether it requires a newer glasshouse, by its stated version or by its imports."""
     error: BaseException | None = None
-    """What was raised, for a traceback."""
+    """The exception, for a traceback."""
 
 
 @dataclass(kw_only=True)
 class LoadedPlugin:
-    """A plugin in use, and what it cost to let it say what it brings."""
+    """A loaded plugin, and the cost of listing its components."""
 
     entry_point: str
     distribution: str
     version: str
     file: Path | None = None
-    """Where it is a single file: that file."""
+    """The file of a single-file plugin."""
     module: str = ""
-    """The module that the entry point names; its package holds the plugin's files."""
+    """The module of the entry point."""
     plugin: Any = None
-    """The module or object whose hooks are called."""
+    """The module or object with the hooks."""
     spec: str | None = None
-    """The version of the specification that it says it was written for."""
+    """The stated version of the specification."""
     deprecated_uses: tuple[DeprecatedUse, ...] = ()
-    """What it uses of hooks that are given up."""
+    """Its uses of deprecated hooks and arguments."""
     seconds: float = 0.0
-    """Importing it and running its registration hooks so far."""
+    """Seconds of importing it and of running its registration hooks so far."""
     heavy: tuple[str, ...] = ()
-    """Those of `HEAVY` that it imported on the way."""
+    """The modules of `HEAVY` that it imported."""
 
 
 class PluginSet:
-    """Plugins under one pluggy manager, each added and asked in isolation.
+    """The plugins of one pluggy manager, each loaded and called in isolation.
 
     Args:
         strict: raise `UserError` for the first broken plugin instead of listing it.
@@ -102,9 +102,9 @@ class PluginSet:
         self.broken: list[BrokenPlugin] = []
 
     def add(self, entry: EntryPoint) -> None:
-        """Import an entry point and register what it names under ``distribution:entry``.
+        """Import an entry point and register it under ``distribution:entry``.
 
-        pluggy's own loader would register it under its bare entry name, and drop the second of two that share one.
+        pluggy's own loader registers entry points by their bare name, and ignores the second of two with one name.
         """
         plugin = LoadedPlugin(entry_point=entry.id, distribution=entry.distribution, version=entry.version)
         try:
@@ -113,17 +113,17 @@ class PluginSet:
                 plugin.plugin = importlib.import_module(entry.module)
                 for attribute in entry.attribute.split(".") if entry.attribute else ():
                     plugin.plugin = getattr(plugin.plugin, attribute)
-        except (Exception, SystemExit) as error:  # a module that calls sys.exit() must not end the program
+        except (Exception, SystemExit) as error:  # a module may call sys.exit()
             self._note_broken(plugin, None, f"cannot be imported: {one_line(error)}", error)
             return
         if self._register(plugin) and not self.manager.get_hookcallers(plugin.plugin):
             self._note_broken(plugin, None, "implements no glasshouse hook; is @hookimpl missing?")
 
     def add_file(self, path: Path) -> None:
-        """Import a single file; it may bring classes alone and implement no hook.
+        """Import a single file, which may have classes without any hook.
 
         Raises:
-            UserError: if it cannot be imported; a file that was asked for by name is never passed over.
+            UserError: if it cannot be imported.
         """
         from glasshouse.plugins.single_file import fingerprint, import_file
 
@@ -136,7 +136,7 @@ class PluginSet:
         self._register(plugin)
 
     def declared(self, plugin_type: type[Plugin]) -> Iterator[tuple[LoadedPlugin, Plugin]]:
-        """What every plugin declares of one type, each asked alone."""
+        """The declarations of one type, plugin by plugin."""
         caller: pluggy.HookCaller = getattr(self.manager.hook, plugin_type.hook)
         for implementation in caller.get_hookimpls():
             plugin = self.loaded[implementation.plugin_name]
@@ -149,7 +149,7 @@ class PluginSet:
             yield from ((plugin, declaration) for declaration in declared)
 
     def plugin_that_raised(self, hook_name: str, error: BaseException) -> str | None:
-        """The plugin whose implementation of a hook is innermost in a traceback."""
+        """The plugin with the innermost implementation of a hook in a traceback."""
         caller: pluggy.HookCaller = getattr(self.manager.hook, hook_name)
         owner = {getattr(i.function, "__code__", None): i.plugin_name for i in caller.get_hookimpls()}
         found = None
@@ -169,18 +169,18 @@ class PluginSet:
         other = self.manager.get_name(plugin.plugin)
         if other is not None:
             self._note_broken(
-                plugin, None, f"its entry point leads to what {other} brings already; is it installed under two names?"
+                plugin, None, f"its entry point is the same object as that of {other}; is it installed under two names?"
             )
             return False
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", PluginWarning)  # what is given up is said below, at the right line
+                warnings.simplefilter("ignore", PluginWarning)  # reported below, with the plugin's line
                 self.manager.register(plugin.plugin, plugin.entry_point)
             plugin.deprecated_uses = tuple(deprecated_uses(self.manager, plugin.plugin))
             for used in plugin.deprecated_uses:
                 warn(used, f"plugin '{plugin.entry_point}' ({plugin.version})")
         except (pluggy.PluginValidationError, ValueError, PluginWarning) as error:  # the last under `python -W error`
-            if self.manager.get_name(plugin.plugin) == plugin.entry_point:  # pluggy < 1.7 keeps half of what it refuses
+            if self.manager.get_name(plugin.plugin) == plugin.entry_point:  # pluggy < 1.7 keeps a part of it
                 self.manager.unregister(plugin.plugin)
             self._note_broken(plugin, None, " ".join(str(error).split()), error)
             return False
@@ -190,7 +190,7 @@ class PluginSet:
         return True
 
     def _ignored_hooks(self, plugin: Any) -> Iterator[tuple[str, str]]:
-        """Hooks that pluggy passes over in silence: misspelt ones, and those without the marker."""
+        """Hooks that pluggy silently ignores: misspelt ones, and those without the marker."""
         for caller in self.manager.get_hookcallers(plugin) or ():
             mine = [implementation for implementation in caller.get_hookimpls() if implementation.plugin is plugin]
             if not caller.has_spec() and not all(implementation.optionalhook for implementation in mine):
@@ -236,17 +236,17 @@ def one_line(error: BaseException) -> str:
 
 
 def is_one_of(distribution: str, names: Iterable[str]) -> bool:
-    """Whether a distribution is named, in any spelling."""
+    """Whether a distribution is in a list of names, in any spelling."""
     return normalized(distribution) in map(normalized, names)
 
 
 def _needs_newer_glasshouse(error: BaseException | None) -> bool:
-    """Whether an import failed that names glasshouse: a later one has what it asks for."""
+    """Whether an import from glasshouse failed, so that a newer glasshouse is probably required."""
     return isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "glasshouse"
 
 
 def _nearest_hook(name: str) -> str:
-    """A closing clause with the hook that is probably meant; the beginning that all share makes none alike."""
+    """A clause with the most similar hook, compared without the common prefix."""
     ends = {hook.removeprefix("glasshouse_"): hook for hook in HOOKS}
     near = difflib.get_close_matches(name.removeprefix("glasshouse_"), ends, n=1)
     return f"; did you mean '{ends[near[0]]}'?" if near else ""
@@ -254,7 +254,7 @@ def _nearest_hook(name: str) -> str:
 
 def _declarations(implementation: pluggy.HookImpl, plugin_type: type[Plugin]) -> list[Plugin]:
     if implementation.wrapper or implementation.hookwrapper:
-        raise TypeError("a registration hook cannot be a wrapper: each plugin is asked alone")
+        raise TypeError("a registration hook cannot be a wrapper: it is called for each plugin separately")
     declared: list[Plugin] = list(implementation.function())  # type: ignore[call-overload]
     names: set[str] = set()
     for declaration in declared:
@@ -268,7 +268,7 @@ def _declarations(implementation: pluggy.HookImpl, plugin_type: type[Plugin]) ->
 
 @contextmanager
 def _measure_cost(plugin: LoadedPlugin) -> Iterator[None]:
-    """Add the time taken and the heavy modules imported to what is known of a plugin."""
+    """Add the time of the block and the heavy modules that it imports to the plugin."""
     before = {name for name in HEAVY if name in sys.modules}
     start = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""A plugin that is one Python file, named by ``--plugin path.py``."""
+"""Plugins that are a single Python file: ``--plugin path.py``."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _WHO = "--plugin"
 
 
 def import_file(path: Path) -> ModuleType:
-    """The file as a module named by its stem, importable from then on (``my_plugin.py`` -> ``my_plugin.Net``).
+    """Import a file as a module with the name of its stem (``my_plugin.py`` -> ``my_plugin.Net``).
 
-    A file that was asked for by name and cannot be imported is an error at once, unlike an installed plugin.
+    Unlike for an installed plugin, a failed import is an error, because the user asked for this file.
 
     Raises:
-        UserError: if there is no such file, its stem is no module name or is taken, or importing it fails.
+        UserError: if there is no such file, its stem is not a free module name, or the import fails.
     """
     path = path.expanduser().resolve()
     if not path.is_file():
         raise UserError(_WHO, f"there is no file {path}.", "Give the path of a Python file.")
     name = path.stem
     if path.suffix != ".py" or not name.isidentifier():
-        raise UserError(_WHO, f"'{path.name}' is no module name.", "Rename it to letters, digits and _, with .py.")
+        raise UserError(_WHO, f"'{path.name}' is not a module name.", "Rename it to letters, digits and _, with .py.")
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
@@ -35,7 +35,7 @@ def import_file(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before execution, as import does: dataclasses and pickling look it up there
+    sys.modules[name] = module  # before execution, as import does: dataclasses and pickle look it up there
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -45,13 +45,13 @@ def import_file(path: Path) -> ModuleType:
         raise UserError(
             f"{_WHO} {path.name}",
             f"cannot be imported: {type(error).__name__}: {error}.",
-            "See the place with --debug.",
+            "See the traceback with --debug.",
         ) from error
     return module
 
 
 def fingerprint(path: Path) -> str:
-    """What stands for the version of a file: the beginning of its SHA-256."""
+    """The version of a file: the beginning of its SHA-256."""
     return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
@@ -64,6 +64,6 @@ def _check_free(name: str, path: Path) -> None:
     owner = getattr(sys.modules.get(name), "__file__", None) or (spec.origin if spec else None) or "built in"
     raise UserError(
         f"{_WHO} {path.name}",
-        f"its name is that of another importable module, '{name}' ({owner}).",
+        f"another importable module has the name '{name}' ({owner}).",
         "Rename the file.",
     )

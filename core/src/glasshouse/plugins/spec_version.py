@@ -1,6 +1,6 @@
-"""Which specification a plugin was written for, and what of ours it uses that is given up.
+"""The specification version of a plugin, and its use of deprecated hooks and arguments.
 
-The rule by which the specification changes stands beside `glasshouse.plugins.hookspecs.SPEC_VERSION`.
+`glasshouse.plugins.hookspecs.SPEC_VERSION` documents how versions change.
 """
 
 from __future__ import annotations
@@ -18,53 +18,53 @@ from glasshouse.errors import PluginWarning
 from glasshouse.plugins.hookspecs import SPEC_VERSION
 
 ATTRIBUTE = "glasshouse_spec"
-"""What a plugin's module or object may say: ``glasshouse_spec = "1.0"``."""
+"""The optional attribute of a plugin's module or object: ``glasshouse_spec = "1.0"``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeprecatedUse:
-    """A hook that a plugin implements, or an argument of it that it takes, which will go."""
+    """A deprecated hook, or a deprecated argument of a hook, that a plugin uses."""
 
     hook: str
     argument: str | None
-    """None where the whole hook is given up."""
+    """None if the whole hook is deprecated."""
     advice: str
-    """What the specification says: since when, and what to do instead."""
+    """Since when it is deprecated, and what to use instead."""
     file: str
     line: int
-    """Where the plugin's function begins, its decorators included."""
+    """The first line of the plugin's function, including decorators."""
 
     def __str__(self) -> str:
         what = f"argument '{self.argument}' of {self.hook}" if self.argument else self.hook
-        return f"{what} is given up: {self.advice}"
+        return f"{what} is deprecated: {self.advice}"
 
 
 def stated_version(plugin: object, home: ModuleType | None) -> object:
-    """What a plugin, or else the module that it stands in, says that it was written for; None where neither does."""
+    """The specification version that a plugin, or else its module, states; None if neither does."""
     stated = getattr(plugin, ATTRIBUTE, None)
     return stated if stated is not None or home is None else getattr(home, ATTRIBUTE, None)
 
 
 def incompatibility(stated: object) -> str | None:
-    """Why a plugin that states this cannot be used here; None if it can, be it with parts that are not known here."""
+    """Why a plugin with this version cannot be used; None if it can, perhaps with unknown hooks."""
     if stated is None:
         return None
     numbers = _numbers(stated)
     if numbers is None:
-        return f'{ATTRIBUTE} = {stated!r} is no version: expected text such as "{SPEC_VERSION}"'
+        return f'{ATTRIBUTE} = {stated!r} is not a version: expected text such as "{SPEC_VERSION}"'
     if numbers[0] != _ours()[0]:
         return f"is written for specification {stated} of the hooks; this glasshouse has {SPEC_VERSION}"
     return None
 
 
 def is_newer(stated: object) -> bool:
-    """Whether a plugin was written for a later version than ours: it may use what is not here yet."""
+    """Whether a plugin was written for a later version, so that it may use unknown hooks."""
     numbers = _numbers(stated)
     return numbers is not None and numbers > _ours()
 
 
 def deprecated_uses(manager: pluggy.PluginManager, plugin: object) -> Iterator[DeprecatedUse]:
-    """What a registered plugin uses of hooks whose specifications warn (`warn_on_impl`, `warn_on_impl_args`)."""
+    """Uses of hooks and arguments whose specifications are deprecated (`warn_on_impl`, `warn_on_impl_args`)."""
     for caller in manager.get_hookcallers(plugin) or ():
         if caller.spec is None:
             continue
@@ -82,9 +82,9 @@ def deprecated_uses(manager: pluggy.PluginManager, plugin: object) -> Iterator[D
 
 
 def warn(used: DeprecatedUse, who: str) -> None:
-    """Say it as a warning that points at the plugin's own line.
+    """Warn with the plugin's line as the source.
 
-    pluggy's own warning points at the innermost decorator where a hook is decorated further, and names no plugin.
+    pluggy's own warning points at the innermost decorator of a decorated hook, and does not name the plugin.
     """
     warnings.warn_explicit(f"{who}: {used}", PluginWarning, filename=used.file, lineno=used.line)
 

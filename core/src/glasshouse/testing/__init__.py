@@ -1,4 +1,4 @@
-"""The conformance kit: named checks, with reasons, of whether a plugin keeps what its kind promises.
+"""The conformance kit: named checks of whether a plugin keeps the promises of its kind.
 
 In pytest::
 
@@ -62,42 +62,42 @@ Options = Mapping[str, Any] | None
 
 
 def check_model(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of a model."""
+    """Run all checks of a model."""
     return _checked("model", component, options, data)
 
 
 def check_data(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of data; those that need files are told so by `options`."""
+    """Run all checks of data; set the paths of files in `options`."""
     return _checked("data", component, options, data)
 
 
 def check_optimizer(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of an optimizer."""
+    """Run all checks of an optimizer."""
     return _checked("optimizer", component, options, data)
 
 
 def check_scheduler(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of a schedule of the learning rate."""
+    """Run all checks of a learning-rate schedule."""
     return _checked("lr_scheduler", component, options, data)
 
 
 def check_technique(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of a technique."""
+    """Run all checks of a technique."""
     return _checked("technique", component, options, data)
 
 
 def check_audit(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of an audit."""
+    """Run all checks of an audit."""
     return _checked("audit", component, options, data)
 
 
 def check_explainer(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of an explainer."""
+    """Run all checks of an explainer."""
     return _checked("explainer", component, options, data)
 
 
 def check_report_format(component: Given, *, options: Options = None, data: Any = None) -> list[CheckResult]:
-    """What comes of every check of a report format."""
+    """Run all checks of a report format."""
     return _checked("report_format", component, options, data)
 
 

@@ -53,7 +53,7 @@ def test_a_format_is_a_function():
     ],
 )
 def test_what_is_no_name_is_refused_with_a_nearer_one(word, near):
-    with pytest.raises(UserError, match="expected a name of at most 32 small letters and digits") as refused:
+    with pytest.raises(UserError, match="expected a name of at most 32 lowercase letters and digits") as refused:
         read_names(word, MODEL)
     assert refused.value.remedy == f"Try: {near}"
     read_names(near, MODEL)
@@ -72,14 +72,14 @@ def test_whatever_is_typed_ends_in_names_or_in_one_that_works(word):
 
 @pytest.mark.parametrize("word", ["class", "true", "none", "glasshouse-import", "glasshouse-1"])
 def test_what_python_cannot_import_is_refused(word):
-    with pytest.raises(UserError, match="cannot name a package of Python") as refused:
+    with pytest.raises(UserError, match="is not a valid name of a Python package") as refused:
         read_names(word, MODEL)
     read_names(refused.value.remedy.removeprefix("Try: "), MODEL)
 
 
 @pytest.mark.parametrize("word", ["json", "numpy", "glasshouse", "glasshouse-plugins"])
 def test_a_package_that_would_hide_another_is_refused(word):
-    with pytest.raises(UserError, match="is installed already, and one would hide the other"):
+    with pytest.raises(UserError, match="is installed already, and would be hidden"):
         read_names(word, MODEL)
 
 
@@ -88,7 +88,7 @@ def test_a_component_of_that_name_elsewhere_is_said_and_ones_own_is_not():
     said = clash(read_names("mlp", MODEL), MODEL, plugins)
     assert said is not None
     assert said.startswith("glasshouse-plugins ")
-    assert said.endswith("has a model 'mlp' as well: where both are installed, write mlp/mlp.")
+    assert said.endswith("also has a model 'mlp': if both are installed, write mlp/mlp.")
     assert clash(read_names("mlp", FORMAT), FORMAT, plugins) is None
     ours = Names(distribution="Glasshouse_Plugins", package="p", component="mlp", attribute="MLP")
     assert clash(ours, MODEL, plugins) is None

@@ -86,7 +86,7 @@ def test_an_existing_folder_or_file_is_left_alone(tmp_path, capsys):
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
     for word in ("taken", "file", "nowhere"):
         assert main(["plugins", "new", word, "--kind", "data", "--into", str(tmp_path)]) == 2
-        assert f"there is a '{tmp_path / word}' already" in capsys.readouterr().err
+        assert f"'{tmp_path / word}' exists already" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "nowhere", "taken"]
     assert (tmp_path / "file").read_text() == "mine"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from glasshouse import ModelPlugin, UserError
+from glasshouse.errors import PluginWarning
 from glasshouse.plugins import Registry, set_registry
 from glasshouse.testing import (
     Check,
@@ -23,7 +24,8 @@ from glasshouse.testing import (
 )
 from glasshouse.testing.kit.checks import assert_check, run_check, run_checks
 from glasshouse.testing.kit.fresh import FreshProcessError, in_fresh_process
-from glasshouse.testing.kit.parametrizing import TestableCheck
+from glasshouse.testing.kit.kinds import MODULES
+from glasshouse.testing.kit.parametrizing import _RENAMED, TestableCheck
 
 SOUND = ModelPlugin(name="sound", target="broken_models:Sound", summary="one linear layer")
 
@@ -82,7 +84,7 @@ def test_what_needs_something_that_is_not_installed_is_skipped_with_the_command(
     result = run_check(KEPT, subject(plugin, kind="model"))
     assert (result.status, result.reason) == (
         "skipped",
-        "needs no_such_module, not installed here: pip install no_such_module",
+        "requires no_such_module, which is not installed: pip install no_such_module",
     )
 
 
@@ -95,7 +97,7 @@ def test_unknown_names_kinds_and_checks_are_refused_with_what_may_be_meant() -> 
         UserError, match=r"there is no check 'output_shap' of kind model. Did you mean 'output_shape'\?"
     ):
         parametrize_with_checks(["linear"], kind="model", expected_failures={"output_shap": "why"})
-    with pytest.raises(UserError, match="model 'sound': is to be checked as data"):
+    with pytest.raises(UserError, match="model 'sound': cannot be checked as data"):
         subject(SOUND, kind="data")
 
 
@@ -174,7 +176,7 @@ def test_another_process_answers_or_says_why_not(monkeypatch: pytest.MonkeyPatch
     assert not first["knows_what_this_one_imported"]
     with pytest.raises(FreshProcessError, match="KeyError: 'in there'"):
         in_fresh_process(elsewhere.answer, how="raise")
-    with pytest.raises(FreshProcessError, match="ended without an answer"):
+    with pytest.raises(FreshProcessError, match="ended without a result"):
         in_fresh_process(elsewhere.answer, how="exit")
     assert in_fresh_process(elsewhere.answer, how="")["process"] > 0
 
@@ -204,3 +206,17 @@ def test_listing_imports_nothing_heavy(site: Any, imports: str) -> None:
         assert "expected plugin 'heavy-one:plugin' to import none, received jax" in result.reason
     else:
         assert result.status == "passed", result
+
+
+def test_former_names_of_checks_are_accepted_with_a_warning() -> None:
+    with pytest.warns(PluginWarning, match="the check nan_is_not_hidden is now nan_propagates") as warned:
+        mark = parametrize_with_checks(["linear"], kind="model", expected_failures={"nan_is_not_hidden": "known"})
+    assert warned[0].filename == __file__
+    expected = {check.check.name: check.why_it_fails for check in (case.values[1] for case in mark.args[1])}
+    assert {name for name, why in expected.items() if why} == {"nan_propagates"}
+
+
+def test_former_names_of_checks_lead_to_checks() -> None:
+    names = {check.name for kind in MODULES for check in checks_of(kind)}
+    assert set(_RENAMED.values()) <= names
+    assert not names & _RENAMED.keys()

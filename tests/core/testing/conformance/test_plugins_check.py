@@ -72,10 +72,10 @@ def test_a_single_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("lr scheduler 'decay_here' of one_schedule.py sha256:")
     assert lines[1] == (
-        "  skipped  listing_imports_nothing_heavy: its plugin is a single file, which is imported as a whole"
+        "  skipped  listing_imports_nothing_heavy: its plugin is a single file, which is imported completely"
     )
-    assert "  passed   rates_are_usable" in lines
-    assert lines[-1] == "7 checks of 1 component: 6 held, 0 failed, 1 do not apply"
+    assert "  passed   learning_rates_are_valid" in lines
+    assert lines[-1] == "7 checks of 1 component: 6 passed, 0 failed, 1 skipped"
 
 
 def test_the_folder_of_a_distribution_that_is_not_installed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,13 +86,13 @@ def test_the_folder_of_a_distribution_that_is_not_installed(tmp_path: Path, caps
     assert lines[0] == "lr scheduler 'decay_there' of glasshouse-schedules_there 1.2"
     assert (
         "  failed   listing_imports_nothing_heavy: expected plugin 'glasshouse-schedules_there:plugin' to import none, "
-        "received torch: keep declarations in a module of their own that imports only glasshouse"
+        "received torch: put the declarations into a module that imports only glasshouse"
     ) in lines
     assert (
-        "  failed   rates_are_usable: expected finite rates of at least 0, received -0.09 at step 1, "
+        "  failed   learning_rates_are_valid: expected finite rates of at least 0, received -0.09 at step 1, "
         "-0.0729 at step 3, -0.059049 at step 5"
     ) in lines
-    assert lines[-1] == "7 checks of 1 component: 5 held, 2 failed, 0 do not apply"
+    assert lines[-1] == "7 checks of 1 component: 5 passed, 2 failed, 0 skipped"
 
 
 def test_for_machines_and_with_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +109,7 @@ def test_for_machines_and_with_options(tmp_path: Path, capsys: pytest.CaptureFix
     )
     assert set(component["results"][0]) == {"check", "promise", "status", "reason", "seconds"}
     statuses = [result["status"] for result in component["results"]]
-    assert (found["held"], found["passed"], found["failed"], found["skipped"]) == (False, 5, 1, 1)
+    assert (found["success"], found["passed"], found["failed"], found["skipped"]) == (False, 5, 1, 1)
     assert [statuses.count(status) for status in ("passed", "failed", "skipped")] == [5, 1, 1]
     (failed,) = [result for result in component["results"] if result["status"] == "failed"]
     assert "received -0.05 at step 1" in failed["reason"]
@@ -133,11 +133,11 @@ def test_a_component_by_name(name: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("given", "options", "message"),
     [
-        ("constand", None, r"nothing is called 'constand'. Did you mean 'constant'\?"),
+        ("constand", None, r"there is no component or distribution 'constand'. Did you mean 'constant'\?"),
         ("nowhere/plugin.py", None, "there is no file nowhere/plugin.py. Give a Python file"),
         ("constant", "{rate", "--options: cannot be read: "),
         ("constant", "[1]", "--options: expected a mapping, received '"),
-        ("glasshouse-plugins", "{rate: 1}", "--options: are for one component; .* are meant"),
+        ("glasshouse-plugins", "{rate: 1}", "--options: apply to a single component, received .*:"),
     ],
 )
 def test_unusable_input(given: str, options: str | None, message: str) -> None:

@@ -149,7 +149,7 @@ def test_a_command_runs_in_the_tests_folder_with_its_plugins(run_glasshouse, tmp
     assert done.record.measurement("selection_rate", sex="m").value == 0.5
     listed = run_glasshouse("plugins", "list", plugins=["tiny_rows.py"])
     assert "how many rows there are" in listed.stdout
-    with pytest.raises(AssertionError, match="the command left no run"):
+    with pytest.raises(AssertionError, match="the command made no run"):
         _ = listed.run_dir
 
 

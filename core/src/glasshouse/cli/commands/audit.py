@@ -1,4 +1,4 @@
-"""`glasshouse audit RUN_DIR`: audit a finished run again; `glasshouse audit --predictions`: predictions from elsewhere.
+"""`glasshouse audit RUN_DIR`: audit a finished run again; `glasshouse audit --predictions`: audit files of predictions.
 
 Finished audits of a run are kept. Predictions need no model, and auditing them never imports torch.
 """
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
         return _audit_predictions(asked, names)
     given = [name for name in _OF_PREDICTIONS if getattr(asked, name) not in (None, [])]
     if given:
-        raise UserError(f"--{given[0]}", "is for predictions from elsewhere.", "Name their files with --predictions.")
+        raise UserError(f"--{given[0]}", "applies to files of predictions.", "Name the files with --predictions.")
     if asked.run_dir is None:
         raise UserError("glasshouse audit", "expected the folder of a run, or --predictions FILE.")
     folder: Path = asked.run_dir
@@ -64,15 +64,15 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="glasshouse audit", description="Audit a finished run again, or predictions from elsewhere."
+        prog="glasshouse audit", description="Audit a finished run again, or files of predictions."
     )
     parser.add_argument(
         "run_dir", metavar="RUN_DIR", type=Path, nargs="?", help="the folder of a run that trained a model"
     )
-    parser.add_argument("--audits", metavar="A,B", help="only these; others that finished earlier stay in the record")
-    parser.add_argument("--force", action="store_true", help="measure again what has been measured before")
-    parser.add_argument("--gate", action="store_true", help="exit with 1 where the policy is violated")
-    of = parser.add_argument_group("predictions from elsewhere")
+    parser.add_argument("--audits", metavar="A,B", help="only these audits; other finished audits stay in the record")
+    parser.add_argument("--force", action="store_true", help="repeat finished audits")
+    parser.add_argument("--gate", action="store_true", help="exit with code 1 if the policy fails")
+    of = parser.add_argument_group("files of predictions")
     of.add_argument(
         "--predictions", metavar="FILE", type=Path, nargs="+", help="CSV or Parquet files, or folders of them"
     )
@@ -80,11 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument(
         "--prediction",
         metavar="[LABEL=]COL",
-        help="the decision: a class, or a number; repeated for several labels, any of which may apply",
+        help="the prediction: a class or a number; repeat it for multilabel predictions",
         **repeated,
     )
     of.add_argument(
-        "--target", metavar="[LABEL=]COL", help="the truth; without it only selection rates are measured", **repeated
+        "--target",
+        metavar="[LABEL=]COL",
+        help="the true value; without it, only selection rates are measured",
+        **repeated,
     )
     of.add_argument(
         "--score",
@@ -97,15 +100,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COL[=EDGES]",
         action="append",
         default=[],
-        help="an attribute to audit by; numbers in bins: age=40,60; may be repeated",
+        help="a sensitive attribute; numbers in bins: age=40,60; may be repeated",
     )
-    of.add_argument("--favourable", metavar="VALUE", help="the class that is good for the person concerned")
-    of.add_argument("--threshold", metavar="T", type=float, help="favourable is predicted from this score on")
-    of.add_argument("--weights", metavar="COL", help="what each row counts for")
-    of.add_argument("--clusters", metavar="COL", help="names what rows belong together: a household, a patient")
-    of.add_argument("--policy", metavar="POLICY", help="thresholds: a name or a file (default)")
-    of.add_argument("--name", metavar="NAME", help="names the run (predictions)")
-    of.add_argument("--out", metavar="DIR", help="where to make the folder NAME/TIME-ID (runs)")
+    of.add_argument(
+        "--favourable", metavar="VALUE", help="the favourable class, the better outcome for the person concerned"
+    )
+    of.add_argument("--threshold", metavar="T", type=float, help="the favourable class is predicted from this score on")
+    of.add_argument("--weights", metavar="COL", help="row weights")
+    of.add_argument(
+        "--clusters", metavar="COL", help="identifiers of rows that belong together, such as households or patients"
+    )
+    of.add_argument("--policy", metavar="POLICY", help="a policy's name or file (default: default)")
+    of.add_argument("--name", metavar="NAME", help="the run's name (default: predictions)")
+    of.add_argument("--out", metavar="DIR", help="the parent of the new folder NAME/TIME-ID (default: runs)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""``glasshouse plugins check PATH|NAME``: does what a plugin brings keep what its kind promises?"""
+"""``glasshouse plugins check PATH|NAME``: run the conformance checks of components."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHO = "plugins check"
 
 @dataclass(kw_only=True)
 class Checked:
-    """What came of the checks of one component."""
+    """The results of the checks of one component."""
 
     component: Component
     results: list[CheckResult] = field(default_factory=list)
@@ -42,22 +42,22 @@ class Checked:
 
 
 def check_plugins(given: str, *, options: str | None, as_json: bool) -> int:
-    """Run every check of every component that is meant, and print a line for each; 1 if one failed, else 0.
+    """Run all checks of the given components and print a line for each check; 1 if one fails, else 0.
 
     Args:
         given: a Python file, the folder of a distribution, an installed distribution, or a component's name.
-        options: a YAML mapping with options of the one component that is meant.
-        as_json: for machines.
+        options: a YAML mapping with the options of a single component.
+        as_json: print JSON.
 
     Raises:
-        UserError: for what is none of these, or brings nothing that can be checked.
+        UserError: for anything else, or if there is no component with checks.
     """
-    with _at_hand(given) as (components, broken):
+    with _importable(given) as (components, broken):
         from glasshouse.testing.kit.kinds import MODULES
 
         chosen = [component for component in components if component.kind in MODULES]
         if not chosen and not broken:
-            raise UserError(_WHO, f"'{given}' brings nothing that can be checked.", f"Kinds: {', '.join(MODULES)}.")
+            raise UserError(_WHO, f"'{given}' has no component with checks.", f"Kinds: {', '.join(MODULES)}.")
         values = _options(options, chosen)
         checked = []
         for plugin in broken if not as_json else ():
@@ -77,10 +77,12 @@ def check_plugins(given: str, *, options: str | None, as_json: bool) -> int:
     failed = bool(counts["failed"] or broken)
     if as_json:
         reasons = [{"plugin": plugin.entry_point, "reason": _broken_reason(plugin)} for plugin in broken]
-        print_json({"held": not failed, **counts, "broken": reasons, "components": [one.to_dict() for one in checked]})
+        print_json(
+            {"success": not failed, **counts, "broken": reasons, "components": [one.to_dict() for one in checked]}
+        )
     else:
         of = f"{sum(counts.values())} checks of {len(checked)} component{'s' if len(checked) != 1 else ''}"
-        print(f"{of}: {counts['passed']} held, {counts['failed']} failed, {counts['skipped']} do not apply")
+        print(f"{of}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return int(failed)
 
 
@@ -90,7 +92,7 @@ def _results(component: Component, options: Mapping[str, Any]) -> Iterator[Check
 
     subject = subject_of(registry().shortest_name(component), kind=component.kind, options=options)
     for check in checks_of(component.kind):
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no result
+        with contextlib.redirect_stdout(sys.stderr):  # the output of plugins is not part of the result
             result = run_check(check, subject)
         yield result
 
@@ -116,14 +118,16 @@ def _options(text: str | None, chosen: list[Component]) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError("--options", f"expected a mapping, received {text!r}.", "Write e.g. '{path: people.csv}'.")
     if len(chosen) != 1:
-        names = ", ".join(component.name for component in chosen)
-        raise UserError("--options", f"are for one component; {len(chosen)} are meant: {names}.", "Name one of them.")
+        names = ", ".join(component.name for component in chosen[:5]) + (", ..." if len(chosen) > 5 else "")
+        raise UserError(
+            "--options", f"apply to a single component, received {len(chosen)}: {names}.", "Give one of them."
+        )
     return values
 
 
 @contextlib.contextmanager
-def _at_hand(given: str) -> Iterator[tuple[list[Component], list[BrokenPlugin]]]:
-    """The components that are meant, importable for the block, and plugins among them that are broken."""
+def _importable(given: str) -> Iterator[tuple[list[Component], list[BrokenPlugin]]]:
+    """The components of `given`, importable during the block, and its broken plugins."""
     path = Path(given).expanduser()
     if path.is_file():
         with _registered(Registry.from_environment(files=[path])):
@@ -157,7 +161,9 @@ def _named(name: str) -> tuple[list[Component], list[BrokenPlugin]]:
         what = "there is no pyproject.toml in" if Path(name).is_dir() else "there is no file"
         raise UserError(_WHO, f"{what} {name}.", "Give a Python file, the folder of a distribution, or a name.")
     known = {component.name for kind in KINDS for component in plugins.components(kind)} | set(plugins.distributions)
-    raise UserError(_WHO, f"nothing is called '{name}'.", did_you_mean(name, known) + plugins.broken_notice)
+    raise UserError(
+        _WHO, f"there is no component or distribution '{name}'.", did_you_mean(name, known) + plugins.broken_notice
+    )
 
 
 @contextlib.contextmanager
@@ -172,7 +178,7 @@ def _registered(new: Registry) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_path(folder: Path) -> Iterator[str]:
-    """The distribution in a folder as if it were installed: its sources and its metadata come first on the path."""
+    """Put the sources and metadata of the distribution in a folder first on sys.path, as if it were installed."""
     project = _project(folder)
     name, entries = project["name"], project.get("entry-points", {}).get(GROUP, {})
     if not entries:

@@ -1,4 +1,4 @@
-"""``glasshouse plugins list``: every component, and what is broken."""
+"""``glasshouse plugins list``: all components and all broken plugins."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from glasshouse.plugins import KINDS, BrokenPlugin, Component, Registry, registr
 
 OURS = ("glasshouse", "glasshouse-audits", "glasshouse-plugins")
 _NAMES = 32
-"""Characters that names may take on a terminal before they are folded."""
+"""Width in characters at which names are wrapped on a terminal."""
 
 
 def list_plugins(kind: str | None, *, as_json: bool) -> int:
-    """Every component with its origin, and every plugin that is broken with its reason.
+    """Print all components with their origin, and all broken plugins with the reason.
 
-    A terminal gets a table for each kind that fits its width; a pipe gets one line a component, with nothing cut off.
+    On a terminal: a table for each kind that fits the width. Elsewhere: one complete line per component.
     """
     plugins = registry()
     plugins.check_all()
@@ -33,7 +33,7 @@ def list_plugins(kind: str | None, *, as_json: bool) -> int:
         _draw(plugins, components)
     else:
         print_columns(
-            ("KIND", "NAME", "FROM", "WHAT IT IS"),
+            ("KIND", "NAME", "FROM", "SUMMARY"),
             [(c.kind, plugins.shortest_name(c), f"{c.distribution} {c.version}", c.plugin.summary) for c in components],
         )
     for broken in plugins.broken:
@@ -61,7 +61,7 @@ def broken_line(broken: BrokenPlugin) -> str:
 
 
 def component_facts(plugins: Registry, component: Component) -> dict[str, Any]:
-    """A declaration and where it came from, as plain values."""
+    """A declaration and its origin as plain values."""
     declared = asdict(component.plugin)
     return {
         "kind": component.kind,
@@ -75,10 +75,10 @@ def component_facts(plugins: Registry, component: Component) -> dict[str, Any]:
 
 
 def _draw(plugins: Registry, components: Sequence[Component]) -> None:
-    """A table for each kind. Where nothing is said, a component is from one of our own distributions."""
+    """Print a table for each kind; a distribution is shown only if it is not one of ours."""
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text  # what plugins wrote is no markup
+    from rich.text import Text  # the texts of plugins are not markup
 
     console = Console()
     width = max((min(len(plugins.shortest_name(one)), _NAMES) for one in components), default=0)
@@ -90,13 +90,13 @@ def _draw(plugins: Registry, components: Sequence[Component]) -> None:
         table.add_column(width=width, overflow="fold", style="cyan")
         table.add_column(overflow="fold")
         for one in rows:
-            about = Text(one.plugin.summary)
+            summary = Text(one.plugin.summary)
             if one.distribution not in OURS:
-                about.append(f"  {one.distribution} {one.version}", style="dim")
+                summary.append(f"  {one.distribution} {one.version}", style="dim")
             if one.missing_imports:
-                about.append(f"  needs {', '.join(one.missing_imports)}", style="yellow")
-            table.add_row(Text(plugins.shortest_name(one)), about)
+                summary.append(f"  requires {', '.join(one.missing_imports)}", style="yellow")
+            table.add_row(Text(plugins.shortest_name(one)), summary)
         console.print(Text(f"{kind.replace('_', ' ')} ({len(rows)})", style="bold"), table, Text(), sep="\n")
     used = plugins.distributions
     versions = ", ".join(f"{name} {used[name]}" for name in OURS if name in used)
-    console.print(Text(f"Where nothing else is said: {versions}", style="dim"))
+    console.print(Text(f"Components without a distribution: {versions}", style="dim"))

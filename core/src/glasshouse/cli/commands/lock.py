@@ -1,4 +1,4 @@
-"""``glasshouse plugins lock``: the plugins that are here, down to their files, for ``--only-locked``."""
+"""``glasshouse plugins lock``: versions and file hashes of the installed plugins, for ``--only-locked``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def write_lock(out: Path | None) -> int:
     """Print the lock, or write it to a file.
 
     Raises:
-        UserError: if a plugin is broken, since a lock would quietly leave it out, or the file cannot be written.
+        UserError: if a plugin is broken, since the lock would not contain it, or if the file cannot be written.
     """
     plugins = registry()
     if plugins.check_all():
         broken = ", ".join(sorted({f"{broken.distribution} {broken.version}" for broken in plugins.broken}))
-        remedy = "Mend them (`glasshouse plugins doctor`) or leave them out with --no-plugin."
-        raise UserError("plugins lock", f"not all plugins work: {broken}.", remedy)
+        remedy = "Fix them (`glasshouse plugins doctor`) or exclude them with --no-plugin."
+        raise UserError("plugins lock", f"some plugins are broken: {broken}.", remedy)
     text = json.dumps({"schema": SCHEMA, **lock_of(plugins.loaded).to_dict()}, indent=1, ensure_ascii=False) + "\n"
     if out is None:
         print(text, end="")

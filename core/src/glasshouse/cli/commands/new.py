@@ -1,4 +1,4 @@
-"""``glasshouse plugins new NAME --kind KIND``: a distribution to begin with."""
+"""``glasshouse plugins new NAME --kind KIND``: create a new distribution."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from glasshouse.plugins import registry
 
 
 def new(word: str, kind_name: str, *, minimal: bool, into: str) -> int:
-    """Write a new distribution and say what to do with it; exit code 0.
+    """Write a new distribution and print the next steps; returns 0.
 
     Raises:
-        UserError: for a name that cannot be used, a folder that exists, or one that cannot be written.
+        UserError: for an invalid name, an existing folder, or one that cannot be written.
     """
     kind = KINDS[kind_name]
     parent = Path(into)
     if not parent.is_dir():
-        raise UserError("plugins new", f"there is no folder '{into}' to write into.", "Make it first.")
+        raise UserError("plugins new", f"there is no folder '{into}'.", "Create it first.")
     names = read_names(word, kind)
     folder = parent / word
     files = render_files(names, kind, minimal=minimal)
     write_distribution(folder, files)
-    also = clash(names, kind, registry())
+    note = clash(names, kind, registry())
     print(f"Wrote {folder}: {kind.noun} '{names.component}', {kind.summary_of(minimal=minimal)}.")
     for file in files:
         print(f"  {folder / file}")
-    print("\n".join(_next(folder, names, kind, minimal=minimal, called=names.qualified if also else names.component)))
-    if also:
+    print("\n".join(_next(folder, names, kind, minimal=minimal, called=names.qualified if note else names.component)))
+    if note:
         sys.stdout.flush()
-        print(f"note: {also}", file=sys.stderr)
+        print(f"note: {note}", file=sys.stderr)
     return 0
 
 

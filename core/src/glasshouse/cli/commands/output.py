@@ -1,4 +1,4 @@
-"""Output for people and for machines: aligned columns (drawn by rich on a terminal, plain elsewhere) or JSON."""
+"""Output as aligned columns (a rich table on a terminal, plain text elsewhere) or as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; a pipe gets one line a row, with nothing cut off."""
+    """Print a table; outside a terminal, one complete line per row."""
     if sys.stdout.isatty():
         _print_table(header, rows)
         return
@@ -26,12 +26,12 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for title in header:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))  # Text: what plugins wrote is no markup
+        table.add_row(*map(Text, row))  # Text: the texts of plugins are not markup
     Console().print(table)
 
 
 def print_json(values: object) -> None:
-    """Print plain values for a machine."""
+    """Print plain values as JSON."""
     import json
 
     print(json.dumps(values, indent=2, ensure_ascii=False))

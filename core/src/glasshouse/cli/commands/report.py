@@ -1,4 +1,4 @@
-"""``glasshouse report RUN_DIR``: write the reports again from the record alone."""
+"""``glasshouse report RUN_DIR``: render a run's reports from its record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glasshouse.run_folder.folders import display_path
 def main(argv: list[str]) -> int:
     """Render a finished run's record; the last line of stdout is the run's folder."""
     parser = argparse.ArgumentParser(
-        prog="glasshouse report", description="Write a run's report again, from its record.json alone."
+        prog="glasshouse report", description="Render a run's report from its record.json."
     )
     parser.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="the folder of a finished run")
     parser.add_argument(
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     from glasshouse.report.writing import check_formats, write_reports
     from glasshouse.run_folder.manifest import stamps, update_manifest
 
-    check_formats(formats, registry())  # a misspelt name is told before a long record is read
+    check_formats(formats, registry())  # report a misspelt name before reading a long record
     before = stamps(run_dir)
     for path in write_reports(read_record(run_dir / "record.json"), run_dir, formats):
         print(display_path(path))

@@ -1,4 +1,4 @@
-"""``glasshouse runs [DIR]``: the runs in a folder, a line each, newest first."""
+"""``glasshouse runs [DIR]``: list the runs in a folder, newest first."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from glasshouse.run_folder.folders import display_path
 def main(argv: list[str]) -> int:
     """List finished and unfinished runs under DIR/NAME/RUN and DIR/RUN."""
     parser = argparse.ArgumentParser(
-        prog="glasshouse runs", description="The runs in a folder, newest first, unfinished ones included."
+        prog="glasshouse runs", description="List the runs in a folder, newest first, including unfinished ones."
     )
     parser.add_argument("folder", metavar="DIR", nargs="?", type=Path, default=Path("runs"), help="default: runs")
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="write JSON")
     options = parser.parse_args(argv)
     folder: Path = options.folder
     if not folder.is_dir():
-        raise UserError("runs", f"there is no folder {folder}.", "Name the folder that `run_dir:` names.")
+        raise UserError("runs", f"there is no folder {folder}.", "Give the folder of `run_dir:`.")
     runs = sorted((summary(run_dir) for run_dir in run_folders(folder)), key=_age, reverse=True)
     if options.json:
         print_json(runs)
@@ -37,14 +37,14 @@ def main(argv: list[str]) -> int:
 
 
 def run_folders(folder: Path) -> list[Path]:
-    """Folders one or two levels down that hold a run's configuration or record."""
+    """Folders one or two levels below that contain a run's configuration or record."""
     marked = [path.parent for depth in ("*", "*/*") for name in ("config.yaml", "record.json")
               for path in folder.glob(f"{depth}/{name}")]  # fmt: skip
     return sorted(set(marked))
 
 
 def summary(run_dir: Path) -> dict[str, Any]:
-    """One run in brief; `status` is finished, unfinished (no record yet) or unreadable."""
+    """A summary of one run; `status` is finished, unfinished (no record) or unreadable."""
     path = run_dir / "record.json"
     known: dict[str, Any] = dict.fromkeys(("id", "name", "created", "model", "data", "verdict", "performance"))
     if not path.is_file():
@@ -65,7 +65,7 @@ def summary(run_dir: Path) -> dict[str, Any]:
 
 
 def main_measurement(performance: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The first number about everyone; audits of performance put the main one first."""
+    """The first measurement over all rows; performance audits put their main metric first."""
     for measurement in performance:
         if measurement["value"] is not None and not measurement["group"] and not measurement["over"]:
             return {key: measurement[key] for key in ("name", "value", "low", "high", "n", "split")}

@@ -1,4 +1,4 @@
-"""``glasshouse verify RUN_DIR``: are the files those that the run wrote?"""
+"""``glasshouse verify RUN_DIR``: compare a run's files with its manifest."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ def main(argv: list[str]) -> int:
     """Compare a run's files with its manifest.
 
     Returns:
-        The exit code: 0 all are as they were written, 1 some are not.
+        The exit code: 0 if no file has changed, else 1.
 
     Raises:
         UserError: if the folder has no manifest.
     """
     parser = argparse.ArgumentParser(
         prog="glasshouse verify",
-        description="Compare a run's files with manifest.json: changed, missing and added ones, a line each. "
-        "It tells accidents; whoever can change a file can change the manifest as well.",
+        description="Compare a run's files with manifest.json and list changed, missing and added files. "
+        "This detects accidents, not attacks: who can change a file can also change the manifest.",
     )
     parser.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="the folder of a finished run")
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--json", action="store_true", help="write JSON")
     options = parser.parse_args(argv)
     found = differences(options.run_dir)
     if options.json:
@@ -35,5 +35,5 @@ def main(argv: list[str]) -> int:
             for name in names:
                 print(f"{kind:<8} {name}")
         if not found:
-            print("every file is as the run wrote it")
+            print("no file has changed since the run")
     return 1 if found else 0

@@ -1,4 +1,4 @@
-"""New distributions, whole and green from the start: what ``glasshouse plugins new`` writes."""
+"""New distributions with a working component and tests: what ``glasshouse plugins new`` writes."""
 
 from glasshouse.cli.scaffold.kinds import KINDS, Kind
 from glasshouse.cli.scaffold.names import Names, clash, read_names

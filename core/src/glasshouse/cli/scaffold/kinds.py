@@ -1,4 +1,4 @@
-"""What differs between distributions that bring a model, a data set, an audit and so on."""
+"""The kinds of component for which `glasshouse plugins new` has templates."""
 
 from __future__ import annotations
 
@@ -19,38 +19,35 @@ from glasshouse.plugins.declarations import (
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of component that can be begun from a template.
-
-    The templates of its component and tests bear its name: ``templates/full/model.py.jinja``.
-    """
+    """One kind of component with templates, which are named after it: ``templates/full/model.py.jinja``."""
 
     plugin_type: type[Plugin]
     noun: str
-    """What a sentence calls it: ``data set``."""
+    """The noun in sentences: ``data set``."""
     summary: str
-    """What the templates make, in a line."""
+    """The summary of the generated component."""
     declared: Mapping[str, str]
-    """Further arguments of its declaration, as source."""
+    """Further arguments of its declaration, as Python source."""
     use: str
     """The command that uses the component; ``NAME`` stands for it."""
     minimal_summary: str = ""
-    """What the minimal templates make, where that is less."""
+    """The summary of the minimal component, if it differs."""
     minimal_declared: Mapping[str, str] | None = None
-    """Further arguments of its declaration, where these are others."""
+    """Further arguments of the minimal component's declaration, if they differ."""
     function: str | None = None
-    """The component's name in its module where it is a function; a class is named after the component."""
+    """The name of the function, for a kind whose component is a function; a class is named after the component."""
 
     def summary_of(self, *, minimal: bool) -> str:
-        """The line in `plugins list` of what is written."""
+        """The summary of the generated component, which `plugins list` shows."""
         return self.minimal_summary if minimal and self.minimal_summary else self.summary
 
     def declared_of(self, *, minimal: bool) -> Mapping[str, str]:
-        """Further arguments of the declaration that is written."""
+        """Further arguments of the generated declaration."""
         return self.minimal_declared if minimal and self.minimal_declared is not None else self.declared
 
     @property
     def name(self) -> str:
-        """``model``, ``data``, ...: the module that holds the component is called so."""
+        """``model``, ``data``, ...: also the name of the component's module."""
         return self.plugin_type.kind
 
 
@@ -69,48 +66,48 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             plugin_type=DataPlugin,
             noun="data set",
-            summary="invented applications, in which one group needs more to be accepted",
+            summary="synthetic applications with a known bias against one group",
             declared={"targets": '("binary",)'},
             use="glasshouse run --data NAME --model mlp --optimizer adamw",
         ),
         Kind(
             plugin_type=OptimizerPlugin,
             noun="optimizer",
-            summary="Lion, the sign of a running mean of gradients (Chen et al. 2023)",
+            summary="Lion: sign of an average of gradients (Chen et al. 2023)",
             declared={},
             use="glasshouse run --optimizer NAME --model mlp --data diabetes",
         ),
         Kind(
             plugin_type=TechniquePlugin,
             noun="technique",
-            summary="noise on gradients that fades (Neelakantan et al. 2015)",
+            summary="decreasing gradient noise (Neelakantan et al. 2015)",
             declared={},
             use=f"{_AUDITED} --techniques [NAME]",
         ),
         Kind(
             plugin_type=AuditPlugin,
             noun="audit",
-            summary="how often the model is sure and wrong",
+            summary="error rate of confident predictions",
             declared={
                 "family": '"performance"',
                 "targets": '("binary", "multiclass")',
                 "requires": '("targets",)',
             },
-            minimal_summary="how often the model is sure of its decision",
+            minimal_summary="rate of confident predictions",
             minimal_declared={"targets": '("binary", "multiclass")'},
             use=f"{_AUDITED} --audits [NAME]",
         ),
         Kind(
             plugin_type=ExplainerPlugin,
             noun="explainer",
-            summary="how far the score moves when a feature takes its usual value",
+            summary="occlusion: change of the score when a feature is replaced by a baseline",
             declared={"title": '"Occlusion"', "requires": '("features",)'},
             use=f"{_AUDITED} --audits '[{{name: feature_attribution, methods: [NAME]}}]'",
         ),
         Kind(
             plugin_type=ReportFormatPlugin,
             noun="report format",
-            summary="every measurement as a row of CSV",
+            summary="all measurements as CSV",
             declared={"suffix": '".csv"'},
             use="glasshouse report RUN_DIR --format NAME",
             function="render",

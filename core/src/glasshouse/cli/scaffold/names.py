@@ -1,4 +1,4 @@
-"""From one word to the names of a distribution, its package, its component and its class."""
+"""The names of a new distribution, its package, its component and its class, from one word."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from glasshouse.plugins.discovery import normalized
 
 _WORD = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _LONGEST = 32
-"""Longer names would break the lines of templates."""
+"""Longer names would exceed the line length of templates."""
 _WHO = "plugins new"
-_SPOKEN_FOR = {
+_RESERVED = {
     *__all__,
     "Any",
     "Callable",
@@ -41,61 +41,59 @@ _SPOKEN_FOR = {
     "Tensor",
     "TinyTable",
     "Trainer",
-    "Usual",
+    "Baseline",
 }
-"""What templates import or define: a class that is called so as well gets its kind's name at its end."""
+"""Names that templates import or define: the kind is appended to a class of that name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """All names that follow from what the author typed."""
+    """All names of a new distribution."""
 
     distribution: str
-    """What pip installs: ``glasshouse-lion``."""
+    """The name for pip: ``glasshouse-lion``."""
     package: str
-    """What Python imports: ``glasshouse_lion``."""
+    """The name for import: ``glasshouse_lion``."""
     component: str
-    """What a configuration says: ``lion``."""
+    """The name in configurations: ``lion``."""
     attribute: str
-    """The component in its module: ``Lion``, or the function that a kind asks for."""
+    """The class in its module: ``Lion``, or the function of a kind without classes."""
 
     @property
     def qualified(self) -> str:
-        """What always works in a configuration: ``glasshouse-lion/lion``."""
+        """The unambiguous name in configurations: ``glasshouse-lion/lion``."""
         return f"{self.distribution}/{self.component}"
 
 
 def read_names(word: str, kind: Kind) -> Names:
     """The names of a new distribution.
 
-    A leading ``glasshouse-`` or ``glasshouse_`` is left out of the component's name, as it says nothing there.
+    The component's name has no leading ``glasshouse-`` or ``glasshouse_``.
 
     Raises:
-        UserError: for a word that cannot be all of these names, or a package that would hide another.
+        UserError: for a word that is not valid for each of these names, or is the name of an installed package.
     """
     if not _WORD.fullmatch(word) or len(word) > _LONGEST:
         raise UserError(
             _WHO,
-            f"expected a name of at most {_LONGEST} small letters and digits, joined by - or _ and beginning with a "
-            f"letter; received {word!r}.",
+            f"expected a name of at most {_LONGEST} lowercase letters and digits, joined by - or _ and starting "
+            f"with a letter; received {word!r}.",
             f"Try: {_nearest(word)}",
         )
     package = word.replace("-", "_")
     component = package.removeprefix("glasshouse_")
     camel = "".join(part.capitalize() for part in component.split("_"))
     if any(map(keyword.iskeyword, (package, component, camel))) or not component[0].isalpha():
-        raise UserError(_WHO, f"'{word}' cannot name a package of Python.", f"Try: my_{package}")
+        raise UserError(_WHO, f"'{word}' is not a valid name of a Python package.", f"Try: my_{package}")
     if package in sys.stdlib_module_names or _is_installed(package):
-        raise UserError(
-            _WHO, f"a module '{package}' is installed already, and one would hide the other.", f"Try: my_{package}"
-        )
-    if camel in _SPOKEN_FOR:
+        raise UserError(_WHO, f"a module '{package}' is installed already, and would be hidden.", f"Try: my_{package}")
+    if camel in _RESERVED:
         camel += "".join(part.capitalize() for part in kind.name.split("_"))
     return Names(distribution=word, package=package, component=component, attribute=kind.function or camel)
 
 
 def clash(names: Names, kind: Kind, plugins: Registry) -> str | None:
-    """What to say where another distribution has a component of that kind and name; None where none has."""
+    """A note on other distributions with a component of the same kind and name; None if there are none."""
     others = [
         component
         for component in plugins.candidates(kind.name, names.component)
@@ -104,9 +102,7 @@ def clash(names: Names, kind: Kind, plugins: Registry) -> str | None:
     if not others:
         return None
     origins = " and ".join(f"{component.distribution} {component.version}" for component in others)
-    return (
-        f"{origins} has a {kind.noun} '{names.component}' as well: where both are installed, write {names.qualified}."
-    )
+    return f"{origins} also has a {kind.noun} '{names.component}': if both are installed, write {names.qualified}."
 
 
 def _nearest(word: str) -> str:
@@ -117,5 +113,5 @@ def _nearest(word: str) -> str:
 
 def _is_installed(package: str) -> bool:
     spec = importlib.util.find_spec(package)
-    # a folder of that name beside us is found as well, as a namespace without an origin; that is another complaint
+    # a folder of that name in the working directory is found as a namespace without origin; it has another error
     return spec is not None and spec.origin is not None

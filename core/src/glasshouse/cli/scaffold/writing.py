@@ -1,4 +1,4 @@
-"""Templates in, a folder out: whole or not at all."""
+"""Render templates and write the folder of a new distribution atomically."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _MINIMAL = {
 
 
 def render_files(names: Names, kind: Kind, *, minimal: bool = False) -> dict[str, str]:
-    """The text of every file of a new distribution, by its path below the distribution's folder.
+    """Path in the distribution's folder -> text, for each file of a new distribution.
 
-    `minimal` is a declaration, a component and `pyproject.toml`, and nothing else.
+    With `minimal`: only a declaration, a component and `pyproject.toml`.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("glasshouse.cli.scaffold"),
         undefined=StrictUndefined,
-        autoescape=False,  # Python, TOML and YAML, from names that were checked
+        autoescape=False,  # Python, TOML and YAML, from validated names
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -71,14 +71,14 @@ def render_files(names: Names, kind: Kind, *, minimal: bool = False) -> dict[str
 
 
 def write_distribution(folder: Path, files: Mapping[str, str]) -> None:
-    """Write a new folder; a reader sees all of it or nothing.
+    """Write a new folder atomically.
 
     Raises:
-        UserError: if there is something of that name already, or the folder cannot be written.
+        UserError: if the path exists, or cannot be written.
     """
     if folder.exists() or folder.is_symlink():
         raise UserError(
-            "plugins new", f"there is a '{folder}' already.", "Choose another name, or another folder with --into DIR."
+            "plugins new", f"'{folder}' exists already.", "Choose another name, or another folder with --into DIR."
         )
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:

@@ -1,1 +1,1 @@
-"""What is wrong with the installed plugins, and how to mend it."""
+"""Problems of the installed plugins, and how to fix them."""

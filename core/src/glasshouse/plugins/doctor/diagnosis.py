@@ -1,4 +1,4 @@
-"""What is wrong with plugins and with the components that they declare."""
+"""Problems of plugins and of their components."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from itertools import chain
 
 from glasshouse.errors import UserError
 from glasshouse.plugins.component_registry import KINDS, Component, Registry
-from glasshouse.plugins.doctor.complaints import Problem
+from glasshouse.plugins.doctor.problems import Problem
 from glasshouse.plugins.hookspecs import SPEC_VERSION
 from glasshouse.plugins.loading import BrokenPlugin
 from glasshouse.plugins.lock.origin import how_to_update
 from glasshouse.plugins.spec_version import is_newer
 
 SLOW_SECONDS = 0.25
-"""A plugin whose listing takes longer is mentioned."""
+"""A plugin that takes longer to list its components is reported."""
 
 OURS = ("glasshouse", "glasshouse-audits", "glasshouse-plugins")
 
 
 def plugin_problems(plugins: Registry) -> Iterator[Problem]:
-    """All of them; every registration hook is run, and no component imported whose source can be read."""
+    """All problems of plugins; runs every registration hook, imports only components whose source cannot be read."""
     plugins.check_all()
     components = list(chain.from_iterable(plugins.components(kind) for kind in KINDS))
     yield from map(_broken, plugins.broken)
@@ -44,18 +44,18 @@ def _broken(broken: BrokenPlugin) -> Problem:
 
 
 def _remedy(broken: BrokenPlugin) -> str:
-    """What mends it most probably: ours where the plugin expects more of us than there is, else the plugin itself."""
+    """The most probable fix: update glasshouse if the plugin requires a newer one, else update the plugin."""
     name = broken.distribution
-    leave_out = f"or leave it out: --no-plugin {name}"
+    leave_out = f"or exclude it: --no-plugin {name}"
     if broken.newer:
         return f"{how_to_update(*OURS)}, {leave_out}"
     if name.endswith(".py"):
-        return f"mend {name}"
-    return f"{how_to_update(name)} (here: {broken.version}), tell its author, {leave_out}"
+        return f"fix {name}"
+    return f"{how_to_update(name)} (installed: {broken.version}), report it to its author, {leave_out}"
 
 
 def _target(plugins: Registry, component: Component) -> Iterator[Problem]:
-    """A declaration of what is not there. A target whose source is out of sight is imported to be sure."""
+    """A declared target that does not exist; a target whose source cannot be read is imported to find out."""
     from glasshouse.plugins.option_signatures import SourceNotFoundError, read_signature
 
     if component.missing_imports:
@@ -70,8 +70,8 @@ def _target(plugins: Registry, component: Component) -> Iterator[Problem]:
             check="target",
             plugin=component.entry_point,
             problem=f"{component.kind} '{component.name}': {error.problem}",
-            remedy=f"{how_to_update(component.distribution)} (here: {component.version}), tell its author, "
-            f"or leave it out: --no-plugin {component.qualified_name}",
+            remedy=f"{how_to_update(component.distribution)} (installed: {component.version}), report it to its "
+            f"author, or exclude it: --no-plugin {component.qualified_name}",
         )
 
 
@@ -80,8 +80,8 @@ def _missing(component: Component) -> Iterator[Problem]:
         yield Problem(
             check="missing",
             plugin=component.entry_point,
-            problem=f"{component.kind} '{component.name}' needs {', '.join(component.missing_imports)}, "
-            "not installed here",
+            problem=f"{component.kind} '{component.name}' requires {', '.join(component.missing_imports)}, "
+            "which is not installed",
             remedy=component.install_hint,
         )
 
@@ -94,8 +94,8 @@ def _ambiguous(plugins: Registry, component: Component) -> Iterator[Problem]:
             yield Problem(
                 check="ambiguous",
                 plugin=component.entry_point,
-                problem=f"{component.kind} '{name}' is also brought by {origins}",
-                remedy=f"write {component.distribution}/{name}, or leave one out: "
+                problem=f"{component.kind} '{name}' is also declared by {origins}",
+                remedy=f"write {component.distribution}/{name}, or exclude one: "
                 f"--no-plugin {others[0].distribution}/{others[0].name}",
             )
 
@@ -106,14 +106,14 @@ def _costly(plugins: Registry) -> Iterator[Problem]:
             yield Problem(
                 check="heavy",
                 plugin=plugin.entry_point,
-                problem=f"imports {', '.join(plugin.heavy)} merely to say what it brings ({plugin.seconds:.2f} s)",
-                remedy="its author: keep declarations in a module of their own that imports only glasshouse",
+                problem=f"imports {', '.join(plugin.heavy)} to list its components ({plugin.seconds:.2f} s)",
+                remedy="its author: put the declarations into a module that imports only glasshouse",
             )
         elif plugin.seconds > SLOW_SECONDS:
             yield Problem(
                 check="slow",
                 plugin=plugin.entry_point,
-                problem=f"takes {plugin.seconds:.2f} s to say what it brings",
+                problem=f"takes {plugin.seconds:.2f} s to list its components",
                 remedy=f"its author: python -X importtime -c 'import {plugin.module}'",
             )
 
@@ -129,8 +129,9 @@ def _outdated(plugins: Registry) -> Iterator[Problem]:
             )
         for used in plugin.deprecated_uses:
             yield Problem(
-                check="given_up",
+                check="deprecated",
                 plugin=plugin.entry_point,
                 problem=f"{used.file}:{used.line}: {used}",
-                remedy=f"{how_to_update(plugin.distribution)} (here: {plugin.version}), or tell its author",
+                remedy=f"{how_to_update(plugin.distribution)} (installed: {plugin.version}), "
+                "or report it to its author",
             )

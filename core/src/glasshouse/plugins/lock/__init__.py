@@ -1,4 +1,4 @@
-"""The lock file: which plugins a run may load, and where each comes from."""
+"""Lock files: which plugins a run may load, with versions and file hashes."""
 
 from glasshouse._moved import moved_name
 

@@ -1,7 +1,7 @@
-"""Which plugins a run used, down to their files, and whether those that are here are the same.
+"""Locks: versions and file hashes of plugins, and their comparison with the installed plugins.
 
-A lock is what ``provenance.json`` of every run holds under `plugins`, `plugin_specification` and `plugin_contents`;
-``glasshouse plugins lock`` writes the same for the plugins that are here, without a run.
+Each run's ``provenance.json`` contains a lock (`plugins`, `plugin_specification` and `plugin_contents`);
+``glasshouse plugins lock`` writes one without a run.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ SCHEMA = "glasshouse/plugins/1"
 WHO = "--only-locked"
 
 NOT_FOUND = "not found"
-"""Stands for the content of files that are not there, as those of an editable install whose folder is gone."""
+"""The content of missing files, as of an editable install whose folder no longer exists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockedPlugin:
-    """One distribution, or one file, that brings plugins."""
+    """A distribution or a single file with plugins."""
 
     name: str
     """The distribution, or the file's name."""
     version: str
     content: str | None
-    """``sha256:...`` where the version does not say what is in it; None where it does."""
+    """``sha256:...`` if the version does not identify the content; None if it does."""
 
     @property
     def is_file(self) -> bool:
@@ -44,26 +44,26 @@ class LockedPlugin:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One plugin that is not as it was."""
+    """A plugin that differs from the lock."""
 
     text: str
     """``our-lab is 2.6 instead of 2.5``."""
     requirement: str | None = None
-    """What pip can install to mend it, ``our-lab==2.5``; None where no version says it."""
+    """The requirement for pip that restores it, ``our-lab==2.5``; None if no version identifies it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """Plugins by their normalised name."""
+    """Plugins by normalised name."""
 
     plugins: Mapping[str, LockedPlugin]
     specification: str | None
     with_contents: bool
-    """Whether contents were looked at: runs of earlier versions of glasshouse hold versions alone."""
+    """Whether contents were hashed: the records of earlier glasshouse versions contain versions only."""
 
     @classmethod
     def of(cls, plugins: Iterable[LockedPlugin]) -> Lock:
-        """A lock of what is here."""
+        """A lock of the given plugins."""
         found = {normalized(plugin.name): plugin for plugin in plugins}
         return cls(plugins=found, specification=SPEC_VERSION, with_contents=True)
 
@@ -72,12 +72,12 @@ class Lock:
         """A lock from its own file or from a run's provenance.
 
         Raises:
-            ValueError: if the values are of another form.
+            ValueError: for invalid values.
         """
         listed, contents = values.get("plugins"), values.get("plugin_contents", {})
         texts = isinstance(listed, list) and all(isinstance(item, str) and "==" in item for item in listed)
         if not texts or not isinstance(contents, Mapping):
-            raise ValueError("`plugins` is no list of name==version")
+            raise ValueError("`plugins` is not a list of name==version")
         pairs = (item.split("==", 1) for item in listed or ())
         found = [LockedPlugin(name=name, version=version, content=contents.get(name)) for name, version in pairs]
         return cls(
@@ -87,7 +87,7 @@ class Lock:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As provenance holds it: `plugins`, `plugin_specification`, `plugin_contents`."""
+        """Its values in provenance: `plugins`, `plugin_specification`, `plugin_contents`."""
         listed = sorted(self.plugins.values(), key=lambda plugin: plugin.name)
         return {
             "plugins": [f"{plugin.name}=={plugin.version}" for plugin in listed],
@@ -97,7 +97,7 @@ class Lock:
 
 
 def lock_of(loaded: Iterable[LoadedPlugin]) -> Lock:
-    """The lock of plugins in use."""
+    """The lock of the loaded plugins."""
     plugins = list(loaded)
     entries = [(plugin.distribution, plugin.version, plugin.module) for plugin in plugins if plugin.file is None]
     files = [_of_file(plugin.file) for plugin in plugins if plugin.file is not None]
@@ -108,24 +108,24 @@ def read_lock(path: Path) -> Lock:
     """The lock in a run's folder, its provenance.json, or a file that ``glasshouse plugins lock`` wrote.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is no valid lock.
     """
     file = path / "provenance.json" if path.is_dir() else path
-    remedy = "Give the folder of a run, its provenance.json, or what `glasshouse plugins lock --out FILE` wrote."
+    remedy = "Give the folder of a run, its provenance.json, or a file of `glasshouse plugins lock --out FILE`."
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{WHO} {path}", f"{file.name} cannot be read: {error.strerror}.", remedy) from None
     except ValueError:
-        raise UserError(f"{WHO} {path}", f"{file.name} is no JSON.", remedy) from None
+        raise UserError(f"{WHO} {path}", f"{file.name} is not valid JSON.", remedy) from None
     try:
         return Lock.from_dict(values if isinstance(values, Mapping) else {})
     except ValueError as error:
-        raise UserError(f"{WHO} {path}", f"{file.name} is no lock: {error}.", remedy) from None
+        raise UserError(f"{WHO} {path}", f"{file.name} is not a lock: {error}.", remedy) from None
 
 
 def differences(then: Lock, now: Lock) -> list[Difference]:
-    """What of a lock is not as it was, by name: missing, another version, other files, and what was added."""
+    """The differences between two locks, by name: missing, other version, other files, added."""
     found = []
     for name in sorted({*then.plugins, *now.plugins}):
         before, here = then.plugins.get(name), now.plugins.get(name)
@@ -144,17 +144,17 @@ def differences(then: Lock, now: Lock) -> list[Difference]:
 
 @dataclass(frozen=True, kw_only=True)
 class LockGate:
-    """``--only-locked``: nothing is imported but what a lock holds, as the lock holds it."""
+    """``--only-locked``: loads only the plugins of a lock, and only unchanged ones."""
 
     lock: Lock
     path: Path
 
     def admit(self, entries: Sequence[EntryPoint], files: Sequence[Path]) -> list[EntryPoint]:
-        """The entry points that may be loaded; distributions that the lock does not know are left out.
+        """The entry points that may be loaded: those of the distributions in the lock.
 
         Raises:
-            UserError: naming every distribution and file that is missing or differs, and every file in addition, since
-                it was asked for by name.
+            UserError: naming every missing or changed distribution or file, and every file that is not in the lock,
+                since the user asked for it.
         """
         admitted = [entry for entry in entries if normalized(entry.distribution) in self.lock.plugins]
         present = _of_distributions([(entry.distribution, entry.version, _module(entry)) for entry in admitted])
@@ -163,7 +163,7 @@ class LockGate:
         return admitted
 
     def check_loaded(self, plugins: PluginSet) -> None:
-        """Refuse to go on without a plugin that the lock holds, which is here and cannot be loaded.
+        """Refuse to continue if an installed plugin of the lock cannot be loaded.
 
         Raises:
             UserError: with the reason.
@@ -181,11 +181,11 @@ class LockGate:
         if not found:
             return
         requirements = [difference.requirement for difference in found if difference.requirement]
-        install = f"Run: pip install {' '.join(requirements)}" if requirements else "Bring back what was locked"
+        install = f"Run: pip install {' '.join(requirements)}" if requirements else "Restore the locked plugins"
         raise UserError(
             f"{WHO} {self.path}",
             f"{'; '.join(difference.text for difference in found)}.",
-            f"{install}, or lock what is here with `glasshouse plugins lock --out FILE`.",
+            f"{install}, or lock the installed plugins with `glasshouse plugins lock --out FILE`.",
         )
 
 
@@ -211,7 +211,7 @@ def _of_file(path: Path) -> LockedPlugin:
 def _module(entry: EntryPoint) -> str:
     try:
         return entry.module
-    except ValueError:  # an entry point that names no module: it is broken, and said to be
+    except ValueError:  # a broken entry point without a module, which is reported as broken
         return ""
 
 

@@ -1,7 +1,7 @@
-"""How a plugin was installed, and what its files are where its version does not say it.
+"""How a plugin was installed, and hashes of its files.
 
-A version from a package index names one content. An editable install, one from a folder, a file or a repository, and a
-single file change under the same version: their content is hashed.
+A version from a package index identifies its content. Editable installs, installs from a folder, file or repository,
+and single files may change without a new version, so their content is hashed.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ EDITABLE, DIRECT, INDEX, UNKNOWN = "editable", "direct", "index", "unknown"
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where a distribution came from, as the installer wrote it down (PEP 610)."""
+    """The source of an installed distribution, as recorded by the installer (PEP 610)."""
 
     how: str
-    """``editable``, ``direct`` (a folder, file, URL or repository), ``index``, or ``unknown``: not installed at all."""
+    """``editable``, ``direct`` (a folder, file, URL or repository), ``index``, or ``unknown`` (not installed)."""
     place: str = ""
-    """The folder or URL; empty where an index names it."""
+    """The folder or URL; empty for a package index."""
     repository: str = ""
-    """``git``, ``hg``, ... where it is the URL of a repository."""
+    """``git``, ``hg``, ... if the URL is that of a repository."""
 
     @property
     def folder(self) -> Path | None:
-        """The folder that it was installed from, there or not; None where it was none."""
+        """The folder that it was installed from, which may no longer exist; None for other sources."""
         parts = urlsplit(self.place)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
     @property
     def requirement(self) -> str:
-        """The URL as pip takes it, with the repository's kind before it."""
+        """The URL for pip, with the kind of repository as prefix."""
         return f"{self.repository}+{self.place}" if self.repository else self.place
 
     @property
     def version_says_all(self) -> bool:
-        """Whether name and version name one content."""
+        """Whether name and version identify its content."""
         return self.how == INDEX
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Origin:
 
 
 def origin_of(distribution: str) -> Origin:
-    """How an installed distribution came here."""
+    """The source of an installed distribution."""
     from importlib import metadata
 
     try:
@@ -70,7 +70,7 @@ def origin_of(distribution: str) -> Origin:
 
 
 def how_to_update(*distributions: str) -> str:
-    """What to type for newer versions: from where each came, since an index may know a stranger's by the same name."""
+    """The command that updates distributions from their own sources: an index may have another package of that name."""
     origins = {name: origin_of(name) for name in distributions}
     indexed = [name for name, origin in origins.items() if origin.how == INDEX]
     ways = [f"pip install --upgrade {' '.join(indexed)}"] if indexed else []
@@ -85,7 +85,7 @@ def how_to_update(*distributions: str) -> str:
 
 
 def documentation_of(distribution: str) -> str:
-    """The URL under which a distribution is documented, or else its home page; empty where it names none."""
+    """The URL of a distribution's documentation, or else of its home page; empty if it has none."""
     from importlib import metadata
 
     try:
@@ -98,10 +98,10 @@ def documentation_of(distribution: str) -> str:
 
 
 def content_of_modules(modules: Iterable[str]) -> str | None:
-    """``sha256:...`` over all files of the packages that modules belong to; None if one of them cannot be found.
+    """``sha256:...`` of all files of the modules' packages; None if a module cannot be found.
 
-    Nothing is imported. What Python and editors leave behind (``__pycache__``, names that begin with a dot) does not
-    count. Of a package that several distributions share (a namespace) the part below counts that holds the module.
+    Nothing is imported. ``__pycache__`` and names that begin with a dot are excluded. Of a namespace package, only the
+    subpackage with the module counts.
     """
     digest = hashlib.sha256()
     for top in sorted(dict.fromkeys(filter(None, (_home(module) for module in modules)))):
@@ -117,7 +117,7 @@ def content_of_file(path: Path) -> str:
 
 
 def _home(module: str) -> Path | None:
-    """The outermost package or the single file that holds a module."""
+    """The top-level package, or the single file, of a module."""
     first, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(first)  # of a top-level name: imports nothing
@@ -139,7 +139,7 @@ def _home(module: str) -> Path | None:
 
 
 def _files(home: Path) -> Iterator[tuple[str, Path]]:
-    """(path relative to the parent, file), in one order on every system."""
+    """(path relative to the parent, file), in the same order on every system."""
     if home.is_file():
         yield home.name, home
         return

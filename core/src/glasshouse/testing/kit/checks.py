@@ -1,4 +1,4 @@
-"""What a check is, and what comes of it."""
+"""Checks and their results."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Status = Literal["passed", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Check:
-    """One promise that every component of a kind makes.
+    """A promise that every component of a kind has to keep.
 
-    `run(subject)` returns None where the promise is kept, and raises `CheckFailed(reason)` or `NotApplicable(reason)`
-    elsewhere. Whatever else it raises counts as broken, since a component that crashes keeps no promise.
+    `run(subject)` returns None if the promise is kept; otherwise it raises `CheckFailed(reason)` or
+    `NotApplicable(reason)`. Any other exception counts as a failure.
     """
 
     name: str
@@ -31,19 +31,19 @@ class Check:
 
     @classmethod
     def of(cls, run: Callable[[Any], None]) -> Check:
-        """A check called as its function, whose docstring is the promise."""
+        """A check with the name of its function and, as promise, the function's docstring."""
         return cls(run.__name__, " ".join((inspect.getdoc(run) or "").split()), run)
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of one check of one component."""
+    """The result of one check of one component."""
 
     check: str
     promise: str
     status: Status
     reason: str
-    """Why it failed or was skipped; empty where it passed."""
+    """Why it failed or was skipped; empty if it passed."""
     seconds: float
 
 
@@ -51,9 +51,9 @@ def assert_check(check: Check, subject: Subject) -> None:
     """Run one check.
 
     Raises:
-        CheckFailed: where the promise is broken, whatever the component raised.
-        NotApplicable: where it does not bind the component, or what the component needs is not installed.
-        UserError: where the component cannot be found at all.
+        CheckFailed: if the promise is broken, or the component raises another exception.
+        NotApplicable: if the check does not apply to the component, or a required package is not installed.
+        UserError: if there is no such component.
     """
     subject.require()
     try:
@@ -65,10 +65,10 @@ def assert_check(check: Check, subject: Subject) -> None:
 
 
 def run_check(check: Check, subject: Subject) -> CheckResult:
-    """Run one check and say what came of it.
+    """Run one check and return its result.
 
     Raises:
-        UserError: where the component cannot be found at all.
+        UserError: if there is no such component.
     """
     start = time.perf_counter()
     status: Status = "passed"
@@ -83,7 +83,7 @@ def run_check(check: Check, subject: Subject) -> CheckResult:
 
 
 def run_checks(checks: Iterable[Check], subject: Subject) -> list[CheckResult]:
-    """Run checks one after another; one that fails does not stop the others."""
+    """Run all checks; a failure does not stop the others."""
     return [run_check(check, subject) for check in checks]
 
 
@@ -94,12 +94,12 @@ def expect(condition: bool, reason: str) -> None:
 
 
 def expect_user_error(build: Callable[[], Any], *, naming: tuple[str, ...], given: str) -> None:
-    """Expect a `UserError` that names the component, by one of its names, in place of silence or of another error.
+    """Expect a `UserError` with one of the component's names.
 
-    Of ``distribution/name`` the name will do, since a component does not know its distribution.
+    The name without the distribution of ``distribution/name`` suffices, since a component does not know the latter.
 
     Raises:
-        CheckFailed: saying what came instead.
+        CheckFailed: for no error, another error, or one without a name.
     """
     try:
         build()

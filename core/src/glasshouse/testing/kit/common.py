@@ -1,4 +1,4 @@
-"""What every component promises, whatever its kind."""
+"""Checks of components of every kind."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from glasshouse.testing.kit.subjects import Subject
 
 
 def listing_imports_nothing_heavy(subject: Subject) -> None:
-    """Saying what the plugin brings imports neither torch nor another heavy library."""
+    """Listing the plugin's components imports neither torch nor another heavy library."""
     if not subject.registered:
-        raise NotApplicable("it is declared at hand, by no plugin")
+        raise NotApplicable("it is an unregistered declaration")
     if subject.component.version.startswith("sha256:"):
-        raise NotApplicable("its plugin is a single file, which is imported as a whole")
+        raise NotApplicable("its plugin is a single file, which is imported completely")
     listed = _listed(tuple(os.path.abspath(entry) for entry in sys.path))
     plugin = subject.component.entry_point
     if plugin not in listed:
@@ -29,29 +29,29 @@ def listing_imports_nothing_heavy(subject: Subject) -> None:
     expect(
         not listed[plugin],
         f"expected plugin '{plugin}' to import none, received {', '.join(listed[plugin])}: "
-        "keep declarations in a module of their own that imports only glasshouse",
+        "put the declarations into a module that imports only glasshouse",
     )
 
 
-def describes_itself(subject: Subject) -> None:
-    """It has a summary, a docstring, and a line of documentation for every option but the sizes filled from data."""
+def is_documented(subject: Subject) -> None:
+    """It has a summary, a docstring, and a documented description for every option except sizes that the data fill."""
     expect(bool(subject.plugin.summary.strip()), "expected a `summary` of one line, received none")
     try:
         signature = read_signature(subject.component)
     except (SourceNotFoundError, SyntaxError):
         signature = inspect_signature(subject.component, subject.target)
-    expect(bool(signature.description), "expected a docstring that says what it is, received none")
+    expect(bool(signature.description), "expected a docstring, received none")
     filled = SIZE_NAMES if subject.kind == "model" else ()
     silent = [option.name for option in signature.options if not option.doc and option.name not in filled]
     expect(not silent, f"expected a line under `Args:` for every option, received none for {', '.join(silent)}")
 
 
-COMMON_CHECKS = (Check.of(listing_imports_nothing_heavy), Check.of(describes_itself))
+COMMON_CHECKS = (Check.of(listing_imports_nothing_heavy), Check.of(is_documented))
 
 
 @lru_cache(maxsize=4)
 def _listed(path: tuple[str, ...]) -> dict[str, list[str]]:
-    """Plugin -> heavy modules that it imports, from one process that has just listed all that there is."""
+    """Plugin -> heavy modules that it imports, as a new process that lists all components finds them."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     program = f"from {__name__} import _list; _list()"
     done = subprocess.run(

@@ -1,8 +1,7 @@
-"""Questions that only another process can answer: is a thing the same where nothing of this one is known?
+"""Calls in a fresh process, which shares no state with this one.
 
-A server is started once. It imports torch and glasshouse, and nothing of any plugin, and answers each request in a fork
-of itself, so that sixty components cost one import of torch. Where there is no fork, each request has a process of
-its own.
+A server process is started once. It imports torch and glasshouse, but no plugin, and runs each call in a fork of
+itself, so that sixty components cost one import of torch. Without `os.fork`, each call starts a new process.
 """
 
 from __future__ import annotations
@@ -23,28 +22,28 @@ from typing import IO, Any
 from glasshouse.plugins.loading import one_line
 
 SECONDS = 120
-"""A request that takes longer has no answer."""
+"""The time limit of a call."""
 
 _server: subprocess.Popen[str] | None = None
 _owner = 0
 
 
 class FreshProcessError(RuntimeError):
-    """What was raised in the other process, in one line."""
+    """The error of the other process, in one line."""
 
 
 def in_fresh_process(function: Callable[..., Any], **arguments: Any) -> Any:
-    """What a function of an installed module returns in another process.
+    """Call a function in another process.
 
     Args:
-        function: at the top of a module that the other process can import.
-        arguments: plain values.
+        function: a module-level function that the other process can import.
+        arguments: JSON values.
 
     Returns:
-        Plain values, as JSON keeps them.
+        The function's result, as JSON values.
 
     Raises:
-        FreshProcessError: for what it raises there, or if the process ends without an answer.
+        FreshProcessError: if the function raises, or the process ends without a result.
     """
     request = {
         "function": f"{function.__module__}:{function.__qualname__}",
@@ -60,14 +59,14 @@ def in_fresh_process(function: Callable[..., Any], **arguments: Any) -> Any:
         try:
             found = json.loads(Path(answer).read_text(encoding="utf-8"))
         except OSError as error:
-            raise FreshProcessError(f"the process ended without an answer, or took more than {SECONDS} s") from error
+            raise FreshProcessError(f"the process ended without a result, or took more than {SECONDS} s") from error
     if "error" in found:
         raise FreshProcessError(found["error"])
     return found["value"]
 
 
 def _single_files() -> list[str]:
-    """Plugins of this process that are one file, which no import finds."""
+    """The single-file plugins of this process, which cannot be imported by name."""
     from glasshouse.plugins import registry
 
     modules = (plugin.plugin for plugin in registry().loaded if plugin.version.startswith("sha256:"))
@@ -75,7 +74,7 @@ def _single_files() -> list[str]:
 
 
 def _ask(line: str) -> None:
-    for _ in range(2):  # a server without fork ends after one answer
+    for _ in range(2):  # a server without fork ends after one call
         server = _running()
         assert server.stdin is not None
         assert server.stdout is not None
@@ -87,7 +86,7 @@ def _ask(line: str) -> None:
         except BrokenPipeError:
             pass
         _stop()
-    raise FreshProcessError("no other process can be started")
+    raise FreshProcessError("cannot start another process")
 
 
 def _running() -> subprocess.Popen[str]:
@@ -119,7 +118,7 @@ def _stop() -> None:
 
 
 def _serve(requests: IO[str], done: IO[str]) -> None:
-    import glasshouse.training.model_building  # noqa: F401  (torch, Lightning and jsonargparse: what every answer needs)
+    import glasshouse.training.model_building  # noqa: F401  (torch, Lightning and jsonargparse, which every call needs)
 
     for line in requests:
         if not hasattr(os, "fork"):
@@ -156,7 +155,7 @@ def _answer(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    # Whatever a plugin prints goes to stderr: stdout carries the answers' receipts.
-    receipts = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # The output of plugins goes to stderr, because stdout signals finished calls.
+    finished = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    _serve(sys.stdin, receipts)
+    _serve(sys.stdin, finished)

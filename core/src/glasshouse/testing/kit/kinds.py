@@ -1,4 +1,4 @@
-"""Where the checks of each kind are; a kind's module is imported when it is asked for."""
+"""The checks of each kind, imported on first use."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MODULES = {
     "explainer": "glasshouse.testing.checks.explainers.suite",
     "report_format": "glasshouse.testing.checks.reports.report_formats",
 }
-"""Kind -> module with the tuple ``KIND_CHECKS`` (``MODEL_CHECKS``, ...) and, where the kind needs more than `Subject`,
-a subclass called ``SUBJECT``."""
+"""Kind -> module with the tuple ``KIND_CHECKS`` (``MODEL_CHECKS``, ...) and, optionally, a subclass ``SUBJECT`` of
+`Subject`."""
 
 
 def checks_of(kind: str) -> tuple[Check, ...]:
-    """All checks of a kind, in the order in which they run.
+    """All checks of a kind, in the order of execution.
 
     Raises:
         UserError: for a kind without checks.
@@ -39,7 +39,7 @@ def checks_of(kind: str) -> tuple[Check, ...]:
 def subject_of(
     component: str | Plugin | Subject, *, kind: str, options: Mapping[str, Any] | None = None, data: Any = None
 ) -> Subject:
-    """A component ready to be checked; what is ready already stays as it is.
+    """The subject of a component to check; a `Subject` is returned as it is.
 
     Raises:
         UserError: for a kind without checks, or a declaration of another kind.

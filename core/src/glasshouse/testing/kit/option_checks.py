@@ -1,4 +1,4 @@
-"""Options of audits and explainers come from a YAML file: what cannot be used is refused at once."""
+"""A check of the options of audits and explainers, which come from a YAML file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glasshouse.testing.kit.subjects import Subject
 
 
 def refuses_bad_options(subject: Subject) -> None:
-    """An option of the wrong type is refused when it is set up, before anything is trained or asked."""
+    """An option of the wrong type is refused by the constructor."""
     for name, parameter in inspect.signature(subject.target).parameters.items():
         wrong = _wrong_for(parameter.default)
         if wrong is None:
@@ -20,8 +20,8 @@ def refuses_bad_options(subject: Subject) -> None:
         try:
             subject.target(**{**subject.options, name: wrong})
         except UserError as error:
-            expect(name in error.problem, f"given {name}={wrong!r}: expected an error that names it, received {error}")
-        except (TypeError, ValueError) as error:  # a run makes a UserError of these
+            expect(name in error.problem, f"given {name}={wrong!r}: expected an error with its name, got {error}")
+        except (TypeError, ValueError) as error:  # a run converts these to UserError
             expect(
                 name in str(error),
                 f"given {name}={wrong!r}: expected an error with its name, got {one_line(error)}",
@@ -31,7 +31,7 @@ def refuses_bad_options(subject: Subject) -> None:
 
 
 def _wrong_for(default: object) -> object:
-    """What no option with this default can be; None where anything may do."""
+    """A value of another type than this default; None if the type cannot be inferred."""
     if isinstance(default, bool):
         return "perhaps"
     if isinstance(default, (int, float)):

@@ -1,11 +1,11 @@
-"""How a check ends early: the component fails it, or it does not apply."""
+"""Outcomes of a check that does not pass: failed, or not applicable."""
 
 from __future__ import annotations
 
 
-class CheckFailed(AssertionError):  # noqa: N818  (a verdict, not an error of the kit)
-    """A component breaks a promise; the text says what was expected and what was received."""
+class CheckFailed(AssertionError):  # noqa: N818  (an outcome, not an error of the kit)
+    """The component breaks the promise; the text has what was expected and what was received."""
 
 
-class NotApplicable(Exception):  # noqa: N818  (neither: the promise is not made)
-    """A promise does not bind this component; the text says why."""
+class NotApplicable(Exception):  # noqa: N818  (likewise)
+    """The check does not apply to this component; the text has the reason."""

@@ -1,4 +1,4 @@
-"""What an object is like, so that two looks tell whether anything has changed in between."""
+"""Digests of objects, to find out whether something has modified them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 def state_of(parts: Mapping[str, Any]) -> dict[str, str]:
-    """Each part's state by its name; of a module by what it holds."""
+    """Digests by name; a module has one for each parameter, buffer, mode and list of hooks."""
     found: dict[str, str] = {}
     for name, part in parts.items():
         if isinstance(part, nn.Module):
@@ -25,7 +25,7 @@ def state_of(parts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def disturb(module: nn.Module) -> None:
-    """Training mode but for one part, and gradients: what somebody who only looks must leave as it is."""
+    """Set training mode, except in one submodule, and gradients: a state that an audit must not modify."""
     module.train()
     next(module.children(), module).eval()
     for parameter in module.parameters():

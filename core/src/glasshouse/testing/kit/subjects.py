@@ -1,4 +1,4 @@
-"""The component that is checked: found by name or declared, with the options that it is built with."""
+"""The component to check, by name or declaration, with its options."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from glasshouse.testing.kit.outcomes import NotApplicable
 
 
 class Subject:
-    """One component under check.
+    """The component that checks receive.
 
-    A kind's module may have a subclass with what its checks share (`SUBJECT`); one subject serves all checks of a
-    component, so what is costly and does not change may be a `cached_property`.
+    A kind may have a subclass (`SUBJECT`) with the common code of its checks. All checks of a component share one
+    subject, so costly immutable values may be a `cached_property`.
 
     Args:
         component: a short name, ``distribution/name``, or a declaration such as ``ModelPlugin(...)``.
         kind: ``model``, ``data``, ...
-        options: keywords of its constructor, as a configuration gives them.
-        data: what it is tried on, where the kind's own tiny data do not fit.
+        options: arguments of its constructor, as in a configuration.
+        data: replaces the tiny data of the kind.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Subject:
         data: Any = None,
     ) -> None:
         if isinstance(component, Plugin) and component.kind != kind:
-            raise UserError(f"{component.kind} '{component.name}'", f"is to be checked as {kind}.", "Correct `kind`.")
+            raise UserError(f"{component.kind} '{component.name}'", f"cannot be checked as {kind}.", "Correct `kind`.")
         self.given = component
         self.kind = kind
         self.options = dict(options or {})
@@ -42,20 +42,20 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """As it was asked for."""
+        """The name as it was given."""
         return self.given.name if isinstance(self.given, Plugin) else self.given
 
     @property
     def who(self) -> str:
-        """How messages call it, e.g. ``model 'line'``."""
+        """The kind and name for messages, e.g. ``model 'line'``."""
         return f"{self.kind.replace('_', ' ')} '{self.name}'"
 
     @cached_property
     def component(self) -> Component:
-        """The declaration and where it came from; a declaration that was given comes from nowhere.
+        """The declaration and its distribution, which is empty for an unregistered declaration.
 
         Raises:
-            UserError: for a name that is not known.
+            UserError: for an unknown name.
         """
         if isinstance(self.given, Plugin):
             return Component(plugin=self.given, distribution="", version="", entry_point="")
@@ -68,7 +68,7 @@ class Subject:
 
     @property
     def registered(self) -> bool:
-        """Whether a plugin brings it, in place of a declaration at hand."""
+        """Whether an installed plugin declares it."""
         return bool(self.component.entry_point)
 
     @cached_property
@@ -77,15 +77,15 @@ class Subject:
         return registry().load(self.component)
 
     def require(self) -> None:
-        """Look whether what the component needs is installed.
+        """Check that the packages that the component requires are installed.
 
         Raises:
-            NotApplicable: saying what is missing.
-            UserError: for a name that is not known.
+            NotApplicable: naming the missing packages.
+            UserError: for an unknown name.
         """
         missing = self.component.missing_imports
         if missing:
-            raise NotApplicable(f"needs {', '.join(missing)}, not installed here: {self.component.install_hint}")
+            raise NotApplicable(f"requires {', '.join(missing)}, which is not installed: {self.component.install_hint}")
 
     def __repr__(self) -> str:
         return self.name

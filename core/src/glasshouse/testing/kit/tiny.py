@@ -1,4 +1,4 @@
-"""A few easy rows of every modality and kind of target, on which plugins are tried in a moment."""
+"""A few easy rows of every modality and kind of target, for short checks of plugins."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from glasshouse.data.kinds import Modality, TargetKind
 from glasshouse.datamodules.base import InMemoryDataModule
 
 SHAPES: dict[str, tuple[int, ...]] = {"tabular": (9,), "image": (3, 32, 32), "text": (12,), "sequence": (12, 3)}
-"""Shape of one row: columns; channels, height and width; words; steps and channels."""
+"""Shape of one row: columns; channels, height and width; tokens; steps and channels."""
 
 NUMERIC = 4
-"""Columns of a tiny table that are numbers; two one-hot blocks stand behind them."""
+"""Number of numeric columns of a tiny table, which are followed by two one-hot blocks."""
 
 BLOCKS = (3, 2)
 WORDS = 24
-"""Numbers of words in a tiny vocabulary: 0 is padding, 1 an unknown word."""
+"""Size of the tiny vocabulary: index 0 is padding, 1 an unknown word."""
 
 ROWS = {"train": 48, "validate": 16, "test": 16}
 
@@ -32,18 +32,18 @@ _CLASSES = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "multilabel"
 
 
 class TinyData(InMemoryDataModule):
-    """Made-up rows whose target is plain to see, with one sensitive attribute.
+    """Synthetic rows with an easy target and one sensitive attribute.
 
-    A class moves a column, the brightness of a part of the picture, the words of a text or the level of a sequence; a
-    regression's value, of mean 50 and spread 20, does so by its size. Nothing else in a row tells the target.
+    The class shifts a column, the brightness of a part of the image, the words of a text or the level of a sequence;
+    for regression the target, with mean 50 and standard deviation 20, does so in proportion. All else is noise.
 
     Args:
         modality: ``tabular``, ``image``, ``text`` or ``sequence``.
         target: ``binary``, ``multiclass``, ``multilabel`` or ``regression``.
-        shape: of one row, where that of `SHAPES` does not fit: of pictures and of sequences.
+        shape: of one row; default: that of `SHAPES`.
         batch_size: rows per batch.
-        seed: where the rows and the order of training batches come from.
-        rows: of each split, where `ROWS` are too few.
+        seed: of the rows and of the order of training batches.
+        rows: of each split; default: `ROWS`.
     """
 
     name = "tiny"
@@ -64,7 +64,7 @@ class TinyData(InMemoryDataModule):
         self.shape = SHAPES[modality] if shape is None else tuple(shape)
 
     def setup(self, stage: str | None = None) -> None:
-        """Make the rows; the second call and every later one does nothing."""
+        """Create the rows; later calls do nothing."""
         if self._rows:
             return
         generator = torch.Generator().manual_seed(self.seed or 0)
@@ -119,7 +119,7 @@ class TinyData(InMemoryDataModule):
             y = (torch.arange(n) % target.num_outputs)[torch.randperm(n, generator=generator)]
             signal = 2.0 * one_hot(y, target.num_outputs) - 1
         group = torch.randint(0, 2, (n, 1), generator=generator)
-        group[0] = -1  # one person did not say
+        group[0] = -1  # one missing value
         return Batch(getattr(self, f"_{self.modality}")(signal, generator), y, group, torch.arange(n))
 
     def _tabular(self, signal: Tensor, generator: torch.Generator) -> Tensor:
@@ -140,7 +140,7 @@ class TinyData(InMemoryDataModule):
         n, outputs = signal.shape
         length = self.shape[0]
         words = torch.randint(2 + 2 * outputs, WORDS, (n, length), generator=generator)
-        for k in range(outputs):  # two words of the target's own for each output, one for more and one for less
+        for k in range(outputs):  # two words for each output, one for a high and one for a low signal
             words[:, 2 * k : 2 * k + 2] = (2 + 2 * k + (signal[:, k : k + 1] > 0)).long()
         lengths = torch.randint(2 * outputs, length + 1, (n, 1), generator=generator)
         return torch.where(torch.arange(length) < lengths, words, 0)
@@ -153,7 +153,7 @@ class TinyData(InMemoryDataModule):
 
 
 def tiny(modality: Modality, target: TargetKind, *, shape: Sequence[int] | None = None, seed: int = 0) -> TinyData:
-    """`TinyData`, set up."""
+    """`TinyData` after setup."""
     data = TinyData(modality, target, shape=shape, seed=seed)
     data.setup()
     return data

@@ -1,4 +1,4 @@
-"""A run's measurements as a test suite asserts on them: compared like numbers, told with interval and count.
+"""A run's measurements for assertions in tests: compared like numbers, shown with interval and count.
 
 ::
 
@@ -20,31 +20,31 @@ from glasshouse.run_record import RunRecord
 
 
 class UnprovenError(AssertionError):
-    """A measurement that has no value, or no interval, was asked for one: the test fails, whatever it asserts."""
+    """A test compares a measurement without a value, or the interval of one without an interval; the test fails."""
 
 
-class Answer:
-    """Whether a measurement's whole interval lies on one side of a limit; false and true like a `bool`, and told."""
+class IntervalComparison:
+    """Whether a measurement's whole interval is on one side of a limit; a truth value with an explanation."""
 
-    __slots__ = ("_holds", "_said")
+    __slots__ = ("_holds", "_text")
 
-    def __init__(self, holds: bool, said: str) -> None:
+    def __init__(self, holds: bool, text: str) -> None:
         self._holds = holds
-        self._said = said
+        self._text = text
 
     def __bool__(self) -> bool:
         return self._holds
 
     def __repr__(self) -> str:
-        return self._said
+        return self._text
 
 
 class Measured:
-    """One measurement of a run, to be compared with numbers and with other measurements.
+    """One measurement of a run, comparable with numbers and other measurements.
 
-    ``<``, ``<=``, ``>``, ``>=``, ``==`` and ``!=`` compare its value; `surely_below` and `surely_above` ask that the
-    whole confidence interval lies on that side. One without a value fails the test in every comparison, also in a
-    negated one, with the reason why there is none.
+    ``<``, ``<=``, ``>``, ``>=``, ``==`` and ``!=`` compare its value; `surely_below` and `surely_above` require that
+    the whole confidence interval is on that side. Any comparison of a measurement without a value fails the test, also
+    a negated one, with the reason why there is no value.
     """
 
     __array_ufunc__ = None
@@ -54,7 +54,7 @@ class Measured:
         self.audit = audit
         """The audit that measured it."""
         self.measurement = measurement
-        """All that the record holds of it."""
+        """The measurement of the record."""
 
     @property
     def id(self) -> str:
@@ -66,7 +66,7 @@ class Measured:
         """The number.
 
         Raises:
-            UnprovenError: where there is none, with the reason.
+            UnprovenError: if there is none, with the reason.
         """
         __tracebackhide__ = True  # pytest shows the line of the test
         if self.measurement.value is None:
@@ -85,28 +85,28 @@ class Measured:
 
     @property
     def n(self) -> int | None:
-        """Over how many rows it was taken."""
+        """The number of rows."""
         return self.measurement.n
 
-    def surely_below(self, limit: float) -> Answer:
+    def surely_below(self, limit: float) -> IntervalComparison:
         """Whether the upper end of the confidence interval is less than `limit`.
 
         Raises:
-            UnprovenError: where there is no value or no interval.
+            UnprovenError: if there is no value or no interval.
         """
         __tracebackhide__ = True
         end = self._end(self.measurement.high)
-        return Answer(end < limit, self._told("below", limit, "upper", end))
+        return IntervalComparison(end < limit, self._explanation("below", limit, "upper", end))
 
-    def surely_above(self, limit: float) -> Answer:
+    def surely_above(self, limit: float) -> IntervalComparison:
         """Whether the lower end of the confidence interval is more than `limit`.
 
         Raises:
-            UnprovenError: where there is no value or no interval.
+            UnprovenError: if there is no value or no interval.
         """
         __tracebackhide__ = True
         end = self._end(self.measurement.low)
-        return Answer(end > limit, self._told("above", limit, "lower", end))
+        return IntervalComparison(end > limit, self._explanation("above", limit, "lower", end))
 
     def facts(self) -> list[str]:
         """Value, interval with level and method, and count: a line each."""
@@ -156,8 +156,8 @@ class Measured:
         if measurement.value is None:
             return f"{measurement.id} is undefined: {measurement.undefined}"
         count = "" if measurement.n is None else f"n = {measurement.n:,}"
-        beside = "; ".join(filter(None, (self._interval(), count)))
-        return f"{measurement.id} = {_number(measurement.value)}" + (f" ({beside})" if beside else "")
+        details = "; ".join(filter(None, (self._interval(), count)))
+        return f"{measurement.id} = {_number(measurement.value)}" + (f" ({details})" if details else "")
 
     def _interval(self) -> str:
         measurement = self.measurement
@@ -175,20 +175,20 @@ class Measured:
             raise UnprovenError(f"{self!r} has no interval on that side: nothing is sure; compare its value")
         return end
 
-    def _told(self, side: str, limit: float, which: str, end: float) -> str:
+    def _explanation(self, side: str, limit: float, which: str, end: float) -> str:
         return f"<surely {side} {limit:g}? {self!r}: the {which} end is {_number(end)}>"
 
 
 class AuditRecord:
-    """What a finished run found, looked up by name and group.
+    """The measurements of a finished run, by name and group.
 
-    ``record["accuracy"]`` is the one measurement of a name, of everyone; ``record["fairness/accuracy[sex=F]@test"]``
-    the one with an identifier of the record; `measurement` asks by group and whatever else tells them apart.
+    ``record["accuracy"]`` is the measurement of that name over all rows, ``record["fairness/accuracy[sex=F]@test"]``
+    the one with that identifier; `measurement` selects by group, split, output and other properties.
     """
 
     def __init__(self, run: RunRecord) -> None:
         self.run = run
-        """The record with all its look-ups, frames and files."""
+        """The run's record, with its data frames and files."""
         self._all = [Measured(result.name, m) for result in run.record.audits for m in result.measurements]
 
     @property
@@ -198,32 +198,32 @@ class AuditRecord:
 
     @property
     def verdict(self) -> Verdict:
-        """``pass``, ``fail``, ``insufficient_evidence`` or ``not_judged``, by the policy of the run."""
+        """``pass``, ``fail``, ``insufficient_evidence`` or ``not_judged``, according to the run's policy."""
         return self.run.verdict
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the policy of the run says about the measurements."""
+        """The findings of the run's policy."""
         return self.run.findings
 
     @property
     def audits(self) -> Mapping[str, AuditResult]:
-        """Every audit's result by its name: those that were skipped or ended in error too, with the reason."""
+        """Every audit's result by name, including skipped and failed ones with their reasons."""
         return self.run.audits
 
     def measurement(self, name: str, /, **asked: Any) -> Measured:
-        """The one measurement of a name; `asked` as in `glasshouse.RunRecord.measurement`.
+        """The single measurement of a name; `asked` as in `glasshouse.RunRecord.measurement`.
 
         Raises:
-            UserError: if there is none, with the nearest that there is, or several, with what tells them apart.
+            UserError: if there is none, with similar names, or several, with the properties that distinguish them.
         """
         return self._measured(self.run.measurement(name, **asked))
 
     def measurements(self, name: str | None = None, /, **asked: Any) -> list[Measured]:
-        """All measurements that fit; `asked` as in `glasshouse.RunRecord.measurements`.
+        """All matching measurements; `asked` as in `glasshouse.RunRecord.measurements`.
 
         Raises:
-            UserError: for a metric or an audit that the record does not have.
+            UserError: for a metric or an audit that is not in the record.
         """
         return [self._measured(measurement) for measurement in self.run.measurements(name, **asked)]
 
@@ -243,7 +243,7 @@ class AuditRecord:
 
 
 def explain_comparison(op: str, left: object, right: object) -> list[str] | None:
-    """What pytest shows where an asserted comparison does not hold; None where no measurement is compared."""
+    """What pytest shows for a failed comparison; None if no measurement is compared."""
     if not isinstance(left, Measured) and not isinstance(right, Measured):
         return None
     lines = [f"{_called(left)} {op} {_called(right)}"]
@@ -264,5 +264,5 @@ def _value(other: Any) -> Any:
 
 
 def _number(value: float) -> str:
-    """Enough digits to see on which side of a limit it is, and no more than are meant."""
+    """A number with up to six significant digits; whole numbers without decimals."""
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"

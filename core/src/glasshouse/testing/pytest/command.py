@@ -1,4 +1,4 @@
-"""The command line in a process of its own, as a test starts it."""
+"""The command line in a new process, for tests."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from glasshouse.run_record import RunRecord
 
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Tests run beside each other: a process that takes every core for a tiny network is slower, and slows the others."""
+"""Tests run in parallel: using every core for a tiny network slows down all of them."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command left."""
+    """A finished command: exit code, output and, if it made one, its run."""
 
     command: tuple[str, ...]
     folder: Path
-    """Where it ran."""
+    """The working folder."""
     returncode: int
     stdout: str
     stderr: str
 
     @property
     def run_dir(self) -> Path:
-        """The run's folder: what the command printed last.
+        """The run's folder: the last line that the command printed.
 
         Raises:
             AssertionError: if there is none.
         """
         lines = self.stdout.splitlines()
         if not lines or not (self.folder / lines[-1]).is_dir():
-            raise AssertionError(f"the command left no run\n{self}")
+            raise AssertionError(f"the command made no run\n{self}")
         return self.folder / lines[-1]
 
     @property
     def record(self) -> RunRecord:
-        """What the run found.
+        """The record of the run.
 
         Raises:
             AssertionError: if there is no run.
@@ -53,8 +53,8 @@ class Finished:
         return RunRecord.read(self.run_dir)
 
     def __str__(self) -> str:
-        said = f"exit code {self.returncode}\nstdout:\n{self.stdout}\nstderr:\n{self.stderr}"
-        return f"glasshouse {' '.join(self.command)}\n{said}"
+        output = f"exit code {self.returncode}\nstdout:\n{self.stdout}\nstderr:\n{self.stderr}"
+        return f"glasshouse {' '.join(self.command)}\n{output}"
 
 
 def run_command(
@@ -70,17 +70,17 @@ def run_command(
     """Run ``glasshouse ARGUMENTS`` in a folder, in a fresh process.
 
     Args:
-        folder: the working folder; relative paths are looked up there.
+        folder: the working folder.
         arguments: the command and its options.
-        plugins: single-file plugins to add, as ``--plugin``.
-        config: a configuration, which is written into the folder and given as ``--config``.
-        exit_code: what the command must end with; None: whatever it ends with.
-        env: environment variables beside those of this process.
-        timeout: seconds after which it is ended.
+        plugins: single-file plugins, passed as ``--plugin``.
+        config: a configuration, which is written into the folder and passed as ``--config``.
+        exit_code: the expected exit code; None accepts any.
+        env: further environment variables.
+        timeout: the time limit in seconds.
 
     Raises:
-        AssertionError: if it ends with another exit code, with all that it said.
-        subprocess.TimeoutExpired: if it does not end in time.
+        AssertionError: for another exit code, with the command's output.
+        subprocess.TimeoutExpired: after the time limit.
     """
     words = [str(argument) for argument in arguments]
     if config is not None:

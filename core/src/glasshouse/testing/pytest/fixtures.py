@@ -1,7 +1,7 @@
-"""Tiny synthetic data whose answer is known, and the smallest network that finds it.
+"""Tiny synthetic data with a known rule, and a network that can learn it.
 
-All are deterministic, hold 240 rows and a sensitive attribute, and take a few milliseconds to set up. A configuration
-may name them: ``data: glasshouse.testing.pytest.fixtures.TinyTable``.
+All are deterministic, have 240 rows and a sensitive attribute, and take a few milliseconds to set up. They can be used
+in configurations: ``data: glasshouse.testing.pytest.fixtures.TinyTable``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ SOURCE = "made up by glasshouse.testing"
 class TinyTable(TabularDataModule):
     """Applicants with an income, a debt, a job and a lucky number.
 
-    The answer: an applicant's worth is income less debt, and nothing else. ``binary``: "approved" where it is above 0;
-    ``multiclass``: "low", "middle" or "high", parted at -1 and 1; ``regression``: the worth itself. Men earn more, so
-    that decisions that follow the rule approve 90 of 120 men and 30 of 120 women over all splits. The model sees
-    neither sex nor age.
+    The rule: an applicant's worth is income minus debt. ``binary``: "approved" if it is positive; ``multiclass``:
+    "low", "middle" or "high", with limits at -1 and 1; ``regression``: the worth itself. Men earn more, so that a
+    perfect model approves 90 of 120 men and 30 of 120 women in all splits. Sex and age are no features of the model.
 
     Args:
-        task: what is predicted.
+        task: the kind of target.
         batch_size: rows per batch.
         seed: order of training batches; default: the seed of `seed_everything`.
     """
@@ -51,7 +50,7 @@ class TinyTable(TabularDataModule):
         half = ROWS // 2
         man = rng.permutation(np.repeat([0, 1], half)).astype(np.int32)
         worth = np.empty(ROWS)
-        # three of four men and one of four women above 0, nobody near a border
+        # three of four men and one of four women above 0, nobody near a limit
         for sex, above in ((1, 3 * half // 4), (0, half // 4)):
             sizes = rng.uniform(0.2, 0.9, half) + rng.integers(0, 2, half)
             worth[man == sex] = rng.permutation(np.where(np.arange(half) < above, sizes, -sizes))
@@ -83,10 +82,10 @@ class TinyTable(TabularDataModule):
 
 
 class TinyImages(ImageDataModule):
-    """Grey pictures of 8 x 8 pixels, dark but for a bright square of 3 x 3.
+    """Grey images of 8 x 8 pixels, dark except for a bright square of 3 x 3.
 
-    The answer: "left" or "right", the half that the square lies in. Half of the pictures come from each of two cameras,
-    one of which makes pictures a little brighter.
+    The rule: "left" or "right" is the half with the square. Each of two cameras took half of the images; the images of
+    one camera are slightly brighter.
 
     Args:
         batch_size: rows per batch.
@@ -122,8 +121,8 @@ class TinyImages(ImageDataModule):
 class TinyText(TextDataModule):
     """Sentences of 3 to 8 words.
 
-    The answer: "praise" where a sentence has the word *good*, "blame" where it has *bad*; each has just one of them.
-    Writers use one of two dialects, which differ in a word that says nothing of the answer.
+    The rule: "praise" if a sentence contains *good*, "blame" if it contains *bad*; each contains exactly one of them.
+    The sentences are in one of two dialects, which differ in a word that is irrelevant to the target.
 
     Args:
         batch_size: rows per batch.
@@ -157,10 +156,10 @@ class TinyText(TextDataModule):
 
 
 class TinyNet(nn.Module):
-    """One linear layer, which is all that `TinyTable` needs.
+    """One linear layer, sufficient for `TinyTable`.
 
     Args:
-        in_features: encoded columns; filled from the data.
+        in_features: number of encoded columns; filled from the data.
         num_classes: width of the output; filled from the data.
     """
 

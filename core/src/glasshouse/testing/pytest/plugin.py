@@ -1,7 +1,7 @@
 """The pytest plugin of glasshouse: fixtures for tests of plugins, and audits as tests.
 
-It is loaded by every pytest where glasshouse is installed, so nothing but pytest is imported before a fixture is used.
-`-p no:glasshouse` turns it off.
+Every pytest loads it if glasshouse is installed, so it imports only pytest until a fixture is used. `-p no:glasshouse`
+switches it off.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RECORD = pytest.StashKey["AuditRecord"]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("glasshouse", "audits as tests")
     group.addoption(
-        OPTION, metavar="RUN_DIR", default=None, help="the finished run whose record the fixture audit_record gives"
+        OPTION, metavar="RUN_DIR", default=None, help="the finished run whose record the fixture audit_record returns"
     )
 
 
@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the record before any test runs.
 
     Raises:
-        pytest.UsageError: if there is none, or it cannot be used (exit code 4).
+        pytest.UsageError: if the record does not exist or is invalid (exit code 4).
     """
     given = config.getoption(OPTION)
     if given is None:
@@ -53,22 +53,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Which run is asserted on, and how its policy judges it."""
+    """The run of `--glasshouse-run` and its verdict."""
     record = config.stash.get(_RECORD, None)
     return None if record is None else f"glasshouse run: {record.folder} ({record.verdict})"
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
-    """Value, interval and count of a measurement that is not what a test asserts."""
+    """Value, interval and count of the measurement in a failed assertion."""
     audit_record = sys.modules.get("glasshouse.testing.pytest.audit_record")
     return None if audit_record is None else audit_record.explain_comparison(op, left, right)
 
 
 @pytest.fixture(scope="session")
 def audit_record(pytestconfig: pytest.Config) -> AuditRecord:
-    """The record of the run given by ``pytest --glasshouse-run RUN_DIR``, to assert on.
+    """The record of the run of ``pytest --glasshouse-run RUN_DIR``, for assertions on measurements.
 
-    ``assert audit_record["demographic_parity_difference"] < 0.1``; without the option the test fails.
+    ``assert audit_record["demographic_parity_difference"] < 0.1``. Without the option the test fails.
     """
     record = pytestconfig.stash.get(_RECORD, None)
     if record is None:
@@ -82,7 +82,7 @@ def audit_record(pytestconfig: pytest.Config) -> AuditRecord:
 
 @pytest.fixture
 def tiny_table() -> TinyTable:
-    """A data module, set up: 240 applicants, approved where income is above debt, with sex and age group."""
+    """A data module after setup: 240 applicants, approved if income exceeds debt, with sex and age group."""
     from glasshouse.testing.pytest.fixtures import TinyTable
 
     data = TinyTable()
@@ -92,7 +92,7 @@ def tiny_table() -> TinyTable:
 
 @pytest.fixture
 def tiny_images() -> TinyImages:
-    """A data module, set up: 240 pictures (1, 8, 8) with a bright square on the left or on the right."""
+    """A data module after setup: 240 images (1, 8, 8) with a bright square on the left or on the right."""
     from glasshouse.testing.pytest.fixtures import TinyImages
 
     data = TinyImages()
@@ -102,7 +102,7 @@ def tiny_images() -> TinyImages:
 
 @pytest.fixture
 def tiny_text() -> TinyText:
-    """A data module, set up: 240 sentences, each with *good* or with *bad*."""
+    """A data module after setup: 240 sentences, each with *good* or *bad*."""
     from glasshouse.testing.pytest.fixtures import TinyText
 
     data = TinyText()
@@ -112,10 +112,10 @@ def tiny_text() -> TinyText:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
-    """A finished run of a linear layer on `tiny_table`: `folder`, `record`, and look-ups by name and group.
+    """The `RunRecord` of a finished run of a linear layer on `tiny_table`.
 
-    Made once a session, in a process of its own; tests that change its folder copy it first. The audits `performance`
-    and `fairness` are in it where glasshouse-audits is installed.
+    It is made once per session, in a new process; copy its folder before you change it. With glasshouse-audits
+    installed, it contains the audits `performance` and `fairness`.
     """
     from glasshouse.testing.pytest.tiny_run import tiny_run
 
@@ -126,8 +126,8 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
 def run_glasshouse(tmp_path: Path) -> Callable[..., Finished]:
     """Run ``glasshouse ARGUMENTS`` in the test's `tmp_path`, in a fresh process.
 
-    ``run_glasshouse("run", config={"model": "line", ...}, plugins=[FILE.py])`` gives `returncode`, `stdout`, `stderr`,
-    `run_dir` and `record`; an exit code other than ``exit_code=0`` fails the test, None lets it end as it will. All
+    ``run_glasshouse("run", config={"model": "line", ...}, plugins=[FILE.py])`` returns `returncode`, `stdout`,
+    `stderr`, `run_dir` and `record`. An exit code other than ``exit_code=0`` fails the test; None accepts any. All
     options: `glasshouse.testing.pytest.command.run_command`.
     """
     from glasshouse.testing.pytest.command import run_command
@@ -140,11 +140,11 @@ def run_glasshouse(tmp_path: Path) -> Callable[..., Finished]:
 
 @pytest.fixture
 def isolated_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Registry]]:
-    """Let this test see core's own plugins and those that it names, and no others.
+    """Restrict the plugins of a test to core's own and the named ones.
 
-    ``isolated_plugins("my-distribution", "path/to/mine.py")`` gives the registry, which is that of the process until
-    the test ends; before the call there are core's own plugins alone. Commands started by `run_glasshouse` see the
-    same distributions. A broken plugin is an error at once; with ``strict=False`` it is listed as broken.
+    ``isolated_plugins("my-distribution", "path/to/mine.py")`` returns the registry, which replaces that of the process
+    until the test ends; before the call, only core's own plugins are available. Commands of `run_glasshouse` use the
+    same distributions. A broken plugin raises an error; with ``strict=False`` it is listed as broken.
     """
     from glasshouse.plugins import Registry, registry, set_registry
     from glasshouse.plugins.component_registry import LOAD_ONLY
@@ -157,9 +157,9 @@ def isolated_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., 
         distributions = [str(plugin) for plugin in plugins if not str(plugin).endswith(".py")]
         files.extend(chosen)
         monkeypatch.setenv(LOAD_ONLY, ",".join(distributions))
-        alone = Registry(only=distributions, files=chosen, strict=strict)
-        set_registry(alone)
-        return alone
+        isolated = Registry(only=distributions, files=chosen, strict=strict)
+        set_registry(isolated)
+        return isolated
 
     isolate()
     yield isolate

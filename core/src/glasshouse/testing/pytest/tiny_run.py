@@ -1,4 +1,4 @@
-"""A finished run on tiny data, as a starting point of tests of report formats, audits and commands."""
+"""A finished run on tiny data, for tests of report formats, audits and commands."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CONFIG: dict[str, Any] = {
     "data": "glasshouse.testing.pytest.fixtures.TinyTable",
     "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.1}},
 }
-"""What is run, but for its audits."""
+"""The configuration without its audits."""
 
 
 def tiny_run(folder: Path) -> RunRecord:
-    """Run `CONFIG` in a folder, in a process of its own, and read what it found."""
+    """Run `CONFIG` in a new process and return its record."""
     audits = ["performance", "fairness"] if find_spec("glasshouse_audits") is not None else []
     return run_command(folder, ["run"], config={**CONFIG, "audits": audits}).record

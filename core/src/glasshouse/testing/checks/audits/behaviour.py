@@ -1,4 +1,4 @@
-"""How an audit treats the evidence that it is given: the same answer again, nothing changed, nothing taken unasked."""
+"""Checks of how an audit uses the evidence: determinism, no modification, no undeclared access."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ rounding of its single precision."""
 
 
 def same_seed_same_result(subject: AuditSubject) -> None:
-    """The same evidence and seed give the same result to the last bit, whatever mode the model was left in."""
+    """The same evidence and seed give a bit-identical result, whether the model is in training or evaluation mode."""
     for case in subject.by_target:
         first, second = subject.measured(case), subject.again(case).result
         moved = [measurement.id for measurement in _moved(first, second, 0.0)]
         before, after = parts_of(first), parts_of(second)
         moved += [name for name in before if before[name] != after[name]]
-        expect(not moved, f"{case}: expected the same again, received a difference in {listed(moved)}")
+        expect(not moved, f"{case}: expected the same result again, received a difference in {listed(moved)}")
 
 
 def row_order_does_not_matter(subject: AuditSubject) -> None:
-    """The same rows in another order give the same values; measurements that another seed changes are sampled."""
+    """Permuted rows give the same values, except for sampled measurements, which depend on the seed."""
     tolerance = ROUNDED if of_the_model({*subject.plugin.requires, *subject.plugin.uses}) else EXACT
     for case in subject.by_target:
         before = subject.measured(case)
@@ -56,35 +56,35 @@ def row_order_does_not_matter(subject: AuditSubject) -> None:
             )
 
 
-def evidence_is_left_alone(subject: AuditSubject) -> None:
-    """Predictions, inputs and the model are afterwards as they were: numbers, mode, weights, gradients, hooks."""
+def evidence_is_not_modified(subject: AuditSubject) -> None:
+    """Predictions, inputs and the model are not modified: values, mode, weights, gradients, hooks."""
     for case in subject.by_target:
         changed = subject.again(case).changed
-        expect(not changed, f"{case}: expected nothing changed, received another {listed(changed)}")
+        expect(not changed, f"{case}: expected no modification, received a different {listed(changed)}")
 
 
-def needs_no_more_than_it_requires(subject: AuditSubject) -> None:
-    """It completes where everything is missing that it neither requires nor says that it uses."""
+def runs_with_required_evidence_only(subject: AuditSubject) -> None:
+    """It completes without all evidence that it neither requires nor uses."""
     for case in subject.by_target:
         bare = without(case.fresh(), subject.plugin)
-        result = subject.tried(bare, f"{case}, without what it does not require")
+        result = subject.tried(bare, f"{case}, without undeclared evidence")
         if result is None:
-            subject.measure(bare)  # its own words say it best
+            subject.measure(bare)  # raises the audit's own error
 
 
-def looks_at_no_more_than_it_declares(subject: AuditSubject) -> None:
-    """It touches neither model, inputs nor other splits unless it requires them or says that it uses them."""
+def reads_only_declared_evidence(subject: AuditSubject) -> None:
+    """It reads the model, inputs and other splits only if `requires` or `uses` contains them."""
     declared = {*subject.plugin.requires, *subject.plugin.uses}
     allowed = declared | ({"model"} if of_the_model(declared) else set())
     for case in subject.by_target:
         taken = [name for name in subject.again(case).seen if name not in allowed]
-        expect(not taken, f"{case}: expected it to look at what it declares, received a look at {listed(taken)}")
+        expect(not taken, f"{case}: expected it to read declared evidence only, but it reads {listed(taken)}")
 
 
-def does_without_what_it_uses(subject: AuditSubject) -> None:
-    """What it says that it uses may be missing."""
+def runs_without_optional_evidence(subject: AuditSubject) -> None:
+    """It completes without the evidence in `uses`."""
     if not subject.plugin.uses:
-        raise NotApplicable("it uses nothing beside what it requires")
+        raise NotApplicable("it has no optional evidence (`uses`)")
     plugin = replace(subject.plugin, uses=())
     for case in subject.by_target:
         result = subject.tried(without(case.fresh(), plugin), f"{case}, without {listed(subject.plugin.uses)}")
@@ -95,10 +95,10 @@ def does_without_what_it_uses(subject: AuditSubject) -> None:
 
 
 def tables_suffice(subject: AuditSubject) -> None:
-    """An audit that requires ``tables`` alone completes on tables, without the predictions of any row."""
+    """An audit that requires only ``tables`` completes on count tables, without predictions of single rows."""
     beyond = set(subject.plugin.requires) - {"tables", "targets", "sensitive"}
     if "tables" not in subject.plugin.requires or beyond:
-        raise NotApplicable("it requires the predictions of every row")
+        raise NotApplicable("it requires the predictions of single rows")
     for case in subject.by_target:
         what = f"{case}, as tables"
         result = subject.tried(as_tables(case.fresh()), what)
@@ -107,8 +107,8 @@ def tables_suffice(subject: AuditSubject) -> None:
         expect(bool(result.measurements), f"{what}: expected measurements, received none")
 
 
-def no_rows_are_told(subject: AuditSubject) -> None:
-    """A number, or a word, that one row alone has is not found in the result, unless examples are asked for."""
+def no_single_row_is_disclosed(subject: AuditSubject) -> None:
+    """A number or word that only one row contains does not appear in the result, unless examples are requested."""
     for case in subject.by_target:
         evidence = case.fresh()
         if evidence.inputs is None:
@@ -116,13 +116,13 @@ def no_rows_are_told(subject: AuditSubject) -> None:
         result = subject.tried(with_sentinel(evidence), f"{case}, with one outlier")
         if result is None:
             continue
-        told = " ".join(parts_of(result).values())
+        text = " ".join(parts_of(result).values())
         for secret in (str(SENTINEL), f"{SENTINEL:.2f}", f"{SENTINEL:.1f}", "0.7654321", SECRET_WORD):
-            expect(secret not in told, f"{case}: expected no row's own values in the result, received '{secret}'")
+            expect(secret not in text, f"{case}: expected no values of a single row in the result, received '{secret}'")
 
 
 def _moved(before: AuditResult, after: AuditResult, tolerance: float) -> list[Measurement]:
-    """Measurements whose value differs, or that only one of two results has."""
+    """Measurements with different values, or that only one of the results contains."""
     first, second = values_of(before), values_of(after)
     every = {m.id: m for m in (*before.measurements, *after.measurements)}
     return [m for name, m in every.items() if not _same(first, second, name, tolerance)]

@@ -1,4 +1,4 @@
-"""Evidence about a small trained model, and what becomes of it: rows in another order, none, one, without parts."""
+"""Evidence of a small trained model, and modifications of it: permuted rows, no rows, missing parts."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from glasshouse.training.task import Task
 
 ROWS = {"train": 60, "validate": 40, "test": 60}
 REGIONS = ("north", "south", "nobody lives here")
-"""A second attribute, with a level that has no rows."""
+"""A second sensitive attribute, with a level without rows."""
 
 SENTINEL = 7654.321
-"""A number that one row alone has, so that it is known where it turns up."""
+"""A number that only one row contains, to find it in results."""
 
 SECRET_WORD = "zyxomma"
-"""The word that one row alone has."""
+"""A word that only one row contains."""
 
 
 class TinyTableNet(nn.Sequential):
-    """A table's columns to one hidden layer."""
+    """One hidden layer on a table's columns."""
 
     def __init__(self, width: int, outputs: int) -> None:
         super().__init__(nn.Linear(width, 8), nn.ReLU(), nn.Linear(8, outputs))
 
 
 class TinyImageNet(nn.Sequential):
-    """Pictures to a convolution and a linear layer; it generates pictures as well."""
+    """A convolution and a linear layer on images; it also generates images."""
 
     def __init__(self, shape: Sequence[int], outputs: int) -> None:
         self.shape = tuple(shape)
@@ -57,12 +57,12 @@ class TinyImageNet(nn.Sequential):
         )
 
     def generate(self, count: int, *, seed: int) -> Tensor:
-        """Noise in the shape of pictures."""
+        """Noise images."""
         return torch.rand(count, *self.shape, generator=torch.Generator().manual_seed(seed))
 
 
 class TinyTextNet(nn.Module):
-    """Words to the mean of their vectors and a linear layer."""
+    """A linear layer on the mean of the tokens' embeddings."""
 
     def __init__(self, words: int, outputs: int) -> None:
         super().__init__()
@@ -70,12 +70,12 @@ class TinyTextNet(nn.Module):
         self.layer = nn.Linear(8, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, length) numbers of words to (n, outputs)."""
+        """(n, length) token indices to (n, outputs)."""
         return self.layer(self.embed(x).mean(dim=1))  # type: ignore[no-any-return]
 
 
 class TinySequenceNet(nn.Sequential):
-    """All steps of a sequence to one hidden layer."""
+    """One hidden layer on a flattened sequence."""
 
     def __init__(self, width: int, outputs: int) -> None:
         super().__init__(nn.Flatten(), nn.Linear(width, 8), nn.ReLU(), nn.Linear(8, outputs))
@@ -93,7 +93,7 @@ def tiny_network(info: DataInfo) -> nn.Module:
 
 
 def tiny_evidence(modality: Modality, target: TargetKind) -> Evidence:
-    """All that an audit may ask for, about a network that was trained for a moment; nothing is shared between calls."""
+    """All kinds of evidence, of a briefly trained network; calls share no objects."""
     data, network, found = _trained(modality, target)
     info = replace(data.info, sensitive=(*data.info.sensitive, Sensitive(name="region", levels=REGIONS)))
     inputs = {split: data.inputs(split).clone() for split in SPLITS}
@@ -115,7 +115,7 @@ def tiny_evidence(modality: Modality, target: TargetKind) -> Evidence:
 
 
 def of_rows(evidence: Evidence, chosen: Mapping[str, NDArray[np.int64]]) -> Evidence:
-    """The evidence of some rows of some splits, in the order given; of other splits all."""
+    """The evidence of the chosen rows of some splits, in the given order, and of all rows of other splits."""
     predictions = {
         split: _rows(p, chosen[split]) if split in chosen else p for split, p in evidence.predictions.items()
     }
@@ -142,25 +142,25 @@ def of_rows(evidence: Evidence, chosen: Mapping[str, NDArray[np.int64]]) -> Evid
 
 
 def permuted(evidence: Evidence) -> Evidence:
-    """The same rows of every split in another order."""
+    """The same rows of every split, permuted."""
     rng = np.random.default_rng(0)
     return of_rows(evidence, {split: rng.permutation(len(p)) for split, p in evidence.predictions.items()})
 
 
 def judged(evidence: Evidence, rows: NDArray[np.int64]) -> Evidence:
-    """The evidence with these rows of the judged split alone."""
+    """The evidence with only these rows of the evaluated split."""
     return of_rows(evidence, {evidence.evaluate_on: rows})
 
 
 def with_scores(evidence: Evidence, scores: NDArray[Any], *, losses: NDArray[Any] | None = None) -> Evidence:
-    """The judged split with other scores (n, K), and losses (n,)."""
+    """The evidence with other scores (n, K) and losses (n,) in the evaluated split."""
     found = evidence.evaluated
-    told = replace(found, scores=scores.astype(np.float32), losses=found.losses if losses is None else losses)
-    return replace(evidence, predictions={**evidence.predictions, evidence.evaluate_on: told})
+    changed = replace(found, scores=scores.astype(np.float32), losses=found.losses if losses is None else losses)
+    return replace(evidence, predictions={**evidence.predictions, evidence.evaluate_on: changed})
 
 
 def without(evidence: Evidence, plugin: AuditPlugin) -> Evidence:
-    """The evidence without anything that an audit neither requires nor says that it uses."""
+    """The evidence reduced to what an audit requires or uses."""
     wanted = {*plugin.requires, *plugin.uses}
     kept = {evidence.evaluate_on: evidence.evaluated}
     for split in ("train", "validate"):
@@ -180,14 +180,14 @@ def without(evidence: Evidence, plugin: AuditPlugin) -> Evidence:
 
 
 def as_tables(evidence: Evidence) -> Evidence:
-    """The evidence as tables alone, as it comes of predictions that are too many to hold."""
+    """The evidence as count tables only, as computed from predictions that do not fit into memory."""
     return replace(
         evidence, tables=tables_of(evidence), predictions={}, model=None, inputs=None, inputs_at=None, words=None
     )
 
 
 def with_sentinel(evidence: Evidence) -> Evidence:
-    """A number, or a word, that one row of each split alone has, among its inputs and as its true value."""
+    """The evidence with a number or word that only one row of each split contains, as an input and as its target."""
     whole, words = evidence.inputs, evidence.words
     assert whole is not None
 
@@ -200,7 +200,7 @@ def with_sentinel(evidence: Evidence) -> Evidence:
     def those(split: str, rows: Any) -> list[list[str]]:
         assert words is not None
         return [
-            [SECRET_WORD, *said[1:]] if row == 3 else said for row, said in zip(rows, words(split, rows), strict=True)
+            [SECRET_WORD, *text[1:]] if row == 3 else text for row, text in zip(rows, words(split, rows), strict=True)
         ]
 
     predictions = dict(evidence.predictions)
@@ -220,7 +220,7 @@ def with_sentinel(evidence: Evidence) -> Evidence:
 
 
 def contents(evidence: Evidence) -> dict[str, Any]:
-    """Everything in evidence that an audit could change, by name."""
+    """All objects in the evidence that an audit could modify, by name."""
     found: dict[str, Any] = {"info": evidence.info}
     for split, predictions in evidence.predictions.items():
         found |= {f"{split} {name}": getattr(predictions, name) for name in ("index", "scores", "targets", "losses")}
@@ -233,7 +233,7 @@ def contents(evidence: Evidence) -> dict[str, Any]:
 
 
 def of_the_model(wanted: Collection[str]) -> bool:
-    """Whether some of these requirements are about the model."""
+    """Whether any of these requirements needs the model."""
     return bool(set(wanted) - OF_DATA)
 
 
@@ -247,11 +247,11 @@ OF_DATA = {
     "features",
     "inputs",
 }
-"""Requirements that are met without a model; all others are its capabilities."""
+"""Requirements that need no model; all others are capabilities of the model."""
 
 
 class WatchedEvidence(Evidence):
-    """Evidence that remembers what was looked at: ``model``, ``inputs`` and ``SPLIT_predictions``."""
+    """Evidence that records which parts are read: ``model``, ``inputs`` and ``SPLIT_predictions``."""
 
     def __init__(self, evidence: Evidence) -> None:
         seen: set[str] = set()
@@ -263,18 +263,18 @@ class WatchedEvidence(Evidence):
 
     @property
     def watched(self) -> Evidence:
-        """The evidence itself."""
+        """The original evidence."""
         evidence: Evidence = object.__getattribute__(self, "_watched")
         return evidence
 
     @property
     def seen(self) -> set[str]:
-        """What was looked at, but for the judged split."""
+        """The parts that were read, except the evaluated split."""
         seen: set[str] = object.__getattribute__(self, "_seen")
         return seen - {f"{self.evaluate_on}_predictions"}
 
     def has(self, requirement: str) -> bool:
-        """To ask is not to look."""
+        """Whether a requirement is met; this does not count as reading."""
         return self.watched.has(requirement)
 
     def __getattribute__(self, name: str) -> Any:
@@ -284,7 +284,7 @@ class WatchedEvidence(Evidence):
 
 
 class _WatchedSplits(Mapping[str, Predictions]):
-    """Predictions by split that remember which were taken; whether a split is there may be asked freely."""
+    """Predictions by split that record which splits are read; `in` does not count as reading."""
 
     def __init__(self, splits: Mapping[str, Predictions], seen: set[str]) -> None:
         self._splits = splits
@@ -314,7 +314,7 @@ def _trained(modality: Modality, target: TargetKind) -> tuple[TinyData, nn.Modul
     task = Task(network, info.target)
     x, y = data.inputs("train"), data.loader("train").rows.y
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    for _ in range(25):  # good, not perfect
+    for _ in range(25):  # a good model, but not a perfect one
         optimizer.zero_grad()
         loss = mean_loss(network(x), y, info.target, task.output_kind) / info.target.scale**2
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What an audit makes of evidence that hardly is any: no rows, one row, one class, scores that are no numbers."""
+"""Checks of an audit on degenerate evidence: no rows, one row, one class, huge values, NaN scores."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ HUGE = 1e30
 
 
 def empty_split(subject: AuditSubject) -> None:
-    """Of no rows it says nothing: it refuses them by a `UserError`, or everything but counts is undefined."""
+    """For an empty split, it raises a `UserError`, or all measurements except counts are undefined."""
     for case in subject.by_target:
         result = subject.tried(judged(case.fresh(), np.arange(0)), f"{case}, no rows")
         measurements = () if result is None else result.measurements
-        told = [m.id for m in measurements if m.value not in (None, 0) and not m.n]
-        expect(not told, f"{case}, no rows: expected no values, received some for {listed(told)}")
+        defined = [m.id for m in measurements if m.value not in (None, 0) and not m.n]
+        expect(not defined, f"{case}, no rows: expected no values, received some for {listed(defined)}")
 
 
 def one_row(subject: AuditSubject) -> None:
-    """Of one row it makes a sound result, or refuses it by a `UserError`."""
+    """For a single row, it returns a valid result or raises a `UserError`."""
     _sound(subject, subject.by_target, "one row", lambda evidence: judged(evidence, np.arange(1)))
 
 
 def one_class(subject: AuditSubject) -> None:
-    """Of rows that are all of one class, and all taken for it, it makes a sound result, or refuses them."""
+    """If targets and predictions are all of one class, it returns a valid result or raises a `UserError`."""
 
     def alike(evidence: Evidence) -> Evidence:
         found = evidence.evaluated
@@ -44,33 +44,33 @@ def one_class(subject: AuditSubject) -> None:
 
     cases = [case for case in subject.by_target if case.fresh().info.target.kind in ("binary", "multiclass")]
     if not cases:
-        raise NotApplicable("it is made for no target of which a row has one class")
+        raise NotApplicable("it supports no target with one class per row")
     _sound(subject, cases, "one class", alike)
 
 
 def huge_values(subject: AuditSubject) -> None:
-    """Of a row with inputs, loss and, in a regression, values of 1e30 it makes a sound result, or refuses it."""
+    """For a row with values of 1e30, it returns a valid result or raises a `UserError`."""
     _sound(subject, subject.by_target, "a row of 1e30", _huge)
 
 
 def nan_scores(subject: AuditSubject) -> None:
-    """Scores that are no numbers make no number: they are an error, or what rests on them is undefined."""
+    """For NaN scores, it fails, or every measurement that depends on them is undefined."""
     for case in subject.by_target:
         result = None
-        with suppress(Exception):  # an error is an entry in the record, never a number
+        with suppress(Exception):  # an error becomes an entry in the record, not a number
             result = subject.measure(_rescored(case.fresh(), lambda values: values * np.nan))
             refuse_unstorable(result)
         if result is None:
             continue
-        # what is the same under quite other scores does not rest on them
+        # a measurement that is the same for other scores does not depend on them
         usual = values_of(subject.measured(case))
         other = values_of(subject.measure(_rescored(case.fresh(), _shuffled)))
-        told = [
+        defined = [
             name
             for name, value in values_of(result).items()
             if value is not None and not (usual.get(name) == other.get(name) == value)
         ]
-        expect(not told, f"{case}, scores NaN: expected no values, received some for {listed(told)}")
+        expect(not defined, f"{case}, scores NaN: expected no values, received some for {listed(defined)}")
 
 
 def _sound(subject: AuditSubject, cases: Sequence[Case], what: str, made: Callable[[Evidence], Evidence]) -> None:
@@ -110,12 +110,12 @@ def _huge(evidence: Evidence) -> Evidence:
 
 
 def _shuffled(values: Any) -> Any:
-    """Other rows' scores, and weights in another order."""
+    """The values in another order."""
     return np.random.default_rng(0).permutation(values)
 
 
 def _rescored(evidence: Evidence, change: Callable[[Any], Any]) -> Evidence:
-    """Other scores and losses of the judged split, and weights of the model changed likewise."""
+    """The evidence with changed scores and losses of the evaluated split, and changed weights of the model."""
     found = evidence.evaluated
     if evidence.model is not None:
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What an audit's results promise, whatever it measures."""
+"""Checks of an audit's results."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from glasshouse.testing.kit.outcomes import CheckFailed
 CLOSE = 1e-9
 
 
-def measures_all_that_it_declares(subject: AuditSubject) -> None:
-    """It completes, and measures something, for every modality and kind of target that it declares."""
+def runs_on_every_declared_kind(subject: AuditSubject) -> None:
+    """It completes with at least one measurement, for every declared modality and kind of target."""
     for case in subject.cases:
         result = subject.measured(case)
         expect(result.status == "completed", f"{case}: expected it to complete, received '{result.status}'")
         expect(bool(result.measurements), f"{case}: expected measurements, received none")
 
 
-def says_who_it_is(subject: AuditSubject) -> None:
-    """Its results carry the name and the family that it is declared with."""
+def result_has_name_and_family(subject: AuditSubject) -> None:
+    """Its results have the declared name and family."""
     for case in subject.cases:
         result = subject.measured(case)
         declared, received = (subject.plugin.name, subject.plugin.family), (result.name, result.family)
@@ -34,7 +34,7 @@ def says_who_it_is(subject: AuditSubject) -> None:
 
 
 def result_fits_the_schema(subject: AuditSubject) -> None:
-    """Its results can be stored as JSON, keep the record's schema with unique identifiers, and read back the same."""
+    """Its results fit the record's schema, have unique identifiers, and can be written to JSON and read back."""
     for case in subject.cases:
         result = subject.measured(case)
         try:
@@ -42,11 +42,11 @@ def result_fits_the_schema(subject: AuditSubject) -> None:
             again = result_from_dict(json.loads(stored))
         except Exception as error:
             raise CheckFailed(f"{case}: expected a result that can be stored, received {one_line(error)}") from error
-        expect(json.dumps(result_to_dict(again)) == stored, f"{case}: what is read back is not what was stored")
+        expect(json.dumps(result_to_dict(again)) == stored, f"{case}: the result read back differs from the stored one")
 
 
-def says_its_options(subject: AuditSubject) -> None:
-    """Its results name every option that it ran with, defaults included, so that a finished audit is known again."""
+def result_contains_all_options(subject: AuditSubject) -> None:
+    """The results' `parameters` contain every option, defaults included, so that a finished audit can be reused."""
     expected = {
         name: subject.options.get(name, parameter.default)
         for name, parameter in inspect.signature(subject.target).parameters.items()
@@ -56,14 +56,16 @@ def says_its_options(subject: AuditSubject) -> None:
         for name, value in expected.items():
             if name not in received:
                 raise CheckFailed(
-                    f"{case}: expected `parameters` to hold '{name}', received {listed(received) or '{}'}"
+                    f"{case}: expected `parameters` to contain '{name}', received {listed(received) or '{}'}"
                 )
-            told = json.loads(json.dumps([received[name], value], default=str))
-            expect(told[0] == told[1], f"{case}: expected parameter '{name}' {value!r}, received {received[name]!r}")
+            stored = json.loads(json.dumps([received[name], value], default=str))
+            expect(
+                stored[0] == stored[1], f"{case}: expected parameter '{name}' {value!r}, received {received[name]!r}"
+            )
 
 
 def undefined_has_a_reason(subject: AuditSubject) -> None:
-    """What has no value says why in words."""
+    """A measurement without a value has a reason."""
     for case, measurement in _all(subject):
         reason = measurement.undefined
         expect(
@@ -72,8 +74,8 @@ def undefined_has_a_reason(subject: AuditSubject) -> None:
         )
 
 
-def counts_go_with_rates(subject: AuditSubject) -> None:
-    """What is about a group, or has an interval, says over how many rows it was taken; no count is below 0."""
+def rates_have_counts(subject: AuditSubject) -> None:
+    """A measurement of a group, or with an interval, has the number of its rows; no count is negative."""
     for case, measurement in _all(subject):
         n = measurement.n
         needed = bool(measurement.group) or measurement.low is not None or measurement.high is not None
@@ -85,15 +87,15 @@ def counts_go_with_rates(subject: AuditSubject) -> None:
         )
 
 
-def intervals_hold_their_value(subject: AuditSubject) -> None:
-    """An interval has the value in it, a level between 0 and 1, and names its method."""
+def intervals_contain_their_value(subject: AuditSubject) -> None:
+    """An interval contains its value, has a level between 0 and 1, and names its method."""
     for case, measurement in _all(subject):
         if problem := interval_problem(measurement):
             raise CheckFailed(f"{case}: {measurement.id}: {problem}")
 
 
-def names_what_is_declared(subject: AuditSubject) -> None:
-    """Groups and gaps are of attributes and levels that the data declare, outputs of classes, splits of splits."""
+def names_exist_in_the_data(subject: AuditSubject) -> None:
+    """Groups, levels, outputs and splits of measurements exist in the data."""
     for case in subject.cases:
         evidence = case.fresh()
         for measurement in subject.measured(case).measurements:
@@ -101,41 +103,41 @@ def names_what_is_declared(subject: AuditSubject) -> None:
                 raise CheckFailed(f"{case}: {measurement.id}: {problem}")
 
 
-def no_group_vanishes(subject: AuditSubject) -> None:
-    """An audit of groups that measures one level of an attribute measures them all, those without rows as undefined."""
+def every_group_is_reported(subject: AuditSubject) -> None:
+    """An audit that measures one level of an attribute measures them all; levels without rows are undefined."""
     for case in subject.cases:
         if "sensitive" not in subject.plugin.requires:
             continue
         evidence = case.fresh()
         levels = {name: set(groups.levels) for name, groups in evidence.evaluated.groups.items()}
-        told: dict[tuple[str, str], set[str]] = {}
+        reported: dict[tuple[str, str], set[str]] = {}
         for measurement in subject.measured(case).measurements:
             if len(measurement.group) == 1:
                 ((attribute, level),) = measurement.group.items()
                 key = (f"{measurement.name} of {measurement.output or 'all'}", attribute)
-                told.setdefault(key, set()).add(level)
-        for (name, attribute), found in told.items():
+                reported.setdefault(key, set()).add(level)
+        for (name, attribute), found in reported.items():
             missing = levels.get(attribute, set()) - found
             expect(not missing, f"{case}: {name} by {attribute}: expected every level, received none for {missing}")
 
 
 def requires_are_known(subject: AuditSubject) -> None:
-    """What it requires and uses are names of `glasshouse.evidence.evidence.REQUIREMENTS`."""
+    """All names in `requires` and `uses` are in `glasshouse.evidence.evidence.REQUIREMENTS`."""
     for name in (*subject.plugin.requires, *subject.plugin.uses):
         expect(name in REQUIREMENTS, f"expected one of {', '.join(REQUIREMENTS)}, received '{name}'")
 
 
 def takes_little_time(subject: AuditSubject) -> None:
-    """Sixty rows take no more than 20 seconds of one processor."""
+    """Sixty rows take at most 20 seconds of processor time."""
     for case in subject.cases:
         seconds = subject.seconds(case)
         expect(
-            seconds <= 20, f"{case}: expected at most 20 s, received {seconds:.0f} s: give fewer samples by `options`"
+            seconds <= 20, f"{case}: expected at most 20 s, received {seconds:.0f} s: set fewer samples in `options`"
         )
 
 
 def interval_problem(measurement: Measurement) -> str | None:
-    """What is wrong with a measurement's interval; None where nothing is, or it has none."""
+    """What is invalid in a measurement's interval; None if it is valid or there is none."""
     low, high, value = measurement.low, measurement.high, measurement.value
     if low is None and high is None:
         return None
@@ -179,7 +181,7 @@ def _unknown_name(measurement: Measurement, evidence: Evidence) -> str | None:
 
 
 def result_problem(result: AuditResult) -> str | None:
-    """What is wrong with a result of unusual evidence; None where nothing is."""
+    """What is invalid in a result of unusual evidence; None if it is valid."""
     for measurement in result.measurements:
         if problem := interval_problem(measurement):
             return f"{measurement.id}: {problem}"

@@ -1,4 +1,4 @@
-"""An audit under check: built with its options, and asked about tiny evidence of what it declares."""
+"""The audit to check, with tiny evidence for each declared kind of data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from glasshouse.testing.kit.subjects import Subject
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Evidence that an audit says it fits; `fresh()` makes it anew, so that no check sees what another has done."""
+    """Evidence of a declared kind; `fresh()` creates a new one, so that checks do not affect each other."""
 
     name: str
     fresh: Callable[[], Evidence]
@@ -36,27 +36,24 @@ class Case:
 
 @dataclass(frozen=True)
 class Again:
-    """What came of a second measurement."""
+    """A second measurement of the same case."""
 
     result: AuditResult
     seen: list[str]
-    """What it looked at: ``model``, ``inputs``, ``SPLIT_predictions``."""
+    """The parts of the evidence that were read: ``model``, ``inputs``, ``SPLIT_predictions``."""
     changed: list[str]
-    """What is not as it was before."""
+    """The objects that were modified."""
 
 
 class AuditSubject(Subject):
-    """An audit with the evidence that it is tried on.
-
-    `data` is evidence to be tried on in place of the kit's own: a function without arguments that makes it.
-    """
+    """An audit and its evidence; `data` replaces the latter: a function without arguments that returns evidence."""
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
-        """One for each modality and kind of target that it declares and that has what it requires.
+        """One case for each declared modality and kind of target that has the required evidence.
 
         Raises:
-            NotApplicable: where none has.
+            NotApplicable: if none has.
         """
         if self.data is not None:
             found = [Case("the given evidence", self.data)]
@@ -65,11 +62,11 @@ class AuditSubject(Subject):
         reasons = [unmet_requirement(self.plugin, case.fresh()) for case in found]
         fitting = tuple(case for case, reason in zip(found, reasons, strict=True) if reason is None)
         if not fitting:
-            raise NotApplicable(f"the kit's evidence does not fit: {reasons[0]}; give evidence of your own as `data`")
+            raise NotApplicable(f"the kit's evidence does not suffice: {reasons[0]}; set your own evidence as `data`")
         return fitting
 
     def _declared(self) -> list[tuple[Modality, TargetKind]]:
-        """Each modality with each kind of target; further modalities once for an audit that sees predictions alone."""
+        """Each modality with each kind of target; for an audit of predictions only, further modalities once."""
         plugin = self.plugin
         sees_inputs = of_the_model({*plugin.requires, *plugin.uses} - {"tables"}) or "inputs" in plugin.requires
         first, *others = plugin.modalities
@@ -78,21 +75,21 @@ class AuditSubject(Subject):
 
     @property
     def by_target(self) -> tuple[Case, ...]:
-        """One case for each kind of target: what several modalities would only repeat."""
+        """One case for each kind of target, for checks that do not depend on the modality."""
         chosen: dict[str, Case] = {}
         for case in self.cases:
             chosen.setdefault(case.fresh().info.target.kind, case)
         return tuple(chosen.values())
 
     def build(self, **options: Any) -> Any:
-        """The audit, with these options beside those of the subject."""
+        """The audit with the subject's options and these."""
         return self.target(**{**self.options, **options})
 
     def measure(self, evidence: Evidence) -> AuditResult:
-        """What it finds, under the seed of the evidence, as in a run.
+        """Its result, with the seed of the evidence, as in a run.
 
         Raises:
-            CheckFailed: where it returns something else than an `AuditResult`.
+            CheckFailed: if the result is not an `AuditResult`.
         """
         with seeded(evidence.seed, self.plugin.name):
             result = self.build().measure(evidence)
@@ -101,19 +98,19 @@ class AuditSubject(Subject):
         return result
 
     def measured(self, case: Case) -> AuditResult:
-        """What it finds of a case; measured once for all checks.
+        """Its result for a case, computed once for all checks.
 
         Raises:
-            CheckFailed: where it crashes, or refuses evidence that it says it fits.
+            CheckFailed: if it crashes, or refuses a declared kind of evidence.
         """
         return self._timed(case)[0]
 
     def seconds(self, case: Case) -> float:
-        """Processor seconds that this took."""
+        """Processor time of `measured`, in seconds."""
         return self._timed(case)[1]
 
     def again(self, case: Case) -> Again:
-        """A second measurement of fresh evidence, under watch, of a model in training mode with gradients.
+        """A second measurement, with recorded access, of a model in training mode with gradients.
 
         Raises:
             CheckFailed: as `measured`.
@@ -130,10 +127,10 @@ class AuditSubject(Subject):
         return self._again[case.name]
 
     def tried(self, evidence: Evidence, what: str) -> AuditResult | None:
-        """What it finds of unusual evidence; None where it refuses it by a `UserError`.
+        """Its result for unusual evidence; None if it raises a `UserError`.
 
         Raises:
-            CheckFailed: where it crashes, or its result cannot be stored.
+            CheckFailed: if it crashes, or its result cannot be stored.
         """
         try:
             result = self.measure(evidence)
@@ -177,13 +174,13 @@ def values_of(result: AuditResult) -> dict[str, float | None]:
 
 
 def parts_of(result: AuditResult) -> dict[str, str]:
-    """Every part of a result as text, but for the time that it took."""
+    """Every field of a result as text, except `seconds`."""
     values = {field.name: getattr(result, field.name) for field in fields(result) if field.name != "seconds"}
     return {name: json.dumps(_plain(value), sort_keys=True) for name, value in values.items()}
 
 
 def refuse_unstorable(result: AuditResult) -> None:
-    """Look whether a result can be stored; of its measurements, which check themselves, at the first alone.
+    """Check that a result can be stored; of its measurements, which validate themselves, only the first ten.
 
     Raises:
         ValueError: if two measurements share an identifier, or a part violates the schema.
@@ -194,7 +191,7 @@ def refuse_unstorable(result: AuditResult) -> None:
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:
-    """Some names, and how many more there are."""
+    """The first names, and the number of the others."""
     known = list(names)
     return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
 

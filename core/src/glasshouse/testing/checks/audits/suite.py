@@ -1,5 +1,5 @@
-"""All checks of an audit. Those of its results look at every modality and kind of target that it declares; those that
-try it on changed evidence look at one modality for each kind of target."""
+"""All checks of an audit: those of its results run for every declared modality and kind of target, those with modified
+evidence for one modality of each kind of target."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ AUDIT_CHECKS = (
         (
             results.requires_are_known,
             refuses_bad_options,
-            results.measures_all_that_it_declares,
-            results.says_who_it_is,
+            results.runs_on_every_declared_kind,
+            results.result_has_name_and_family,
             results.result_fits_the_schema,
-            results.says_its_options,
+            results.result_contains_all_options,
             results.undefined_has_a_reason,
-            results.counts_go_with_rates,
-            results.intervals_hold_their_value,
-            results.names_what_is_declared,
-            results.no_group_vanishes,
+            results.rates_have_counts,
+            results.intervals_contain_their_value,
+            results.names_exist_in_the_data,
+            results.every_group_is_reported,
             results.takes_little_time,
             behaviour.same_seed_same_result,
             behaviour.row_order_does_not_matter,
-            behaviour.evidence_is_left_alone,
-            behaviour.needs_no_more_than_it_requires,
-            behaviour.looks_at_no_more_than_it_declares,
-            behaviour.does_without_what_it_uses,
+            behaviour.evidence_is_not_modified,
+            behaviour.runs_with_required_evidence_only,
+            behaviour.reads_only_declared_evidence,
+            behaviour.runs_without_optional_evidence,
             behaviour.tables_suffice,
-            behaviour.no_rows_are_told,
+            behaviour.no_single_row_is_disclosed,
             extremes.empty_split,
             extremes.one_row,
             extremes.one_class,

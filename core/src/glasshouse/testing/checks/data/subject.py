@@ -1,4 +1,4 @@
-"""Data under check: made as a run makes them, and made of other rows where they say what they load."""
+"""The data to check: loaded as in a run, or with changed rows if they have a method `load`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Raw = RawTable | RawImages | RawTexts
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """All rows of one split; `sensitive` and `index` are None where batches are plain pairs."""
+    """All rows of one split; `sensitive` and `index` are None if batches are pairs (x, y)."""
 
     x: Tensor
     y: Tensor
@@ -38,61 +38,61 @@ class Rows:
 
 
 class DataSubject(Subject):
-    """Data with the options that they are made with."""
+    """A data module and its options."""
 
     def accepts(self, option: str) -> bool:
-        """Whether the constructor has such an option."""
+        """Whether the constructor has this option."""
         return option in inspect.signature(self.target).parameters
 
     def make(self, **options: Any) -> Any:
-        """The data module, not yet set up.
+        """The data module before its setup.
 
         Raises:
-            NotApplicable: where an option has no default and is not given.
-            UserError: if its constructor refuses what it is given.
+            NotApplicable: if a required option is not given.
+            UserError: if the constructor refuses its arguments.
         """
         given = {**self.options, **options}
         for name, parameter in inspect.signature(self.target).parameters.items():
             named = parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
             if named and parameter.default is inspect.Parameter.empty and name not in given:
-                raise NotApplicable(f"its option {name} has no default: give `options={{'{name}': ...}}`")
+                raise NotApplicable(f"its option {name} is required: set `options={{'{name}': ...}}`")
         with library_errors.user_errors_from_constructor(self.who):
             return self.target(**given)
 
     def set_up(self, **options: Any) -> Any:
-        """The data module, set up as a run does it."""
+        """The data module, set up as in a run."""
         return set_up(self.make(**options))
 
     @cached_property
     def ready(self) -> Any:
-        """Data that are set up, for checks that change nothing."""
+        """The data module after setup, for checks that do not modify it."""
         return self.set_up()
 
     @cached_property
     def splits(self) -> dict[str, Rows]:
-        """All rows of every split, as audits see them."""
+        """All rows of every split, as audits get them."""
         return {split: rows_of(self.ready, split) for split in SPLITS}
 
     def set_up_with(self, change: Callable[[Any], Any]) -> Any:
-        """Data set up on what `change` makes of what they load.
+        """The data module, set up with changed raw data: `change` is applied to the result of `load`.
 
         Raises:
-            NotApplicable: for data that do not say what they load.
+            NotApplicable: for data without a method `load` of known type.
         """
         made = self.make()
         if not hasattr(made, "load"):
-            raise NotApplicable("it has no method `load` whose rows could be others")
+            raise NotApplicable("it has no method `load` whose result could be changed")
         made.prepare_data()
         raw = made.load()
         if not isinstance(raw, Raw):
-            raise NotApplicable(f"its `load` returns {type(raw).__name__}, of which nothing is known")
+            raise NotApplicable(f"its `load` returns {type(raw).__name__}, an unknown type")
         changed = change(raw)
         made.load = lambda: changed
         return set_up(made)
 
 
 def set_up(made: Any) -> Any:
-    """Prepare and set up a data module, as a run does before it builds the model."""
+    """Prepare and set up a data module, as in a run."""
     with quiet():
         made.prepare_data()
         made.setup("fit")
@@ -101,7 +101,7 @@ def set_up(made: Any) -> Any:
 
 
 def rows_of(data: Any, split: str) -> Rows:
-    """All rows of a split, in their own order where the data can say it."""
+    """All rows of a split, in their original order if the data module has a method `loader`."""
     loaders = {"train": "train_dataloader", "validate": "val_dataloader", "test": "test_dataloader"}
     own = hasattr(data, "loader")
     loader = data.loader(split) if own else getattr(data, loaders[split])()
@@ -117,7 +117,7 @@ def rows_of(data: Any, split: str) -> Rows:
 
 
 def digest(data: Any) -> str:
-    """SHA-256 over every row of every split."""
+    """SHA-256 of all rows of all splits."""
     found = hashlib.sha256()
     for split in SPLITS:
         rows = rows_of(data, split)
@@ -129,19 +129,19 @@ def digest(data: Any) -> str:
 
 
 def rows_in_bytes(rows: Rows) -> list[bytes]:
-    """Each row's inputs and target, to be looked up."""
+    """Each row's inputs and target as a hashable value."""
     y = rows.y.reshape(len(rows.y), -1).double()
     together = torch.cat([rows.x.reshape(len(rows.x), -1).double(), y], dim=1).numpy()
     return [row.tobytes() for row in together]
 
 
 def table_of(raw: Raw) -> RawTable:
-    """The columns beside the inputs, or the table itself."""
+    """The table of raw data, or the table itself."""
     return raw if isinstance(raw, RawTable) else raw.table
 
 
 def first_rows(raw: Raw, n: int) -> Raw:
-    """The first rows alone."""
+    """The first `n` rows."""
     table = table_of(raw)
     columns = {name: column[:n] for name, column in _columns(table).items()}
     less = replace(table, columns=columns, split=None if table.split is None else np.asarray(table.split)[:n])
@@ -153,7 +153,7 @@ def first_rows(raw: Raw, n: int) -> Raw:
 
 
 def with_one_class(raw: Raw) -> Raw:
-    """The same rows with one value of the target."""
+    """The same rows with a single value of the target."""
     table = table_of(raw)
     column = _columns(table)[table.target]
     one: Any
@@ -165,7 +165,7 @@ def with_one_class(raw: Raw) -> Raw:
 
 
 def with_other_test_rows(raw: Raw) -> Raw:
-    """The same with inputs of the test split that training has never seen, in rows that the data give as `test`."""
+    """The same data with unseen inputs in the rows whose given split is `test`."""
     table = table_of(raw)
     there = np.asarray(table.split) == "test"
     if isinstance(raw, RawTexts):
@@ -179,7 +179,7 @@ def with_other_test_rows(raw: Raw) -> Raw:
 
 
 def with_split(raw: Raw) -> Raw:
-    """The same with a given split, where the data bring none: of ten rows seven, one and two."""
+    """The same data with a given split, if they have none: 70 % train, 10 % validate, 20 % test."""
     table = table_of(raw)
     if table.split is not None:
         return raw

@@ -1,7 +1,6 @@
-"""What data promise: that they are what `info` says, the same every time, and learn nothing from the judged rows.
+"""Checks of data: `info` is correct, rows are reproducible, nothing is fitted on evaluation rows.
 
-Real data hold rows that are alike to the last digit; a split is taken for a copy of another only where most of its rows
-are found there.
+Real data contain duplicate rows, so a split counts as a copy of another only if most of its rows are in the other one.
 """
 
 from __future__ import annotations
@@ -34,17 +33,17 @@ from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 SUBJECT = DataSubject
 
 PATHS = ("path", "folder", "root", "file", "directory")
-"""Options that name a place where files are looked for."""
+"""Options that are paths of files or folders."""
 
 COPIED = 0.5
-"""Share of a split's rows found in another from which on it counts as a copy."""
+"""A split is a copy of another if at least this fraction of its rows is in the other one."""
 
 SHORT = 50
-"""Lists in `info` that are no longer than this hold names, whatever the number of rows."""
+"""Lists in `info` up to this length contain names, whatever the number of rows."""
 
 
 def info_is_valid(subject: DataSubject) -> None:
-    """After setup `info` is a DataInfo of a modality and kind of target that the plugin declares, with usable sizes."""
+    """After setup, `info` is a DataInfo with a declared modality, a declared kind of target and valid sizes."""
     info = getattr(subject.ready, "info", None)
     if not isinstance(info, DataInfo):
         raise CheckFailed(f"expected `info` to be a DataInfo after setup(), received {type(info).__name__}")
@@ -66,26 +65,28 @@ def info_is_valid(subject: DataSubject) -> None:
 
 
 def info_is_plain_values(subject: DataSubject) -> None:
-    """`info` is written as JSON and read again without a change."""
+    """`info` can be written to JSON and read back unchanged."""
     info = subject.ready.info
     try:
         written = json.dumps(info.to_dict())
     except (TypeError, ValueError) as error:
-        raise CheckFailed(f"expected plain values, received what JSON cannot hold: {one_line(error)}") from error
+        raise CheckFailed(
+            f"expected plain values, received values that JSON cannot store: {one_line(error)}"
+        ) from error
     back = DataInfo.from_dict(json.loads(written)).to_dict()
     changed = [name for name, value in info.to_dict().items() if back[name] != value]
-    expect(not changed, f"expected the same after a round trip, received another {', '.join(changed)}")
+    expect(not changed, f"expected the same after a round trip, received a different {', '.join(changed)}")
 
 
-def info_holds_no_rows(subject: DataSubject) -> None:
-    """No list in `info` is as long as a split: it says what is known of the data, not what is in them."""
+def info_contains_no_rows(subject: DataSubject) -> None:
+    """No list in `info` is as long as a split: it describes the data and does not contain them."""
     limit = max(SHORT, min(len(rows.x) for rows in subject.splits.values()) - 1)
     long = [(where, len(value)) for where, value in _lists(subject.ready.info.to_dict()) if len(value) > limit]
     expect(not long, "expected names and sizes, received " + ", ".join(f"{n} entries in {where}" for where, n in long))
 
 
 def inputs_fit_the_info(subject: DataSubject) -> None:
-    """In every split inputs have the declared shape and type: whole numbers within the vocabulary, else finite ones."""
+    """In every split, inputs have the declared shape; they are token indices of the vocabulary, or finite numbers."""
     info = subject.ready.info
     for split, rows in subject.splits.items():
         shape = tuple(rows.x.shape[1:])
@@ -93,12 +94,13 @@ def inputs_fit_the_info(subject: DataSubject) -> None:
             shape == tuple(info.input_shape), f"{split}: expected inputs of shape {info.input_shape}, received {shape}"
         )
         if info.modality == "text":
-            expect(not rows.x.is_floating_point(), f"{split}: expected whole numbers of words, received {rows.x.dtype}")
+            expect(not rows.x.is_floating_point(), f"{split}: expected integer token indices, received {rows.x.dtype}")
         words = info.sizes.get("vocab_size")
         if words is not None and len(rows.x):
             low, high = int(rows.x.min()), int(rows.x.max())
             expect(
-                low >= 0 and high < words, f"{split}: expected numbers of 0 to {words - 1}, received {low} to {high}"
+                low >= 0 and high < words,
+                f"{split}: expected token indices from 0 to {words - 1}, received {low} to {high}",
             )
         if rows.x.is_floating_point():
             bad = int((~torch.isfinite(rows.x)).sum())
@@ -106,7 +108,7 @@ def inputs_fit_the_info(subject: DataSubject) -> None:
 
 
 def targets_fit_the_info(subject: DataSubject) -> None:
-    """In every split targets have the shape and values of the declared kind, and classes are within their range."""
+    """In every split, targets have the shape and the values of the declared kind; class indices are within range."""
     target = subject.ready.info.target
     for split, rows in subject.splits.items():
         n = len(rows.x)
@@ -117,14 +119,14 @@ def targets_fit_the_info(subject: DataSubject) -> None:
         expect(bool(torch.isfinite(rows.y.double()).all()), f"{split}: expected finite targets, received others")
         if target.kind == "regression" or not n:
             continue
-        expect(not rows.y.is_floating_point(), f"{split}: expected codes of classes, received {rows.y.dtype}")
+        expect(not rows.y.is_floating_point(), f"{split}: expected integer class indices, received {rows.y.dtype}")
         most = 1 if target.kind == "multilabel" else target.num_outputs - 1
         low, high = int(rows.y.min()), int(rows.y.max())
-        expect(low >= 0 and high <= most, f"{split}: expected codes of 0 to {most}, received {low} to {high}")
+        expect(low >= 0 and high <= most, f"{split}: expected class indices from 0 to {most}, received {low} to {high}")
 
 
 def sensitive_codes_fit_the_info(subject: DataSubject) -> None:
-    """In every split each row has a code within the levels of every declared sensitive attribute, or -1 for missing."""
+    """In every split, each row has a code within the levels of each sensitive attribute, or -1 for a missing value."""
     declared = subject.ready.info.sensitive
     for split, rows in subject.splits.items():
         if rows.sensitive is None:
@@ -134,27 +136,27 @@ def sensitive_codes_fit_the_info(subject: DataSubject) -> None:
             f"{split}: expected codes of shape {(len(rows.x), len(declared))}, received {tuple(rows.sensitive.shape)}",
         )
         expect(
-            not rows.sensitive.is_floating_point(), f"{split}: expected whole codes, received {rows.sensitive.dtype}"
+            not rows.sensitive.is_floating_point(), f"{split}: expected integer codes, received {rows.sensitive.dtype}"
         )
         for position, attribute in enumerate(declared):
             codes = rows.sensitive[:, position]
             low, high = (int(codes.min()), int(codes.max())) if len(codes) else (0, 0)
             expect(
                 low >= -1 and high < len(attribute.levels),
-                f"{split}: expected codes of -1 to {len(attribute.levels) - 1} for '{attribute.name}', received {low} "
-                f"to {high}",
+                f"{split}: expected codes from -1 to {len(attribute.levels) - 1} for '{attribute.name}', received "
+                f"{low} to {high}",
             )
 
 
 def index_numbers_the_rows(subject: DataSubject) -> None:
-    """In every split the index of a row is its position, 0 to n - 1, each once, also in the training loader's order."""
+    """In every split, each row's index is its position, 0 to n - 1, also in the shuffled training loader."""
     for split, rows in subject.splits.items():
         if rows.index is None:
             raise NotApplicable("its batches are pairs, without an index")
         n = len(rows.x)
         expect(
             torch.equal(rows.index.sort().values, torch.arange(n)),
-            f"{split}: expected every number of 0 to {n - 1} once, received {_different(rows.index)} of them in "
+            f"{split}: expected each index from 0 to {n - 1} once, received {_different(rows.index)} of them in "
             f"{len(rows.index)} rows",
         )
     train = subject.splits["train"]
@@ -165,12 +167,13 @@ def index_numbers_the_rows(subject: DataSubject) -> None:
     assert train.index is not None
     expected = train.x[train.index.argsort()][index]
     expect(
-        torch.equal(x, expected), "train: expected the index to name the row, received other inputs under some numbers"
+        torch.equal(x, expected),
+        "train: expected the index to be the row's position, received other inputs at some of them",
     )
 
 
-def rows_are_as_many_as_said(subject: DataSubject) -> None:
-    """`info.rows` says how many rows each split has, and none is empty."""
+def row_counts_match_the_info(subject: DataSubject) -> None:
+    """`info.rows` is the number of rows of each split, and no split is empty."""
     expected = {split: len(rows.x) for split, rows in subject.splits.items()}
     said_so = {split: subject.ready.info.rows.get(split) for split in SPLITS}
     expect(said_so == expected, f"expected info.rows of {expected}, received {said_so}")
@@ -179,7 +182,7 @@ def rows_are_as_many_as_said(subject: DataSubject) -> None:
 
 
 def splits_are_disjoint(subject: DataSubject) -> None:
-    """No split is a copy of another: fewer than half of its rows are found there."""
+    """No split is a copy of another: they have fewer than half of their rows in common."""
     contents = {split: rows_in_bytes(rows) for split, rows in subject.splits.items()}
     for split, other in (("test", "train"), ("validate", "train"), ("validate", "test")):
         known = set(contents[other])
@@ -188,12 +191,12 @@ def splits_are_disjoint(subject: DataSubject) -> None:
 
 
 def same_rows_every_time(subject: DataSubject) -> None:
-    """Made twice with one `split_seed`, every split holds the same rows in the same order."""
+    """Two instances with one `split_seed` have the same rows in the same order in every split."""
     expect(digest(subject.set_up()) == digest(subject.ready), "expected the same rows twice, received others")
 
 
 def same_rows_in_a_fresh_process(subject: DataSubject) -> None:
-    """Another process finds the same rows in every split."""
+    """Another process loads the same rows in every split."""
     expected = digest(subject.ready)
     try:
         found = in_fresh_process(
@@ -201,11 +204,11 @@ def same_rows_in_a_fresh_process(subject: DataSubject) -> None:
         )
     except FreshProcessError as error:
         raise CheckFailed(f"expected to be set up in another process, received {error}") from error
-    expect(found == expected, "expected the same rows as here, received others; is a `hash()` in the way?")
+    expect(found == expected, "expected the same rows as here, received others; does it use `hash()`?")
 
 
 def answer_digest(module: str, name: str, options: dict[str, Any]) -> str:
-    """The digest of data made here; runs in the other process."""
+    """The digest of the data; runs in the other process."""
     import importlib
 
     target: Any = importlib.import_module(module)
@@ -215,7 +218,7 @@ def answer_digest(module: str, name: str, options: dict[str, Any]) -> str:
 
 
 def second_setup_changes_nothing(subject: DataSubject) -> None:
-    """`setup` called again leaves every row where it was: Lightning calls it before training and before testing."""
+    """A second `setup` changes no row: Lightning calls it before training and before testing."""
     made = subject.set_up()
     before = digest(made)
     set_up(made)
@@ -223,7 +226,7 @@ def second_setup_changes_nothing(subject: DataSubject) -> None:
 
 
 def same_seed_same_batches(subject: DataSubject) -> None:
-    """Under one seed the training batches come in one order, and in another one in the next epoch."""
+    """One seed gives one order of training batches, and another order in the next epoch."""
     orders = []
     for _ in range(2):
         torch.manual_seed(0)
@@ -234,31 +237,31 @@ def same_seed_same_batches(subject: DataSubject) -> None:
     expect(not torch.equal(first, second), "expected another order in the second epoch, received the same")
 
 
-def learns_from_training_rows_alone(subject: DataSubject) -> None:
-    """Other values in the test rows change no encoded training row, no vocabulary, and no statistic of a feature."""
+def fits_on_training_rows_only(subject: DataSubject) -> None:
+    """Other values in the test rows change no encoded training row, no vocabulary and no statistic of a feature."""
     usual = subject.set_up_with(with_split)
     other = subject.set_up_with(lambda raw: with_other_test_rows(with_split(raw)))
     expect(
         torch.equal(usual.inputs("train"), other.inputs("train")),
-        "expected the same training inputs beside other test rows, received others: learn encodings from train alone",
+        "expected the same training inputs with other test rows, received others: fit encodings on training rows only",
     )
     for name in ("sizes", "features"):
         expected, received = getattr(usual.info, name), getattr(other.info, name)
-        expect(expected == received, f"expected the same info.{name} beside other test rows, received others")
+        expect(expected == received, f"expected the same info.{name} with other test rows, received others")
 
 
 def one_class_is_refused(subject: DataSubject) -> None:
-    """A target with one value alone is refused with an error that says so."""
+    """A target with a single value is refused with an error."""
     _expect_refused(subject, with_one_class, "a target with one value")
 
 
 def one_row_is_refused(subject: DataSubject) -> None:
-    """A single row, of which no split can be made, is refused with an error that says so."""
+    """A single row, which cannot be split, is refused with an error."""
     _expect_refused(subject, lambda raw: first_rows(raw, 1), "a single row")
 
 
 def missing_file_is_explained(subject: DataSubject) -> None:
-    """A place without files is refused with an error that names it and says what to do."""
+    """A path without files is refused with an error that contains the path and a remedy."""
     taken = [name for name in PATHS if subject.accepts(name)]
     if not taken:
         raise NotApplicable("it takes no path")
@@ -274,7 +277,7 @@ def missing_file_is_explained(subject: DataSubject) -> None:
         raise CheckFailed(f"given {taken[0]}: {place}: expected a UserError, received no error")
 
 
-def refuses_a_batch_size_of_none(subject: DataSubject) -> None:
+def refuses_batch_size_zero(subject: DataSubject) -> None:
     """A batch size of 0 is refused with an error that names the data."""
     if not subject.accepts("batch_size"):
         raise NotApplicable("it has no option `batch_size`")
@@ -284,15 +287,15 @@ def refuses_a_batch_size_of_none(subject: DataSubject) -> None:
 
 
 def state_dict_round_trip(subject: DataSubject) -> None:
-    """What a checkpoint keeps of the data is read with `weights_only=True`, and gives the same rows."""
+    """The data module's state in a checkpoint can be loaded with `weights_only=True`, and gives the same rows."""
     if type(subject.ready).state_dict is LightningDataModule.state_dict:
-        raise NotApplicable("a checkpoint keeps nothing of it")
+        raise NotApplicable("it has no state in a checkpoint")
     file = io.BytesIO()
     torch.save(subject.ready.state_dict(), file)
     file.seek(0)
     made = subject.make()
     made.load_state_dict(torch.load(file, weights_only=True))
-    expect(digest(set_up(made)) == digest(subject.ready), "expected the same rows after the state was read")
+    expect(digest(set_up(made)) == digest(subject.ready), "expected the same rows after its state was loaded")
 
 
 DATA_CHECKS = (
@@ -302,22 +305,22 @@ DATA_CHECKS = (
         (
             info_is_valid,
             info_is_plain_values,
-            info_holds_no_rows,
+            info_contains_no_rows,
             inputs_fit_the_info,
             targets_fit_the_info,
             sensitive_codes_fit_the_info,
             index_numbers_the_rows,
-            rows_are_as_many_as_said,
+            row_counts_match_the_info,
             splits_are_disjoint,
             same_rows_every_time,
             same_rows_in_a_fresh_process,
             second_setup_changes_nothing,
             same_seed_same_batches,
-            learns_from_training_rows_alone,
+            fits_on_training_rows_only,
             one_class_is_refused,
             one_row_is_refused,
             missing_file_is_explained,
-            refuses_a_batch_size_of_none,
+            refuses_batch_size_zero,
             state_dict_round_trip,
         ),
     ),
@@ -342,7 +345,7 @@ def _different(index: torch.Tensor) -> int:
 
 
 def _lists(value: Any, where: str = "info") -> list[tuple[str, list[Any]]]:
-    """Every list in plain values, with the place where it is."""
+    """Every list in nested plain values, with its path."""
     if isinstance(value, dict):
         return [found for key, item in value.items() for found in _lists(item, f"{where}.{key}")]
     if isinstance(value, list):

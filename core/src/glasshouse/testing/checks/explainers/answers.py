@@ -1,4 +1,4 @@
-"""What an explainer's answers promise, and how it treats the model that it asks."""
+"""Checks of explanations, and of how an explainer uses the model."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from glasshouse.testing.kit.states import disturb, state_of
 from glasshouse.testing.kit.tiny import SHAPES
 
 CLOSE = 1e-3
-"""Of the largest value: what single precision leaves of sums of a thousand numbers."""
+"""Tolerance, as a fraction of the largest value, for sums of a thousand numbers in single precision."""
 
 PROMISED = 0.05
-"""Of the largest change of a score: how well values add up that are only promised to."""
+"""Tolerance, as a fraction of the largest change of a score, for completeness that holds approximately."""
 
 
-def answers_in_shape(subject: ExplainerSubject) -> None:
-    """Values, base, standard errors and design have the shapes that `Explanation` says, and hold finite numbers."""
+def explanation_has_valid_shapes(subject: ExplainerSubject) -> None:
+    """Values, base, standard errors and design are finite and have the shapes that `Explanation` documents."""
     for case in subject.cases:
         question, found = case.fresh(), subject.explained(case)
         n, k = len(question.rows), len(question.outputs)
@@ -46,25 +46,28 @@ def answers_in_shape(subject: ExplainerSubject) -> None:
         expect(error is None or bool((error >= 0).all()), f"{case}: expected standard errors >= 0, received some below")
 
 
-def adds_up(subject: ExplainerSubject) -> None:
-    """Where completeness is claimed, a row's values add up to its score less the base."""
+def satisfies_completeness(subject: ExplainerSubject) -> None:
+    """If it claims completeness, a row's attributions sum to its score minus the base."""
     claimed = [case for case in subject.cases if subject.explained(case).completeness is not None]
     if not claimed:
         raise NotApplicable("it claims no completeness")
     for case in claimed:
         question, found = case.fresh(), subject.explained(case)
         if found.base is None:
-            raise CheckFailed(f"{case}: expected `base`, which its values are counted from, received none")
+            raise CheckFailed(f"{case}: expected `base`, the score that attributions start from, received none")
         change = question.scores(question.rows) - found.base
         total = found.values.reshape(len(question.rows), -1, len(question.outputs)).sum(axis=1)
         share = CLOSE if found.completeness == "construction" else PROMISED
         off = float(np.abs(total - change).max())
         allowed = share * float(np.abs(change).max()) + 1e-4
-        expect(off <= allowed, f"{case}: expected sums within {allowed:.3g} of the change, received {off:.3g} off")
+        expect(
+            off <= allowed,
+            f"{case}: expected sums within {allowed:.3g} of the change, received a difference of {off:.3g}",
+        )
 
 
-def linear_model_has_its_closed_form(subject: ExplainerSubject) -> None:
-    """Where completeness is claimed, a feature of a linear model gets its weight times its distance from the base."""
+def linear_model_has_closed_form(subject: ExplainerSubject) -> None:
+    """If it claims completeness, attributions of a linear model are its weights times the distance from the base."""
     weights = _weights()
     question = subject.linear(weights)
     found = subject.explain(question)
@@ -76,34 +79,36 @@ def linear_model_has_its_closed_form(subject: ExplainerSubject) -> None:
         if abs(float(start @ weights) - float(found.base.mean())) <= 1e-3:
             break
     else:
-        raise NotApplicable("its base is the score of neither the mean of the background nor zero")
+        raise NotApplicable("its base is neither the score of the background's mean nor that of zero")
     expected = question.by_feature(((x - start) * weights)[:, :, None].astype(np.float64))
     off = np.abs(found.values - expected) - OUTSIDE * error_of(found)
     worst = float(off.max())
-    expect(worst <= 0.01, f"expected weight times distance, received values {worst:.3g} off, beyond their error")
+    expect(
+        worst <= 0.01, f"expected weight times distance, received a difference of {worst:.3g} beyond the standard error"
+    )
 
 
-def a_feature_without_weight_gets_nothing(subject: ExplainerSubject) -> None:
-    """A feature that the model does not look at has an attribution of 0."""
+def unused_feature_has_zero_attribution(subject: ExplainerSubject) -> None:
+    """A feature that the model does not use has an attribution of 0."""
     weights = _weights()
     weights[0] = 0.0
     found = subject.explain(subject.linear(weights))
     largest = float(np.abs(found.values).max())
     beyond = float((np.abs(found.values[:, 0]) - OUTSIDE * _part(error_of(found))).max())
     allowed = 0.02 * largest + 1e-6
-    expect(beyond <= allowed, f"expected 0 for a feature without weight, received {beyond:.3g} beyond its error")
-    expect(largest > 0, "expected values for features with weight, received 0 for all")
+    expect(beyond <= allowed, f"expected 0 for an unused feature, received {beyond:.3g} beyond its standard error")
+    expect(largest > 0, "expected nonzero values for used features, received 0 for all")
 
 
 def batch_size_does_not_matter(subject: ExplainerSubject) -> None:
-    """However many inputs may be asked about at once, the values are the same but for their standard error."""
+    """Every `max_batch` gives the same values, up to their standard error."""
     for case in subject.cases[:2]:
         small = subject.explain(replace(case.fresh(), max_batch=3))
         _expect_alike(case, small, subject.explained(case), "with `max_batch` 3")
 
 
 def row_order_does_not_matter(subject: ExplainerSubject) -> None:
-    """Rows in another order have the same values but for their standard error."""
+    """Permuted rows have the same values, up to their standard error."""
     for case in subject.cases[:2]:
         question = case.fresh()
         turned = subject.explain(replace(question, rows=question.rows.flip(0)))
@@ -112,8 +117,8 @@ def row_order_does_not_matter(subject: ExplainerSubject) -> None:
         _expect_alike(case, back, subject.explained(case), "with rows in another order")
 
 
-def same_seed_same_answer(subject: ExplainerSubject) -> None:
-    """The same question has the same answer to the last bit, whatever the global generators are at."""
+def same_seed_same_explanation(subject: ExplainerSubject) -> None:
+    """The same question has a bit-identical explanation, whatever the global random states are."""
     for case in subject.cases[:2]:
         torch.manual_seed(1)
         np.random.seed(1)
@@ -123,7 +128,7 @@ def same_seed_same_answer(subject: ExplainerSubject) -> None:
 
 
 def sampled_values_have_an_error(subject: ExplainerSubject) -> None:
-    """Values that another seed changes have a standard error, which is above 0 somewhere."""
+    """Values that depend on the seed have a standard error, which is positive for at least one of them."""
     for case in subject.cases[:2]:
         first = subject.explained(case)
         other = subject.explain(replace(case.fresh(), seed=99))
@@ -135,8 +140,8 @@ def sampled_values_have_an_error(subject: ExplainerSubject) -> None:
             raise CheckFailed(f"{case}: another seed gives other values; expected `standard_error`, received none")
 
 
-def model_is_left_alone(subject: ExplainerSubject) -> None:
-    """The model's mode, weights, gradients and hooks, the rows and the random generators are as they were."""
+def model_is_not_modified(subject: ExplainerSubject) -> None:
+    """The model's mode, weights, gradients and hooks, the rows and the random states are not modified."""
     for case in subject.cases[:2]:
         question = case.fresh()
         disturb(question.model.module)
@@ -145,11 +150,11 @@ def model_is_left_alone(subject: ExplainerSubject) -> None:
         subject.explain(question)
         after = {**state_of(seen), **_generators()}
         changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-        expect(not changed, f"{case}: expected nothing changed, received another {', '.join(changed[:3])}")
+        expect(not changed, f"{case}: expected no modification, received a different {', '.join(changed[:3])}")
 
 
 def evaluations_are_counted(subject: ExplainerSubject) -> None:
-    """It counts one look at every row at least, and no more than the model has seen."""
+    """`evaluations` is at least the number of rows, and at most the number of inputs that the model received."""
     for case in subject.cases[:2]:
         found, sizes = _watched(subject, case.fresh())
         rows = len(case.fresh().rows)
@@ -159,8 +164,8 @@ def evaluations_are_counted(subject: ExplainerSubject) -> None:
         )
 
 
-def keeps_to_its_limits(subject: ExplainerSubject) -> None:
-    """No more than `max_batch` inputs are in the model at once, and no more than `budget` a row in all."""
+def respects_batch_and_budget_limits(subject: ExplainerSubject) -> None:
+    """A forward pass has at most `max_batch` inputs, and a row at most `budget` evaluations."""
     for case in subject.cases[:2]:
         question = replace(case.fresh(), max_batch=4)
         found, sizes = _watched(subject, question)
@@ -170,7 +175,7 @@ def keeps_to_its_limits(subject: ExplainerSubject) -> None:
 
 
 def refuses_what_it_cannot_explain(subject: ExplainerSubject) -> None:
-    """A model without gradients, or of unknown layers, is explained all the same or refused by NotExplainableError."""
+    """For a model without gradients or with unsupported layers, it returns values or raises NotExplainableError."""
     question = subject.case.fresh()
     for name, network in (("a model without gradients", _Steps), ("an unknown layer", _Strange)):
         try:
@@ -183,15 +188,15 @@ def refuses_what_it_cannot_explain(subject: ExplainerSubject) -> None:
 
 
 def takes_little_time(subject: ExplainerSubject) -> None:
-    """Five rows take no more than 20 seconds of one processor."""
+    """Five rows take at most 20 seconds of processor time."""
     start = time.process_time()
     subject.explain(subject.case.fresh())
     seconds = time.process_time() - start
-    expect(seconds <= 20, f"expected at most 20 s, received {seconds:.0f} s: give fewer samples by `options`")
+    expect(seconds <= 20, f"expected at most 20 s, received {seconds:.0f} s: set fewer samples in `options`")
 
 
 class _Steps(nn.Module):
-    """The network behind a step that has no gradient."""
+    """A network whose output has no gradient."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -204,7 +209,7 @@ class _Steps(nn.Module):
 
 
 class _Strange(nn.Module):
-    """The network behind a function that no library has a rule for."""
+    """A network with a function that no attribution library has a rule for."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -216,11 +221,11 @@ class _Strange(nn.Module):
 
 
 def _watched(subject: ExplainerSubject, question: Question) -> tuple[Explanation, list[int]]:
-    """The answer, and how many inputs the network saw each time."""
+    """The explanation, and the number of inputs of each forward pass."""
     sizes: list[int] = []
     network = question.model.module
     count: Callable[..., None] = lambda _, inputs: sizes.append(len(inputs[0]))  # noqa: E731
-    # of the module inside, which explainers ask through another
+    # on the inner module: explainers get a wrapper around it
     handle = network.register_forward_pre_hook(count)
     try:
         found = subject.explain(about(question, nn.Sequential(network)))
@@ -235,7 +240,7 @@ def _expect_alike(case: Case, found: Explanation, usual: Explanation, what: str)
     sampled = usual.standard_error is not None
     off = float((np.abs(found.values - usual.values) - 6 * error).max())
     allowed = (0.1 if sampled else CLOSE) * scale + 1e-5
-    expect(off <= allowed, f"{case}, {what}: expected the same values, received some {off:.3g} off")
+    expect(off <= allowed, f"{case}, {what}: expected the same values, received a difference of {off:.3g}")
 
 
 def _generators() -> dict[str, str]:

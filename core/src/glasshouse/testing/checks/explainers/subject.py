@@ -1,4 +1,4 @@
-"""An explainer under check: built with its options, and asked about small networks of what it declares."""
+"""The explainer to check, with questions about small networks for each declared kind of data."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from glasshouse.testing.kit.subjects import Subject
 
 ROWS, BACKGROUND, BUDGET, SEED = 5, 6, 2000, 5
 OUTSIDE = 5.0
-"""Standard errors within which sampled values agree with what is expected of them."""
+"""Sampled values may differ from the expected ones by this many standard errors."""
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A question that an explainer says it answers; `fresh()` makes it anew."""
+    """A question of a declared kind; `fresh()` creates a new one."""
 
     name: str
     fresh: Callable[[], Question]
@@ -39,17 +39,14 @@ class Case:
 
 
 class ExplainerSubject(Subject):
-    """An explainer with the questions that it is tried on.
-
-    `data` is a question to be tried on in place of the kit's own: a function without arguments that makes it.
-    """
+    """An explainer and its questions; `data` replaces them: a function without arguments that returns a question."""
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
-        """One for each modality and kind of target that it declares and that has what it requires.
+        """One case for each declared modality and kind of target that has the required evidence.
 
         Raises:
-            NotApplicable: where none has.
+            NotApplicable: if none has.
         """
         if self.data is not None:
             return (Case("the given question", self.data),)
@@ -60,7 +57,7 @@ class ExplainerSubject(Subject):
                 if all(evidence.has(need) for need in self.plugin.requires):
                     found.append(_tiny(modality, target))
         if not found:
-            raise NotApplicable(f"no tiny data have {', '.join(self.plugin.requires)}; give a question as `data`")
+            raise NotApplicable(f"no tiny data have {', '.join(self.plugin.requires)}; set a question as `data`")
         answered = tuple(case for case in found if not self._refuses(case))
         if not answered:
             raise CheckFailed(f"expected an explanation of {found[0]}, received NotExplainableError for all networks")
@@ -68,27 +65,27 @@ class ExplainerSubject(Subject):
 
     @property
     def case(self) -> Case:
-        """What one trial is enough on."""
+        """The first case, for checks that need only one."""
         return self.cases[0]
 
     def linear(self, weights: NDArray[np.float32]) -> Question:
-        """Rows of the tiny table, and a regression x w.
+        """A question about the linear regression x w on rows of the tiny table.
 
         Raises:
             NotApplicable: for an explainer of other data.
         """
         if {"tabular"} - set(self.plugin.modalities) or {"regression"} - set(self.plugin.targets):
-            raise NotApplicable("it is not made for regressions on tables")
+            raise NotApplicable("it does not support regressions on tables")
         network = nn.Linear(len(weights), 1, bias=False)
         with torch.no_grad():
             network.weight.copy_(torch.from_numpy(weights))
         return about(tiny_question("tabular", "regression"), network)
 
     def explain(self, question: Question) -> Explanation:
-        """Its answer.
+        """Its explanation.
 
         Raises:
-            CheckFailed: where it is no `Explanation`.
+            CheckFailed: if the result is not an `Explanation`.
         """
         found = self.target(**self.options).explain(question)
         if not isinstance(found, Explanation):
@@ -96,10 +93,10 @@ class ExplainerSubject(Subject):
         return found
 
     def explained(self, case: Case) -> Explanation:
-        """Its answer about a case; asked once for all checks.
+        """Its explanation of a case, computed once for all checks.
 
         Raises:
-            CheckFailed: where it crashes, or refuses what it says it can explain.
+            CheckFailed: if it crashes, or refuses a declared kind of data.
         """
         if case.name not in self._known:
             try:
@@ -111,12 +108,12 @@ class ExplainerSubject(Subject):
         return self._known[case.name]
 
     def _refuses(self, case: Case) -> bool:
-        """Whether it says that it cannot explain the network of a case, as it may of some."""
+        """Whether it raises `NotExplainableError` for the network of a case, which is allowed for some networks."""
         try:
             self._known[case.name] = self.explain(case.fresh())
         except NotExplainableError:
             return True
-        except Exception:  # a check says it
+        except Exception:  # reported by a check
             return False
         return False
 
@@ -126,7 +123,7 @@ class ExplainerSubject(Subject):
 
 
 def tiny_question(modality: Modality, target: TargetKind) -> Question:
-    """About a few rows of tiny data and a network that was trained for a moment."""
+    """A question about a few rows of tiny data and a briefly trained network."""
     evidence = tiny_evidence(modality, target)
     assert evidence.model is not None
     assert evidence.inputs is not None
@@ -144,7 +141,7 @@ def tiny_question(modality: Modality, target: TargetKind) -> Question:
 
 
 def about(question: Question, network: nn.Module) -> Question:
-    """The same question about another network, whose output is taken for what a model of its target returns."""
+    """The same question about another network, with logits for classification and values for regression."""
     info = question.model.info
     kind: OutputKind = "values" if info.target.kind == "regression" else "logits"
     return replace(question, model=ModelHandle(_holder(network), info, name="tiny", output_kind=kind))
@@ -161,5 +158,5 @@ def _tiny(modality: Modality, target: TargetKind) -> Case:
 
 
 def error_of(found: Explanation) -> Any:
-    """Standard errors of the values, 0 where nothing is sampled."""
+    """Standard errors of the values; 0 without sampling."""
     return 0.0 if found.standard_error is None else found.standard_error

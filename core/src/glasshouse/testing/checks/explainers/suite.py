@@ -1,5 +1,5 @@
-"""All checks of an explainer. That of its answers' shape looks at every modality and kind of target that it declares,
-the others at the first two."""
+"""All checks of an explainer: that of the shapes runs for every declared modality and kind of target, the others for
+the first two."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ EXPLAINER_CHECKS = (
         Check.of,
         (
             refuses_bad_options,
-            answers.answers_in_shape,
-            answers.adds_up,
-            answers.linear_model_has_its_closed_form,
-            answers.a_feature_without_weight_gets_nothing,
+            answers.explanation_has_valid_shapes,
+            answers.satisfies_completeness,
+            answers.linear_model_has_closed_form,
+            answers.unused_feature_has_zero_attribution,
             answers.batch_size_does_not_matter,
             answers.row_order_does_not_matter,
-            answers.same_seed_same_answer,
+            answers.same_seed_same_explanation,
             answers.sampled_values_have_an_error,
-            answers.model_is_left_alone,
+            answers.model_is_not_modified,
             answers.evaluations_are_counted,
-            answers.keeps_to_its_limits,
+            answers.respects_batch_and_budget_limits,
             answers.refuses_what_it_cannot_explain,
             answers.takes_little_time,
         ),

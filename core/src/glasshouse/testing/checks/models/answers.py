@@ -1,4 +1,4 @@
-"""What a model's answers promise: of which form they are, and that a row's answer is its own."""
+"""Checks of a model's outputs: shape, dtype, independence of rows, gradients, capabilities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 
 
 def output_shape(subject: ModelSubject) -> None:
-    """The output has a row for each row of the input, and the width that the target asks for."""
+    """The output has one row per input row, and the width of the target."""
     for case, raw in _outputs(subject):
         columns = as_columns(raw, self_score_target(subject.build(case)) or case.info.target)
         expect(
@@ -29,20 +29,20 @@ def output_shape(subject: ModelSubject) -> None:
 
 
 def output_dtype(subject: ModelSubject) -> None:
-    """The output is of the floating point type of the weights."""
+    """The output has the floating-point dtype of the weights."""
     for case, raw in _outputs(subject):
         expect(raw.dtype == torch.float32, f"on {case}: expected torch.float32, received {raw.dtype}")
 
 
 def output_is_finite(subject: ModelSubject) -> None:
-    """An untrained model's output for ordinary rows is finite."""
+    """The untrained model's output for ordinary rows is finite."""
     for case, raw in _outputs(subject):
         bad = int((~torch.isfinite(raw)).sum())
         expect(not bad, f"on {case}: expected finite numbers, received {bad} of {raw.numel()} that are not")
 
 
 def scores_are_probabilities(subject: ModelSubject) -> None:
-    """For a target with classes, the scores made of the output, by its `output_kind`, are probabilities."""
+    """For classification, the scores computed from the output according to `output_kind` are probabilities."""
     found = False
     for case in subject.cases:
         handle = subject.handle(case)
@@ -66,7 +66,7 @@ def scores_are_probabilities(subject: ModelSubject) -> None:
 
 
 def one_row_equals_the_batch(subject: ModelSubject) -> None:
-    """In evaluation mode a row's output is the same alone as in a batch, whatever the other rows are."""
+    """In evaluation mode, a row has the same output alone as in a batch with any other rows."""
     for case in subject.cases:
         module = subject.build(case)
         x = case.rows.x
@@ -76,7 +76,7 @@ def one_row_equals_the_batch(subject: ModelSubject) -> None:
 
 
 def row_order_is_kept(subject: ModelSubject) -> None:
-    """Rows in another order give the same outputs in that order."""
+    """Permuted rows have the same outputs in the permuted order."""
     for case in subject.cases:
         module = subject.build(case)
         x = case.rows.x
@@ -87,7 +87,7 @@ def row_order_is_kept(subject: ModelSubject) -> None:
 
 
 def empty_batch(subject: ModelSubject) -> None:
-    """A batch without rows gives an output without rows, of the usual width."""
+    """An empty batch has an empty output of the usual width."""
     case = subject.case
     module = subject.build(case)
     usual = outputs(module, case.rows.x)
@@ -101,18 +101,18 @@ def empty_batch(subject: ModelSubject) -> None:
     )
 
 
-def nan_is_not_hidden(subject: ModelSubject) -> None:
-    """A row of NaN has NaN for its output, or is refused; the other rows keep theirs."""
+def nan_propagates(subject: ModelSubject) -> None:
+    """A row of NaN has a NaN output, or is refused; the outputs of other rows do not change."""
     _expect_apart(subject, math.nan)
 
 
 def huge_values_stay_in_their_row(subject: ModelSubject) -> None:
-    """A row of huge numbers changes no other row's output."""
+    """A row of huge numbers does not change the outputs of other rows."""
     _expect_apart(subject, 1e30)
 
 
 def evaluation_is_repeatable(subject: ModelSubject) -> None:
-    """In evaluation mode the same rows give the same output to the last bit, so that dropout and sampling are off."""
+    """In evaluation mode, repeated forward passes have bit-identical outputs: dropout and sampling are off."""
     for case in subject.cases:
         module = subject.build(case)
         first, second = outputs(module, case.rows.x), outputs(module, case.rows.x)
@@ -121,19 +121,19 @@ def evaluation_is_repeatable(subject: ModelSubject) -> None:
 
 
 def evaluation_changes_nothing(subject: ModelSubject) -> None:
-    """Asking a model in evaluation mode changes no weight or buffer of it, and leaves it in evaluation mode."""
+    """A forward pass in evaluation mode changes no weight or buffer, and the model stays in evaluation mode."""
     case = subject.case
     module = subject.build(case)
     before = weights_of(module)
     outputs(module, case.rows.x)
     changed = difference(before, weights_of(module))
-    expect(changed is None, f"expected weights and buffers as they were; {changed}")
+    expect(changed is None, f"expected unchanged weights and buffers; {changed}")
     training = [name or "the model itself" for name, part in network_of(module).named_modules() if part.training]
     expect(not training, f"expected every part to stay in evaluation mode; in training mode: {', '.join(training[:3])}")
 
 
 def gradients_reach_the_inputs(subject: ModelSubject) -> None:
-    """Where inputs are numbers, the output can be differentiated with respect to them, and depends on them."""
+    """For numeric inputs, the output is differentiable with respect to them, with nonzero gradients."""
     found = False
     for case in subject.cases:
         if not case.rows.x.is_floating_point():
@@ -148,11 +148,11 @@ def gradients_reach_the_inputs(subject: ModelSubject) -> None:
         expect(bool(torch.isfinite(gradient).all()), f"on {case}: expected finite gradients of the inputs")
         expect(bool(gradient.any()), f"on {case}: expected gradients of the inputs, received zeros")
     if not found:
-        raise NotApplicable("its inputs are whole numbers")
+        raise NotApplicable("its inputs are integers")
 
 
 def provides_what_it_declares(subject: ModelSubject) -> None:
-    """Every capability in `provides` is there and works: `embed` gives vectors, `generate` examples under a seed."""
+    """Every capability in `provides` works: `embed` returns vectors, `generate` returns examples for a seed."""
     if not subject.plugin.provides:
         raise NotApplicable("it declares no capability")
     for case in subject.cases:
@@ -175,7 +175,7 @@ def _outputs(subject: ModelSubject) -> Iterator[tuple[Case, Tensor]]:
 
 
 def _expect_apart(subject: ModelSubject, value: float) -> None:
-    """Expect one row of `value` to leave the outputs of the others alone."""
+    """Expect that a row of `value` does not change the outputs of the other rows."""
     found = False
     for case in subject.cases:
         if not case.rows.x.is_floating_point():
@@ -190,14 +190,14 @@ def _expect_apart(subject: ModelSubject, value: float) -> None:
         except Exception:
             continue
         others = [0, 1, 3, 4, 5]
-        expect_close(raw[others], usual[others], f"on {case}: the outputs of rows beside one of {value:g}")
+        expect_close(raw[others], usual[others], f"on {case}: the outputs of the other rows, with a row of {value:g}")
         if math.isnan(value):
             expect(
                 bool(torch.isnan(raw[2]).any()),
                 f"on {case}: expected NaN for a row of NaN, received {raw[2].flatten()[:3].tolist()}",
             )
     if not found:
-        raise NotApplicable("its inputs are whole numbers")
+        raise NotApplicable("its inputs are integers")
 
 
 def _expect_embedding(case: Case, handle: ModelHandle) -> None:
@@ -208,7 +208,7 @@ def _expect_embedding(case: Case, handle: ModelHandle) -> None:
         raw = handle.outputs(words)
     finally:
         hook.remove()
-    expect(bool(seen), f"on {case}: expected the layer `embed` to be asked in a forward pass; it was not")
+    expect(bool(seen), f"on {case}: expected a forward pass to call the layer `embed`; it did not")
     vectors = seen[0]
     expect(
         vectors.is_floating_point() and vectors.shape[:2] == words.shape and vectors.ndim == 3,

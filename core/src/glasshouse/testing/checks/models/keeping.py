@@ -1,4 +1,4 @@
-"""What a model that is built, kept and moved promises: that it comes out the same from what a run leaves behind."""
+"""Checks of building, saving, rebuilding and converting a model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MUST_BE_POSITIVE = ("in_features", "num_classes", "out_features", "vocab_size")
 
 
 def builds_from_sizes(subject: ModelSubject) -> None:
-    """It is built from the sizes of the data and its options alone, for every modality and target that it declares."""
+    """It can be built from its options and the sizes of the data, for every declared modality and kind of target."""
     for case in subject.cases:
         try:
             subject.build(case)
@@ -36,7 +36,7 @@ def builds_from_sizes(subject: ModelSubject) -> None:
 
 
 def refuses_bad_sizes(subject: ModelSubject) -> None:
-    """A size below one is refused when the model is built, with an error that names the model."""
+    """A size below one is refused by the constructor, with an error that names the model."""
     case = subject.case
     bad: dict[str, Any] = dict.fromkeys(_MUST_BE_POSITIVE, -1)
     if case.info.modality != "text":
@@ -44,7 +44,7 @@ def refuses_bad_sizes(subject: ModelSubject) -> None:
     taken = subject.config(case.info)["model"]["init_args"]
     tried = {name: value for name, value in bad.items() if taken.get(name) is not None}
     if not tried:
-        raise NotApplicable("it takes no size from the data")
+        raise NotApplicable("it has no size that the data fill")
     for name, value in tried.items():
         with quiet():
             expect_user_error(
@@ -55,7 +55,7 @@ def refuses_bad_sizes(subject: ModelSubject) -> None:
 
 
 def options_are_plain_values(subject: ModelSubject) -> None:
-    """Its resolved options and hyper-parameters are numbers, texts, lists and mappings, as `config.yaml` keeps them."""
+    """Its resolved options and hyper-parameters are plain values, which `config.yaml` can store."""
     config = subject.config(subject.case.info)["model"]["init_args"]
     hparams = dict(getattr(subject.build(subject.case), "hparams", {}))
     for where, values in (("options", config), ("hyper-parameters", hparams)):
@@ -67,12 +67,12 @@ def options_are_plain_values(subject: ModelSubject) -> None:
             expect(
                 kept == _as_lists(value),
                 f"expected {where} of plain values, received {name}: {type(value).__name__}; "
-                "give what cannot be written down to `save_hyperparameters(ignore=...)`",
+                "exclude other values with `save_hyperparameters(ignore=...)`",
             )
 
 
 def state_dict_round_trip(subject: ModelSubject) -> None:
-    """Weights that are saved, read again with `weights_only=True` and put into another copy give the same outputs."""
+    """Saved weights, loaded with `weights_only=True` into another instance, give the same outputs."""
     case = subject.case
     module = subject.build(case, seed=1)
     file = io.BytesIO()
@@ -84,7 +84,7 @@ def state_dict_round_trip(subject: ModelSubject) -> None:
 
 
 def rebuilds_in_a_fresh_process(subject: ModelSubject) -> None:
-    """Another process builds it from the resolved configuration and the saved weights, and gets the same outputs."""
+    """Another process rebuilds it from the resolved configuration and the saved weights, with the same outputs."""
     case = subject.case
     module = subject.build(case, seed=1)
     weights = io.BytesIO()
@@ -106,7 +106,7 @@ def rebuilds_in_a_fresh_process(subject: ModelSubject) -> None:
 
 
 def answer_rebuilt(config: dict[str, Any], info: dict[str, Any], weights: str) -> list[Any]:
-    """Outputs of a model built from its configuration alone; runs in the other process."""
+    """The outputs of a model that is built from its configuration; runs in the other process."""
     known = DataInfo.from_dict(info)
     restrict_imports(also=[config["model"]["class_path"].partition(".")[0]])
     with library_errors.user_errors_from_constructor("model"):
@@ -117,8 +117,8 @@ def answer_rebuilt(config: dict[str, Any], info: dict[str, Any], weights: str) -
     return found
 
 
-def leaves_no_tensor_behind(subject: ModelSubject) -> None:
-    """Every tensor that it holds is a parameter or a buffer, and so moves with it from device to device."""
+def all_tensors_are_registered(subject: ModelSubject) -> None:
+    """Every tensor of the model is a registered parameter or buffer, and so moves between devices with it."""
     case = subject.case
     module = subject.build(case)
     outputs(module, case.rows.x)
@@ -132,11 +132,11 @@ def leaves_no_tensor_behind(subject: ModelSubject) -> None:
         for tensor in _tensors_in(value)
         if id(tensor) not in known
     ]
-    expect(not left, f"expected parameters and buffers alone, received {', '.join(left[:3])}: use `register_buffer`")
+    expect(not left, f"expected parameters and buffers only, received {', '.join(left[:3])}: use `register_buffer`")
 
 
 def works_in_double_precision(subject: ModelSubject) -> None:
-    """Moved to torch.float64, it computes in it and gives the same outputs but for rounding."""
+    """Converted to torch.float64, it computes in that dtype, with the same outputs up to rounding."""
     case = subject.case
     module = subject.build(case)
     x = case.rows.x
@@ -147,7 +147,7 @@ def works_in_double_precision(subject: ModelSubject) -> None:
 
 
 def _tensors_in(value: Any, depth: int = 2) -> Iterator[Tensor]:
-    """Tensors in an attribute, also within its lists and mappings."""
+    """Tensors in an attribute, including those in nested lists and mappings."""
     if isinstance(value, Tensor):
         yield value
     elif depth and isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A model under check: built as a run builds it, on tiny data of what it declares."""
+"""The model to check, built as in a run, for tiny data of each declared kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from glasshouse.training.task import Task
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Tiny data that a model says it accepts."""
+    """Tiny data of one declared modality and kind of target."""
 
     data: Any
     info: DataInfo
@@ -45,11 +45,11 @@ class Case:
 
 
 class ModelSubject(Subject):
-    """A model with the tiny data that it is tried on; `data` is a data module to be tried on instead, or makes one."""
+    """A model and its tiny data; `data` replaces them by another data module, or by a function that creates one."""
 
     @cached_property
     def cases(self) -> tuple[Case, ...]:
-        """One for each modality and kind of target that the model declares, or the data that were given."""
+        """One case for each declared modality and kind of target, or the given data."""
         if self.data is not None:
             data = self.data() if callable(self.data) else self.data
             data.setup()
@@ -58,19 +58,19 @@ class ModelSubject(Subject):
 
     @property
     def case(self) -> Case:
-        """What one trial is enough on: the first modality and target declared."""
+        """The first declared modality and kind of target, for checks that need only one."""
         return self.cases[0]
 
     @property
     def package(self) -> str:
-        """Where its class is at home; a declaration that is tried by itself is in no registry that would allow it."""
+        """The top-level package of its class; the registry does not know the package of an unregistered declaration."""
         return self.component.class_path.partition(".")[0]
 
     def config(self, info: DataInfo, **sizes: Any) -> dict[str, Any]:
-        """The resolved configuration, as `config.yaml` holds it: sizes filled from the data, but for those given here.
+        """The resolved configuration, as in `config.yaml`: sizes are filled from the data, except those given here.
 
         Raises:
-            UserError: for options that its signature does not take, and sizes that nobody knows.
+            UserError: for unknown options, and for sizes that the data do not have.
         """
         text = yaml.safe_dump(
             {"model": {"class_path": self.component.class_path, "init_args": {**self.options, **sizes}}}
@@ -86,16 +86,16 @@ class ModelSubject(Subject):
         return {"model": model.as_dict()}
 
     def build(self, case: Case, *, seed: int = 0, lr: float | None = None, **sizes: Any) -> LightningModule:
-        """The model as a run builds it, with weights drawn under `seed`.
+        """The model, built as in a run.
 
         Args:
-            case: data that fill the sizes.
-            seed: of the weights.
-            lr: rate of Adam, for a model that configures no optimizer itself; None gives none.
-            sizes: in place of those of the data.
+            case: the data that fill the sizes.
+            seed: of the initial weights.
+            lr: learning rate of Adam, for a model without its own optimizer; None adds no optimizer.
+            sizes: replace sizes of the data.
 
         Raises:
-            UserError: if its constructor refuses what it is given.
+            UserError: if the constructor refuses its arguments.
         """
         config = self.config(case.info, **sizes)
         with (
@@ -108,12 +108,12 @@ class ModelSubject(Subject):
         return module  # type: ignore[no-any-return]
 
     def handle(self, case: Case, *, seed: int = 0) -> ModelHandle:
-        """The untrained model as audits see it, in evaluation mode."""
+        """The handle of the untrained model in evaluation mode, as audits get it."""
         return handle_on(self.build(case, seed=seed), case)
 
 
 def handle_on(module: LightningModule, case: Case) -> ModelHandle:
-    """The handle that audits get, on a module in evaluation mode."""
+    """The handle of a module, which is set to evaluation mode, as audits get it."""
     return ModelHandle(module.eval(), with_self_score_target(case.info, module), name=case.info.name)
 
 
@@ -125,7 +125,7 @@ def outputs(module: LightningModule, x: Tensor) -> Tensor:
 
 
 def network_of(module: LightningModule) -> nn.Module:
-    """The network that a task trains; a LightningModule of its own is itself."""
+    """The network of a `Task`; any other LightningModule itself."""
     return module.network if isinstance(module, Task) else module
 
 

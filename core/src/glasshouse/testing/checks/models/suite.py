@@ -1,5 +1,5 @@
-"""All checks of a model. Those of its answers look at every modality and kind of target that it declares; those that
-train do so on the first."""
+"""All checks of a model: those of its outputs run for every declared modality and kind of target, those of its training
+for the first one only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODEL_CHECKS = (
             answers.one_row_equals_the_batch,
             answers.row_order_is_kept,
             answers.empty_batch,
-            answers.nan_is_not_hidden,
+            answers.nan_propagates,
             answers.huge_values_stay_in_their_row,
             answers.evaluation_is_repeatable,
             answers.evaluation_changes_nothing,
@@ -34,13 +34,13 @@ MODEL_CHECKS = (
             training.learns_an_easy_problem,
             training.same_seed_same_weights,
             training.same_seed_same_training,
-            training.copies_share_nothing,
+            training.copies_share_no_weights,
             training.a_step_takes_little_time,
             training.a_step_takes_little_memory,
             keeping.options_are_plain_values,
             keeping.state_dict_round_trip,
             keeping.rebuilds_in_a_fresh_process,
-            keeping.leaves_no_tensor_behind,
+            keeping.all_tensors_are_registered,
             keeping.works_in_double_precision,
         ),
     ),

@@ -1,4 +1,4 @@
-"""What a model's training promises: that gradients arrive, that it learns, that a seed settles it, what it costs."""
+"""Checks of a model's training: gradients, learning, determinism, cost."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from glasshouse.testing.kit.checks import expect
 from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 
 STEP_SECONDS = 5.0
-"""Processor time that one training step on twelve tiny rows may take."""
+"""Largest processor time of a training step on twelve tiny rows."""
 
 STEP_BYTES = 1 << 30
-"""Memory that it may take: weights, their gradients, and what is kept for the backward pass."""
+"""Largest memory of a step: weights, gradients, and activations saved for the backward pass."""
 
 BATCHES = 4
 LEARNING_BATCHES = 60
 LEARNING_RATES = (0.01, 0.001)
 LEARNED = 0.8
-"""Share of the loss of a constant answer below which an easy problem counts as learned."""
+"""An easy problem is learned below this fraction of a constant prediction's loss."""
 
 FALLEN = 0.95
-"""The same of a loss of the model's own, of its value before training: nobody knows what a constant answer costs."""
+"""The same for a self-scoring model, as a fraction of its loss before training: it has no constant prediction."""
 
 
 def gradients_reach_every_parameter(subject: ModelSubject) -> None:
-    """In the first training steps every trainable parameter has a gradient that is finite and not zero throughout."""
+    """In the first training steps, every trainable parameter has a finite and nonzero gradient."""
     module = subject.build(subject.case, lr=0.001)
     reached: dict[str, str] = {}
 
@@ -53,18 +53,18 @@ def gradients_reach_every_parameter(subject: ModelSubject) -> None:
     expect(
         not missed,
         f"expected a gradient for each of {len(trainable)} parameters, missing for {len(missed)}: {named}; "
-        "leave out what is not used, or set requires_grad to False",
+        "remove unused parameters, or set requires_grad to False",
     )
 
 
 def learns_an_easy_problem(subject: ModelSubject) -> None:
-    """On data whose target is plain to see, the training loss falls well below that of a constant answer."""
+    """On an easy problem, the training loss falls well below that of a constant prediction."""
     case = subject.case
     found = []
     for rate in LEARNING_RATES:
         module = subject.build(case, lr=rate)
         if not module.automatic_optimization:
-            raise NotApplicable("its training is a step of its own (manual optimization), whose loss need not fall")
+            raise NotApplicable("it uses manual optimization, whose loss need not fall")
         before = _mean_loss(module, case)
         goal = _goal(case, module, before)
         _train(module, case, batches=LEARNING_BATCHES)
@@ -78,14 +78,14 @@ def learns_an_easy_problem(subject: ModelSubject) -> None:
 
 
 def same_seed_same_weights(subject: ModelSubject) -> None:
-    """Built twice under one seed, it has the same weights to the last bit."""
+    """Built twice with one seed, it has bit-identical weights."""
     first, second = (weights_of(subject.build(subject.case, seed=1)) for _ in range(2))
     changed = difference(first, second)
     expect(changed is None, f"expected the same weights twice; {changed}")
 
 
 def same_seed_same_training(subject: ModelSubject) -> None:
-    """Trained twice under one seed on the same data, it has the same weights to the last bit."""
+    """Trained twice with one seed on the same data, it has bit-identical weights."""
     trained = []
     for _ in range(2):
         module = subject.build(subject.case, lr=0.001)
@@ -95,12 +95,12 @@ def same_seed_same_training(subject: ModelSubject) -> None:
     expect(changed is None, f"expected the same weights after {BATCHES} batches twice; {changed}")
 
 
-def copies_share_nothing(subject: ModelSubject) -> None:
-    """Two models built one after another share no weights, so that training one leaves the other as it was."""
+def copies_share_no_weights(subject: ModelSubject) -> None:
+    """Two instances share no weights: training one does not change the other."""
     first, second = subject.build(subject.case), subject.build(subject.case)
     places = {tensor.data_ptr(): name for name, tensor in named_tensors(first) if tensor.numel()}
     shared = [name for name, tensor in named_tensors(second) if tensor.numel() and tensor.data_ptr() in places]
-    expect(not shared, f"expected weights of its own for every copy; shared: {', '.join(shared[:3])}")
+    expect(not shared, f"expected separate weights for each instance; shared: {', '.join(shared[:3])}")
 
 
 def a_step_takes_little_time(subject: ModelSubject) -> None:
@@ -114,12 +114,12 @@ def a_step_takes_little_time(subject: ModelSubject) -> None:
         if taken[-1] <= STEP_SECONDS:
             return
     raise CheckFailed(
-        f"expected at most {STEP_SECONDS:g} s, received {min(taken):.2f} s; give options that make it small"
+        f"expected at most {STEP_SECONDS:g} s, received {min(taken):.2f} s; set `options` for a smaller model"
     )
 
 
 def a_step_takes_little_memory(subject: ModelSubject) -> None:
-    """Weights, gradients and what is kept for the backward pass of twelve tiny rows take at most a gibibyte."""
+    """Weights, gradients and saved activations for twelve tiny rows take at most one GiB."""
     network, x = _in_training(subject)
     kept: dict[int, int] = {}
 
@@ -134,7 +134,7 @@ def a_step_takes_little_memory(subject: ModelSubject) -> None:
     expect(
         total <= STEP_BYTES,
         f"expected at most {STEP_BYTES >> 20} MiB, received {total >> 20} MiB, {weights >> 20} MiB of them weights; "
-        "give options that make it small",
+        "set `options` for a smaller model",
     )
 
 

@@ -1,4 +1,4 @@
-"""Records that a report format must cope with: every verdict, nothing at all, hostile names, groups of few people."""
+"""Records to render: every verdict, an empty one, hostile names, small groups."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ HOSTILE_QUOTED = "\"'><img src=x onerror=alert(1)>"
 HOSTILE_LINK = "[x](javascript:alert(1)) `|` {{ 7*7 }}"
 
 FEW = 4
-"""People in a group that is too small to be told of."""
+"""Number of people in a group that is too small to be shown."""
 
 SECRET = 0.7193
-"""A rate of that group alone."""
+"""A rate of that group only."""
 
 WILSON = {"level": 0.95, "interval_method": "wilson"}
 
 
 def ordinary(verdict: FindingVerdict | None = "pass", *, name: str = "loans") -> Record:
-    """A run with two groups, a gap, something undefined, an audit that was skipped and one in error."""
+    """A record with two groups, a gap, an undefined value, a skipped audit and one in error."""
     results = [_performance(name), _fairness(name), *_not_completed(name)]
     findings = [] if verdict is None else [_finding(verdict, name)]
     return build_record(_header(name), results, findings, [Section(title=name, text=name)])
 
 
 def empty() -> Record:
-    """A run that no audit looked at."""
+    """A record without audits."""
     return build_record(_header("loans"), [])
 
 
 def hostile() -> Record:
-    """The ordinary run, in which every name is markup or a script."""
+    """The ordinary record, in which every name is markup or a script."""
     return ordinary("fail", name=" ".join((HOSTILE, HOSTILE_QUOTED, HOSTILE_LINK)))
 
 
 def small_groups() -> Record:
-    """A group of `FEW` people with a rate of `SECRET`, in measurements, a table and a figure."""
+    """A record with a group of `FEW` people and a rate of `SECRET`, in measurements, a table and a figure."""
     groups = {"women": (0.5, 200), "men": (0.25, 100), "others": (SECRET, FEW)}
     rates = [
         Measurement(name="selection_rate", value=rate, n=n, group={"sex": level}, split="test")

@@ -1,4 +1,4 @@
-"""All checks of a report format: that it renders every record, and tells nothing that must not be told."""
+"""All checks of a report format: it renders every record, and discloses nothing about small groups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VERDICTS: tuple[FindingVerdict | None, ...] = ("pass", "fail", "insufficient_evi
 
 
 def renders_every_verdict(subject: Subject) -> None:
-    """It renders runs that pass, fail, lack evidence or are not judged, with what is undefined, skipped or in error."""
+    """It renders runs of each verdict, and undefined, skipped and failed results."""
     for verdict in VERDICTS:
         record = ordinary(verdict)
         expect(
@@ -36,12 +36,12 @@ def renders_every_verdict(subject: Subject) -> None:
 
 
 def renders_an_empty_record(subject: Subject) -> None:
-    """It renders a run that no audit looked at."""
+    """It renders a record without audits."""
     _rendered(subject, empty(), "no audits")
 
 
 def returns_text_or_bytes(subject: Subject) -> None:
-    """It returns str or bytes; text can be written as UTF-8."""
+    """It returns str or bytes; text can be encoded as UTF-8."""
     content = subject.target(ordinary())
     if not isinstance(content, (str, bytes)):
         raise CheckFailed(f"expected str or bytes, received {type(content).__name__}")
@@ -50,7 +50,7 @@ def returns_text_or_bytes(subject: Subject) -> None:
 
 
 def hostile_names_stay_text(subject: Subject) -> None:
-    """No name in the record becomes markup, a script or an attribute of the page."""
+    """No name in the record becomes markup, a script or an attribute."""
     text = _text(_rendered(subject, hostile(), "hostile names"))
     if subject.plugin.suffix == ".json":
         json.loads(text)
@@ -65,29 +65,27 @@ def hostile_names_stay_text(subject: Subject) -> None:
 
 
 def small_groups_are_hidden(subject: Subject) -> None:
-    """The rate of a group of four people is not told: start from `glasshouse.report.suppression`."""
+    """The rate of a group of four people is hidden, as by `glasshouse.suppress_small_groups`."""
     content = _text(_rendered(subject, small_groups(), "small groups"))
-    for told in (f"{SECRET}", f"{SECRET:.3f}", f"{SECRET * 100:.2f}", f"{SECRET * 100:.1f}"):
-        expect(told not in content, f"expected a small group's rate to be hidden, received {told}")
+    for text in (f"{SECRET}", f"{SECRET:.3f}", f"{SECRET * 100:.2f}", f"{SECRET * 100:.1f}"):
+        expect(text not in content, f"expected a small group's rate to be hidden, received {text}")
 
 
-def renders_the_same_again(subject: Subject) -> None:
-    """The same record gives the same content to the last byte."""
-    expect(
-        subject.target(ordinary()) == subject.target(ordinary()), "expected the same content again, received another"
-    )
+def rendering_is_deterministic(subject: Subject) -> None:
+    """The same record is rendered to identical bytes."""
+    expect(subject.target(ordinary()) == subject.target(ordinary()), "expected identical content, received another")
 
 
-def record_is_left_alone(subject: Subject) -> None:
-    """The record is afterwards as it was."""
+def record_is_not_modified(subject: Subject) -> None:
+    """The record is not modified."""
     record = ordinary("fail")
     before = record.to_dict()
     subject.target(record)
-    expect(record.to_dict() == before, "expected the record as it was, received another")
+    expect(record.to_dict() == before, "expected an unmodified record, received another")
 
 
 def needs_no_torch(subject: Subject) -> None:
-    """It renders where torch is never imported, as `glasshouse report` does."""
+    """It renders without importing torch, as `glasshouse report` does."""
     module, _, attribute = subject.plugin.target.partition(":")
     program = f"from {__name__} import _render_alone; _render_alone({module!r}, {attribute!r})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path)}
@@ -101,7 +99,7 @@ def needs_no_torch(subject: Subject) -> None:
 
 
 def takes_little_time(subject: Subject) -> None:
-    """A record takes no more than 5 seconds of one processor."""
+    """A record takes at most 5 seconds of processor time."""
     start = time.process_time()
     subject.target(ordinary())
     seconds = time.process_time() - start
@@ -118,8 +116,8 @@ REPORT_FORMAT_CHECKS = (
             renders_an_empty_record,
             hostile_names_stay_text,
             small_groups_are_hidden,
-            renders_the_same_again,
-            record_is_left_alone,
+            rendering_is_deterministic,
+            record_is_not_modified,
             needs_no_torch,
             takes_little_time,
         ),
@@ -149,7 +147,7 @@ def _render_alone(module: str, attribute: str) -> None:
 
 
 class _Page(HTMLParser):
-    """What in a page does something that a name of the hostile record asks for."""
+    """Finds elements in which a name of the hostile record has become active."""
 
     def __init__(self) -> None:
         super().__init__()

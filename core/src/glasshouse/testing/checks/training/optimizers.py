@@ -1,5 +1,4 @@
-"""What an optimizer promises: that it finds a minimum, that its state is all there is to it, and that it moves what it
-is given and nothing else. Every step is taken with a closure, as Lightning takes it."""
+"""Checks of optimizers: convergence, complete state, parameter groups. Each step has a closure, as in Lightning."""
 
 from __future__ import annotations
 
@@ -27,21 +26,21 @@ RATES = (None, 0.1, 0.01)
 """Learning rates to try, the optimizer's own first."""
 
 FOUND = 0.01
-"""Share of the first value below which the minimum of a quadratic counts as reached."""
+"""The minimum of a quadratic is reached below this fraction of the initial value."""
 
 
 class OptimizerSubject(Subject):
-    """An optimizer with the options that it is made with."""
+    """An optimizer and its options."""
 
     def accepts(self, option: str) -> bool:
-        """Whether its constructor has such an option."""
+        """Whether the constructor has this option."""
         return option in inspect.signature(self.target).parameters
 
     def make(self, parameters: Any, **options: Any) -> torch.optim.Optimizer:
-        """The optimizer on some parameters, as a run makes it.
+        """The optimizer for some parameters, created as in a run.
 
         Raises:
-            UserError: if its constructor refuses what it is given.
+            UserError: if the constructor refuses its arguments.
         """
         with library_errors.user_errors_from_constructor(self.who):
             return self.target(parameters, **{**self.options, **options})  # type: ignore[no-any-return]
@@ -51,7 +50,7 @@ SUBJECT = OptimizerSubject
 
 
 def reaches_the_minimum_of_a_quadratic(subject: OptimizerSubject) -> None:
-    """At its own learning rate, 0.1 or 0.01 it comes within a hundredth of the minimum of a quadratic in 300 steps."""
+    """With its default learning rate, 0.1 or 0.01, it reduces a quadratic to 1 % of its initial value in 300 steps."""
     goal = FOUND * float(bowl(_start()).detach())
     reached = []
     for rate in RATES:
@@ -68,8 +67,8 @@ def reaches_the_minimum_of_a_quadratic(subject: OptimizerSubject) -> None:
     raise CheckFailed(f"expected less than {goal:.3g} after {STEPS} steps, received {shown}")
 
 
-def same_steps_twice(subject: OptimizerSubject) -> None:
-    """From the same weights it takes the same steps, to the last bit."""
+def steps_are_deterministic(subject: OptimizerSubject) -> None:
+    """Started from the same weights, it takes bit-identical steps."""
     weights = [_start(), _start()]
     for w in weights:
         optimizer = subject.make([w])
@@ -79,7 +78,7 @@ def same_steps_twice(subject: OptimizerSubject) -> None:
 
 
 def state_dict_round_trip(subject: OptimizerSubject) -> None:
-    """With its state saved, read with `weights_only=True` and put into another, it goes on to the last bit."""
+    """Its saved state, loaded with `weights_only=True` into another instance, continues with bit-identical steps."""
     optimizer = subject.make([w := _start()])
     for _ in range(4):
         _step(optimizer, lambda: bowl(w))
@@ -94,8 +93,8 @@ def state_dict_round_trip(subject: OptimizerSubject) -> None:
     expect_same(copy.detach(), w.detach(), "the weights 4 steps after the state was read")
 
 
-def parameter_groups_are_honoured(subject: OptimizerSubject) -> None:
-    """A group with a learning rate of 0 stays while another moves, unless groups are refused."""
+def parameter_groups_are_respected(subject: OptimizerSubject) -> None:
+    """A group with learning rate 0 stays constant while another one changes, unless groups are refused."""
     still, moving = _start(), _start()
     try:
         optimizer = subject.make([{"params": [still], "lr": 0.0}, {"params": [moving]}])
@@ -105,13 +104,11 @@ def parameter_groups_are_honoured(subject: OptimizerSubject) -> None:
     for _ in range(3):
         _step(optimizer, lambda: bowl(still) + bowl(moving))
     expect_same(still.detach(), before, "the weights of a group whose rate is 0")
-    expect(
-        not torch.equal(moving.detach(), before), "expected the other group to move, received the weights it began with"
-    )
+    expect(not torch.equal(moving.detach(), before), "expected the other group to change, received its initial weights")
 
 
-def the_rate_can_be_scheduled(subject: OptimizerSubject) -> None:
-    """Its learning rate is `param_groups[...]["lr"]`: with it set to 0, as a schedule may, nothing moves."""
+def learning_rate_can_be_scheduled(subject: OptimizerSubject) -> None:
+    """It uses `param_groups[...]["lr"]`: when a schedule sets that to 0, the weights do not change."""
     optimizer = subject.make([w := _start()])
     without = [group for group in optimizer.param_groups if "lr" not in group]
     expect(not without, "expected every group to have an 'lr', received " + ", ".join(map(str, without[:1])))
@@ -122,7 +119,7 @@ def the_rate_can_be_scheduled(subject: OptimizerSubject) -> None:
 
 
 def parameters_without_gradient_stay(subject: OptimizerSubject) -> None:
-    """A parameter that the loss does not depend on is left as it is."""
+    """A parameter that the loss does not depend on does not change."""
     used, unused = _start(), _start()
     optimizer = subject.make([used, unused])
     for _ in range(3):
@@ -131,7 +128,7 @@ def parameters_without_gradient_stay(subject: OptimizerSubject) -> None:
 
 
 def zero_gradients_move_nothing(subject: OptimizerSubject) -> None:
-    """From rest and without weight decay, gradients of zero move nothing."""
+    """From its initial state and without weight decay, zero gradients change no weight."""
     rest = {"weight_decay": 0.0} if subject.accepts("weight_decay") else {}
     optimizer = subject.make([w := _start()], **rest)
     for _ in range(3):
@@ -139,8 +136,8 @@ def zero_gradients_move_nothing(subject: OptimizerSubject) -> None:
     expect_same(w.detach(), _start().detach(), "the weights after steps with gradients of zero")
 
 
-def takes_a_closure(subject: OptimizerSubject) -> None:
-    """`step(closure)` asks the closure for the loss and returns it."""
+def calls_the_closure(subject: OptimizerSubject) -> None:
+    """`step(closure)` evaluates the closure and returns its loss."""
     optimizer = subject.make([w := _start()])
     asked: list[float] = []
 
@@ -158,7 +155,7 @@ def takes_a_closure(subject: OptimizerSubject) -> None:
     expect(answer in asked, f"expected one of the losses {asked}, received {answer}")
 
 
-def refuses_a_negative_rate(subject: OptimizerSubject) -> None:
+def refuses_negative_learning_rate(subject: OptimizerSubject) -> None:
     """A learning rate below 0 is refused with an error that names the optimizer."""
     if not subject.accepts("lr"):
         raise NotApplicable("it has no option `lr`")
@@ -168,7 +165,7 @@ def refuses_a_negative_rate(subject: OptimizerSubject) -> None:
 
 
 def trains_in_a_task(subject: OptimizerSubject) -> None:
-    """It trains a small network as glasshouse's own task for some steps: weights move and stay finite."""
+    """It trains a small network in a `Task` for some steps: weights change and stay finite."""
     data = tiny("tabular", "binary")
     task = small_task(data.info)
     before = weights_of(task)
@@ -177,11 +174,11 @@ def trains_in_a_task(subject: OptimizerSubject) -> None:
     after = weights_of(task)
     bad = [name for name, tensor in after.items() if not torch.isfinite(tensor).all()]
     expect(not bad, f"expected finite weights, received others in {', '.join(bad)}")
-    expect(difference(before, after) is not None, "expected the weights to move, received those it began with")
+    expect(difference(before, after) is not None, "expected changed weights, received the initial ones")
 
 
 def moves_to_another_precision(subject: OptimizerSubject) -> None:
-    """Its state, read by an optimizer of float64 weights, goes on in float64."""
+    """Its state, loaded by an optimizer of float64 weights, is converted to float64."""
     optimizer = subject.make([w := _start()])
     _step(optimizer, lambda: bowl(w))
     other = subject.make([wide := nn.Parameter(w.detach().double())])
@@ -189,10 +186,10 @@ def moves_to_another_precision(subject: OptimizerSubject) -> None:
     _step(other, lambda: bowl(wide))
     _step(optimizer, lambda: bowl(w))
     for name, value in other.state[wide].items():
-        beside = isinstance(value, Tensor) and value.shape == wide.shape
-        expect(not beside or value.dtype == torch.float64, f"expected the state '{name}' in float64: {value}")
+        per_weight = isinstance(value, Tensor) and value.shape == wide.shape
+        expect(not per_weight or value.dtype == torch.float64, f"expected the state '{name}' in float64: {value}")
     away = float((wide.detach() - w.detach().double()).abs().max())
-    expect(away < 1e-4, f"expected the same step but for rounding, received a difference of {away:.3g}")
+    expect(away < 1e-4, f"expected the same step up to rounding, received a difference of {away:.3g}")
 
 
 OPTIMIZER_CHECKS = (
@@ -201,14 +198,14 @@ OPTIMIZER_CHECKS = (
         Check.of,
         (
             reaches_the_minimum_of_a_quadratic,
-            same_steps_twice,
+            steps_are_deterministic,
             state_dict_round_trip,
-            parameter_groups_are_honoured,
-            the_rate_can_be_scheduled,
+            parameter_groups_are_respected,
+            learning_rate_can_be_scheduled,
             parameters_without_gradient_stay,
             zero_gradients_move_nothing,
-            takes_a_closure,
-            refuses_a_negative_rate,
+            calls_the_closure,
+            refuses_negative_learning_rate,
             trains_in_a_task,
             moves_to_another_precision,
         ),
@@ -217,7 +214,7 @@ OPTIMIZER_CHECKS = (
 
 
 def bowl(w: Tensor) -> Tensor:
-    """A quadratic with curvatures of 0.5 to 3 and its minimum, 0, at (1, -1, 0.5)."""
+    """A quadratic with curvatures from 0.5 to 3 and its minimum, 0, at (1, -1, 0.5)."""
     curvature = torch.tensor([3.0, 0.5, 1.0], dtype=w.dtype)
     return (curvature * (w - torch.tensor([1.0, -1.0, 0.5], dtype=w.dtype)).square()).sum() / 2
 

@@ -1,4 +1,4 @@
-"""What a schedule of the learning rate promises: a usable rate at every step of the training, and nothing hidden."""
+"""Checks of learning-rate schedules: a valid learning rate at each step, complete state."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from glasshouse.testing.kit.tiny import tiny
 from glasshouse.training.optimization import SchedulerConfig
 
 LENGTH = 20
-"""Steps of the training that a schedule is tried on."""
+"""Number of training steps."""
 
 RATE = 0.1
 
 
 class ScheduleSubject(Subject):
-    """A schedule with the options that it is made with."""
+    """A schedule and its options."""
 
     def choice(self) -> SchedulerConfig:
-        """The schedule as a run chooses it, to be built once the optimizer exists."""
+        """The schedule as configured in a run, which is built once the optimizer exists."""
         return SchedulerConfig(self.target, self.options, interval=self.plugin.interval)
 
     def build(self) -> tuple[torch.optim.Optimizer, Any]:
-        """An optimizer at rate 0.1 and its schedule, for a training of `LENGTH` steps."""
+        """An optimizer with learning rate 0.1 and its schedule, for a training of `LENGTH` steps."""
         w = nn.Parameter(torch.zeros(2))
         w.grad = torch.ones(2)
         optimizer = torch.optim.SGD([w], lr=RATE)
@@ -44,26 +44,26 @@ SUBJECT = ScheduleSubject
 
 
 def length_is_filled(subject: ScheduleSubject) -> None:
-    """It is built from the optimizer and the length of the training alone, where that is `total_steps` or `T_max`."""
+    """It can be built from the optimizer alone; the training's length fills `total_steps` or `T_max`."""
     subject.build()
 
 
-def rates_are_usable(subject: ScheduleSubject) -> None:
-    """Every rate of the training, from its first step to its last, is finite, not negative, and not always 0."""
+def learning_rates_are_valid(subject: ScheduleSubject) -> None:
+    """The learning rate of each step of the training is finite and not negative, and not 0 throughout."""
     rates = _rates(*subject.build(), LENGTH)
     bad = [f"{rate:g} at step {step}" for step, rate in enumerate(rates) if not (math.isfinite(rate) and rate >= 0)]
     expect(not bad, f"expected finite rates of at least 0, received {', '.join(bad[:3])}")
     expect(any(rates), "expected a rate above 0 at some step, received none")
 
 
-def same_rates_twice(subject: ScheduleSubject) -> None:
-    """Built twice, it gives the same rates."""
+def schedule_is_deterministic(subject: ScheduleSubject) -> None:
+    """Two instances have the same learning rates."""
     first, second = (_rates(*subject.build(), LENGTH) for _ in range(2))
     expect(first == second, f"expected {first}, received {second}")
 
 
 def state_dict_round_trip(subject: ScheduleSubject) -> None:
-    """With its state and the optimizer's saved and read with `weights_only=True`, it goes on with the same rates."""
+    """Its saved state and the optimizer's, loaded with `weights_only=True`, continue with the same learning rates."""
     optimizer, schedule = subject.build()
     _rates(optimizer, schedule, 7)
     file = io.BytesIO()
@@ -78,7 +78,7 @@ def state_dict_round_trip(subject: ScheduleSubject) -> None:
 
 
 def trains_in_a_task(subject: ScheduleSubject) -> None:
-    """Lightning advances it through a training of glasshouse's own task, to its last step."""
+    """Lightning steps it through a training of a `Task`, until the last step."""
     data = tiny("tabular", "binary")
     task = small_task(data.info)
     before = weights_of(task)
@@ -88,17 +88,26 @@ def trains_in_a_task(subject: ScheduleSubject) -> None:
     after = weights_of(task)
     bad = [name for name, tensor in after.items() if not torch.isfinite(tensor).all()]
     expect(not bad, f"expected finite weights, received others in {', '.join(bad)}")
-    expect(difference(before, after) is not None, "expected the weights to move, received those it began with")
+    expect(difference(before, after) is not None, "expected changed weights, received the initial ones")
 
 
 LR_SCHEDULER_CHECKS = (
     *COMMON_CHECKS,
-    *map(Check.of, (length_is_filled, rates_are_usable, same_rates_twice, state_dict_round_trip, trains_in_a_task)),
+    *map(
+        Check.of,
+        (
+            length_is_filled,
+            learning_rates_are_valid,
+            schedule_is_deterministic,
+            state_dict_round_trip,
+            trains_in_a_task,
+        ),
+    ),
 )
 
 
 def _rates(optimizer: torch.optim.Optimizer, schedule: Any, steps: int) -> list[float]:
-    """The rate of each step; one that follows a metric is shown a loss that does not fall."""
+    """The learning rate of each step; a schedule that follows a metric gets a constant loss."""
     follows_a_metric = isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau)
     rates = []
     for _ in range(steps):

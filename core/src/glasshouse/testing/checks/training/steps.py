@@ -1,4 +1,4 @@
-"""Trainings of a moment on the CPU, without a word on the screen or a file on the disk."""
+"""Short trainings on the CPU, without output and without files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from glasshouse.training.task import Task
 
 
 def small_task(info: DataInfo, *, seed: int = 0, lr: float = 0.05) -> Task:
-    """A task around one hidden layer over flattened inputs, with Adam; its weights depend on `seed` alone."""
+    """A task with one hidden layer on flattened inputs, and Adam; its initial weights depend on `seed` only."""
     width = int(torch.Size(info.input_shape).numel())
     outputs = info.target.num_outputs
     with seeded(seed, "small task"):
@@ -41,7 +41,7 @@ def fit(
     ckpt_path: str | None = None,
     **options: Any,
 ) -> Trainer:
-    """Train `module` on `data` for some epochs or steps; every random number depends on `seed`."""
+    """Train `module` on `data` for some epochs or steps; all random numbers depend on `seed`."""
     chosen: dict[str, Any] = {
         "max_epochs": epochs if epochs is not None else -1,
         "max_steps": steps,
@@ -63,7 +63,7 @@ def fit(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings and no messages of Lightning for the block."""
+    """Suppress warnings and Lightning's messages during the block."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

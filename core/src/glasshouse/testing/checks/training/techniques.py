@@ -1,4 +1,4 @@
-"""What a technique promises: that it changes the training and nothing that outlives it."""
+"""Checks of techniques: they change the training, and nothing that remains after it."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ EPOCHS = 4
 
 
 class TechniqueSubject(Subject):
-    """A technique and tiny data that it is for; `data` is a data module to be tried on instead."""
+    """A technique and tiny data for it; `data` replaces them by another data module."""
 
     def make(self) -> Callback:
-        """The technique as a run makes it.
+        """The technique, created as in a run.
 
         Raises:
-            UserError: if its constructor refuses its options.
+            UserError: if the constructor refuses its options.
         """
         with library_errors.user_errors_from_constructor(self.who):
             return self.target(**self.options)  # type: ignore[no-any-return]
 
     @cached_property
     def ready(self) -> Any:
-        """Data of the first modality that the technique does not refuse.
+        """Data of the first modality that the technique accepts.
 
         Raises:
-            UserError: that of tables, where it refuses all.
+            UserError: the technique's error for tables, if it accepts none.
         """
         if self.data is not None:
             self.data.setup()
@@ -62,7 +62,7 @@ class TechniqueSubject(Subject):
         raise refused[0]
 
     def trained(self, *techniques: Callback, epochs: int = 2) -> tuple[Task, Trainer]:
-        """A small task after a training with some techniques."""
+        """A small task, trained with the given techniques."""
         task = small_task(self.ready.info)
         return task, fit(task, self.ready, callbacks=techniques, epochs=epochs)
 
@@ -71,17 +71,17 @@ SUBJECT = TechniqueSubject
 
 
 def trains(subject: TechniqueSubject) -> None:
-    """A small network trained with it has weights that moved and are finite."""
+    """A small network that is trained with it has changed and finite weights."""
     task, _ = subject.trained(subject.make())
     after = weights_of(task)
     bad = [name for name, tensor in after.items() if not torch.isfinite(tensor).all()]
     expect(not bad, f"expected finite weights, received others in {', '.join(bad)}")
     before = weights_of(small_task(subject.ready.info))
-    expect(difference(before, after) is not None, "expected the weights to move, received those it began with")
+    expect(difference(before, after) is not None, "expected changed weights, received the initial ones")
 
 
-def leaves_the_model_as_it_was_made(subject: TechniqueSubject) -> None:
-    """After training no hook, weight of a row, term of the loss, replaced `forward` or new parameter is left behind."""
+def leaves_no_changes_in_the_model(subject: TechniqueSubject) -> None:
+    """After training, no hook, row weight, loss term, replaced `forward` or new parameter remains in the model."""
     before = small_task(subject.ready.info)
     task, _ = subject.trained(subject.make())
     for (name, part), (_, untouched) in zip(_parts(task), _parts(before), strict=False):
@@ -89,10 +89,11 @@ def leaves_the_model_as_it_was_made(subject: TechniqueSubject) -> None:
             left = len(getattr(part, kind)) - len(getattr(untouched, kind))
             expect(not left, f"expected no hook, received {left} in {kind} of '{name or 'the task'}'")
         expect(
-            "forward" not in vars(part), f"expected its own `forward`, received another one in '{name or 'the task'}'"
+            "forward" not in vars(part),
+            f"expected the original `forward`, received another one in '{name or 'the task'}'",
         )
         compiled = getattr(part, "_compiled_call_impl", None)
-        expect(compiled is None, f"expected '{name or 'the task'}' not to stay compiled")
+        expect(compiled is None, f"expected '{name or 'the task'}' not to remain compiled")
     expected, received = set(dict(before.named_parameters())), set(dict(task.named_parameters()))
     expect(expected == received, f"expected parameters {sorted(expected)}, received {sorted(received)}")
     expect(task.row_weights is None, "expected `row_weights` to be None again")
@@ -100,14 +101,14 @@ def leaves_the_model_as_it_was_made(subject: TechniqueSubject) -> None:
 
 
 def same_seed_same_training(subject: TechniqueSubject) -> None:
-    """Two trainings with it under one seed end with the same weights, to the last bit."""
+    """Two trainings with it and one seed have bit-identical weights."""
     first, second = (weights_of(subject.trained(subject.make())[0]) for _ in range(2))
     changed = difference(first, second)
     expect(changed is None, f"expected the same weights twice; {changed}")
 
 
 def resumes_as_if_not_interrupted(subject: TechniqueSubject) -> None:
-    """A training that is interrupted after two epochs and goes on ends with the weights of one that was not."""
+    """A training that is interrupted after two epochs and resumed has the weights of an uninterrupted one."""
     with TemporaryDirectory(prefix="glasshouse-testing-") as folder:
         whole = _train_in(Path(folder, "whole"), subject)
         interrupted = Path(folder, "interrupted")
@@ -116,18 +117,18 @@ def resumes_as_if_not_interrupted(subject: TechniqueSubject) -> None:
         except _Interrupted:
             pass
         else:
-            return  # it ended before the interruption
+            return  # the training ended before the interruption
         resumed = _train_in(interrupted, subject, ckpt_path=str(interrupted / "checkpoints" / LAST))
     changed = difference(weights_of(whole), weights_of(resumed))
     expect(
         changed is None,
-        f"expected the same weights as without interruption; {changed}: what the technique learns belongs into its "
+        f"expected the same weights as without interruption; {changed}: put everything the technique learns into its "
         "`state_dict`",
     )
 
 
-def validation_is_that_of_the_model(subject: TechniqueSubject) -> None:
-    """The validation loss that is logged is that of the model's own answers, without what the technique adds."""
+def validation_uses_the_plain_model(subject: TechniqueSubject) -> None:
+    """The logged validation loss is that of the model's own predictions, without the technique's changes."""
     task, trainer = subject.trained(subject.make())
     if "validate_loss" not in trainer.callback_metrics:
         raise CheckFailed("expected validate_loss to be logged, received none")
@@ -137,19 +138,19 @@ def validation_is_that_of_the_model(subject: TechniqueSubject) -> None:
     expected = float(ModelHandle(task, subject.ready.info).loss(x, rows.y).double().mean())
     expect(
         abs(logged - expected) <= 1e-4 * max(1.0, abs(expected)),
-        f"expected a validate_loss of {expected:.6g}, which the trained model has, received {logged:.6g}",
+        f"expected a validate_loss of {expected:.6g}, that of the trained model, received {logged:.6g}",
     )
 
 
-def being_made_changes_nothing(subject: TechniqueSubject) -> None:
-    """Making the technique draws no random number, and a training without it is the same as before."""
-    data = tiny("tabular", "binary")  # not `ready`, for which techniques are made
+def construction_has_no_side_effects(subject: TechniqueSubject) -> None:
+    """The constructor draws no random number, and does not change a later training without the technique."""
+    data = tiny("tabular", "binary")  # not `ready`, which creates techniques
     trained = []
     for make in (lambda: None, subject.make):
         with seeded(0, "made"):
             before = _generators()
             make()
-            expect(_generators() == before, "expected the random generators as they were, received others")
+            expect(_generators() == before, "expected unchanged random states, received others")
         task = small_task(data.info)
         fit(task, data, epochs=1)
         trained.append(weights_of(task))
@@ -162,12 +163,12 @@ TECHNIQUE_CHECKS = (
     *map(
         Check.of,
         (
-            being_made_changes_nothing,
+            construction_has_no_side_effects,
             trains,
-            leaves_the_model_as_it_was_made,
+            leaves_no_changes_in_the_model,
             same_seed_same_training,
             resumes_as_if_not_interrupted,
-            validation_is_that_of_the_model,
+            validation_uses_the_plain_model,
         ),
     ),
 )
@@ -187,7 +188,7 @@ class _Interrupted(Exception):  # noqa: N818
 
 
 class _Interruption(Callback):
-    """Ends a training in its third epoch, as a killed process does."""
+    """Ends the training in its third epoch, as if the process were killed."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if trainer.current_epoch == 2:
@@ -195,7 +196,7 @@ class _Interruption(Callback):
 
 
 def _train_in(folder: Path, subject: TechniqueSubject, *others: Callback, ckpt_path: str | None = None) -> Task:
-    """Train with the technique in a folder that training can go on from, as a run does."""
+    """Train with the technique in a folder from which training can resume, as in a run."""
     folder.mkdir(exist_ok=True)
     task = small_task(subject.ready.info)
     options = {

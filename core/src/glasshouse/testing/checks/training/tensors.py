@@ -1,4 +1,4 @@
-"""Comparing tensors, and saying where they differ."""
+"""Comparison of tensors, with the first difference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glasshouse.testing.kit.checks import expect
 from glasshouse.testing.kit.outcomes import CheckFailed
 
 RTOL, ATOL = 1e-3, 1e-4
-"""Kernels for different numbers of rows, and of other precision, add up in different orders."""
+"""Kernels for other numbers of rows or another precision sum in another order."""
 
 
 def named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -26,9 +26,9 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 def difference(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> str | None:
-    """Where two sets of weights are not the same to the last bit; None where they are."""
+    """The first difference between two sets of weights; None if they are bit-identical."""
     if a.keys() != b.keys():
-        return f"'{sorted(a.keys() ^ b.keys())[0]}' is in one alone"
+        return f"'{sorted(a.keys() ^ b.keys())[0]}' is in one of them only"
     for name, tensor in a.items():
         if tensor.shape != b[name].shape:
             return f"'{name}' has shapes {tuple(tensor.shape)} and {tuple(b[name].shape)}"
@@ -38,17 +38,17 @@ def difference(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> str | None:
 
 
 def expect_same(received: Tensor, expected: Tensor, what: str) -> None:
-    """Expect equality to the last bit."""
+    """Expect bit-identical tensors."""
     _expect_shape(received, expected, what)
     expect(
         torch.equal(received, expected),
-        f"{what}: expected the same to the last bit, received a difference of "
+        f"{what}: expected bit-identical values, received a difference of "
         f"{_largest_difference(received, expected):.3g}",
     )
 
 
 def expect_close(received: Tensor, expected: Tensor, what: str) -> None:
-    """Expect equality but for rounding."""
+    """Expect equality up to rounding."""
     _expect_shape(received, expected, what)
     expect(
         torch.allclose(received, expected, rtol=RTOL, atol=ATOL, equal_nan=True),

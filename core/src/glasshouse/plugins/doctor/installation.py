@@ -1,4 +1,4 @@
-"""What is wrong with the installation that plugins stand in, told from metadata alone as far as that goes."""
+"""Problems of the installation, found from metadata where possible."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from importlib import metadata
 
 from glasshouse.plugins.component_registry import Registry
 from glasshouse.plugins.discovery import GROUP, normalized
-from glasshouse.plugins.doctor.complaints import Problem
 from glasshouse.plugins.doctor.diagnosis import OURS
+from glasshouse.plugins.doctor.problems import Problem
 from glasshouse.plugins.lock.origin import EDITABLE, how_to_update, origin_of
 
-_PATIENCE = 120
-"""Seconds that importing torchvision may take."""
+_TIMEOUT = 120
+"""Time limit of importing torchvision, in seconds."""
 
 
 def installation_problems(plugins: Registry) -> Iterator[Problem]:
-    """Editable installs without their folder, distributions that are there twice, versions that do not go together."""
+    """Editable installs without their folder, duplicate distributions, incompatible versions."""
     used = {normalized(name): version for name, version in plugins.distributions.items()}
     used |= {normalized(broken.distribution): broken.version for broken in plugins.broken}
     for name in sorted(used):
@@ -35,13 +35,13 @@ def _gone(name: str) -> Iterator[Problem]:
         yield Problem(
             check="gone",
             plugin=name,
-            problem=f"is an editable install of {origin.folder}, which is no longer there",
-            remedy=f"pip uninstall {name}, or bring the folder back and pip install -e {origin.folder}",
+            problem=f"is an editable install of {origin.folder}, which no longer exists",
+            remedy=f"pip uninstall {name}, or restore the folder and pip install -e {origin.folder}",
         )
 
 
 def _twice() -> Iterator[Problem]:
-    """Distributions with metadata of two versions: of an update that failed, or in two places on the path."""
+    """Distributions with metadata of two versions: after a failed update, or in two folders of sys.path."""
     found: dict[str, dict[str, str]] = {}
     for distribution in metadata.distributions():
         if any(entry.group == GROUP for entry in distribution.entry_points):
@@ -64,32 +64,32 @@ def _versions(used: dict[str, str]) -> Iterator[Problem]:
         yield Problem(
             check="versions",
             plugin="glasshouse",
-            problem=f"versions are mixed: {', '.join(f'{name} {version}' for name, version in ours.items())}",
+            problem=f"versions differ: {', '.join(f'{name} {version}' for name, version in ours.items())}",
             remedy=how_to_update(*OURS),
         )
 
 
 def _torchvision() -> Iterator[Problem]:
-    """A torchvision that was built for another torch. Metadata raise the suspicion; importing it decides."""
+    """A torchvision that was built for another torch. If the metadata suggest it, importing torchvision decides."""
     versions = {name: _version(name) for name in ("torch", "torchvision")}
     torch, vision = versions["torch"], versions["torchvision"]
     if torch is None or vision is None or not _suspicious(torch, vision):
         return
     done = subprocess.run(
-        [sys.executable, "-c", "import torchvision"], capture_output=True, text=True, timeout=_PATIENCE, check=False
+        [sys.executable, "-c", "import torchvision"], capture_output=True, text=True, timeout=_TIMEOUT, check=False
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines()
+        lines = done.stderr.strip().splitlines()
         yield Problem(
             check="torchvision",
             plugin="torchvision",
-            problem=f"torchvision {vision} does not go with torch {torch}: {said[-1] if said else 'it crashes'}",
-            remedy="pip uninstall -y torchvision, or install the one that was built for this torch",
+            problem=f"torchvision {vision} is incompatible with torch {torch}: {lines[-1] if lines else 'it crashes'}",
+            remedy="pip uninstall -y torchvision, or install the build for this torch",
         )
 
 
 def _suspicious(torch: str, vision: str) -> bool:
-    """Whether they are of different builds (``+cpu``, ``+cu130``), or torchvision wants another torch."""
+    """Whether they are different builds (``+cpu``, ``+cu130``), or torchvision requires another torch."""
     wanted = [re.fullmatch(r"torch\s*\(?==\s*([\w.]+)\)?", need) for need in metadata.requires("torchvision") or ()]
     pins = {match[1] for match in wanted if match}
     return torch.partition("+")[2] != vision.partition("+")[2] or bool(pins - {torch.partition("+")[0]})
