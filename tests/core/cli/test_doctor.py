@@ -148,7 +148,7 @@ def test_a_plugin_that_is_ahead_of_us_makes_us_the_remedy(complaints, site, furt
 def test_a_plugin_that_is_behind_is_to_be_updated_itself(complaints, site):
     site.install("our-lab", line("our_lab", f"\n    glasshouse_spec = '{MAJOR - 1}.9'\n"))
     _, found = complaints()
-    assert found["broken"][0]["remedy"].startswith("pip install --upgrade our-lab (here: 1.0)")
+    assert found["broken"][0]["remedy"].startswith("pip install --upgrade our-lab (installed: 1.0)")
 
 
 def test_updates_come_from_where_the_plugin_came_from(complaints, site):

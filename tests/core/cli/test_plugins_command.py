@@ -55,7 +55,7 @@ def test_list_in_columns(glasshouse, lab):
     done = glasshouse("plugins", "list", python=TIMED)
     assert (done.code, done.err) == (0, "")
     header, *lines = done.out.splitlines()
-    assert header.split() == ["KIND", "NAME", "FROM", "WHAT", "IT", "IS"]
+    assert header.split() == ["KIND", "NAME", "FROM", "SUMMARY"]
     start = header.index("NAME")
     assert all(line[start - 2 : start] == "  " for line in lines)
     names = [tuple(line.split()[:4]) for line in lines]

@@ -102,7 +102,7 @@ def test_a_name_that_two_distributions_claim_fails_only_when_it_is_used(site):
 
 def test_a_name_that_one_distribution_brings_twice_names_the_entry_points(site):
     site.install("twin-lab", {"twin_a.py": lab(), "twin_b.py": lab()}, entry_points={"a": "twin_a", "b": "twin_b"})
-    with pytest.raises(UserError, match=r"brought by twin-lab:a \(1\.0\) and by twin-lab:b \(1\.0\)"):
+    with pytest.raises(UserError, match=r"declared by twin-lab:a \(1\.0\) and by twin-lab:b \(1\.0\)"):
         Registry(only=["twin-lab"]).find("model", "twin-lab/line")
 
 

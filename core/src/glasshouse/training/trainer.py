@@ -14,7 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.strategies import FSDPStrategy, ModelParallelStrategy
 
-from glasshouse.training.lightning_speedups import EpochCheckpoint, NoProfiler
+from glasshouse.training.lightning_speedups import NoProfiler
 from glasshouse.training.metrics_csv import MetricsFile
 from glasshouse.training.resume_checkpoint import AtomicCheckpointIO, ResumeCheckpoint
 
@@ -86,6 +86,10 @@ def best_epoch_checkpoint(folder: Path, monitor: str) -> EpochCheckpoint:
     """A callback that writes checkpoints/best.ckpt, of the epoch with the lowest `monitor`."""
     options: dict[str, Any] = {"dirpath": folder / "checkpoints", "mode": "min", "enable_version_counter": False}
     return EpochCheckpoint(filename="best", monitor=monitor, **options)
+
+
+class EpochCheckpoint(ModelCheckpoint):
+    """Lightning's ModelCheckpoint. Its class name is the key of its state, so that old checkpoints can be resumed."""
 
 
 def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
