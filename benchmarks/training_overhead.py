@@ -327,9 +327,7 @@ def main() -> int:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     if options.shortcuts:
         print(measure_shortcuts(options.repeats))
-        print(
-            f"\nMicroseconds of processor time per step in the fastest epoch of {options.repeats} turns; {facts('torch')}."
-        )
+        print(f"\nMicroseconds of processor time per step, fastest epoch of {options.repeats} turns; {facts('torch')}.")
         return 0
     torch.set_num_threads(options.threads[0])
     settings = [

@@ -159,7 +159,7 @@ def test_updates_come_from_where_the_plugin_came_from(complaints, site):
     site.install("git-lab", {"git_lab.py": broken}, direct_url=git)
     site.install("edited-lab", {"edited_lab.py": broken}, direct_url=edited)
     _, found = complaints()
-    remedies = {one["plugin"]: one["remedy"].partition(" (here")[0] for one in found["broken"]}
+    remedies = {one["plugin"]: one["remedy"].partition(" (installed")[0] for one in found["broken"]}
     assert remedies == {
         "git-lab:plugin": "pip install --upgrade 'git-lab @ git+https://a.example/lab.git'",
         "edited-lab:plugin": f"git -C {site.folder} pull",
