@@ -102,11 +102,11 @@ def audit(
         record = glasshouse.audit(model, datamodule, sensitive={"sex": test_people["sex"]})
         record = glasshouse.audit(network, {"train": train_loader, "test": test_loader})
 
-    The model is asked in evaluation mode and left as it was, with every random state. Each audit writes
+    The model is evaluated in evaluation mode and left unchanged, as is every random state. Each audit writes
     RUN_DIR/NAME/TIME-ID/ with config.yaml, record.json, the reports and predictions.
 
-    **Rows and attributes.** Batches ``(x, y)`` do not say which rows they hold, so a loader is made again in the order
-    of its data set, each row once; a shuffled loader does no harm. Attributes match the rows by position:
+    **Rows and attributes.** Batches ``(x, y)`` do not number their rows, so a loader is rebuilt in the order of its
+    data set, each row once; shuffling does not matter. Attributes match the rows by position:
 
     - those of the judged split: ``{"sex": values}``, a frame, or the path of a CSV or Parquet file;
     - those of several splits: ``{"test": ..., "validate": ...}``, each one of the above;
@@ -114,13 +114,13 @@ def audit(
       the same without splits; each split takes its own rows.
 
     Where the number of rows differs, or a loader's order cannot be known (an iterable data set, a sampler of one's
-    own), that is an error; batches ``{"x", "y", "index"}`` say it themselves.
+    own), that is an error; batches ``{"x", "y", "index"}`` number their rows.
 
     Args:
         model: a LightningModule or any `nn.Module` that maps a batch of inputs to outputs.
         data: a LightningDataModule; loaders by split, ``train``, ``validate`` and ``test``; or one loader, which is
             judged.
-        sensitive: attributes beside the data, as above; or names of those that the data module declares.
+        sensitive: attributes that are not part of the data, as above; or names of those that the data module declares.
         bins: edges for attributes that are numbers, by name: ``{"age": (40, 60)}``.
         info: what is known of the data: a `DataInfo` or some of the keys of `data_info:`; the rest is looked up in the
             first batch and the model's answer to it.
@@ -204,7 +204,7 @@ def audit_predictions(
         favourable: the class that is good for the person concerned.
         threshold: favourable is predicted from this score on.
         weights: the column with what each row counts for.
-        clusters: the column that says which rows belong together, such as those of one person.
+        clusters: the column that identifies dependent rows, such as those of one person.
         audits: names, or mappings of a name with its options; all that fit by default.
         name: names the run; ``predictions`` by default.
         run_dir: parent folder; the run is in RUN_DIR/NAME/TIME-ID/.
@@ -274,18 +274,18 @@ def _plain(value: Any, where: str) -> Any:
         return value
     raise UserError(
         f"`{where}`",
-        f"expected what a YAML file can say, received {type(value).__name__}.",
+        f"expected a value that YAML can represent, received {type(value).__name__}.",
         "Give a class by its path, e.g. `{'class_path': 'mine.Net', 'init_args': {...}}`, and allow=['mine'].",
     )
 
 
 def _without(folder: str, error: UserError) -> UserError:
-    """The same error without the names of files that the user has never seen."""
+    """The same error without the names of temporary files."""
 
-    def told(text: str) -> str:
+    def without(text: str) -> str:
         for name in ("config.yaml", "overrides.yaml"):
             path = str(Path(folder) / name)
             text = text.replace(f" in {path}", "").replace(f"--config {path}", "configuration").replace(path, name)
         return text
 
-    return UserError(told(error.who), told(error.problem), told(error.remedy))
+    return UserError(without(error.who), without(error.problem), without(error.remedy))

@@ -40,15 +40,15 @@ class AuditCallback(Callback):
         trainer = Trainer(max_epochs=10, callbacks=[glasshouse.AuditCallback(sensitive={"test": "people.csv"})])
 
     Each audit writes RUN_DIR/NAME/TIME-ID/ with config.yaml, record.json, the reports and predictions, as `glasshouse
-    run` does, and tells the Trainer's loggers. Training is the same with and without it, to the last bit. What cannot
-    be used is refused when the callback is made or training begins, as far as it can be known then.
+    run` does, and logs to the Trainer's loggers. Training is identical with and without it, to the last bit. What
+    cannot be used is refused when the callback is constructed or training begins, as far as it is known then.
 
-    Under several processes the first one audits, on all rows. Of a model that is divided between processes (FSDP,
-    DeepSpeed) no process has the whole: it is left alone, with a warning.
+    With several processes rank 0 audits, on all rows. A model that is sharded over processes (FSDP, DeepSpeed) is
+    not audited, with a warning.
 
     Args:
         sensitive: names of attributes to audit by, where the data module declares some; or the attributes themselves,
-            which stand beside the data: see `glasshouse.audit`.
+            which are not part of the data: see `glasshouse.audit`.
         bins: edges for attributes that are numbers, by name: ``{"age": (40, 60)}``.
         info: what is known of the data: a `DataInfo` or some of the keys of `data_info:`; the rest is looked up.
         audits: names, or mappings of a name with its options; all that fit by default.
@@ -139,7 +139,7 @@ class AuditCallback(Callback):
             return
         if isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy, DeepSpeedStrategy)):
             rank_zero_warn(
-                "AuditCallback: the model is divided between processes; audit it whole, with glasshouse.audit"
+                "AuditCallback: a sharded model is not audited; load it in one process and call glasshouse.audit"
             )
             return
         try:

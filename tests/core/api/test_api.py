@@ -117,7 +117,7 @@ def test_classes_of_ones_own_have_to_be_allowed(tmp_path: Path, monkeypatch: pyt
         ({**SMALL, "modle": "linear"}, "`modle`: is no key of a configuration. Did you mean 'model'"),
         ({**SMALL, "trainer": {"max_epoch": 1}}, "`trainer.max_epoch`: trainer has no option 'max_epoch'"),
         ({**SMALL, "trainer": 3}, "`trainer`: expected a mapping"),
-        ({**SMALL, "model": np.zeros(2)}, "`model`: expected what a YAML file can say, received ndarray"),
+        ({**SMALL, "model": np.zeros(2)}, "`model`: expected a value that YAML can represent, received ndarray"),
         ("nowhere.yaml", "nowhere.yaml: cannot be read"),
         ({"data": "diabetes"}, "model is missing"),
     ],

@@ -242,7 +242,7 @@ def test_the_folder_says_how_it_came_about(network: nn.Module, table: Any, capsy
     assert {"record.json", "report.html", "report.json", "provenance.json"} <= {p.name for p in record.folder.iterdir()}
     data = record.record.run["data"]
     assert data["sensitive"] == [{"name": "sex", "levels": ["f", "m"], "seen_by_model": None}]
-    assert "whether the model sees it is not known" in (record.folder / "report.html").read_text()
+    assert "unknown whether it is a model input" in (record.folder / "report.html").read_text()
     capsys.readouterr()
     for command in (["audit", str(record.folder)], ["run", "--config", str(record.folder / "config.yaml")]):
         assert main(command) == 2
@@ -287,7 +287,7 @@ Arguments = Callable[[Any], dict[str, Any]]
         (lambda t: {"policy": "strict.yaml"}, "strict.yaml"),
         (lambda t: {"report": ["pdf"]}, "pdf"),
         (lambda t: {"sensitive": ["sex"]}, "has no attribute 'sex'"),
-        (lambda t: {"bins": {"age": (1,)}}, "is for attributes that stand beside the data"),
+        (lambda t: {"bins": {"age": (1,)}}, "is for attributes that are not part of the data"),
         (lambda t: {"sensitive": {"sex": ["f"]}}, "has 1 rows for split 'test'; its data have 300"),
         (
             lambda t: {"info": {"target": {"name": "y", "kind": "multiclass", "classes": [*"abc"]}}},

@@ -129,4 +129,4 @@ def test_predict_says_that_it_needs_one_process(forks: Forks, work: Path, folder
         cwd=work,
     )
     assert asked.returncode == 2
-    assert "writes all rows from one process" in asked.stderr
+    assert "runs in one process, and several are configured" in asked.stderr

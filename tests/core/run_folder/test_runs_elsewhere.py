@@ -75,7 +75,7 @@ def test_a_stopped_run_goes_on_on_another_machine(glasshouse: Glasshouse, tmp_pa
     assert code == 130
     memory = fsspec.filesystem("memory")
     url = "memory://bucket/runs/far/" + memory.ls("/bucket/runs/far", detail=False)[0].rpartition("/")[2]
-    assert f"go on with: glasshouse run --resume {url}" in err
+    assert f"resume with: glasshouse run --resume {url}" in err
     shutil.rmtree(tmp_path / "cache")  # the other machine has nothing but the URL
 
     code, out, err = glasshouse("run", "--resume", url)

@@ -1,4 +1,4 @@
-"""Which audits a run has, which splits they need, and why one does not fit."""
+"""Which audits a run has, which splits they need, and why an audit is skipped."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def choose_audits(registry: Registry, asked: Sequence[Choice] | None, *, seconds: float | None = None) -> list[Choice]:
-    """The audits of a run: those asked for, or every installed one, by name.
+    """The audits of a run: the requested ones, or all that are installed.
 
     Args:
         registry: of plugins.
-        asked: names with options; beside its own options each may have a limit, `seconds`.
+        asked: names with options; in addition to its own options each may have a time limit, `seconds`.
         seconds: the limit of those that name none.
 
     Raises:
-        UserError: for an unknown audit, an option that an audit does not have, or a limit that is none.
+        UserError: for an unknown audit, an option that an audit does not have, or an invalid time limit.
     """
     if asked is None:
         names = [registry.shortest_name(component) for component in registry.components("audit")]
@@ -51,7 +51,7 @@ def _checked(registry: Registry, choice: Choice, seconds: float | None) -> Choic
 
 
 def required_splits(registry: Registry, audits: Sequence[Choice], evaluate_on: str) -> list[str]:
-    """The splits whose predictions the audits need: the judged one, and others that an audit asks for by name."""
+    """The splits whose predictions the audits need: the evaluated one, and those that an audit names."""
     asked = [declaration(registry, choice) for choice in audits]
     needs = {need for plugin in asked for need in (*plugin.requires, *plugin.uses)}
     others = [split for split in ("train", "validate") if f"{split}_predictions" in needs and split != evaluate_on]
@@ -59,7 +59,7 @@ def required_splits(registry: Registry, audits: Sequence[Choice], evaluate_on: s
 
 
 def declaration(registry: Registry, choice: Choice) -> AuditPlugin:
-    """What an audit's plugin says of it."""
+    """The declaration of an audit."""
     plugin = registry.find("audit", choice.name).plugin
     assert isinstance(plugin, AuditPlugin)
     return plugin
@@ -72,7 +72,7 @@ def unmet_requirement(plugin: AuditPlugin, evidence: Evidence) -> str | None:
     if evidence.info.target.kind not in plugin.targets:
         return f"made for {', '.join(plugin.targets)} targets, not {evidence.info.target.kind}"
     if evidence.tables is not None and not evidence.predictions and "tables" not in plugin.requires:
-        return "needs the predictions of every row; only tables of them are at hand"
+        return "needs the predictions of every row; only aggregated tables are available"
     if not evidence.info.target.observed and "targets" in plugin.requires:
         return f"no data hold the truth of the model's own score, {evidence.info.target.name}"
     missing = [REQUIREMENTS.get(need, need) for need in plugin.requires if not evidence.has(need)]

@@ -1,4 +1,4 @@
-"""The results of audits that a run's folder keeps: one file for each finished audit, and the record."""
+"""The results that a run's folder stores: one file for each finished audit, and the record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def finished(path: Path, choice: Choice) -> AuditResult | None:
 
 
 def earlier_results(folder: Path) -> dict[str, AuditResult]:
-    """What audits of a run came to before, by name: as the record says, or a file that is newer than it."""
+    """Earlier results of a run's audits, by name: from the record, or from a newer file of the audit."""
     record = earlier_record(folder)
     earlier = {result.name: result for result in record.audits} if record is not None else {}
     for path in (folder / "audits").glob("*.json"):
@@ -32,7 +32,7 @@ def earlier_results(folder: Path) -> dict[str, AuditResult]:
 
 
 def earlier_record(folder: Path) -> Record | None:
-    """A run's record as it is; None where there is none, or none that this version reads."""
+    """A run's record; None where there is none, or none that this version reads."""
     try:
         return read_record(folder / "record.json")
     except UserError:
@@ -40,5 +40,5 @@ def earlier_record(folder: Path) -> Record | None:
 
 
 def file_stem(choice: Choice) -> str:
-    """How an audit's files are called: its name, ``distribution.name`` where it was asked for so."""
+    """The stem of an audit's file names: its name, or ``distribution.name`` where it was requested so."""
     return choice.name.replace("/", ".")

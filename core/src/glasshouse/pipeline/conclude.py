@@ -93,7 +93,7 @@ def _header(audited: Audited) -> dict[str, Any]:
 
 
 def _spread(run: Run, results: list[AuditResult], others: ResultsBySeed) -> Repeats | None:
-    """The spread of each measurement over seeds; a run that is audited again keeps that of its record."""
+    """The spread of each measurement over seeds; where the run was not repeated now, the one in its record."""
     if not others:
         record = earlier_record(run.folder)
         earlier = None if record is None else record.repeats

@@ -1,4 +1,4 @@
-"""A model that was trained elsewhere, audited as a run is: from model and data to a folder with record and report."""
+"""Audit a model that exists: from model and data to a folder with record and report."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Request:
-    """What is asked of an audit of an existing model; refused here and now where it makes no sense.
+    """The options of an audit of an existing model; what cannot be used is refused at construction.
 
     Args:
-        options: the keys that it has in common with a run.
-        info: what is known of the data, or some of it.
-        aligned: sensitive attributes that stand beside the data.
+        options: the options that it shares with a run.
+        info: a description of the data, which may be partial.
+        aligned: sensitive attributes that are not part of the data.
         output_kind: what the model returns; None: see `look_at_outputs`.
         seed: of everything random in the audits.
 
@@ -88,15 +88,15 @@ def make_request(
 ) -> Request:
     """The keywords of `glasshouse.audit` and `AuditCallback`; names alone choose among attributes that are declared."""
     names = list(sensitive) if is_names(sensitive) else None
-    beside = None if sensitive is None or names is not None else read_side_attributes(sensitive, bins or {})
-    if bins and beside is None:
-        raise UserError("`bins`", "is for attributes that stand beside the data.", "Give their values: `sensitive`.")
+    aligned = None if sensitive is None or names is not None else read_side_attributes(sensitive, bins or {})
+    if bins and aligned is None:
+        raise UserError("`bins`", "is for attributes that are not part of the data.", "Give their values: `sensitive`.")
     for key in ("audits", "report"):
         if isinstance(options.get(key), str):
             options[key] = [options[key]]
     options["report"] = list(options["report"])
     return Request(
-        options=RunOptions(sensitive=names, **options), info=info, aligned=beside, output_kind=output_kind, seed=seed
+        options=RunOptions(sensitive=names, **options), info=info, aligned=aligned, output_kind=output_kind, seed=seed
     )
 
 
@@ -116,15 +116,15 @@ def audit_existing(
 ) -> Concluded:
     """Audit a trained model on its data, and write a folder with record and report.
 
-    Weights, buffers, modes and gradients of the model, and every global random state, are afterwards what they were.
+    Weights, buffers, modes and gradients of the model, and every global random state, are restored afterwards.
 
     Args:
         model: as it is; nothing is loaded into it.
         data: what `as_auditable` returns.
-        request: what is asked.
-        how: how it came about, as the head of config.yaml says it.
-        data_name: how the data are called where nobody says it.
-        trainer: the Trainer that trained it, whose loggers are told.
+        request: the options of the audit.
+        how: what called the audit, for the first lines of config.yaml.
+        data_name: the name of the data where their description has none.
+        trainer: the Trainer that trained it; its loggers receive the measurements.
 
     Raises:
         UserError: for data or outputs that cannot be used; then nothing is left behind.
@@ -239,7 +239,7 @@ def configuration(run: Run, info: DataInfo, request: Request, how: Mapping[str, 
 
 
 def class_path(thing: Any) -> str:
-    """Where a thing's class is defined."""
+    """The import path of an object's class."""
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
@@ -258,7 +258,7 @@ def weights_digest(model: nn.Module | None) -> str:
 
 @contextmanager
 def _gradients_kept(model: nn.Module) -> Iterator[None]:
-    """Whatever an audit differentiates, the parameters' own gradients are afterwards what they were."""
+    """Restore the parameters' gradients, whatever an audit differentiates."""
     kept = [(parameter, parameter.grad) for parameter in model.parameters()]
     for parameter, _ in kept:
         parameter.grad = None

@@ -91,7 +91,7 @@ def names_of(source: Sequence[Path] | Any) -> list[str]:
 
 
 def data_info(tables: PredictionTables, columns: PredictionColumns, source: Sequence[Path] | Any) -> DataInfo:
-    """What predictions say of the data: the target, the attributes and the rows; there are no features."""
+    """A description of the data from predictions: target, attributes and rows, without features."""
     names = names_of(source)
     target = Target(
         name=columns.target or columns.prediction or "labels",
@@ -111,7 +111,7 @@ def data_info(tables: PredictionTables, columns: PredictionColumns, source: Sequ
 
 
 def configuration(source: Sequence[Path] | Any, columns: PredictionColumns, run: Run) -> dict[str, Any]:
-    """What was asked, as the record keeps it."""
+    """The options of the audit, as the record stores them."""
     return {
         "predictions": names_of(source),
         "target": _named(columns, "target"),

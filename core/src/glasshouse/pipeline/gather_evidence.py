@@ -102,7 +102,7 @@ def of_all_ranks(share: Predictions) -> Predictions:
 
 
 def chosen_attributes(asked: Sequence[str] | None, info: DataInfo | None) -> list[str]:
-    """The sensitive attributes to audit by; all that the data declare where none are asked for.
+    """The sensitive attributes to audit by; None asks for all that the data declare.
 
     Raises:
         UserError: for one that the data do not have.
@@ -129,7 +129,7 @@ def data_to_audit(
 
 
 def infer_data_info(datamodule: Any, model: Any, *, judged: str, aligned: SideAttributes | None) -> DataInfo:
-    """What a batch and the untrained model's answer show of data that nothing describes.
+    """Infer the description of data from a batch and from the untrained model's output for it.
 
     Raises:
         UserError: for what does not follow from them.

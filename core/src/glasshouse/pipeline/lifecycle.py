@@ -1,4 +1,4 @@
-"""One life for every kind of run: how it ends, what plugins hear, and the manifest."""
+"""One life for every kind of run: how it ends, which hooks are called, and the manifest."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from glasshouse.system import distributed
 def lifecycle(run: Run, *, new: bool, resume: Callable[[], str] | None = None) -> Iterator[None]:
     """Everything that a run does once its folder exists, however it ends.
 
-    Where the block ends well, the manifest is written, `glasshouse_run_finished` is called, and the manifest takes in
-    what plugins wrote there. Where it raises, `glasshouse_run_failed` is called, the user reads how to go on, and the
-    error is raised again, as a `UserError` where it is no defect of glasshouse. Last, the folder is copied to its URL.
+    If the block succeeds, the manifest is written, `glasshouse_run_finished` is called, and the manifest is updated
+    with what plugins wrote there. If it raises, `glasshouse_run_failed` is called, the console shows how to resume, and
+    the error is raised again, as a `UserError` where it is not a defect of glasshouse. Last, the folder is copied to
+    its URL.
 
     Args:
         run: the run, with its folder.
@@ -26,7 +27,7 @@ def lifecycle(run: Run, *, new: bool, resume: Callable[[], str] | None = None) -
             hash, so that `verify` still reports them.
         resume: the command that continues the run; None where no command does.
     """
-    if not distributed.is_rank_zero():  # rank 0 writes the folder, and speaks
+    if not distributed.is_rank_zero():  # rank 0 writes the folder and calls the hooks
         yield
         return
     before = stamps(run.folder)
@@ -50,7 +51,7 @@ def lifecycle(run: Run, *, new: bool, resume: Callable[[], str] | None = None) -
 
 
 def _how_to_continue(run: Run, error: BaseException, resume: Callable[[], str] | None) -> str:
-    """What can be done with a run that ended early; after a UserError the error itself says it."""
+    """How to continue a run that ended early; after a UserError its own remedy says it."""
     if resume is None or isinstance(error, UserError):
         return f"ended early; what was written stays in {run.place}"
     return f"ended early; resume with: {resume()}"

@@ -35,7 +35,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_\-. ]+")
 
 
 def log_record(record: Record, folder: Path, loggers: Iterable[Any], *, step: int = 0) -> None:
-    """Tell every logger the measurements of a finished record, and those that keep files its reports.
+    """Log the measurements of a finished record to every logger, and the reports to those that store files.
 
     A logger that fails is named in a warning: the record is written, and nothing is lost.
 
@@ -56,7 +56,7 @@ def log_record(record: Record, folder: Path, loggers: Iterable[Any], *, step: in
             _tell(logger, shown, metrics, reports, step)
         except Exception as error:  # trackers are programs of others, often at the end of a network
             warnings.warn(
-                f"{type(logger).__name__} was not told all that the audits found: {type(error).__name__}: {error}",
+                f"{type(logger).__name__} did not take all measurements of the audits: {type(error).__name__}: {error}",
                 stacklevel=2,
             )
 
@@ -64,7 +64,7 @@ def log_record(record: Record, folder: Path, loggers: Iterable[Any], *, step: in
 def scalars(record: Record) -> dict[str, float]:
     """Metric name -> value of every measurement that has one.
 
-    Names say audit, metric, group and whatever else tells a measurement apart, in letters that every tracker takes:
+    Names hold audit, metric, group and whatever else distinguishes a measurement, in characters that all trackers take:
     ``fairness/selection_rate/sex.Female/test``. They depend on nothing but the measurement, except where two would be
     spelled alike: then each has the beginning of a digest of its identifier behind it.
     """

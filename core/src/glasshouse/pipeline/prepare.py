@@ -1,4 +1,4 @@
-"""Everything that can be refused is refused here, before anything is written or trained."""
+"""Check everything that can be refused before anything is written or trained."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def updated_provenance(run: Run, began: dict[str, Any], now: dict[str, Any], act
 def parse_request(
     cli: GlasshouseCLI, registry: Registry, *, audits: bool = True
 ) -> tuple[Run, LightningDataModule | None, SideAttributes | None]:
-    """The run that is asked for, its data, and attributes from a side file; nothing is built or written yet."""
+    """The requested run, its data, and attributes from a side file; no model is built and nothing is written yet."""
     options = cli.options
     chosen = None if options.audits is None else parse_choices("audits", options.audits)
     run = Run(
@@ -185,7 +185,7 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Trained:
 
 
 def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataInfo | None:
-    """Set the data up and say what is known of them: by themselves, or under `data_info:`."""
+    """Set the data up and return their description: their own, or that under `data_info:`."""
     if datamodule is not None and declares_info(datamodule):
         datamodule.prepare_data()
         datamodule.setup("fit")

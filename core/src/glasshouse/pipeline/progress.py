@@ -1,4 +1,4 @@
-"""How far a run has come, and whether it can go on from there."""
+"""How far a run has come, and whether it can be resumed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ WHO = "--resume"
 
 @dataclass
 class Progress:
-    """What of a run is over, as `progress.json` in its folder says.
+    """Which stages of a run are complete, as `progress.json` in its folder has them.
 
-    `weights` is the checkpoint that the run is judged by, relative to its folder, once training is over; `tested`
-    says that the test split was passed, with so many rows of metrics.csv.
+    `weights` is the checkpoint that is audited, relative to the run's folder, once training is complete; `tested` is
+    true once the test split is done, and `metrics_rows` counts the rows of metrics.csv then.
     """
 
     command: str
@@ -44,20 +44,22 @@ def read_progress(folder: Path) -> Progress:
     """How far the run in a folder has come.
 
     Raises:
-        UserError: if it is not the folder of a run that can go on.
+        UserError: if it is not the folder of a run that can be resumed.
     """
     try:
         progress = Progress(**read_json(folder / "progress.json"))
     except TypeError as error:
-        raise UserError(str(folder / "progress.json"), f"says something else than expected: {error}.") from None
+        raise UserError(str(folder / "progress.json"), f"has unexpected content: {error}.") from None
     if progress.command != "run":
         remedy = f"Start it again with --ckpt_path {folder / 'checkpoints' / LAST}."
-        raise UserError(f"{WHO} {folder}", f"was made by `glasshouse {progress.command}`; only `run` goes on.", remedy)
+        raise UserError(
+            f"{WHO} {folder}", f"was made by `{progress.command}`; only `run` can be resumed.", remedy
+        )
     return progress
 
 
 def make_ready(folder: Path, progress: Progress) -> Path | None:
-    """Clear away what a killed process left half done, and say which checkpoint training goes on from; None: from none.
+    """Remove what a killed process left incomplete; the checkpoint to resume training from, None where there is none.
 
     Raises:
         UserError: if the folder was moved: its checkpoints name files by where they were.
@@ -71,7 +73,7 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
     for callback in state.values():
         there = callback.get("dirpath") if isinstance(callback, Mapping) else None
         if there and str(Path(there).resolve()) != here and Path(there).name == last.parent.name:
-            raise UserError(f"{WHO} {folder}", f"was made as {Path(there).parent}.", "Move it back there to go on.")
+            raise UserError(f"{WHO} {folder}", f"was made as {Path(there).parent}.", "Move it back there to resume it.")
     logged = progress.metrics_rows if progress.tested else state.get(STATE_KEY, {}).get("metrics_rows", 0)
     if distributed.is_rank_zero():
         truncate_rows(folder / "metrics.csv", logged)
@@ -81,46 +83,46 @@ def make_ready(folder: Path, progress: Progress) -> Path | None:
 def _callbacks(checkpoint: Path) -> Mapping[str, Any]:
     try:
         states: Mapping[str, Any] = torch.load(checkpoint, weights_only=True, map_location="cpu")["callbacks"]
-    except Exception as error:  # whatever a damaged file makes torch say
+    except Exception as error:  # a damaged file makes torch raise almost anything
         remedy = "Delete it to train from the beginning."
         raise UserError(str(checkpoint), f"cannot be read: {error or type(error).__name__}.", remedy) from error
     return states
 
 
 def check_unchanged(folder: Path, config: Mapping[str, Any], began: str | None, now: str | None) -> None:
-    """Refuse to go on with something else than what was begun.
+    """Refuse to resume with another configuration or other data than the run started with.
 
     Args:
         folder: of the run.
-        config: the configuration as it is now resolved.
-        began: the fingerprint of the data that the run began with.
-        now: that of the data as they are.
+        config: the configuration as it resolves now.
+        began: the fingerprint of the data that the run started with.
+        now: the fingerprint of the data as they are.
 
     Raises:
         UserError: naming the first difference, or a secret that has to be given again.
     """
     for key, value in _leaves(config):
         if REDACTED in str(value):
-            raise UserError(f"{WHO} {folder}", f"`{key}` was a secret and is not kept.", f"Give it again: --{key} ...")
+            raise UserError(f"{WHO} {folder}", f"`{key}` was a secret and is not stored.", f"Repeat it: --{key} ...")
     then, today = dict(_leaves(read_yaml(folder / "config.yaml"))), dict(_leaves(redact(config)))
     for key in {**then, **today}:
         if key == "gate" or then.get(key) == today.get(key):
             continue
         if key.startswith("data_info."):
             raise _other_data(folder, key)
-        problem = f"`{key}` was {then.get(key)!r} when the run began and is {today.get(key)!r} now."
-        raise UserError(f"{WHO} {folder}", problem, "A run goes on as it began; for something else start a new one.")
+        problem = f"`{key}` was {then.get(key)!r} when the run started and is {today.get(key)!r} now."
+        raise UserError(f"{WHO} {folder}", problem, "For another configuration start a new run.")
     if began != now:
         raise _other_data(folder, "data_fingerprint")
 
 
 def _other_data(folder: Path, key: str) -> UserError:
-    problem = f"the data are not those that it began with: `{key}` differs."
+    problem = f"the data have changed since it started: `{key}` differs."
     return UserError(f"{WHO} {folder}", problem, "Start a new run.")
 
 
 def _leaves(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted key, value) of everything in a configuration that is no mapping; lists count as values."""
+    """(dotted key, value) of every value in a configuration that is not a mapping; lists count as values."""
     if isinstance(tree, Mapping) and tree:
         for name, item in tree.items():
             yield from _leaves(item, f"{key}.{name}" if key else str(name))

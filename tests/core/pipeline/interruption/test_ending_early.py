@@ -37,7 +37,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     assert ended.code == 130
     assert ended.out == ""
     assert ended.err.splitlines()[-2:] == [
-        f"ended early; go on with: glasshouse run --resume {folder} --plugin killer.py",
+        f"ended early; resume with: glasshouse run --resume {folder} --plugin killer.py",
         "interrupted",
     ]
     assert "Traceback" not in ended.err
@@ -76,7 +76,7 @@ def test_a_disk_without_room_is_told_and_the_run_goes_on_once_there_is_some(
     folder = the_run(place).relative_to(place)
     assert ended.code == 2
     assert ended.err.splitlines()[-2].startswith(f"error: {folder}: cannot be written: ")
-    assert ended.err.splitlines()[-1].startswith("       Make room, then go on with `glasshouse run --resume")
+    assert ended.err.splitlines()[-1].startswith("       Free disk space, then resume with `glasshouse run --resume")
     assert not list(folder.rglob("*.partial"))
     runner(place, *go_on(place), "--plugin", "filled.py")
     runner(whole, *BEGIN, "--plugin", "filled.py")
@@ -137,10 +137,10 @@ def test_a_run_goes_on_as_it_began(runner: Any, furnish: Any, tmp_path: Path) ->
         assert ended.code == 2, ended.err
         return str(ended.err)
 
-    assert "`optimizer.init_args.lr` was 0.05 when the run began and is 0.1 now." in refused("--optimizer.lr", "0.1")
+    assert "`optimizer.init_args.lr` was 0.05 when the run started and is 0.1 now." in refused("--optimizer.lr", "0.1")
     with (place / "rows.csv").open("a") as rows:
         rows.write("0,0,0,a,no\n")
-    assert "the data are not those that it began with: `data_info." in refused()
+    assert "the data have changed since it started: `data_info." in refused()
     rows_before = (place / "rows.csv").read_text().splitlines()[:-1]
     (place / "rows.csv").write_text("\n".join(rows_before) + "\n")
     provenance = place / folder / "provenance.json"
