@@ -10,8 +10,8 @@ It writes
 - ``interrupted.tar.xz``: the folder of a run whose process was killed right after its second epoch's checkpoint;
 - ``uninterrupted.json``: the record of the same run when nothing kills it;
 - ``sample_plugin/``: the sources of ``tests/sample_plugin``;
-- ``names.json``: the modules of `glasshouse`, and the names that documentation, examples, templates and the sibling
-  distributions of that commit import from it.
+- ``names.json``: the modules of `glasshouse`, the names that documentation, examples, templates and the sibling
+  distributions of that commit import from it, and the classes that configurations may have stored.
 """
 
 from __future__ import annotations
@@ -100,7 +100,11 @@ def main() -> None:
     finally:
         shutil.rmtree(PLACE)
     shutil.copytree(options.checkout / "tests/sample_plugin", options.to / "sample_plugin", dirs_exist_ok=True)
-    names = {"modules": modules(options.checkout), "public": public_names(options.checkout)}
+    names = {
+        "modules": modules(options.checkout),
+        "public": public_names(options.checkout),
+        "targets": targets(options.python),
+    }
     (options.to / "names.json").write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
 
 
@@ -152,6 +156,14 @@ def public_names(checkout: Path) -> list[str]:
                 if re.fullmatch(r"[A-Za-z]\w*", name.strip()):
                     found.add(f"{module}:{name.strip()}")
     return sorted(found)
+
+
+def targets(python: Path) -> list[str]:
+    """``module:class`` of every component whose class path a ``config.yaml`` or a checkpoint contains."""
+    command = [python, "-m", "glasshouse", "plugins", "list", "--json"]
+    listed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    stored = {"model", "data", "optimizer", "lr_scheduler", "technique"}
+    return sorted(each["target"] for each in listed["components"] if each["kind"] in stored)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -69,6 +70,11 @@ def test_each_moved_module_warns_once_and_names_its_new_place(imported):
 
 def test_every_name_that_users_saw_is_imported_from_where_it_was(imported):
     assert imported["public"] == NAMES["public"]
+
+
+@pytest.mark.parametrize("target", NAMES["targets"])
+def test_a_class_path_that_a_configuration_stored_still_names_a_class(target):
+    assert isinstance(pkgutil.resolve_name(target), type) or target.startswith("torch.")
 
 
 def test_nothing_that_exists_is_shadowed():
