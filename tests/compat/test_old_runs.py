@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -105,6 +104,8 @@ import warnings
 from glasshouse.cli.main import main
 from glasshouse.plugins import registry
 
+warnings.simplefilter("error")
+warnings.simplefilter("default", UserWarning)
 found = set()
 for kind in ("model", "audit", "explainer", "report_format", "command"):
     for each in registry().components(kind):
@@ -120,20 +121,14 @@ sys.exit(main(["audit", sys.argv[1], "--audits", "doubt"]))
 """
 
 
-def test_the_old_sample_plugin_works_with_warnings_only(tmp_path):
+def test_the_old_sample_plugin_works_with_warnings_only(forks, tmp_path):
     """Built and installed by pip from the old sources; its components are found, loaded and used."""
     sources, site = tmp_path / "sources", tmp_path / "site"
     shutil.copytree(OLD / "sample_plugin", sources)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(site), str(sources)], check=True, timeout=120)
     run_dir = unpacked("finished", tmp_path / "runs")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "default::UserWarning", "-c", USE_THE_SAMPLE, run_dir],
-        env={**os.environ, "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forks.run("-c", USE_THE_SAMPLE, str(run_dir), cwd=tmp_path, env={"PYTHONPATH": str(site)})
     assert done.returncode == 0, done.stderr
     assert "fail\n" in done.stdout
     assert (run_dir / "report.txt").read_text(encoding="utf-8") == "finished: fail\n"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import grimp
@@ -81,7 +78,7 @@ def test_the_road_of_a_run_has_at_most_25_files_and_visits_each_once():
 TRACED = """
 import json, sys
 
-wanted = {tuple(each) for each in json.loads(sys.stdin.read())}
+wanted = {tuple(each) for each in json.loads(sys.argv.pop(1))}
 order = []
 
 def called(frame, event, arg):
@@ -102,17 +99,10 @@ sys.exit(code)
 """Runs glasshouse, and prints in which order functions were called for the first time."""
 
 
-def test_a_run_takes_this_road(tmp_path):
+def test_a_run_takes_this_road(forks, tmp_path):
     road = [[str(located(file)), function] for _, file, function in ROAD]
     config = REPOSITORY / "examples/diabetes/run.yaml"
     run = ["run", "--config", str(config), "--trainer.max_epochs=1", "--audits=[performance]", "--report=[html]"]
-    done = subprocess.run(
-        [sys.executable, "-c", TRACED, *run, "--run_dir", str(tmp_path)],
-        input=json.dumps(road),
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forks.run("-c", TRACED, json.dumps(road), *run, "--run_dir", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == road

@@ -107,9 +107,7 @@ def test_any_logger_gets_the_metrics_without_small_groups(tmp_path: Path) -> Non
 
 def test_a_logger_that_fails_is_named_and_the_others_are_told(tmp_path: Path) -> None:
     notes = Notes()
-    with pytest.warns(
-        UserWarning, match="Notes did not take all measurements .*: ConnectionError: no route"
-    ):
+    with pytest.warns(UserWarning, match="Notes did not take all measurements .*: ConnectionError: no route"):
         log_record(record_of(WOMEN), tmp_path, [Notes(broken=True), notes])
     assert len(notes.told) == 1
 
