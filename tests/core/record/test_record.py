@@ -13,7 +13,7 @@ import pytest
 from glasshouse import AuditResult, Column, Figure, Measurement, Table, UserError
 from glasshouse.record.findings import Finding
 from glasshouse.record.record import Record, build_record, read_record
-from glasshouse.record.record_io import result_from_dict, result_to_dict, schema
+from glasshouse.record.record_io import result_from_dict, result_to_dict, schema, schema_violation
 from glasshouse.system.atomic_files import write_atomic, write_json
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +118,31 @@ def test_what_is_no_record_is_said_in_a_line(tmp_path: Path, content: str | byte
         read_record(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.floats(-2, 2), st.text(max_size=3), st.just([]))
+
+
+@given(place=st.integers(0, 10_000), leaf=LEAVES)
+def test_both_validators_accept_the_same_records(place: int, leaf: Any, values: dict[str, Any]) -> None:
+    """One value of a valid record is replaced: what the compiled validator accepts, `jsonschema` accepts as well."""
+    record = copy.deepcopy(values)
+    holders: list[Any] = []
+    todo: list[Any] = [record]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, dict | list) and each:
+            holders.append(each)
+            todo += each.values() if isinstance(each, dict) else each
+    holder = holders[place % len(holders)]
+    key = sorted(holder)[place % len(holder)] if isinstance(holder, dict) else place % len(holder)
+    holder[key] = leaf
+    assert (schema_violation(record, "record") is None) == Draft202012Validator(schema()).is_valid(record)
+
+
+def test_a_valid_record_never_waits_for_the_slow_validator(values: dict[str, Any], monkeypatch: Any) -> None:
+    monkeypatch.setattr(Draft202012Validator, "iter_errors", lambda *_: pytest.fail("jsonschema was asked"))
+    assert schema_violation(values, "record") is None
 
 
 def test_numbers_of_numpy_become_plain_ones() -> None:

@@ -21,7 +21,7 @@ COMMANDS = {
     "runs": "list the runs in a folder",
     "plugins": "list, show, create, check, lock and diagnose plugins",
 }
-"""Words of their own module in `glasshouse.commands`."""
+"""Commands of one module each in `glasshouse.cli.commands`."""
 
 OPTIONS = {
     "--plugin FILE.py": "add a plugin that is a single file; may be repeated",

@@ -52,9 +52,7 @@ def read_progress(folder: Path) -> Progress:
         raise UserError(str(folder / "progress.json"), f"has unexpected content: {error}.") from None
     if progress.command != "run":
         remedy = f"Start it again with --ckpt_path {folder / 'checkpoints' / LAST}."
-        raise UserError(
-            f"{WHO} {folder}", f"was made by `{progress.command}`; only `run` can be resumed.", remedy
-        )
+        raise UserError(f"{WHO} {folder}", f"was made by `{progress.command}`; only `run` can be resumed.", remedy)
     return progress
 
 

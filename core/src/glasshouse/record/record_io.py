@@ -54,18 +54,40 @@ def schema() -> dict[str, Any]:
     return values
 
 
+def _schema_of(definition: str) -> dict[str, Any]:
+    root = schema()
+    return root if definition == "record" else {**root["$defs"][definition], "$defs": root["$defs"]}
+
+
 @cache
 def _validator(definition: str) -> Any:
     from jsonschema import Draft202012Validator
 
-    root = schema()
-    return Draft202012Validator(
-        root if definition == "record" else {**root["$defs"][definition], "$defs": root["$defs"]}
-    )
+    return Draft202012Validator(_schema_of(definition))
+
+
+@cache
+def _fast_validator(definition: str) -> Any:
+    from jsonschema_rs import Draft202012Validator
+
+    return Draft202012Validator(_schema_of(definition))
+
+
+def _is_valid(values: Any, definition: str) -> bool:
+    """Whether the compiled validator accepts the values, a thousand times faster than `jsonschema`.
+
+    It knows no NumPy scalars; these, and whatever it rejects, are for `jsonschema` to judge.
+    """
+    try:
+        return bool(_fast_validator(definition).is_valid(values))
+    except ValueError:
+        return False
 
 
 def schema_violation(values: Any, definition: str) -> str | None:
     """The most relevant violation of the schema as one sentence; None for valid values."""
+    if _is_valid(values, definition):
+        return None
     from jsonschema.exceptions import best_match
 
     error = best_match(_validator(definition).iter_errors(values))
