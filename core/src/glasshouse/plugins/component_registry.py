@@ -339,9 +339,9 @@ class Registry:
     def _check_distributions(self, entries: list[EntryPoint]) -> None:
         """A misspelt name must not silently load what should be blocked, nor block what should be loaded."""
         known = {entry.distribution for entry in entries} | {file.name for file in self._files}
-        asked = [(LOAD_ONLY, name) for name in self._only or ()]
-        asked += [("--no-plugin", name.partition("/")[0]) for name in self._blocked]
-        for who, name in asked:
+        requested = [(LOAD_ONLY, name) for name in self._only or ()]
+        requested += [("--no-plugin", name.partition("/")[0]) for name in self._blocked]
+        for who, name in requested:
             if not is_one_of(name, known):
                 raise UserError(who, f"no plugin distribution '{name}' is installed.", did_you_mean(name, known))
 
@@ -351,8 +351,8 @@ class Registry:
                 self.check_all()
                 if not any(_means(component, name) for component in self._blocked_components):
                     theirs = f"{name.partition('/')[0]}/"
-                    brought = {c.qualified_name for kind in KINDS for c in self.components(kind)}
-                    near = {other for other in brought if normalized(other).startswith(normalized(theirs))}
+                    declared = {c.qualified_name for kind in KINDS for c in self.components(kind)}
+                    near = {other for other in declared if normalized(other).startswith(normalized(theirs))}
                     raise UserError("--no-plugin", f"there is no component '{name}'.", did_you_mean(name, near))
 
 

@@ -14,7 +14,7 @@ from glasshouse.errors import UserError
 from glasshouse.system import distributed
 
 LOCK = ".lock"
-"""The file by which processes lock a run's folder; it is no part of the run."""
+"""The file by which processes lock a run's folder; it is not part of the run."""
 
 _URLS: dict[Path, str] = {}
 """Local copies of remote folders, and the URLs to display in their place."""

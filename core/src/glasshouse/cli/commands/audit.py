@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         The exit code: 0 done, 1 the policy was violated and `--gate` was given, 3 an audit ended in error.
 
     Raises:
-        UserError: if the folder is no run with a trained model, the predictions cannot be used, or an audit is not
+        UserError: if the folder is not a run with a trained model, the predictions cannot be used, or an audit is not
             known.
     """
     asked = _parser().parse_args(argv)

@@ -20,8 +20,7 @@ from glasshouse.testing.kit.checks import expect
 from glasshouse.testing.kit.outcomes import CheckFailed, NotApplicable
 
 EXACT, ROUNDED = 1e-9, 1e-4
-"""How far a number may move when rows come in another order: not at all, or, where a model is asked again, by the
-rounding of its single precision."""
+"""Tolerances for permuted rows: none, or rounding of the forward pass for audits that use the model."""
 
 
 def same_seed_same_result(subject: AuditSubject) -> None:

@@ -167,15 +167,15 @@ def without(evidence: Evidence, plugin: AuditPlugin) -> Evidence:
         if f"{split}_predictions" in wanted:
             kept[split] = evidence.predictions[split]
     info = evidence.info if "features" in wanted else replace(evidence.info, features=())
-    asked = wanted & {"inputs"}
+    with_inputs = wanted & {"inputs"}
     return replace(
         evidence,
         info=info if "sensitive" in wanted else replace(info, sensitive=()),
         predictions={split: _stripped(p, wanted) for split, p in kept.items()},
         model=evidence.model if of_the_model(wanted) else None,
-        inputs=evidence.inputs if asked else None,
-        inputs_at=evidence.inputs_at if asked else None,
-        words=evidence.words if asked else None,
+        inputs=evidence.inputs if with_inputs else None,
+        inputs_at=evidence.inputs_at if with_inputs else None,
+        words=evidence.words if with_inputs else None,
     )
 
 

@@ -175,8 +175,8 @@ def index_numbers_the_rows(subject: DataSubject) -> None:
 def row_counts_match_the_info(subject: DataSubject) -> None:
     """`info.rows` is the number of rows of each split, and no split is empty."""
     expected = {split: len(rows.x) for split, rows in subject.splits.items()}
-    said_so = {split: subject.ready.info.rows.get(split) for split in SPLITS}
-    expect(said_so == expected, f"expected info.rows of {expected}, received {said_so}")
+    received = {split: subject.ready.info.rows.get(split) for split in SPLITS}
+    expect(received == expected, f"expected info.rows of {expected}, received {received}")
     empty = [split for split, n in expected.items() if not n]
     expect(not empty, f"expected rows in every split, received none in {', '.join(empty)}")
 

@@ -139,20 +139,20 @@ def zero_gradients_move_nothing(subject: OptimizerSubject) -> None:
 def calls_the_closure(subject: OptimizerSubject) -> None:
     """`step(closure)` evaluates the closure and returns its loss."""
     optimizer = subject.make([w := _start()])
-    asked: list[float] = []
+    losses: list[float] = []
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = bowl(w)
         loss.backward()  # type: ignore[no-untyped-call]
-        asked.append(float(loss.detach()))
+        losses.append(float(loss.detach()))
         return loss
 
     returned = optimizer.step(closure)  # type: ignore[arg-type]
-    expect(bool(asked), "expected the closure to be called, received no call")
-    expect(returned is not None, f"expected the loss, {asked[0]:.3g}, to be returned, received None")
+    expect(bool(losses), "expected the closure to be called, received no call")
+    expect(returned is not None, f"expected the loss, {losses[0]:.3g}, to be returned, received None")
     answer = float(torch.as_tensor(returned).detach())
-    expect(answer in asked, f"expected one of the losses {asked}, received {answer}")
+    expect(answer in losses, f"expected one of the losses {losses}, received {answer}")
 
 
 def refuses_negative_learning_rate(subject: OptimizerSubject) -> None:
