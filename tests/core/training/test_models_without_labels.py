@@ -195,7 +195,7 @@ def test_generate_is_a_capability_of_networks_that_have_it() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(ValueError, match="its kind is regression"):
+    with pytest.raises(ValueError, match="its kind must be regression"):
         Target(name="x", kind="binary", classes=("a", "b"), observed=False)
     network = nn.Linear(4, 1)
     network.predicts = Target(name="x", kind="regression")  # type: ignore[assignment]
