@@ -53,13 +53,14 @@ TEXTS = {
 """Keys of sentences, which may be put in other words: both records have one, or neither has."""
 
 HEADINGS = {
+    "audits.figures.data.images.label",
     "audits.figures.data.series.name",
     "audits.tables.columns.name",
     "audits.tables.count_column",
     "sections.tables.columns.name",
     "sections.tables.count_column",
 }
-"""Headings of columns and names of legends, whose keys have another meaning elsewhere, by path."""
+"""Headings of columns, names of legends and captions of images, whose keys have another meaning elsewhere, by path."""
 
 
 def differences(old: Any, new: Any, path: str = "", where: str = "") -> Iterator[str]:
