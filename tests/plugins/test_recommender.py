@@ -248,7 +248,7 @@ def sizes_of(data):
         ),
         (
             {"cardinalities": [[3], [4], [5]]},
-            r"is \[\[3\], \[4\], \[5\]\]; expected codes of users and of items",
+            r"cardinalities is \[\[3\], \[4\], \[5\]\]; expected codes of users and of items",
         ),
         ({"num_classes": 5}, r"the target has 5 outputs; expected 2 classes or regression"),
         ({"dimensions": 0}, r"dimensions is 0, hidden \[\]; expected numbers of 1 or more"),

@@ -146,7 +146,7 @@ def test_a_run_goes_on_as_it_began(runner: Any, furnish: Any, tmp_path: Path) ->
     provenance = place / folder / "provenance.json"
     began = json.loads(provenance.read_text())
     provenance.write_text(json.dumps({**began, "data_fingerprint": "sha256:00"}))
-    assert "that it began with: `data_fingerprint` differs.\n       Start a new run." in refused()
+    assert "have changed since it started: `data_fingerprint` differs.\n       Start a new run." in refused()
     provenance.write_text(json.dumps(began))
     (place / "elsewhere").mkdir()
     (place / folder).rename(place / "elsewhere" / "run")
