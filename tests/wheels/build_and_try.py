@@ -26,9 +26,9 @@ PROMISED = {
     "core": (
         "report/templates/",
         "report/static/",
-        "scaffold/templates/",
-        "schemas/record-1.json",
-        "policies/default.yaml",
+        "cli/scaffold/templates/",
+        "record/schemas/record-1.json",
+        "policy/policies/default.yaml",
     ),
     "audits": (),
     "plugins": (),
