@@ -134,7 +134,7 @@ def options(argv: list[str]) -> list[tuple[str, str | None]]:
 
 
 def _choices_first(pairs: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
-    """Options of a component that come before its first choice moved to just after it."""
+    """Move options of a component that precede its first choice to just after that choice."""
     for key in KINDS:
         choice = next((i for i, (option, _) in enumerate(pairs) if option in (f"--{key}", f"--{key}.class_path")), None)
         if choice is not None:

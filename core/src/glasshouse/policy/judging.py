@@ -1,4 +1,7 @@
-"""Applies a policy to audit results: one finding for each rule and selected measurement, and the overall verdict."""
+"""Applies a policy to audit results: one finding for each rule and selected measurement, and the overall verdict.
+
+Records write the verdict Inconclusive as `insufficient_evidence`.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""All checks of a model: those of its outputs run for every declared modality and kind of target, those of its training
-for the first one only."""
+"""All checks of a model.
+
+Checks of outputs run for every declared modality and kind of target; checks of training for the first one only.
+"""
 
 from __future__ import annotations
 
