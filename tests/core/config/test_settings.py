@@ -18,7 +18,7 @@ def test_later_files_and_the_command_line_win() -> None:
 def test_options_of_a_class_that_is_replaced_are_not_those_of_the_next() -> None:
     tree = {"model": {"class_path": "a.Net", "init_args": {"width": 1}}}
     chosen = read_settings([tree], [("--model", "b.Net"), ("--model.depth", "2")]).components["model"]
-    assert (chosen.class_path, chosen.options, chosen.before) == ("b.Net", {"depth": "2"}, {"width"})
+    assert (chosen.class_path, chosen.options) == ("b.Net", {"depth": "2"})
 
 
 def test_every_form_of_the_command_line() -> None:

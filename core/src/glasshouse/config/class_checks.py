@@ -49,7 +49,7 @@ def check_classes(checks: OptionChecks, settings: Settings, registry: Registry, 
         chosen = settings.components.get(key, ChosenClass())
         if chosen.class_path is not None and not chosen.is_file:
             spec = {"class_path": chosen.class_path, "init_args": chosen.options}
-            _check_class(checks, key, spec, registry, tuple(chosen.before), may_lack)
+            _check_class(checks, key, spec, registry, may_lack)
     checks.types("trainer.", _imported_signature(Trainer, "trainer").options, settings.trainer)
     for name, value in settings.trainer.items():
         key = f"trainer.{name}"
@@ -64,7 +64,7 @@ def _check_nested(checks: OptionChecks, key: str, value: Any, registry: Registry
     """Check the classes in a value: a mapping with class_path, or a list of them."""
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, Mapping) and isinstance(entry.get("class_path"), str):
-            _check_class(checks, key, entry, registry, (), may_lack)
+            _check_class(checks, key, entry, registry, may_lack)
 
 
 def _check_class(
@@ -72,7 +72,6 @@ def _check_class(
     key: str,
     spec: Mapping[str, Any],
     registry: Registry,
-    optional: tuple[str, ...],
     may_lack: bool,
 ) -> None:
     path, where = str(spec["class_path"]), checks.where(key)
@@ -103,7 +102,7 @@ def _check_class(
     component = component_at(registry, kind, path) if kind else None
     short = path if component is None else registry.shortest_name(component)
     lack = may_lack or "dict_kwargs" in spec or not kind
-    checks.class_options(key, path, signature, options, short=short, optional=(*sizes, *optional), may_lack=lack)
+    checks.class_options(key, path, signature, options, short=short, optional=sizes, may_lack=lack)
     callables = {option.name for option in signature.options if "Callable" in option.type}
     for name, value in options.items():
         inner = f"{key}.init_args.{name}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import inspect
 import logging
+import os
+import sys
 from argparse import ArgumentError
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytorch_lightning.callbacks
@@ -22,19 +24,20 @@ from torch.optim import Optimizer
 from glasshouse.config.allowed_packages import allowed_packages, make_importable
 from glasshouse.config.class_checks import check_classes
 from glasshouse.config.global_options import TRAINING
+from glasshouse.config.later_choices import Key, without, without_superseded
 from glasshouse.config.member_models import options_with_models
 from glasshouse.config.model_sizes import fill_sizes, named_class
 from glasshouse.config.option_checks import OptionChecks
 from glasshouse.config.parser_errors import as_user_error
 from glasshouse.config.run_options import KEYS, RunOptions, Verbatim, run_options
 from glasshouse.config.settings import read_settings
-from glasshouse.config.short_names import KINDS, is_short, options, resolve_arguments, resolve_tree
+from glasshouse.config.short_names import KINDS, as_arguments, is_short, options, resolve_arguments, resolve_tree
 from glasshouse.config.validation import PRINTING
 from glasshouse.config.yaml_files import named_files, read_yaml
 from glasshouse.data.data_info import SIDE_ATTRIBUTE_KEYS, SIZE_NAMES, DataInfo
 from glasshouse.plugins import KINDS as PLUGIN_KINDS
 from glasshouse.plugins import registry
-from glasshouse.system import library_errors
+from glasshouse.system import distributed, library_errors
 
 _MODE = "glasshouse"
 """Name of the YAML loader that resolves short names."""
@@ -43,16 +46,19 @@ _load_yaml = get_loader("yaml")
 
 
 class _WholeConfiguration(str):
-    """The text of a configuration file, as opposed to that of a single value, with the keys to leave out."""
+    """The text of a configuration file, as opposed to that of a single value, with the keys to leave out of it: those
+    of other commands, and those that a later choice supersedes."""
 
     foreign: frozenset[str] = frozenset()
+    superseded: frozenset[Key] = frozenset()
 
 
 def _load(text: str, **kwargs: Any) -> Any:
     tree = _load_yaml(str(text), **kwargs)  # libyaml takes no subclass of str
     if not isinstance(text, _WholeConfiguration):
         return tree
-    return resolve_tree({key: tree[key] for key in tree or {} if key not in text.foreign}, class_path, _members)
+    own = {key: tree[key] for key in tree or {} if key not in text.foreign}
+    return without(resolve_tree(own, class_path, _members), text.superseded)
 
 
 def _members(path: str | None) -> tuple[str, ...]:
@@ -114,6 +120,9 @@ class GlasshouseParser(LightningArgumentParser):
 
     foreign_keys: frozenset[str] = frozenset()
     """Keys of other commands, left out of the files that this one reads."""
+    superseded: Mapping[str, frozenset[Key]] = {}
+    """Path of a configuration file, as typed -> its keys that a later choice supersedes."""
+    _reading = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["parser_mode"] = _MODE  # jsonargparse passes a mode of its own to the parsers of nested classes
@@ -122,10 +131,19 @@ class GlasshouseParser(LightningArgumentParser):
         kwargs["formatter_class"] = HelpFormatter
         super().__init__(*args, **kwargs)
 
+    def parse_path(self, path: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Namespace:
+        """As jsonargparse's, for a configuration file."""
+        self._reading = os.fspath(path)
+        try:
+            return super().parse_path(path, *args, **kwargs)  # type: ignore[no-any-return]
+        finally:
+            self._reading = ""
+
     def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Namespace:
         """As jsonargparse's, for the content of a configuration file."""
         whole = _WholeConfiguration(content)
         whole.foreign = self.foreign_keys
+        whole.superseded = self.superseded.get(self._reading, frozenset())
         return super().parse_string(whole, *args, **kwargs)  # type: ignore[no-any-return]
 
     def add_class_arguments(self, theclass: type, *args: Any, **kwargs: Any) -> list[str]:
@@ -221,9 +239,9 @@ class GlasshouseCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         checks = OptionChecks(self.command, options(self.argv))
-        self._check(checks)
+        arguments = self._check(checks)
         try:
-            self.config = parser.parse_args(args)
+            self.config = parser.parse_args([*([] if self.command == "run" else [self.command]), *arguments])
         except ArgumentError as error:
             raise as_user_error(
                 str(error),
@@ -231,8 +249,11 @@ class GlasshouseCLI(LightningCLI):
                 place=lambda key: checks.where(key.removeprefix(f"{self.command}.")),
             ) from error
 
-    def _check(self, checks: OptionChecks) -> None:
+    def _check(self, checks: OptionChecks) -> list[str]:
         """Refuse what can be refused with a message of our own, before the parser reads the same configuration.
+
+        Returns:
+            The command line for the parser, without what a later choice supersedes.
 
         Raises:
             UserError: for an option that the command does not have; otherwise as `check_classes`.
@@ -244,12 +265,19 @@ class GlasshouseCLI(LightningCLI):
             if option.startswith("--") and key not in (*accepted, "config", "help", "print_config"):
                 raise checks.unknown_flag(option, [f"--{name}" for name in accepted])
         if any(option.endswith((".help", "--help")) or option == "-h" for option, _ in resolved):
-            return  # help is printed, whatever else is set
+            return as_arguments(resolved)  # help is printed, whatever else is set
         foreign = self.own_parser.foreign_keys
-        trees = [resolve_tree(read_yaml(path), class_path, _members) for path in named_files(resolved)]
+        files = named_files(resolved)
+        trees = [resolve_tree(read_yaml(path), class_path, _members) for path in files]
         own = [{key: value for key, value in tree.items() if key not in foreign} for tree in trees]
+        later = without_superseded(own, resolved)
+        self.own_parser.superseded = {str(path): keys for path, keys in zip(files, later.superseded, strict=True)}
+        for replaced in later.replaced:
+            if distributed.is_rank_zero():
+                print(replaced, file=sys.stderr)
         printing = any(option in PRINTING for option, _ in resolved)
-        check_classes(checks, read_settings(own, resolved), registry(), may_lack=printing)
+        check_classes(checks, read_settings(later.trees, later.arguments), registry(), may_lack=printing)
+        return as_arguments(later.arguments)
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint never changes the configuration: Lightning lets its hyper-parameters win in silence."""

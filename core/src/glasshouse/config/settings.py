@@ -23,8 +23,6 @@ class ChosenClass:
 
     class_path: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    before: set[str] = field(default_factory=set)
-    """Options set for a class that another one has replaced: the parser keeps those that the new class has."""
     is_file: bool = False
     """Set by a file of its own (``--model model.yaml``), which the parser reads."""
 
@@ -55,7 +53,6 @@ class ChosenClass:
 
     def _choose(self, class_path: str) -> None:
         if self.class_path not in (None, class_path):
-            self.before |= self.options.keys()
             self.options = {}
         self.class_path = class_path
         self.is_file = is_file(class_path)

@@ -103,15 +103,19 @@ def resolve_arguments(argv: list[str], class_path: ClassPath, members: Members =
     pairs = options(argv)
     files = [pair for pair in pairs if pair[0] in CONFIG_OPTIONS]
     rest = [pair for pair in pairs if pair[0] not in CONFIG_OPTIONS]
-    resolved: list[str] = []
-    for option, value in [*files, *_choices_first(rest)]:
-        if value is None:
-            resolved.append(option)
-        else:
-            resolved += (
-                [option, value] if option == "-c" else [f"{option}={_meant(option, value, class_path, members)}"]
-            )
-    return resolved
+    meant = [
+        (option, value if value is None or option == "-c" else _meant(option, value, class_path, members))
+        for option, value in [*files, *_choices_first(rest)]
+    ]
+    return as_arguments(meant)
+
+
+def as_arguments(pairs: Iterable[tuple[str, str | None]]) -> list[str]:
+    """A command line of (option, value) pairs, as `options` takes it apart."""
+    arguments: list[str] = []
+    for option, value in pairs:
+        arguments += [option] if value is None else [option, value] if option == "-c" else [f"{option}={value}"]
+    return arguments
 
 
 def options(argv: list[str]) -> list[tuple[str, str | None]]:

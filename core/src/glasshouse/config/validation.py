@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from glasshouse.config.later_choices import without_superseded
 from glasshouse.config.member_models import options_with_models
 from glasshouse.config.option_checks import OptionChecks, shown
 from glasshouse.config.run_options import KEYS, LIST_KEYS, parse_choices, run_options
@@ -64,7 +65,8 @@ def check(argv: list[str], registry: Registry, command: str = "run") -> None:
         tree = read_yaml(path)
         check_shape(tree, path)
         trees.append(resolve_tree(tree, class_path, members))
-    settings = read_settings(trees, arguments)
+    last = without_superseded(trees, arguments)
+    settings = read_settings(last.trees, last.arguments)
     _check_names(settings, registry)
     if any(option.endswith(".help") for option, _ in arguments):
         return  # help is printed, whatever else is set
@@ -105,7 +107,7 @@ def _check_component(checks: OptionChecks, key: str, chosen: ChosenClass, regist
             signature,
             chosen.options,
             short=registry.shortest_name(component),
-            optional=(*(SIZE_NAMES if key == "model" else ()), *chosen.before),
+            optional=SIZE_NAMES if key == "model" else (),
             may_lack=may_lack,
         )
 
