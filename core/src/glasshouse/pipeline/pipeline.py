@@ -88,7 +88,13 @@ def _repeat(run: Run, cli: GlasshouseCLI) -> ResultsBySeed:
 
 
 def audit_again(
-    cli: GlasshouseCLI, registry: Registry, folder: Path, *, only: Collection[str] | None, force: bool
+    cli: GlasshouseCLI,
+    registry: Registry,
+    folder: Path,
+    *,
+    only: Collection[str] | None,
+    force: bool,
+    changed_data: bool = False,
 ) -> Concluded:
     """Audit a finished run once more, its model rebuilt from its files.
 
@@ -98,11 +104,15 @@ def audit_again(
         folder: the run's folder.
         only: names of the audits to run, also of audits that the run did not have; None runs the run's own.
         force: measure again what was measured before.
+        changed_data: the data are not those of the run's audits so far; everything is measured again.
+
+    Raises:
+        UserError: if the data differ from those of the run's audits so far, unless `changed_data` is set.
     """
     with lock_folder(folder):
-        trained = reopen(cli, registry, folder)
+        trained = reopen(cli, registry, folder, changed_data=changed_data)
         run = trained.run
         known = {choice.name for choice in run.audits}
         run.audits += [Choice(name, seconds=run.options.audit_seconds) for name in only or () if name not in known]
         with lifecycle(run, new=False):
-            return audit_and_conclude(gather_evidence(trained), only=only, force=force)
+            return audit_and_conclude(gather_evidence(trained), only=only, force=force or changed_data)

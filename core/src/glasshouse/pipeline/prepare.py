@@ -21,6 +21,7 @@ from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, 
 from glasshouse.pipeline.run import Run
 from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
 from glasshouse.policy.rules import load_policy
+from glasshouse.record.audited_data import audited_fingerprint
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
 from glasshouse.run_folder.mirror import mirror_of, parent_of_runs
@@ -163,14 +164,36 @@ def parse_request(
     return run, datamodule, side_attributes
 
 
-def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path) -> Trained:
-    """A finished run from its folder: its data set up, its model rebuilt from config.yaml and weights."""
+def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path, *, changed_data: bool = False) -> Trained:
+    """A finished run from its folder: its data set up, its model rebuilt from config.yaml and weights.
+
+    Args:
+        cli: parsed from the run's config.yaml.
+        registry: the plugins.
+        folder: the run's folder.
+        changed_data: whether the data may differ from those of the run's audits so far.
+
+    Raises:
+        UserError: if the data differ and may not.
+    """
     run, datamodule, side_attributes = parse_request(cli, registry)
     run.folder = folder
     run.config = read_yaml(folder / "config.yaml")
-    run.provenance = updated_provenance(
-        run, read_json(folder / "provenance.json"), current_provenance(run, fingerprint_of(run.datamodule)), "audited"
-    )
+    began, fingerprint = read_json(folder / "provenance.json"), fingerprint_of(run.datamodule)
+    before = audited_fingerprint(began)
+    if fingerprint != before and not changed_data:
+        raise UserError(
+            str(folder),
+            f"its data have changed: expected the fingerprint {before}, received {fingerprint}.",
+            "Give the data's place (--data.path), or --changed-data to audit the model on the data as they are.",
+        )
+    if fingerprint == before and changed_data:
+        raise UserError("--changed-data", f"has no effect: the data are those that {folder} was audited with.")
+    run.provenance = updated_provenance(run, began, current_provenance(run, fingerprint), "audited")
+    if changed_data:  # first what the folder's predictions and results are of, so that nothing else passes for them
+        write_json(folder / "provenance.json", run.provenance)
+        for predictions in (folder / "predictions").glob("*.parquet"):
+            predictions.unlink()
     handle = rebuild(folder)
     model = run.model = handle.lightning_module
     info = run.info

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from glasshouse.record.audited_data import audited_fingerprint
 from glasshouse.report.formatting import NOTHING, show_cell, show_name, show_time
 
 
@@ -46,9 +47,11 @@ def run_facts(run: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 def _reproducibility(provenance: Mapping[str, Any]) -> str:
     """Data fingerprint and git commit in short; the section on provenance has the rest."""
-    data = provenance.get("data_fingerprint")
+    trained, audited = provenance.get("data_fingerprint"), audited_fingerprint(provenance)
     code = provenance.get("git")
-    words = [f"data {data[:19]}" if data else "data without a fingerprint"]
+    words = [f"data {audited[:19]}" if audited else "data without a fingerprint"]
+    if audited != trained:
+        words[0] += f", not the data of the training ({trained[:19] if trained else 'without a fingerprint'})"
     if code:
         words.append(f"code at {code['commit'][:12]}" + (" with uncommitted changes" if code.get("dirty") else ""))
     else:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasshouse.config.run_options import RunOptions
+from glasshouse.config.short_names import options as option_pairs
+from glasshouse.config.validation import check
 from glasshouse.config.yaml_files import read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry
@@ -43,7 +45,8 @@ def main(argv: list[str]) -> int:
         UserError: if the folder is not a run with a trained model, the predictions cannot be used, or an audit is not
             known.
     """
-    asked = _parser().parse_args(argv)
+    asked, data_options = _parser().parse_known_args(argv)
+    _refuse_other_options(data_options, asked)
     known = registry()
     names = [name.strip() for name in (asked.audits or "").split(",") if name.strip()]
     for name in names:
@@ -59,18 +62,26 @@ def main(argv: list[str]) -> int:
     if not (folder / "config.yaml").is_file():
         raise UserError(str(folder), "is not the folder of a run: it has no config.yaml.", "See `glasshouse runs`.")
     refuse_made_by_python(read_yaml(folder / "config.yaml"), str(folder))
-    return _audit(folder, names, force=asked.force, gate=asked.gate, known=known)
+    return _audit(folder, names, data_options, asked, known)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="glasshouse audit", description="Audit a finished run again, or files of predictions."
+        prog="glasshouse audit",
+        description="Audit a finished run again, or files of predictions.",
+        epilog="Data that have moved: --data.OPTION VALUE, e.g. `glasshouse audit RUN_DIR --data.path NEW`.",
     )
     parser.add_argument(
         "run_dir", metavar="RUN_DIR", type=Path, nargs="?", help="the folder of a run that trained a model"
     )
     parser.add_argument("--audits", metavar="A,B", help="only these audits; other finished audits stay in the record")
     parser.add_argument("--force", action="store_true", help="repeat finished audits")
+    parser.add_argument(
+        "--changed-data",
+        "--changed_data",
+        action="store_true",
+        help="audit on data that differ from the run's; every audit is repeated, and the report says so",
+    )
     parser.add_argument("--gate", action="store_true", help="exit with code 1 if the policy fails")
     of = parser.add_argument_group("files of predictions")
     of.add_argument(
@@ -116,15 +127,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _audit(folder: Path, names: list[str], *, force: bool, gate: bool, known: Registry) -> int:
+def _refuse_other_options(unknown: list[str], asked: argparse.Namespace) -> None:
+    """Refuse what is neither an option of this command nor one of the run's data.
+
+    Raises:
+        UserError: for the first.
+    """
+    for option, _ in option_pairs(unknown):
+        if not option.startswith("--data.") or option.startswith(("--data.class_path", "--data.help")):
+            raise UserError("glasshouse audit", f"has no option '{option}'.", "See `glasshouse audit --help`.")
+        if asked.predictions:
+            raise UserError(
+                f"`{option}`", "applies to the folder of a run.", "Name columns with --prediction and others."
+            )
+
+
+def _audit(folder: Path, names: list[str], data_options: list[str], asked: argparse.Namespace, known: Registry) -> int:
+    if asked.changed_data and names:
+        raise UserError("--changed-data", "repeats every audit; received --audits as well.", "Leave --audits out.")
+    arguments = ["--config", str(folder / "config.yaml"), *data_options]
+    if data_options:
+        check(arguments, known)
     from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
     from glasshouse.pipeline.pipeline import audit_again
 
     restrict_imports()
-    cli = GlasshouseCLI("run", ["--config", str(folder / "config.yaml")])
-    concluded = audit_again(cli, known, folder, only=names or None, force=force)
+    cli = GlasshouseCLI("run", arguments)
+    concluded = audit_again(cli, known, folder, only=names or None, force=asked.force, changed_data=asked.changed_data)
     print(display_path(folder))
-    return concluded.exit_code(gate=gate)
+    return concluded.exit_code(gate=asked.gate)
 
 
 def _audit_predictions(asked: argparse.Namespace, names: list[str]) -> int:
