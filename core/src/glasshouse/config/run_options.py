@@ -43,6 +43,9 @@ class RunOptions:
     techniques: list[str | Verbatim] = field(default_factory=list)
     """Callbacks by name, e.g. early_stopping, or mappings of `name` and the callback's options."""
 
+    hooks: Verbatim | None = None
+    """Hook plugins by name, each with its options, e.g. {my_plugin: {limit: 3}}."""
+
     evaluate_on: Literal["train", "validate", "test"] = "test"
     """The split that audits evaluate."""
 
@@ -141,3 +144,22 @@ def parse_choices(key: str, entries: Sequence[str | Verbatim | Mapping[str, Any]
     if twice:
         raise UserError(f"`{key}:`", f"names {', '.join(twice)} more than once.", "Name each once.")
     return choices
+
+
+def parse_hooks(entries: Verbatim | Mapping[str, Any] | None) -> list[Choice]:
+    """`hooks:` as choices.
+
+    Raises:
+        UserError: for anything but a mapping of names to mappings of options.
+    """
+    values: Any = entries.values if isinstance(entries, Verbatim) else entries or {}
+    if not isinstance(values, Mapping):
+        raise UserError("`hooks:`", f"expected a mapping of names, received {values!r}.", _HOOKS_EXAMPLE)
+    for name, options in values.items():
+        if not isinstance(name, str) or not isinstance(options, Mapping | None):
+            problem = f"expected options of '{name}', received {options!r}."
+            raise UserError("`hooks:`", problem, _HOOKS_EXAMPLE)
+    return [Choice(name, options or {}) for name, options in values.items()]
+
+
+_HOOKS_EXAMPLE = "Write e.g. `hooks: {my_plugin: {limit: 3}}`."

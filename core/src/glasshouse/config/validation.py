@@ -13,8 +13,8 @@ from typing import Any
 from glasshouse.config.later_choices import without_superseded
 from glasshouse.config.member_models import options_with_models
 from glasshouse.config.option_checks import OptionChecks, shown
-from glasshouse.config.run_options import KEYS, LIST_KEYS, parse_choices, run_options
-from glasshouse.config.settings import ChosenClass, Settings, loaded, read_settings
+from glasshouse.config.run_options import KEYS, LIST_KEYS, parse_choices, parse_hooks, run_options
+from glasshouse.config.settings import UNREAD, ChosenClass, Settings, loaded, read_settings
 from glasshouse.config.short_names import (
     CONFIG_OPTIONS,
     FLAGS,
@@ -87,6 +87,7 @@ def check_settings(checks: OptionChecks, settings: Settings, registry: Registry,
     trainer = source_signature(_TRAINER, "trainer")
     if trainer is not None:
         checks.group_options("trainer", trainer.options, settings.trainer)
+    _check_hooks(checks, settings, registry)
     checks.types("", (*run_options(), *_LIGHTNING_OPTIONS), settings.own)
 
 
@@ -197,6 +198,24 @@ def _check_names(settings: Settings, registry: Registry) -> None:
         from glasshouse.policy.rules import load_policy
 
         load_policy(policy)
+
+
+def _check_hooks(checks: OptionChecks, settings: Settings, registry: Registry) -> None:
+    hooks = _own(settings, "hooks")
+    for choice in parse_hooks(hooks) if hooks is not UNREAD else ():
+        component = registry.find("hook", choice.name)
+        signature = source_signature(component.class_path, "hook")
+        if signature is None:
+            continue  # the class refuses them itself
+        known = {option.name: option for option in signature.options}
+        for name, value in choice.options.items():
+            key = f"hooks.{choice.name}.{name}"
+            if name in known:
+                remedy = f"See `glasshouse plugins show {choice.name}`."
+                checks.value(key, known[name], value, may_be_none=known[name].default == "None", remedy=remedy)
+            elif signature.complete:
+                problem = f"{component.plugin.target.partition(':')[2]} has no option '{name}'."
+                raise UserError(checks.where(key), problem, did_you_mean(name, known))
 
 
 def _own(settings: Settings, key: str) -> Any:

@@ -12,6 +12,7 @@ from glasshouse.measure.run_audits import run_shared_audits
 from glasshouse.pipeline.conclude import ResultsBySeed, audit_and_conclude
 from glasshouse.pipeline.failures import resume_command
 from glasshouse.pipeline.gather_evidence import gather_evidence
+from glasshouse.pipeline.hook_plugins import hook_plugins
 from glasshouse.pipeline.lifecycle import lifecycle
 from glasshouse.pipeline.prepare import prepare, reopen
 from glasshouse.pipeline.run import Run
@@ -55,6 +56,7 @@ def carry_out(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None
         The run, and what it concluded; None for commands that do not audit, and on every rank but 0.
     """
     with ExitStack() as stack:
+        stack.enter_context(hook_plugins(cli.options, registry))
         if folder is not None:
             stack.enter_context(lock_folder(folder))
         prepared = prepare(cli, registry, folder)
@@ -109,7 +111,7 @@ def audit_again(
     Raises:
         UserError: if the data differ from those of the run's audits so far, unless `changed_data` is set.
     """
-    with lock_folder(folder):
+    with lock_folder(folder), hook_plugins(cli.options, registry):
         trained = reopen(cli, registry, folder, changed_data=changed_data)
         run = trained.run
         known = {choice.name for choice in run.audits}

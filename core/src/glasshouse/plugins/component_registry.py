@@ -7,7 +7,8 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -275,6 +276,30 @@ class Registry:
             found = getattr(found, attribute)
         return found
 
+    @contextmanager
+    def with_hooks(self, component: Component, options: Mapping[str, Any]) -> Iterator[None]:
+        """Construct a hook plugin and call its hooks in the block.
+
+        Args:
+            component: of the kind ``hook``.
+            options: the keywords of its constructor.
+
+        Raises:
+            UserError: if it refuses the options, or has no lifecycle hook.
+        """
+        try:
+            instance = self.load(component)(**options)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                str(component), f"cannot be set up: {error}.", f"See `glasshouse plugins show {component.name}`."
+            ) from error
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._plugins().with_hooks(instance, f"{component.entry_point}/{component.name}"))
+            except ValueError as error:
+                raise UserError(str(component), f"{error}.", "Tell its author.") from error
+            yield
+
     def call(self, hook_name: str, **arguments: Any) -> Any:
         """Call a lifecycle hook of all plugins; generators are consumed, so that their errors are raised here.
 
@@ -299,8 +324,8 @@ class Registry:
             raise UserError(
                 f"plugin '{culprit}'",
                 f"{hook_name} raised {one_line(error)}.",
-                f"Exclude it with --no-plugin {plugins.loaded[culprit].distribution}, or see the traceback with "
-                "--debug.",
+                f"Exclude it with --no-plugin {plugins.loaded[culprit.partition('/')[0]].distribution}, or see the "
+                "traceback with --debug.",
             ) from error
 
     def _plugins(self) -> PluginSet:

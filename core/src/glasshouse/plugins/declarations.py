@@ -159,6 +159,18 @@ class ReportFormatPlugin(Plugin):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HookPlugin(Plugin):
+    """A class whose methods are lifecycle hooks; its constructor's keywords are its options.
+
+    A run that names it under ``hooks:`` constructs it and calls its hooks. Hooks without options need no declaration:
+    functions of the plugin's module are called for every run.
+    """
+
+    kind = "hook"
+    hook = "glasshouse_hooks"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommandPlugin(Plugin):
     """A function `command(argv: list[str]) -> int` for ``glasshouse NAME``, which returns the exit code."""
 
@@ -175,5 +187,6 @@ PLUGIN_TYPES: tuple[type[Plugin], ...] = (
     AuditPlugin,
     ExplainerPlugin,
     ReportFormatPlugin,
+    HookPlugin,
     CommandPlugin,
 )

@@ -17,6 +17,7 @@ from glasshouse.plugins.declarations import (
     CommandPlugin,
     DataPlugin,
     ExplainerPlugin,
+    HookPlugin,
     ModelPlugin,
     OptimizerPlugin,
     ReportFormatPlugin,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from glasshouse.record.measurements import AuditResult, Section
     from glasshouse.record.record import Record
 
-SPEC_VERSION = "1.0"
+SPEC_VERSION = "1.1"
 """The version of the hooks and of `glasshouse.plugins.declarations`, as ``MAJOR.MINOR``.
 
 - MINOR increases if existing plugins keep working: a new hook, a new argument of a hook, a new kind, a new field with a
@@ -142,6 +143,11 @@ def glasshouse_explainers() -> Iterable[ExplainerPlugin]:  # type: ignore[empty-
 @hookspec
 def glasshouse_report_formats() -> Iterable[ReportFormatPlugin]:  # type: ignore[empty-body]
     """Declare report formats."""
+
+
+@hookspec
+def glasshouse_hooks() -> Iterable[HookPlugin]:  # type: ignore[empty-body]
+    """Declare hooks with options: classes that a run constructs with its options under `hooks:`."""
 
 
 @hookspec

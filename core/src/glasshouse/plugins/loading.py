@@ -23,7 +23,7 @@ import pluggy
 from glasshouse._version import __version__
 from glasshouse.errors import PluginWarning, UserError
 from glasshouse.plugins import hookspecs
-from glasshouse.plugins.declarations import Plugin
+from glasshouse.plugins.declarations import PLUGIN_TYPES, Plugin
 from glasshouse.plugins.discovery import EntryPoint, normalized
 from glasshouse.plugins.spec_version import (
     DeprecatedUse,
@@ -45,6 +45,9 @@ HEAVY = ("torch", "pytorch_lightning", "lightning", "pandas", "sklearn", "tensor
 
 HOOKS = frozenset(name for name in vars(hookspecs) if name.startswith("glasshouse_"))
 """The names of all hooks."""
+
+LIFECYCLE = HOOKS - {plugin_type.hook for plugin_type in PLUGIN_TYPES} - {"glasshouse_startup"}
+"""The hooks that are called during a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +150,35 @@ class PluginSet:
                 self._note_broken(plugin, plugin_type.hook, one_line(error), error)
                 continue
             yield from ((plugin, declaration) for declaration in declared)
+
+    @contextmanager
+    def with_hooks(self, instance: object, name: str) -> Iterator[None]:
+        """Call the hooks of an object in the block, the last registered first.
+
+        Args:
+            instance: with lifecycle hooks as methods.
+            name: identifies it; within a block of the same name nothing happens.
+
+        Raises:
+            ValueError: for an object without a lifecycle hook, or with another one, a registration hook included.
+        """
+        if self.manager.has_plugin(name):
+            yield
+            return
+        try:
+            self.manager.register(instance, name)
+        except pluggy.PluginValidationError as error:
+            self.manager.unregister(instance)
+            raise ValueError(" ".join(str(error).split())) from error
+        try:
+            callers = self.manager.get_hookcallers(instance) or []
+            wrong = [caller.name for caller in callers if caller.name not in LIFECYCLE]
+            if wrong or not callers:
+                what = f"implements {', '.join(wrong)}" if wrong else "implements no hook; is @hookimpl missing?"
+                raise ValueError(f"{what}; a hook plugin has lifecycle hooks only" if wrong else what)
+            yield
+        finally:
+            self.manager.unregister(instance)
 
     def plugin_that_raised(self, hook_name: str, error: BaseException) -> str | None:
         """The plugin with the innermost implementation of a hook in a traceback."""
