@@ -158,12 +158,17 @@ def test_updates_come_from_where_the_plugin_came_from(complaints, site):
     edited = {"url": f"file://{site.folder}", "dir_info": {"editable": True}}
     site.install("git-lab", {"git_lab.py": broken}, direct_url=git)
     site.install("edited-lab", {"edited_lab.py": broken}, direct_url=edited)
+    (site.folder / ".git").mkdir()
     _, found = complaints()
     remedies = {one["plugin"]: one["remedy"].partition(" (installed")[0] for one in found["broken"]}
     assert remedies == {
         "git-lab:plugin": "pip install --upgrade 'git-lab @ git+https://a.example/lab.git'",
         "edited-lab:plugin": f"git -C {site.folder} pull",
     }
+    (site.folder / ".git").rmdir()
+    _, found = complaints()
+    remedy = next(one["remedy"] for one in found["broken"] if one["plugin"] == "edited-lab:plugin")
+    assert remedy.startswith(f"replace {site.folder} with a newer version")
 
 
 def test_an_editable_install_without_its_folder(complaints, site, tmp_path):

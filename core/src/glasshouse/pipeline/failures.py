@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import shlex
 import sys
+import tempfile
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -39,11 +41,41 @@ def as_user_error(error: BaseException, folder: Path) -> BaseException:
         return UserError(str(folder), f"is gone: it was deleted or moved while the run wrote there ({text}).")
     if any(isinstance(each, OSError) and each.errno in _NO_ROOM for each in _chain(error)):
         return UserError(str(folder), f"cannot be written: {text}.", remedy)
-    if (frame := _own_frame(error)) is not None:
-        where = f"{Path(frame.f_code.co_filename).name}, line {_line(error, frame)}, in {frame.f_code.co_qualname}"
-        remedy = f"The traceback is in {folder / TRACEBACK}; --debug shows it."
-        return UserError(where, f"{type(error).__name__}: {text.rstrip('.')}.", remedy)
-    return error
+    return _in_own_code(error, folder / TRACEBACK) or error
+
+
+@contextmanager
+def errors_of_own_code() -> Iterator[None]:
+    """Report errors in the user's own code or in a plugin's as such, before a run has a folder.
+
+    The traceback is written to a temporary file that the message names.
+
+    Raises:
+        UserError: in place of such an error.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if _own_frame(error) is None:
+            raise
+        with tempfile.NamedTemporaryFile("w", prefix="glasshouse-error-", suffix=".txt", delete=False) as file:
+            file.write(redact("".join(traceback.format_exception(error))))
+        raise _in_own_code(error, Path(file.name)) or error from error
+
+
+def _in_own_code(error: Exception, written: Path) -> UserError | None:
+    """An error in the user's own code or in a plugin's, by its place; None for others."""
+    frame = _own_frame(error)
+    if frame is None:
+        return None
+    package, file = _package(frame), Path(frame.f_code.co_filename)
+    owner = "" if package == file.stem else f"{package}: "
+    where = f"{owner}{file.name}, line {_line(error, frame)}, in {frame.f_code.co_qualname}"
+    text = " ".join(str(error).split()) or type(error).__name__
+    remedy = f"The traceback is in {written}; --debug shows it."
+    return UserError(where, f"{type(error).__name__}: {text.rstrip('.')}.", remedy)
 
 
 def resume_command(folder: Path | str) -> str:

@@ -16,6 +16,7 @@ from glasshouse.evidence.self_scoring import with_self_score_target
 from glasshouse.external_data.side_attributes import side_attributes_in
 from glasshouse.measure.selection import choose_audits
 from glasshouse.pipeline.conclude import current_provenance
+from glasshouse.pipeline.failures import errors_of_own_code
 from glasshouse.pipeline.gather_evidence import chosen_attributes, data_to_audit, has_loader, infer_data_info
 from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.pipeline.run import Run
@@ -210,8 +211,9 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path, *, changed_data
 def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataInfo | None:
     """Set the data up and return their description: their own, or that under `data_info:`."""
     if datamodule is not None and declares_info(datamodule):
-        datamodule.prepare_data()
-        datamodule.setup("fit")
+        with errors_of_own_code():
+            datamodule.prepare_data()
+            datamodule.setup("fit")
         info: DataInfo = datamodule.info  # type: ignore[attr-defined]
         return info
     if options.data_info is None:

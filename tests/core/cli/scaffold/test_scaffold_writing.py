@@ -91,10 +91,28 @@ def test_an_existing_folder_or_file_is_left_alone(tmp_path, capsys):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_folder_to_write_into_that_is_not_there_is_refused(tmp_path, capsys):
-    assert main(["plugins", "new", "net", "--kind", "model", "--into", str(tmp_path / "gone")]) == 2
-    assert "there is no folder" in capsys.readouterr().err
+def test_a_folder_to_write_into_that_is_not_there_is_made(tmp_path, capsys):
+    into = tmp_path / "one" / "two"
+    assert main(["plugins", "new", "net", "--kind", "model", "--into", str(into)]) == 0
+    assert (into / "net" / "pyproject.toml").is_file()
+    assert [path.name for path in into.iterdir()] == ["net"]
+
+
+def test_parents_that_were_made_go_when_nothing_can_be_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Path, "rename", _no_space)
+    assert main(["plugins", "new", "net", "--kind", "model", "--into", str(tmp_path / "one" / "two")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_file_to_write_into_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert main(["plugins", "new", "net", "--kind", "model", "--into", str(tmp_path / "file")]) == 2
+    assert "which is a file" in capsys.readouterr().err
 
 
 def test_nothing_is_left_of_a_folder_that_cannot_be_written_to_its_end(tmp_path, monkeypatch):

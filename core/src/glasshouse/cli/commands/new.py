@@ -11,15 +11,17 @@ from glasshouse.plugins import registry
 
 
 def new(word: str, kind_name: str, *, minimal: bool, into: str) -> int:
-    """Write a new distribution and print the next steps; returns 0.
+    """Write a new distribution, its parent folder included, and print the next steps; returns 0.
 
     Raises:
         UserError: for an invalid name, an existing folder, or one that cannot be written.
     """
     kind = KINDS[kind_name]
     parent = Path(into)
-    if not parent.is_dir():
-        raise UserError("plugins new", f"there is no folder '{into}'.", "Create it first.")
+    if parent.exists() and not parent.is_dir():
+        raise UserError(
+            "plugins new", f"expected a folder, received '{into}', which is a file.", "Give --into a folder."
+        )
     names = read_names(word, kind)
     folder = parent / word
     files = render_files(names, kind, minimal=minimal)

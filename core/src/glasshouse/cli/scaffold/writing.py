@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from glasshouse._version import __version__
@@ -71,7 +72,7 @@ def render_files(names: Names, kind: Kind, *, minimal: bool = False) -> dict[str
 
 
 def write_distribution(folder: Path, files: Mapping[str, str]) -> None:
-    """Write a new folder atomically.
+    """Write a new folder atomically, with its parents.
 
     Raises:
         UserError: if the path exists, or cannot be written.
@@ -80,6 +81,7 @@ def write_distribution(folder: Path, files: Mapping[str, str]) -> None:
         raise UserError(
             "plugins new", f"'{folder}' exists already.", "Choose another name, or another folder with --into DIR."
         )
+    made = [parent for parent in folder.absolute().parents if not parent.exists()]  # the deepest first
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
         for path, text in files.items():
@@ -91,3 +93,6 @@ def write_distribution(folder: Path, files: Mapping[str, str]) -> None:
         raise UserError("plugins new", f"'{folder}' cannot be written: {error}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):  # of a parent that another process has written into meanwhile
+            for parent in () if folder.exists() else made:
+                parent.rmdir()

@@ -75,13 +75,19 @@ def how_to_update(*distributions: str) -> str:
     indexed = [name for name, origin in origins.items() if origin.how == INDEX]
     ways = [f"pip install --upgrade {' '.join(indexed)}"] if indexed else []
     for name, origin in origins.items():
-        if origin.how == EDITABLE:
+        if origin.how == EDITABLE and _in_repository(origin.folder):
             ways.append(f"git -C {shlex.quote(str(origin.folder))} pull")
+        elif origin.how == EDITABLE:
+            ways.append(f"replace {origin.folder} with a newer version")
         elif origin.how == DIRECT:
             ways.append(f"pip install --upgrade {shlex.quote(f'{name} @ {origin.requirement}')}")
         elif origin.how == UNKNOWN:
             ways.append(f"update {name}")
     return " && ".join(ways)
+
+
+def _in_repository(folder: Path | None) -> bool:
+    return folder is not None and any((each / ".git").exists() for each in (folder, *folder.parents))
 
 
 def documentation_of(distribution: str) -> str:
