@@ -41,7 +41,9 @@ def test_the_limit_for_small_groups_and_the_wish_for_examples(limit: int, tmp_pa
     )
     run.folder = tmp_path
     handle = ModelHandle(network, info, name="Linear")
-    data = as_auditable(None, network, judged="test")
+    rows = [(torch.zeros(3, 1), torch.zeros(3))]
+    data = as_auditable(None, network, judged="test", loader_of={"test": rows}.get)
+    data.info = info
     found = gather_evidence(Trained(run=run, info=info, handle=handle, data=data)).evidence
     assert found is not None
     assert run.evidence is found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -137,6 +138,21 @@ class Writes(Sound):
         return result
 
 
+class WritesThroughATensor(Sound):
+    def measure(self, evidence):
+        result = super().measure(evidence)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns that the array is read-only, and writes all the same
+            torch.from_numpy(evidence.evaluated.scores)[0] = 0.5
+        return result
+
+
+class WritesInputs(Sound):
+    def measure(self, evidence):
+        evidence.inputs("test")[0] += 1
+        return super().measure(evidence)
+
+
 class Trains(Sound):
     def measure(self, evidence):
         evidence.model.module.eval()
@@ -231,7 +247,14 @@ BROKEN = [
     ),
     ("same_seed_same_result", Drawn, {}, "expected the same result again, received a difference in rate@test"),
     ("row_order_does_not_matter", FirstRow, {}, "do not depend on the order of rows, .* for first, which no seed"),
-    ("evidence_is_not_modified", Writes, {}, "expected no modification, received a different test scores"),
+    ("evidence_is_not_modified", Writes, {}, "assignment destination is read-only"),
+    (
+        "evidence_is_not_modified",
+        WritesThroughATensor,
+        {},
+        "expected no modification, received a different test scores",
+    ),
+    ("evidence_is_not_modified", WritesInputs, {"requires": ("inputs",)}, "received a different test inputs"),
     ("evidence_is_not_modified", Trains, {"requires": ("model",)}, "received a different model's mode"),
     (
         "runs_with_required_evidence_only",

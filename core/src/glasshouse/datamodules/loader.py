@@ -17,7 +17,7 @@ batch takes as long as a layer."""
 
 
 class InMemoryLoader:
-    """An iterable of `Batch`es from tensors.
+    """An iterable of `Batch`es from tensors; batches are copies, so a model that writes into one changes no row.
 
     The order of epoch e depends only on (`seed`, e), and the position within an epoch is part of `state_dict`, so a
     resumed training continues with the same batches. Each `iter()` starts the next epoch, unless `set_epoch` sets
@@ -115,7 +115,7 @@ class InMemoryLoader:
 
     def _block(self, order: Tensor | None, chosen: slice) -> Batch:
         if order is None:
-            return Batch(*(tensor[chosen] for tensor in self.rows))
+            return Batch(*(tensor[chosen].clone() for tensor in self.rows))
         rows = order[chosen]
         x, y, sensitive, _ = self.rows
         return Batch(x.index_select(0, rows), y.index_select(0, rows), sensitive.index_select(0, rows), rows)

@@ -35,9 +35,9 @@ def collect(
     for batch in batches:
         x, y = unpack(batch)
         with torch.no_grad():
-            raw = model.outputs(x)
+            raw, loss = model.outputs_and_losses(x, y)
             scores.append(to_scores(raw, info.target, model.output_kind).float().cpu())
-            losses.append(model.losses(x, y, raw).float().cpu())
+            losses.append(loss.float().cpu())
         targets.append(y.cpu())
         own = isinstance(batch, Batch)
         indices.append(batch.index.cpu() if own else torch.arange(seen, seen + len(y)))
@@ -62,6 +62,14 @@ def collect(
         losses=torch.cat(losses).numpy()[order],
         groups=groups,
     )
+
+
+def look_at_writing(model: ModelHandle, batches: Iterable[Any]) -> None:
+    """Find out from the first batch whether the model writes into its inputs, as `collect` does from all of them."""
+    for batch in batches:
+        with torch.no_grad():
+            model.outputs_and_losses(*unpack(batch))
+        return
 
 
 def _as_targets(y: Tensor, info: DataInfo) -> np.ndarray[Any, Any]:

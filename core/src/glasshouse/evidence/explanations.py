@@ -8,7 +8,7 @@ third-party explainers without additional code.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -51,6 +51,10 @@ class Question:
     def features(self) -> int | None:
         """Number of features d of a table; None without `owner`."""
         return None if self.owner is None else int(self.owner.max()) + 1
+
+    def for_one_explainer(self) -> Question:
+        """The same question with rows and background of its own: what an explainer writes there reaches no other."""
+        return replace(self, rows=self.rows.clone(), background=self.background.clone())
 
     def score(self, x: Tensor) -> Tensor:
         """The scores (m, k) to explain, of inputs (m, ...), on the model's device; differentiable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pytorch_lightning import LightningModule
@@ -11,8 +12,12 @@ from torch import Tensor, nn
 
 from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import UserError
+from glasshouse.evidence.comparing import same_values
 from glasshouse.evidence.model_outputs import OutputKind, loss_per_row, output_kind, to_scores
 from glasshouse.evidence.self_scoring import self_score_loss
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
 
 
 class ModelHandle:
@@ -40,6 +45,20 @@ class ModelHandle:
         self.name = name
         self._recipe = recipe
         self._output_kind = output_kind
+        self._hook: RemovableHandle | None = None
+
+    @property
+    def writes_inputs(self) -> bool:
+        """Whether the model was seen to write into its inputs (``x -= mean`` in `forward`); then it receives copies."""
+        return self._hook is not None
+
+    def copy_inputs(self, wanted: bool = True) -> None:
+        """Whether the module receives copies of its inputs from now on, also where it is called directly."""
+        if wanted and self._hook is None:
+            self._hook = self.module.register_forward_pre_hook(_with_copies)
+        elif not wanted and self._hook is not None:
+            self._hook.remove()
+            self._hook = None
 
     @property
     def module(self) -> nn.Module:
@@ -112,6 +131,22 @@ class ModelHandle:
         with self._evaluating():
             return self.module(x.to(self.device))  # type: ignore[no-any-return]
 
+    def outputs_and_losses(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw output and losses for one batch of data, which the model cannot change; see `writes_inputs`."""
+        x = x.to(self.device)
+        given = x.clone()
+        raw = self.outputs(given)
+        changed = not same_values(given, x)
+        if self.info.target.observed:
+            losses = self.losses(x, y, raw)
+        else:
+            given = x.clone()
+            losses = self.losses(given, y)
+            changed = changed or not same_values(given, x)
+        if changed:
+            self.copy_inputs()
+        return raw, losses
+
     def probabilities(self, x: Tensor) -> Tensor:
         """Scores for one batch, differentiable: (n, K) probabilities or (n, 1) values."""
         return to_scores(self.outputs(x), self.info.target, self.output_kind)
@@ -133,7 +168,7 @@ class ModelHandle:
             raw = self.outputs(x) if raw is None else raw
             return loss_per_row(raw, y.to(raw.device), self.info.target, self.output_kind)
         with self._evaluating():
-            return self_score_loss(self.module, x.to(self.device))
+            return self_score_loss(self.module, self._given(x))
 
     def generate(self, count: int, *, seed: int) -> Tensor:
         """Generated examples (count, *`info.input_shape`), float32 on the CPU; needs the capability ``generate``.
@@ -158,7 +193,7 @@ class ModelHandle:
 
         def batch_losses(rows: Tensor, _: slice) -> Tensor:
             with self._evaluating():
-                return method(rows.to(self.device))
+                return method(self._given(rows))
 
         return self._batched(x, batch_size, batch_losses)
 
@@ -170,7 +205,7 @@ class ModelHandle:
         """
         method: Callable[..., Tensor] = self.module.continue_text  # type: ignore[assignment]
         with self._evaluating(), torch.no_grad():
-            return method(tokens.to(self.device), words=words, temperature=temperature, seed=seed).cpu()
+            return method(self._given(tokens), words=words, temperature=temperature, seed=seed).cpu()
 
     def rebuild(self, *, seed: int | None = None) -> ModelHandle:
         """An untrained copy of the model with new weights, drawn with `seed`.
@@ -183,9 +218,15 @@ class ModelHandle:
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
-            return ModelHandle(
+            copy = ModelHandle(
                 self._recipe(), self.info, recipe=self._recipe, name=self.name, output_kind=self._output_kind
             )
+        copy.copy_inputs(self.writes_inputs)
+        return copy
+
+    def _given(self, x: Tensor) -> Tensor:
+        """`x` on the model's device; a copy for a model that writes into its inputs."""
+        return x.to(self.device, copy=self.writes_inputs)
 
     def _batched(self, x: Tensor, batch_size: int, compute: Callable[[Tensor, slice], Tensor]) -> Tensor:
         parts = []
@@ -211,6 +252,11 @@ class ModelHandle:
         finally:
             for m, mode in modes:
                 m.training = mode
+
+
+def _with_copies(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A forward pre-hook: the module may write into what it receives."""
+    return tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
 
 
 def _has_forward(module: nn.Module) -> bool:

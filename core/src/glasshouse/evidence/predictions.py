@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from glasshouse.data.data_info import Target
 from glasshouse.system.atomic_files import atomic_replace
 
+ARRAYS = ("index", "scores", "targets", "losses", "weights", "clusters")
+"""The fields of `Predictions` that are arrays or None."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Groups:
     """One sensitive attribute of every row.
 
-    `codes` (n,) are positions in `levels`; -1 is a missing value. Levels without rows stay in `levels`.
+    `codes` (n,), read-only, are positions in `levels`; -1 is a missing value. Levels without rows stay in `levels`.
     """
 
     name: str
@@ -26,10 +29,13 @@ class Groups:
     codes: NDArray[np.int32]
     seen_by_model: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "codes", read_only(self.codes))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """Scores, targets, groups and losses of one split, aligned by row.
+    """Scores, targets, groups and losses of one split, aligned by row; all arrays are read-only.
 
     Shapes, for n rows and K outputs (`Target.num_outputs`):
 
@@ -52,6 +58,10 @@ class Predictions:
     groups: Mapping[str, Groups] = field(default_factory=dict)
     weights: NDArray[np.float64] | None = None
     clusters: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ARRAYS:
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -131,6 +141,15 @@ class Predictions:
             clusters=table["cluster"].to_numpy() if "cluster" in names else None,
             groups=groups,
         )
+
+
+def read_only(array: Any) -> Any:
+    """A view of an array that cannot be written to; anything else as it is."""
+    if not isinstance(array, np.ndarray):
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def save_scores(path: Path, outputs: NDArray[Any]) -> None:

@@ -77,7 +77,7 @@ def answer(model: torch.nn.Module, x: Any) -> Tensor:
     model.eval()
     try:
         with torch.no_grad():
-            raw = model(x.to(device))
+            raw = model(x.to(device, copy=True))
     except NotImplementedError as error:
         raise ModelOutputError(who, "has no `forward`.", "Define one that maps inputs to outputs.") from error
     finally:

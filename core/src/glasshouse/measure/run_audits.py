@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -11,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasshouse.config.run_options import Choice
+from glasshouse.evidence.own_copies import OwnCopies
 from glasshouse.measure.selection import declaration, unmet_requirement
 from glasshouse.measure.stored_results import earlier_results, file_stem, finished
 from glasshouse.record.measurements import AuditResult
 from glasshouse.record.record_io import result_to_dict
 from glasshouse.system import distributed
 from glasshouse.system.atomic_files import write_atomic, write_json
+from glasshouse.system.exception_text import text_of, traceback_of
+from glasshouse.system.interrupts import noticed_interrupts
 from glasshouse.system.random_state import seeded
 from glasshouse.system.redaction import redact
 from glasshouse.system.time_limit import TimeLimitPassed, can_limit_time, time_limit
@@ -64,7 +66,7 @@ def run_audits(
 def run_shared_audits(run: RunView) -> None:
     """What every rank but 0 does while rank 0 audits: measure with it when it asks."""
     while audit := distributed.broadcast_from_rank0(""):
-        with suppress(Exception), seeded(run.seed, audit):  # rank 0 meets the same error, and reports it
+        with suppress(Exception, SystemExit), seeded(run.seed, audit):  # rank 0 meets the same error, and reports it
             measure(run, audit)
 
 
@@ -76,8 +78,26 @@ def _run_one(run: RunView, choice: Choice, folder: Path, missing: str | None) ->
         return replace(blank, status="skipped", reason=reason)
     failed = folder / f"{file_stem(choice)}.error.txt"
     failed.unlink(missing_ok=True)  # left by an earlier attempt
-    shared = plugin.shares_work and distributed.rank_and_world_size()[1] > 1
     started = time.perf_counter()
+    with noticed_interrupts() as interrupts:
+        result, error = _attempt(run, choice)
+    if interrupts.received or (isinstance(error, KeyboardInterrupt) and not interrupts.certain):
+        raise KeyboardInterrupt from error  # also where the audit caught it
+    seconds = time.perf_counter() - started
+    if error is not None:
+        (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
+        write_atomic(failed, redact(traceback_of(error)))
+        reason = text_of(error)
+        if not isinstance(error, TimeLimitPassed):
+            reason = f"{type(error).__name__}: {reason}"
+        return replace(blank, status="error", reason=redact(reason), seconds=seconds)
+    assert result is not None
+    return replace(result, name=choice.name, family=plugin.family).timed(seconds)
+
+
+def _attempt(run: RunView, choice: Choice) -> tuple[AuditResult | None, BaseException | None]:
+    """The audit's result, or the exception that ended it: any, since `sys.exit` in an audit must not end the run."""
+    shared = declaration(run.registry, choice).shares_work and distributed.rank_and_world_size()[1] > 1
     try:
         # a process that stops in the middle of shared work would leave the others waiting
         with time_limit(None if shared else choice.seconds), seeded(run.seed, choice.name):
@@ -85,13 +105,9 @@ def _run_one(run: RunView, choice: Choice, folder: Path, missing: str | None) ->
         if not isinstance(result, AuditResult):
             raise TypeError(f"audit '{choice.name}' returned {type(result).__name__}; expected AuditResult")
         result_to_dict(result)  # a result that cannot be stored is the audit's failure, not the run's
-    except (Exception, TimeLimitPassed) as error:
-        (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
-        write_atomic(failed, redact(traceback.format_exc()))
-        seconds = time.perf_counter() - started
-        reason = str(error) if isinstance(error, TimeLimitPassed) else f"{type(error).__name__}: {error}"
-        return replace(blank, status="error", reason=redact(reason), seconds=seconds)
-    return replace(result, name=choice.name, family=plugin.family).timed(time.perf_counter() - started)
+    except BaseException as error:
+        return None, error
+    return result, None
 
 
 def measure(run: RunView, audit: str) -> AuditResult:
@@ -101,6 +117,13 @@ def measure(run: RunView, audit: str) -> AuditResult:
     shared = declaration(run.registry, Choice(audit)).shares_work
     if shared and distributed.is_rank_zero():
         distributed.broadcast_from_rank0(audit)  # the other ranks measure with this one
+    own = OwnCopies(run.evidence)
     with distributed.shared_work(shared):
-        result: AuditResult = cls(**options).measure(run.evidence)
-    return result
+        result: AuditResult = cls(**options).measure(own.evidence)
+    written = own.written()
+    return _noted(result, written) if written and isinstance(result, AuditResult) else result
+
+
+def _noted(result: AuditResult, written: list[str]) -> AuditResult:
+    note = f"The audit wrote into the evidence ({', '.join(written)}). It has copies, so no other audit is affected."
+    return replace(result, notes=(*result.notes, note))

@@ -139,14 +139,17 @@ def audit_existing(
         run = _new_run(model, data, request, trainer)
         info, handle = _described(run, model, data, request, data_name)
         parent = parent_of_runs(request.options.run_dir)
-        with fresh_folder(parent, request.options.name or info.name) as run.folder:
-            run.mirror = mirror_of(request.options.run_dir, run.folder)
-            run.config = configuration(run, info, request, how)
-            run.provenance = current_provenance(run)
-            write_yaml(run.folder / "config.yaml", redact(run.config))
-            found = gather_evidence(Trained(run=run, info=info, handle=handle, data=data))
-        with lifecycle(run, new=True):
-            return audit_and_conclude(found)
+        try:
+            with fresh_folder(parent, request.options.name or info.name) as run.folder:
+                run.mirror = mirror_of(request.options.run_dir, run.folder)
+                run.config = configuration(run, info, request, how)
+                run.provenance = current_provenance(run)
+                write_yaml(run.folder / "config.yaml", redact(run.config))
+                found = gather_evidence(Trained(run=run, info=info, handle=handle, data=data))
+            with lifecycle(run, new=True):
+                return audit_and_conclude(found)
+        finally:
+            handle.copy_inputs(False)
 
 
 def audit_model(model: nn.Module, data: Any, **asked: Any) -> Concluded:

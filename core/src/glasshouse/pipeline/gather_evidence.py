@@ -11,7 +11,7 @@ import numpy as np
 from glasshouse.data.auditable import AuditableData
 from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import ModelOutputError, UserError, did_you_mean
-from glasshouse.evidence.collect import collect
+from glasshouse.evidence.collect import collect, look_at_writing
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.evidence.predictions import Predictions
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
@@ -38,6 +38,8 @@ def gather_evidence(trained: Trained) -> WithEvidence:
             predictions[split] = predictions_of(trained, split)
         except ModelOutputError as error:
             return _with_evidence(trained, None, missing=str(error))
+    if trained.handle.writes_inputs:
+        run.say(f"model {trained.handle.name} writes into its inputs: it receives copies of them")
     run.evidence = Evidence(
         info=trained.info,
         predictions=predictions,
@@ -62,6 +64,7 @@ def _with_evidence(trained: Trained, evidence: Evidence | None, missing: str | N
         "class_path": trained.run.config["model"]["class_path"],
         "parameters": handle.parameters,
         "output_kind": handle.output_kind,
+        **({"writes_inputs": True} if handle.writes_inputs else {}),
     }
     return WithEvidence(run=trained.run, info=trained.info, model=model, evidence=evidence, missing=missing)
 
@@ -72,10 +75,13 @@ def predictions_of(trained: Trained, split: str) -> Predictions:
     path = run.folder / "predictions" / f"{split}.parquet"
     if distributed.broadcast_from_rank0(str(path.is_file())) == "True":
         declared = {attribute.name: attribute for attribute in info.sensitive}
+        look_at_writing(trained.handle, trained.data.loader(split))
         return Predictions.load(path, split=split, target=info.target, sensitive=declared)
     batches = distributed.shard_batches(trained.data.loader(split))
     chosen = chosen_attributes(run.options.sensitive, info)
     found = of_all_ranks(collect(trained.handle, batches, split=split, info=info, sensitive=chosen))
+    if distributed.all_gather_rows(np.array([trained.handle.writes_inputs])).any():
+        trained.handle.copy_inputs()
     weights, clusters = trained.data.row_weights(split), trained.data.row_clusters(split)
     found = replace(
         found,

@@ -33,6 +33,7 @@ from glasshouse.plugins.spec_version import (
     stated_version,
     warn,
 )
+from glasshouse.system.exception_text import text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -263,7 +264,7 @@ class PluginSet:
 
 def one_line(error: BaseException) -> str:
     """An exception in one line, with its type."""
-    text = " ".join(str(error).split()).removesuffix(".")
+    text = " ".join(text_of(error).split()).removesuffix(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -61,7 +61,8 @@ def explain_predicted(method: Method, question: Question, predicted: NDArray[np.
     complete, evaluations, details = True, 0, []
     for output in np.unique(predicted):
         rows = np.flatnonzero(predicted == output)
-        found = method.explain(replace(question, rows=question.rows[rows], outputs=(int(output),)))
+        part = replace(question, rows=question.rows[rows], outputs=(int(output),))
+        found = method.explain(part.for_one_explainer())
         values[rows] = found.values[..., 0]
         complete &= found.completeness is not None and found.base is not None
         if found.base is not None:

@@ -89,7 +89,7 @@ def flat_attributions(explanation: Explanation) -> Floats:
 def explain_again(one: MethodExplanation, question: Question) -> Floats | str:
     """Attributions (n, d, k) of another question, or the reason why the method cannot explain it."""
     try:
-        return flat_attributions(one.explain(question))
+        return flat_attributions(one.explain(question.for_one_explainer()))
     except (NotExplainableError, UserError) as error:
         return f"{one.title} cannot explain again: {error}".rstrip(".")
 

@@ -77,7 +77,7 @@ def _explain_with(
     method: Method, question: Question, scores: NDArray[np.float64], most_error: float
 ) -> MethodExplanation:
     started = time.perf_counter()
-    explanation = method.explain(question)
+    explanation = method.explain(question.for_one_explainer())
     explained = MethodExplanation(
         name=method.name,
         title=method.title,

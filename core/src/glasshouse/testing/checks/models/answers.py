@@ -132,6 +132,20 @@ def evaluation_changes_nothing(subject: ModelSubject) -> None:
     expect(not training, f"expected every part to stay in evaluation mode; in training mode: {', '.join(training[:3])}")
 
 
+def inputs_are_not_modified(subject: ModelSubject) -> None:
+    """A forward pass does not write into its inputs, which later evaluations and audits share."""
+    for case in subject.cases:
+        x = case.rows.x
+        given = x.clone()
+        outputs(subject.build(case), given)
+        changed = int((given != x).sum())
+        expect(
+            not changed,
+            f"on {case}: expected unchanged inputs, received {changed} of {x.numel()} numbers that differ: "
+            "write `x = x - 5` instead of `x -= 5`",
+        )
+
+
 def gradients_reach_the_inputs(subject: ModelSubject) -> None:
     """For numeric inputs, the output is differentiable with respect to them, with nonzero gradients."""
     found = False

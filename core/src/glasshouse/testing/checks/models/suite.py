@@ -30,6 +30,7 @@ MODEL_CHECKS = (
             answers.huge_values_stay_in_their_row,
             answers.evaluation_is_repeatable,
             answers.evaluation_changes_nothing,
+            answers.inputs_are_not_modified,
             answers.gradients_reach_the_inputs,
             answers.provides_what_it_declares,
             training.gradients_reach_every_parameter,
