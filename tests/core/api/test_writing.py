@@ -75,14 +75,6 @@ def test_a_model_that_writes_into_its_input_has_the_numbers_of_its_twin(writer: 
     assert not model._forward_pre_hooks
 
 
-def test_rows_in_memory_outlive_a_model_that_writes() -> None:
-    x = torch.arange(12.0).reshape(6, 2)
-    for shuffle in (False, True):
-        for batch in InMemoryLoader(x, torch.zeros(6), batch_size=4, shuffle=shuffle):
-            batch.x.zero_()
-    assert torch.equal(x, torch.arange(12.0).reshape(6, 2))
-
-
 FORGERS = """
 import warnings
 import torch
