@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.data.level_names import level_order
 from glasshouse.errors import UserError, did_you_mean
-from glasshouse.frames.columns import PredictionColumns, level_order
+from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
 from glasshouse.statistics.counts.clusters import ClusteredCounts
 from glasshouse.statistics.counts.table import Attribute, GroupCounts, listed_groups
@@ -205,7 +206,7 @@ def _histogram(
 
 def _ordered(vocabulary: Vocabulary) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Sorted levels, and the position of each provisional code among them; a missing value is last."""
-    levels = vocabulary.levels if vocabulary.fixed else tuple(level_order(vocabulary.levels))
+    levels = vocabulary.sorted_levels
     place = {name: k for k, name in enumerate(levels)}
     return levels, np.array([len(levels), *(place[name] for name in vocabulary.levels)], dtype=np.int64)
 

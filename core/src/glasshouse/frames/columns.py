@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
@@ -99,6 +97,24 @@ class PredictionColumns:
         return tuple((reason, name) for reason, name in named if name is not None)
 
     @property
+    def number_columns(self) -> dict[str, str]:
+        """Columns that must be numbers, and the option that makes them so."""
+        options = {attribute.column: "--sensitive" for attribute in self.sensitive if attribute.edges}
+        for each in self.by_label.values():
+            options |= dict.fromkeys(each.probabilities.values(), "--score")
+            if each.thresholded_column is not None:
+                options[each.thresholded_column] = "--threshold"
+        return options if self.weights is None else {**options, self.weights: "--weights"}
+
+    @property
+    def value_columns(self) -> tuple[str, ...]:
+        """Columns that are classes or numbers: predictions without a threshold, and targets."""
+        given = [each.target for each in self.by_label.values()]
+        if self.threshold is None:
+            given += [each.prediction for each in self.by_label.values()]
+        return tuple(dict.fromkeys(name for name in given if name is not None and name not in self.number_columns))
+
+    @property
     def thresholded_column(self) -> str | None:
         """The column to compare with the threshold; None without a threshold."""
         if self.threshold is None:
@@ -112,23 +128,3 @@ class PredictionColumns:
             return dict(self.scores)
         one = self.score or (None if self.threshold is None else self.prediction)
         return {} if one is None else {None: one}
-
-
-def level_name(value: Any) -> str | None:
-    """The name of a value as a level or class, the same for every engine: 1 and 1.0 are "1"; None is missing."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def level_order(levels: Iterable[str]) -> list[str]:
-    """Levels sorted numerically if all are numbers, else as text."""
-    names = list(levels)
-    try:
-        return sorted(names, key=lambda name: (float(name), name))
-    except ValueError:
-        return sorted(names)

@@ -1,4 +1,4 @@
-"""Tables from data frames of any engine that narwhals supports: one group-by on the engine, the rest on its result."""
+"""Tables from data frames: those in memory in batches, those of lazy engines by a group-by on the engine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from glasshouse.data.level_names import level_names
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import build_tables
 from glasshouse.frames.columns import PredictionColumns
+from glasshouse.frames.in_memory import eager_batches, pandas_batches
 from glasshouse.frames.reading import is_regression, new_tally, refined_tables
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
 from glasshouse.statistics.scores.bin_numbers import (
@@ -28,6 +30,9 @@ from glasshouse.statistics.scores.binning import Bins
 from glasshouse.statistics.scores.histograms import CERTIFICATE
 from glasshouse.statistics.tables import PredictionTables, max_auc_error_of_tables
 
+_BATCH_ROWS = 2**19
+_ENGINES = ("duckdb", "polars", "dask", "pyspark", "narwhals", "pyarrow")
+
 _SAMPLE_ROWS = 10_000
 """Rows from which classes and numbers are distinguished."""
 
@@ -40,14 +45,35 @@ _DOUBLINGS = round(np.log2(FARTHEST))
 def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "test") -> PredictionTables:
     """The tables of a frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark.
 
-    The engine groups and counts, with the same bins of scores as `score_histogram`, so that every engine gives the same
-    tables up to the rounding of sums. Predicted numbers, labels and clusters are streamed through Arrow.
+    Frames in memory are counted in batches of Arrow. Lazy engines group and count themselves, with the same bins of
+    scores as `score_histogram`, so that every engine gives the same tables up to the rounding of sums; their predicted
+    numbers, labels, clusters, and columns of unusual types are streamed through Arrow.
 
     Raises:
-        UserError: for a missing column, or values that do not fit their role.
-        TypeError: for an object that narwhals does not recognise as a frame.
+        UserError: for something else than a frame, a missing column, or values that do not fit their role.
     """
-    rows = nw.from_native(frame).lazy()
+    if nw.dependencies.is_pandas_dataframe(frame):
+        return refined_tables(lambda: pandas_batches(frame, columns), columns, split=split)
+    try:
+        native = nw.from_native(frame)
+    except TypeError as error:
+        raise UserError(
+            "frame",
+            f"expected a frame or paths of files, received {type(frame).__name__}.",
+            "Frames of pandas, Polars, PyArrow, DuckDB, Dask and PySpark will do.",
+        ) from error
+    if isinstance(native, nw.DataFrame):
+        return refined_tables(lambda: eager_batches(native, columns), columns, split=split)
+    try:
+        return _lazy_tables(native, columns, split)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0].lstrip("_") not in _ENGINES:
+            raise
+        reason = str(error).splitlines()[0].rstrip(".")[:200]
+        raise UserError("frame", f"its engine fails: {reason}.", "Check the columns' types.") from error
+
+
+def _lazy_tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str) -> PredictionTables:
     names = rows.collect_schema().names()
     for name in columns.names:
         if name not in names:
@@ -56,13 +82,24 @@ def tables_from_frame(frame: Any, columns: PredictionColumns, *, split: str = "t
     looked_at = _arrow(rows.head(_SAMPLE_ROWS)).combine_chunks()
     if not looked_at.num_rows:
         raise UserError("frame", "has no rows.")
-    if columns.clusters is not None or columns.labels or is_regression(looked_at.to_batches()[0], columns):
-        return refined_tables(_arrow(rows).to_batches, columns, split=split)
+    streamed = columns.clusters is not None or bool(columns.labels) or not _can_group(rows, columns)
+    if streamed or is_regression(looked_at.to_batches()[0], columns):
+        return refined_tables(lambda: _arrow(rows).to_batches(max_chunksize=_BATCH_ROWS), columns, split=split)
     _check_scores_and_weights(rows, columns)
     found = _tables(rows, columns, split, exact=False)
     if len(found) <= _EXACT_ROWS and max_auc_error_of_tables(found) > CERTIFICATE:
         return _tables(rows, columns, split, exact=True)
     return found
+
+
+def _can_group(rows: nw.LazyFrame[Any], columns: PredictionColumns) -> bool:
+    """Whether an engine groups values of these types as Arrow does, and all numbers are numbers."""
+    schema = rows.collect_schema()
+    numbers = columns.number_columns
+    return all(
+        kind.is_numeric() if name in numbers else kind.is_integer() or kind in (nw.String, nw.Boolean, nw.Float64)
+        for name, kind in schema.items()
+    )
 
 
 def _tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str, *, exact: bool) -> PredictionTables:
@@ -163,18 +200,21 @@ def _level(column: str, edges: tuple[float, ...]) -> nw.Expr:
 
 def _codes(tally: Tally, found: pa.Table, name: str, place: int, columns: PredictionColumns) -> NDArray[np.int64]:
     """Provisional codes of one key of a group-by result."""
-    values = found[name].to_pylist()
     if name == "target" and columns.target is None:
-        return np.zeros(len(values), dtype=np.int64)
+        return np.zeros(len(found), dtype=np.int64)
     if name == "prediction" and columns.threshold is not None:
-        return np.array([2 if value else 1 for value in values], dtype=np.int64)
+        return np.array([2 if value else 1 for value in found[name].to_pylist()], dtype=np.int64)
     vocabulary = {"target": tally.targets, "prediction": tally.predictions}.get(name)
     if vocabulary is None:
         vocabulary = tally.groups[place]
     if vocabulary.fixed:
-        return np.array([MISSING_CODE if v is None or v != v else int(v) + 1 for v in values], dtype=np.int64)
+        places = found[name].to_pylist()
+        return np.array([MISSING_CODE if v is None or v != v else int(v) + 1 for v in places], dtype=np.int64)
     # level_order sorts later, so the engine's order of groups has no effect on the tables
-    return np.array([vocabulary.code(value) for value in values], dtype=np.int64)
+    values = found[name].combine_chunks()
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    return np.array([vocabulary.code(level) for level in level_names(values, vocabulary.column)], dtype=np.int64)
 
 
 def _drop_incomplete_rows(tally: Tally, rows: nw.LazyFrame[Any], columns: PredictionColumns) -> nw.LazyFrame[Any]:
@@ -193,13 +233,7 @@ def _drop_incomplete_rows(tally: Tally, rows: nw.LazyFrame[Any], columns: Predic
 
 def _check_scores_and_weights(rows: nw.LazyFrame[Any], columns: PredictionColumns) -> None:
     """Check on the engine, in one pass, that scores are probabilities and weights are not negative."""
-    schema = rows.collect_schema()
     checked = [name for name in (*columns.probabilities.values(), columns.weights) if name is not None]
-    for name in dict.fromkeys([*checked, *(c for c in (columns.thresholded_column,) if c)]):
-        if not schema[name].is_numeric():
-            raise UserError(
-                f"column '{name}'", f"expected numbers, found {schema[name]} values.", "Name a numeric one."
-            )
     if not checked:
         return
     limits = [e for n in checked for e in (nw.col(n).min().alias(f"{n}_low"), nw.col(n).max().alias(f"{n}_high"))]

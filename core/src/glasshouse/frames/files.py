@@ -1,48 +1,89 @@
-"""Predictions in CSV and Parquet files: schemas are compared, and rows are read in batches with bounded memory."""
+"""Predictions in CSV, Parquet and Arrow files: columns are compared, rows are read in batches with bounded memory."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pcsv
+import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
+from glasshouse.data.csv_files import (
+    CSV_SUFFIXES,
+    check_columns_once,
+    find_delimiter,
+    is_csv,
+    open_text,
+    read_header,
+    refuse_unreadable,
+)
+from glasshouse.data.text_columns import LEADING_ZEROS, as_numbers, code_like, first_not_a_number
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.reading import is_numeric, refined_tables
+from glasshouse.frames.reading import how_to_give_numbers, is_numeric, is_regression, refined_tables
 from glasshouse.statistics.tables import PredictionTables
 
-SUFFIXES = (".parquet", ".pq", ".csv")
+ARROW_SUFFIXES = (".arrow", ".feather")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+SUFFIXES = (*PARQUET_SUFFIXES, *ARROW_SUFFIXES, *CSV_SUFFIXES)
 
 _BATCH_ROWS = 2**19
 _BUFFER = 2**20
 _MAX_ROW_GROUP = 2**21
 """Row groups with at most this many rows are read at once, larger ones in batches."""
 _READERS = 2
+_NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class PredictionFile:
+    """One file, and the values of columns that the names of its folders give: ``sex=F/part-0.parquet``."""
+
+    path: Path
+    partition: Mapping[str, str | None]
+    delimiter: str = ""
+    """The separator of a CSV file."""
+
+    @classmethod
+    def find(cls, path: Path, columns: Collection[str]) -> PredictionFile:
+        """A file, with the separator under which it has most of `columns`."""
+        pairs = [part.split("=", 1) for part in path.parts[:-1] if "=" in part]
+        partition = {unquote(name): None if value == _NO_PARTITION else unquote(value) for name, value in pairs}
+        within = [name for name in columns if name not in partition]
+        return cls(path, partition, find_delimiter(path, within) if is_csv(path) else "")
 
 
 def tables_from_files(
     paths: Sequence[Path | str], columns: PredictionColumns, *, split: str = "test"
 ) -> PredictionTables:
-    """The tables of all rows of CSV and Parquet files, and of the files in folders.
+    """The tables of all rows of CSV, Parquet and Arrow files, and of the files in folders.
 
     Files are read in batches, so memory does not depend on the number of rows. If binning would leave an AUC uncertain
     by more than 1e-4, everything is read again with one bin for each distinct score, or as many as memory allows.
 
+    Classes, groups and clusters in CSV files are text as it is written. Predictions and targets are numbers if the
+    first rows have fractions, or more different whole numbers than classes. Columns that lie in the names of folders
+    (``sex=F/``) are columns as well.
+
     Raises:
         UserError: for a missing file or column, files whose columns differ, or values that do not fit their role.
     """
-    files = prediction_files(paths)
-    types = checked_types(files, columns)
-    return refined_tables(lambda: _batches(files, columns, types), columns, split=split)
+    files = [PredictionFile.find(path, columns.names) for path in prediction_files(paths)]
+    check_types(files, columns)
+    # files with types are judged by their first batch
+    regression = _is_regression(files, columns) if any(file.delimiter for file in files) else None
+    numbers = {*columns.number_columns, *(columns.value_columns if regression else ())}
+    return refined_tables(lambda: _batches(files, columns, numbers), columns, split=split, regression=regression)
 
 
 def prediction_files(paths: Sequence[Path | str]) -> list[Path]:
@@ -54,78 +95,118 @@ def prediction_files(paths: Sequence[Path | str]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.name[0] not in "._")
+            inside = sorted(p for p in path.rglob("*") if _is_table(p) and p.name[0] not in "._")
             if not inside:
-                raise UserError("--predictions", f"folder '{path}' contains no CSV or Parquet file.")
+                raise UserError("--predictions", f"folder '{path}' contains no CSV, Parquet or Arrow file.")
             found += inside
         elif not path.is_file():
-            raise UserError("--predictions", f"no file '{path}'.", "Name CSV or Parquet files, or folders of them.")
-        elif path.suffix.lower() not in SUFFIXES:
-            raise UserError("--predictions", f"'{path}' is neither .parquet nor .csv.", "Convert it to one of them.")
+            raise UserError(
+                "--predictions", f"no file '{path}'.", "Name CSV, Parquet or Arrow files, or folders of them."
+            )
+        elif not _is_table(path):
+            raise UserError("--predictions", f"'{path}' is none of {', '.join(SUFFIXES)}.", "Convert it to one.")
         else:
             found.append(path)
     return list(dict.fromkeys(found))
 
 
-def checked_types(files: Sequence[Path], columns: PredictionColumns) -> dict[str, pa.DataType]:
-    """The type of each column that is read, the same kind in every file.
+def _is_table(path: Path) -> bool:
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def check_types(files: Sequence[PredictionFile], columns: PredictionColumns) -> None:
+    """Check that every file has every column, and that files with types agree on what is a number.
 
     Raises:
         UserError: if a file lacks a column, or contains numbers where another contains text.
     """
     types: dict[str, pa.DataType] = {}
-    for path in files:
-        schema = _schema(path)
+    for file in files:
+        schema = _schema(file)
+        names = [*schema.names, *(name for name in file.partition if name not in schema.names)]
         for name in columns.names:
+            if name not in names:
+                raise UserError(str(file.path), f"there is no column '{name}'.", did_you_mean(name, names))
+        check_columns_once(schema.names, columns.names, str(file.path))
+        for name in columns.names if not file.delimiter else ():
             if name not in schema.names:
-                raise UserError(str(path), f"there is no column '{name}'.", did_you_mean(name, schema.names))
+                continue
             kind = schema.field(name).type
             known = types.setdefault(name, kind)
             if pa.types.is_null(known):
                 types[name] = kind
             elif is_numeric(known) != is_numeric(kind) and not pa.types.is_null(kind):
                 raise UserError(
-                    str(path),
-                    f"column '{name}' contains {kind}; expected {known}, as in '{files[0]}'.",
+                    str(file.path),
+                    f"column '{name}' contains {kind}; expected {known}, as in '{files[0].path}'.",
                     "Give files of one schema.",
                 )
-    return types
 
 
-def _schema(path: Path) -> pa.Schema:
-    try:
-        if path.suffix.lower() == ".csv":
-            with pcsv.open_csv(path, convert_options=_convert_options()) as reader:
-                return reader.schema
-        return pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(str(path), f"cannot be read: {_first_line(error)}.") from error
+def _schema(file: PredictionFile) -> pa.Schema:
+    if file.delimiter:
+        return pa.schema([(name, pa.string()) for name in read_header(file.path, file.delimiter)])
+    with refuse_unreadable(file.path):
+        if file.path.name.lower().endswith(ARROW_SUFFIXES):
+            with pa.memory_map(str(file.path)) as source:
+                return _open_arrow(source).schema
+        return pq.read_schema(file.path)
+
+
+def _is_regression(files: Sequence[PredictionFile], columns: PredictionColumns) -> bool:
+    """Whether predictions are numbers instead of classes, judged from the first rows."""
+    text = _batches(files, columns, columns.number_columns, coded=False)
+    first = next((batch for batch in text if batch.num_rows), None)
+    if first is None:
+        raise UserError("--predictions", "have no rows.", "Give a file with rows.")
+    for name in columns.value_columns:
+        place, values = first.schema.get_field_index(name), first.column(name)
+        if pa.types.is_string(values.type) and files[0].delimiter and code_like(values) != LEADING_ZEROS:
+            numbers = as_numbers(values)
+            first = first if numbers is None else first.set_column(place, name, numbers)
+    return any(is_regression(first, each) for each in columns.by_label.values())
 
 
 def _batches(
-    files: Sequence[Path], columns: PredictionColumns, types: dict[str, pa.DataType]
+    files: Sequence[PredictionFile], columns: PredictionColumns, numbers: Collection[str], *, coded: bool = True
 ) -> Iterator[pa.RecordBatch]:
     """Batches of all files; the next one is read while the previous one is counted."""
-    for path in files:
-        read = _csv_batches(path, columns, types) if path.suffix.lower() == ".csv" else _parquet_batches(path, columns)
-        try:
-            yield from read
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(str(path), f"cannot be read: {_first_line(error)}.") from error
+    for file in files:
+        given = set(_schema(file).names) if file.partition else set(columns.names)
+        names = [name for name in columns.names if name in given]
+        if file.delimiter:
+            read = _csv_batches(file, names, columns, numbers, coded=coded)
+        elif file.path.name.lower().endswith(ARROW_SUFFIXES):
+            read = _arrow_batches(file.path, names)
+        else:
+            read = _parquet_batches(file.path, names)
+        with refuse_unreadable(file.path):
+            for batch in read:
+                yield batch if len(names) == len(columns.names) else _with_partition(batch, file, columns)
 
 
-def _parquet_batches(path: Path, columns: PredictionColumns) -> Iterator[pa.RecordBatch]:
+def _with_partition(batch: pa.RecordBatch, file: PredictionFile, columns: PredictionColumns) -> pa.RecordBatch:
+    codes = pa.array(np.zeros(batch.num_rows, dtype=np.int32))
+    values = {
+        name: batch.column(name)
+        if name in batch.schema.names
+        else pa.DictionaryArray.from_arrays(codes, pa.array([file.partition[name]], pa.string()))
+        for name in columns.names
+    }
+    return pa.record_batch(values)
+
+
+def _parquet_batches(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
     text = [
         field.name
         for field in pq.read_schema(path)
-        if field.name in columns.names and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
+        if field.name in names and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
     ]
 
     def opened() -> pq.ParquetFile:
         # Dictionary-encoded text stays encoded, so that a row takes an index instead of a string.
         return pq.ParquetFile(path, read_dictionary=text, buffer_size=_BUFFER, pre_buffer=False)
 
-    names = list(columns.names)
     with opened() as file:
         rows = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
         if len(rows) > 1 and max(rows) <= _MAX_ROW_GROUP:
@@ -152,22 +233,55 @@ def _row_groups(opened: Callable[[], pq.ParquetFile], count: int, names: list[st
             yield from table.to_batches(max_chunksize=_BATCH_ROWS)
 
 
-def _csv_batches(path: Path, columns: PredictionColumns, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-    known: dict[str, Any] = {name: kind for name, kind in types.items() if not pa.types.is_null(kind)}
-    whole = {name for name, kind in known.items() if pa.types.is_integer(kind)}
-    # integers in the first block may be followed by fractions
-    known |= {name: pa.float64() for name in whole}
-    if columns.clusters is not None:
-        known[columns.clusters] = pa.string()  # cluster names stay text, even if they look like numbers
-    options = _convert_options(column_types=known, include_columns=list(columns.names))
-    with pcsv.open_csv(path, convert_options=options) as reader:
-        yield from _prefetch(reader)
+def _arrow_batches(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
+    with pa.memory_map(str(path)) as source:
+        reader = _open_arrow(source)
+        read = (
+            reader
+            if isinstance(reader, ipc.RecordBatchStreamReader)
+            else map(reader.get_batch, range(reader.num_record_batches))
+        )
+        for batch in read:
+            yield from pa.Table.from_batches([batch.select(names)]).to_batches(max_chunksize=_BATCH_ROWS)
 
 
-def _convert_options(**options: Any) -> pcsv.ConvertOptions:
-    return pcsv.ConvertOptions(
-        strings_can_be_null=True, null_values=["", "NA", "N/A", "NaN", "nan", "null", "None", "?"], **options
-    )
+def _open_arrow(source: Any) -> Any:
+    """An Arrow file in either of its two formats."""
+    try:
+        return ipc.open_file(source)
+    except pa.ArrowInvalid:
+        source.seek(0)
+        return ipc.open_stream(source)
+
+
+def _csv_batches(
+    file: PredictionFile, names: list[str], columns: PredictionColumns, numbers: Collection[str], *, coded: bool
+) -> Iterator[pa.RecordBatch]:
+    numeric = [name for name in names if name in numbers]
+    try:
+        with open_text(file.path, file.delimiter, names, numbers=numeric, coded=coded) as reader:
+            yield from _prefetch(reader)
+    except pa.ArrowInvalid:
+        _refuse_other_than_numbers(file, numeric, columns.number_columns)
+        raise
+
+
+def _refuse_other_than_numbers(file: PredictionFile, numeric: list[str], options: Mapping[str, str]) -> None:
+    """Name the first cell that is not a number, if there is one, with its row and the option that wants numbers."""
+    row = 1
+    with open_text(file.path, file.delimiter, numeric) as reader:
+        for batch in reader:
+            for name in numeric:
+                if as_numbers(batch.column(name)) is not None or batch.column(name).null_count == batch.num_rows:
+                    continue
+                place, value = first_not_a_number(batch.column(name))
+                option = options.get(name, "--prediction")
+                raise UserError(
+                    str(file.path),
+                    f"column '{name}', row {row + place:,}: '{value}' is not a number, which {option} needs.",
+                    how_to_give_numbers(option, name, value),
+                )
+            row += batch.num_rows
 
 
 def _prefetch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -177,7 +291,3 @@ def _prefetch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         while (batch := waiting.result()) is not None:
             waiting = reader.submit(next, iterator, None)
             yield batch
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0].rstrip(".")[:200]

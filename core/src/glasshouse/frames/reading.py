@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +15,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from glasshouse.data.column_coding import bin_numbers
+from glasshouse.data.level_names import level_names
+from glasshouse.data.text_columns import as_numbers, first_not_a_number
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import REJECTED, SELECTED, build_tables, multilabel_tables
 from glasshouse.frames.clusters import ClusterTally
@@ -32,10 +35,12 @@ _MAX_DENSE = 2**20
 
 
 class BatchCodes(NamedTuple):
-    """One column of a batch: `codes` (n,) small integers into `values`."""
+    """One column of a batch: `codes` (n,) small integers into the names `values`; None is a missing value."""
 
     codes: NDArray[Any]
-    values: Sequence[Any]
+    values: Sequence[str | None]
+    ordered: bool = False
+    """Whether the values are in an order of their own."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,12 @@ class _Column:
 
 
 def tables_from_batches(
-    batches: Iterable[pa.RecordBatch], columns: PredictionColumns, *, split: str = "test", exact: bool = False
+    batches: Iterable[pa.RecordBatch],
+    columns: PredictionColumns,
+    *,
+    split: str = "test",
+    exact: bool = False,
+    regression: bool | None = None,
 ) -> PredictionTables:
     """The tables of Arrow batches, whose dictionaries may differ.
 
@@ -57,6 +67,7 @@ def tables_from_batches(
         columns: the roles of the columns.
         split: the name of the split in the tables.
         exact: one bin for each distinct score (see `ScoreHistogram`).
+        regression: whether predictions are numbers instead of classes; None: as the first batch looks.
 
     Raises:
         UserError: for a missing column, values that do not fit their role, or no rows.
@@ -69,7 +80,8 @@ def tables_from_batches(
         if name not in first.schema.names:
             raise UserError("--predictions", f"there is no column '{name}'.", did_you_mean(name, first.schema.names))
     by_label = columns.by_label
-    regression = any(is_regression(first, each) for each in by_label.values())
+    if regression is None:
+        regression = any(is_regression(first, each) for each in by_label.values())
     for option, given in (("--clusters", columns.clusters), ("--prediction LABEL=COLUMN", columns.labels)):
         if regression and given:
             raise UserError(option, "is for classes; the predictions are numbers.", "Leave it out.")
@@ -87,17 +99,21 @@ def tables_from_batches(
 
 
 def refined_tables(
-    batches: Callable[[], Iterable[pa.RecordBatch]], columns: PredictionColumns, *, split: str = "test"
+    batches: Callable[[], Iterable[pa.RecordBatch]],
+    columns: PredictionColumns,
+    *,
+    split: str = "test",
+    regression: bool | None = None,
 ) -> PredictionTables:
     """The tables of batches that can be read twice; the second pass runs if bins leave an AUC uncertain.
 
     It uses one bin for each distinct score, or as many as memory allows, and is kept only if the AUC is more certain.
     """
-    found = tables_from_batches(batches(), columns, split=split)
+    found = tables_from_batches(batches(), columns, split=split, regression=regression)
     error = max_auc_error_of_tables(found)
     if error <= CERTIFICATE:
         return found
-    exact = tables_from_batches(batches(), columns, split=split, exact=True)
+    exact = tables_from_batches(batches(), columns, split=split, exact=True, regression=regression)
     return exact if max_auc_error_of_tables(exact) < error else found
 
 
@@ -190,10 +206,12 @@ def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns,
     local = np.stack(np.unravel_index(occupied, sizes), axis=1)
     codes = np.empty_like(local, dtype=np.int64)
     for k, (part, vocabulary) in enumerate(zip(parts, vocabularies, strict=True)):
+        if part.ordered:
+            vocabulary.order = [name for name in part.values if name is not None]
         lookup = np.full(len(part.values), MISSING_CODE, dtype=np.int64)
         for used in np.unique(local[:, k]):
             value = part.values[used]
-            lookup[used] = MISSING_CODE if value is None else vocabulary.code(value)
+            lookup[used] = vocabulary.code(value)
         codes[:, k] = lookup[local[:, k]]
     tally.count(codes, amounts)
     if tally.clusters is not None:
@@ -232,22 +250,27 @@ def batch_codes(batch: pa.RecordBatch, name: str) -> BatchCodes:
     values = batch.column(name)
     kind = values.type
     if pa.types.is_boolean(kind) and values.null_count == 0:
-        return BatchCodes(values.cast(pa.uint8()).to_numpy(zero_copy_only=False), (False, True))
+        return BatchCodes(values.cast(pa.uint8()).to_numpy(zero_copy_only=False), ("false", "true"))
     if pa.types.is_integer(kind) and values.null_count == 0:
         found = values.to_numpy(zero_copy_only=False)
         low, high = int(found.min()), int(found.max())
         if high - low < 256:
-            return BatchCodes((found - low).astype(np.uint8), range(low, high + 1))
-    if not pa.types.is_dictionary(kind):
+            return BatchCodes((found - low).astype(np.uint8), [str(value) for value in range(low, high + 1)])
+    ordered = pa.types.is_dictionary(kind) and kind.ordered
+    if isinstance(kind, pa.BaseExtensionType):
+        values = pa.array(level_names(values, name), pa.string())
+    if not pa.types.is_dictionary(values.type):
         try:
             values = values.dictionary_encode()
-        except pa.ArrowNotImplementedError:
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
             raise UserError(f"column '{name}'", f"contains {kind}; expected text, numbers or true/false.") from None
-    levels = values.dictionary.to_pylist()
+    levels = level_names(values.dictionary, name)
     if values.indices.null_count:
         # the code after the last level is a missing value
-        return BatchCodes(pc.fill_null(values.indices.cast(pa.int32()), len(levels)).to_numpy(), [*levels, None])
-    return BatchCodes(values.indices.to_numpy(zero_copy_only=False), levels)
+        return BatchCodes(
+            pc.fill_null(values.indices.cast(pa.int32()), len(levels)).to_numpy(), [*levels, None], ordered
+        )
+    return BatchCodes(values.indices.to_numpy(zero_copy_only=False), levels, ordered)
 
 
 def numbers(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
@@ -256,16 +279,44 @@ def numbers(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
     Raises:
         UserError: if it has anything else.
     """
-    values = batch.column(name)
-    if not is_numeric(values.type):
-        shown = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-        raise UserError(f"column '{name}'", f"expected numbers, found {shown} values.", "Name a numeric column.")
-    if pa.types.is_decimal(values.type):
-        values = values.cast(pa.float64())
+    values = plain_numbers(batch.column(name), name)
     found: NDArray[Any] = values.to_numpy(zero_copy_only=False)
     if found.dtype.kind == "f" and len(found) and not math.isfinite(float(found.min()) + float(found.max())):
         raise UserError(f"column '{name}'", "expected finite numbers, found missing or infinite ones.")
     return found
+
+
+def plain_numbers(values: pa.Array, name: str) -> pa.Array:
+    """A column as integers or floats; decimals and text that is numbers are converted, nulls stay.
+
+    Raises:
+        UserError: if a value is not a number.
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    kind = values.type
+    if pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        return values.cast(pa.float64())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        text = values.cast(pa.string())
+        found = as_numbers(text)
+        if found is None and text.null_count < len(text):
+            _, value = first_not_a_number(text)
+            remedy = how_to_give_numbers("", name, value)
+            raise UserError(f"column '{name}'", f"expected numbers, found text: '{value}'.", remedy)
+        return text.cast(pa.float64()) if found is None else found
+    if not is_numeric(kind):
+        raise UserError(f"column '{name}'", f"expected numbers, found {kind} values.", "Name a numeric column.")
+    return values
+
+
+def how_to_give_numbers(option: str, name: str, value: str) -> str:
+    """The remedy for a value that is not a number."""
+    if re.fullmatch(r"[-+]?[0-9][0-9.,' ]*", value):
+        return "Write numbers as 12345.67: a point, and no separators of thousands."
+    if option == "--sensitive":
+        return f"Correct it, or compare the values as they are: --sensitive {name}."
+    return "Correct it, or leave it empty; or name a numeric column."
 
 
 def probabilities(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
@@ -300,9 +351,7 @@ def weight_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
 
 
 def _binned(batch: pa.RecordBatch, name: str, edges: tuple[float, ...]) -> BatchCodes:
-    values = batch.column(name)
-    if not is_numeric(values.type):
-        raise UserError(f"--sensitive {name}", f"has edges, but the column contains {values.type}; expected numbers.")
+    values = plain_numbers(batch.column(name), name)
     coded = bin_numbers(np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False)), edges)
     codes = np.where(coded.codes < 0, len(coded.levels), coded.codes)
     return BatchCodes(codes, [*coded.levels, None])

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.data.level_names import level_order
 from glasshouse.errors import UserError
 from glasshouse.frames.clusters import ClusterTally
-from glasshouse.frames.columns import MAX_LEVELS, level_name
+from glasshouse.frames.columns import MAX_LEVELS
 from glasshouse.statistics.numbers.sums import GroupSums
 from glasshouse.statistics.scores.bin_numbers import PER_DOUBLING, SHIFT
 from glasshouse.statistics.scores.bin_tables import MAX_SLOTS, BinTable, slots, span
@@ -34,19 +35,29 @@ class Vocabulary:
         self.column = column
         self.fixed = fixed
         self.codes: dict[str, int] = {name: k + 1 for k, name in enumerate(levels)}
+        self.order: Sequence[str] = ()
+        """The levels in their own order, if the data have one."""
 
     @property
     def levels(self) -> tuple[str, ...]:
         """Names in the order of their codes, starting at code 1."""
         return tuple(self.codes)
 
-    def code(self, value: Any) -> int:
-        """The code of a value.
+    @property
+    def sorted_levels(self) -> tuple[str, ...]:
+        """Names in the order of the data, or sorted if they have none."""
+        if self.fixed:
+            return self.levels
+        if set(self.order) >= set(self.levels):
+            return tuple(name for name in self.order if name in self.codes)
+        return tuple(level_order(self.levels))
+
+    def code(self, name: str | None) -> int:
+        """The code of a level; None is a missing value.
 
         Raises:
             UserError: for more than `MAX_LEVELS` different values.
         """
-        name = level_name(value)
         if name is None:
             return MISSING_CODE
         code = self.codes.setdefault(name, len(self.codes) + 1)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from glasshouse.config.run_options import RunOptions, parse_choices
 from glasshouse.data.data_info import DataInfo, Sensitive, Target
-from glasshouse.errors import UserError
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
 from glasshouse.measure.selection import choose_audits
@@ -73,14 +72,7 @@ def tables_of_source(source: Sequence[Path] | Any, columns: PredictionColumns) -
     """
     if isinstance(source, (list, tuple)):
         return tables_from_files(source, columns)
-    try:
-        return tables_from_frame(source, columns)
-    except TypeError as error:
-        raise UserError(
-            "frame",
-            f"expected a frame or paths of files, received {type(source).__name__}.",
-            "Frames of pandas, Polars, PyArrow, DuckDB, Dask and PySpark will do.",
-        ) from error
+    return tables_from_frame(source, columns)
 
 
 def names_of(source: Sequence[Path] | Any) -> list[str]:

@@ -1,0 +1,92 @@
+"""Batches of frames that are in memory: pandas, Polars and PyArrow, column by column as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import narwhals as nw
+import pyarrow as pa
+
+from glasshouse.data.level_names import level_name, level_names
+from glasshouse.errors import UserError, did_you_mean
+from glasshouse.frames.columns import PredictionColumns
+
+_BATCH_ROWS = 2**19
+_NESTED = (list, tuple, dict, set)
+
+
+def pandas_batches(frame: Any, columns: PredictionColumns) -> Iterator[pa.RecordBatch]:
+    """Batches of a pandas frame, whose columns are found by their names as text: 1 is ``"1"``.
+
+    Objects of several types in one column become text. Categories keep their order if they are ordered.
+
+    Raises:
+        UserError: for a missing or repeated column, or several levels of column names.
+    """
+    if getattr(frame.columns, "nlevels", 1) > 1:
+        raise UserError("frame", "its columns have names of several levels.", "Give each one name.")
+    names = [str(name) for name in frame.columns]
+    for name in columns.names:
+        if name not in names:
+            raise UserError("frame", f"there is no column '{name}'.", did_you_mean(name, names))
+        if names.count(name) > 1:
+            raise UserError("frame", f"has {names.count(name)} columns called '{name}'.", "Rename all but one.")
+    place = {name: names.index(name) for name in columns.names}
+    for start in range(0, max(1, len(frame)), _BATCH_ROWS):
+        part = frame.iloc[start : start + _BATCH_ROWS]
+        yield pa.record_batch({name: _from_pandas(part.iloc[:, k], name) for name, k in place.items()})
+
+
+def eager_batches(frame: nw.DataFrame[Any], columns: PredictionColumns) -> Iterator[pa.RecordBatch]:
+    """Batches of any other frame in memory.
+
+    Raises:
+        UserError: for a missing column.
+    """
+    for name in columns.names:
+        if name not in frame.columns:
+            raise UserError("frame", f"there is no column '{name}'.", did_you_mean(name, frame.columns))
+    table = frame.select(*columns.names).to_arrow()
+    for name, kind in frame.schema.items():
+        if kind == nw.Enum and name in columns.names:
+            table = table.set_column(table.column_names.index(name), name, _ordered(table[name]))
+    yield from table.to_batches(max_chunksize=_BATCH_ROWS)
+
+
+def _from_pandas(series: Any, name: str) -> pa.Array:
+    kind = str(series.dtype)
+    if kind.startswith("Sparse"):
+        series = series.sparse.to_dense()
+    if kind == "category":
+        categories = level_names(_from_pandas(series.cat.categories.to_series(), name), name)
+        codes = pa.array(series.cat.codes.to_numpy(), mask=(series.cat.codes < 0).to_numpy())
+        return pa.DictionaryArray.from_arrays(codes, pa.array(categories, pa.string()), ordered=series.cat.ordered)
+    try:
+        found = pa.array(series, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        found = pa.array([_named(value, name) for value in series], pa.string())
+    except pa.ArrowNotImplementedError:
+        raise UserError(
+            f"column '{name}'", f"contains {kind}; expected text, numbers or true/false.", "Convert it."
+        ) from None
+    found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    if isinstance(found.type, pa.BaseExtensionType):
+        return pa.array(level_names(found, name), pa.string())
+    return found
+
+
+def _named(value: Any, column: str) -> str | None:
+    if isinstance(value, _NESTED):
+        raise UserError(
+            f"column '{column}'", f"contains {type(value).__name__}s; expected text, numbers or true/false."
+        )
+    return None if value != value else level_name(value)
+
+
+def _ordered(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_dictionary(values.type):
+        return values
+    return pa.chunked_array(
+        [pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary, ordered=True) for chunk in values.chunks]
+    )
