@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,47 @@ def _go_on_regardless() -> None:
     while True:
         with suppress(Exception):
             sum(range(1000))
+
+
+def _catch(depth: int) -> None:
+    try:
+        while True:
+            try:
+                time.sleep(0.01) if depth == 0 else _catch(depth - 1)
+            except BaseException as error:
+                repr(error)
+    finally:
+        repr(depth)
+
+
+def _continue_in_finally() -> None:
+    while True:
+        try:
+            time.sleep(0.01)
+        finally:
+            continue  # noqa: B012  (the case to test)
+
+
+@pytest.mark.parametrize("stubborn", [lambda: _catch(0), lambda: _catch(3), _continue_in_finally])
+def test_a_limit_ends_code_that_catches_everything(stubborn: Callable[[], None]) -> None:
+    left = []
+
+    @contextmanager
+    def cleaned() -> Iterator[None]:
+        yield
+        left.append("not reached")
+
+    @contextmanager
+    def restored() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            left.extend(sorted([3, 1, 2]))  # calls, at which Python looks for signals
+
+    with pytest.raises(TimeLimitPassed), time_limit(0.02, repeat=0.02), restored(), cleaned():
+        stubborn()
+    assert left == [1, 2, 3]
+    time.sleep(0.05)  # no alarm is left on
 
 
 def test_a_limit_ends_code_that_catches_exceptions_and_leaves_no_alarm() -> None:

@@ -1,8 +1,8 @@
 """The entry point of the command line; it dispatches on the command with the standard library only.
 
 Only the command's module is imported, so that ``--help``, ``plugins list``, ``runs`` and ``report`` start without
-torch. Exit codes: 0 success, 1 a policy fails and the command is a gate, 2 invalid input, 3 success except for an audit
-in error, 70 a bug (distinct from every verdict), 130 interrupted, 141 broken pipe.
+torch. Exit codes: 0 success, 1 a policy fails and the command is a gate, 2 invalid input, 3 an audit ended in error, or a
+gate without a result, 70 a bug (distinct from every verdict), 130 interrupted, 141 broken pipe.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from glasshouse._version import __version__
+from glasshouse.cli.gate_process import NO_RESULT, in_child_process, is_gate
 from glasshouse.config.global_options import COMMANDS, OPTIONS, TRAINING, split_options
 from glasshouse.errors import UserError, did_you_mean
+from glasshouse.system.distributed import is_rank_zero
 
 if TYPE_CHECKING:
     from glasshouse.plugins.lock.lock_file import LockGate
@@ -23,10 +25,19 @@ DEFECT, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code; without `argv`, that of this process, in a child if it is a gate."""
+    if argv is not None:
+        return _run(argv)
+    given = sys.argv[1:]
+    if is_gate(given) and is_rank_zero():
+        return in_child_process(lambda: _run(given))
+    return _run(given)
+
+
+def _run(argv: list[str]) -> int:
     debug = False
     try:
-        rest, debug, values = split_options(sys.argv[1:] if argv is None else argv)
+        rest, debug, values = split_options(argv)
         apply_global_options(values)
         code = _dispatch(rest)
         sys.stdout.flush()  # raises BrokenPipeError here, not at interpreter shutdown
@@ -39,8 +50,12 @@ def main(argv: list[str] | None = None) -> int:
         if error.remedy:
             print(f"       {error.remedy}", file=sys.stderr)
         return error.exit_code
-    except SystemExit as done:  # argparse, after --help or a usage error
-        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else int(done.code is not None)
+        if code in (0, 1) and is_gate(argv) and not _asks_for_help(argv):
+            print(f"error: glasshouse: sys.exit({done.code!r}) was called before there was a result.", file=sys.stderr)
+            return NO_RESULT
+        return code  # of argparse, after --help or a usage error, or of a plugin's command
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -48,10 +63,14 @@ def main(argv: list[str] | None = None) -> int:
         # the interpreter would try to flush the rest of the buffer at shutdown
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except Exception:
+    except BaseException:
         _print_traceback()
         print("error: this is a bug of glasshouse or of a plugin, not an error in your input.", file=sys.stderr)
         return DEFECT
+
+
+def _asks_for_help(argv: list[str]) -> bool:
+    return any(word.startswith(("-h", "--help", "--print_config")) or ".help" in word for word in argv)
 
 
 def apply_global_options(values: dict[str, list[str]]) -> None:

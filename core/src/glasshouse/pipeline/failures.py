@@ -15,6 +15,7 @@ from types import FrameType
 from glasshouse.config.global_options import split_options
 from glasshouse.errors import UserError
 from glasshouse.system.atomic_files import write_atomic
+from glasshouse.system.exception_text import text_of, traceback_of
 from glasshouse.system.redaction import redact
 
 TRACEBACK = "error.txt"
@@ -30,18 +31,20 @@ def as_user_error(error: BaseException, folder: Path) -> BaseException:
 
     A full disk, a deleted folder and an error in the user's own code are not defects of glasshouse.
     """
-    if not isinstance(error, Exception) or isinstance(error, UserError):
+    if isinstance(error, UserError) or not isinstance(error, (Exception, SystemExit)):
         return error
     with suppress(OSError):
         if folder.is_dir():
-            write_atomic(folder / TRACEBACK, redact("".join(traceback.format_exception(error))))
+            write_atomic(folder / TRACEBACK, redact(traceback_of(error)))
     remedy = f"Free disk space, then resume with `{resume_command(folder)}`."
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(text_of(error).split()) or type(error).__name__
     if not folder.is_dir():
         return UserError(str(folder), f"is gone: it was deleted or moved while the run wrote there ({text}).")
     if any(isinstance(each, OSError) and each.errno in _NO_ROOM for each in _chain(error)):
         return UserError(str(folder), f"cannot be written: {text}.", remedy)
-    return _in_own_code(error, folder / TRACEBACK) or error
+    if (found := _in_own_code(error, folder / TRACEBACK)) is None and isinstance(error, SystemExit):
+        return UserError("the run", f"was left by sys.exit({text}).", f"The traceback is in {folder / TRACEBACK}.")
+    return found or error
 
 
 @contextmanager
@@ -57,15 +60,15 @@ def errors_of_own_code() -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if _own_frame(error) is None:
             raise
         with tempfile.NamedTemporaryFile("w", prefix="glasshouse-error-", suffix=".txt", delete=False) as file:
-            file.write(redact("".join(traceback.format_exception(error))))
+            file.write(redact(traceback_of(error)))
         raise _in_own_code(error, Path(file.name)) or error from error
 
 
-def _in_own_code(error: Exception, written: Path) -> UserError | None:
+def _in_own_code(error: BaseException, written: Path) -> UserError | None:
     """An error in the user's own code or in a plugin's, by its place; None for others."""
     frame = _own_frame(error)
     if frame is None:
@@ -73,7 +76,7 @@ def _in_own_code(error: Exception, written: Path) -> UserError | None:
     package, file = _package(frame), Path(frame.f_code.co_filename)
     owner = "" if package == file.stem else f"{package}: "
     where = f"{owner}{file.name}, line {_line(error, frame)}, in {frame.f_code.co_qualname}"
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(text_of(error).split()) or type(error).__name__
     remedy = f"The traceback is in {written}; --debug shows it."
     return UserError(where, f"{type(error).__name__}: {text.rstrip('.')}.", remedy)
 
