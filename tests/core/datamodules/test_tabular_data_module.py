@@ -9,6 +9,8 @@ import pytest
 import torch
 from glasshouse import DataInfo, TabularDataModule, UserError
 from glasshouse.datamodules.tabular import RawTable, SensitiveColumn
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import StandardScaler
 
 
 class People(TabularDataModule):
@@ -173,7 +175,64 @@ def test_a_missing_target() -> None:
     assert sum(ready(People(missing="drop").with_column("hired", hired)).info.rows.values()) == 75
 
 
-@pytest.mark.parametrize("missing", ["error", "impute", "drop"])
+def numbered(people: People) -> People:
+    """With a feature that is the row's position in the table."""
+    people.changes["features"] = ("job", "age", "row")
+    return ready(people.with_column("row", np.arange(100.0)))
+
+
+def table_rows(data: People, split: str) -> list[int]:
+    row = next(feature for feature in data.info.features if feature.name == "row")
+    return (data.inputs(split)[:, row.columns[0]].double() * row.scale + row.center).round().int().tolist()
+
+
+@pytest.mark.parametrize(("missing", "strategy"), [("median", "median"), ("mode", "most_frequent")])
+@pytest.mark.parametrize("by_column", [False, True])
+def test_numbers_are_filled_as_scikit_learn_fills_them_from_the_training_rows(missing, strategy, by_column) -> None:
+    """Oracle: `sklearn.impute.SimpleImputer` and `StandardScaler`, fitted on the training rows."""
+    age = np.random.default_rng(0).integers(20, 40, 100).astype(float)
+    age[::9] = np.nan
+    data = numbered(People(missing={"age": missing} if by_column else missing).with_column("age", age))
+    rows = {split: table_rows(data, split) for split in ("train", "validate", "test")}
+    imputer = SimpleImputer(strategy=strategy).fit(age[rows["train"], None])
+    scaler = StandardScaler().fit(imputer.transform(age[rows["train"], None]))
+    assert data.info.features[0].columns == (0,)
+    for split, chosen in rows.items():
+        expected = scaler.transform(imputer.transform(age[chosen, None]))[:, 0]
+        np.testing.assert_allclose(data.inputs(split)[:, 0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_category_is_filled_with_the_most_frequent_one_of_the_training_rows() -> None:
+    job = np.array(["cook", None, "clerk", "clerk"] * 25, dtype=object)
+    data = numbered(People(missing={"job": "mode"}).with_column("job", job))
+    job_feature = next(feature for feature in data.info.features if feature.name == "job")
+    assert job_feature.categories == ("clerk", "cook")
+    for split in ("train", "validate", "test"):
+        block = data.inputs(split)[:, list(job_feature.columns)]
+        absent = [job[row] is None for row in table_rows(data, split)]
+        assert block[absent].tolist() == [[1.0, 0.0]] * sum(absent)
+
+
+def test_a_treatment_by_column_leaves_the_others_an_error() -> None:
+    age = np.where(np.arange(100) < 10, np.nan, 30.0 + np.arange(100))
+    with pytest.raises(UserError, match="column 'age' is missing"):
+        ready(People(missing={"job": "mode"}).with_column("age", age))
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ({"agee": "median"}, "`missing` names 'agee', which is no feature. Did you mean 'age'"),
+        ({"job": "median"}, "column 'job' has categories; they have no median"),
+        ({"age": "guess"}, "missing of column 'age' is 'guess'; expected one of error, impute, median, mode, drop"),
+    ],
+)
+def test_treatments_without_effect_are_refused(missing, message) -> None:
+    with pytest.raises(UserError, match=message):
+        ready(People(missing=missing))
+
+
+@pytest.mark.parametrize("missing", ["error", "impute", "median", "mode", "drop"])
 def test_infinite_numbers_are_always_an_error(missing: str) -> None:
     age = np.where(np.arange(100) < 3, np.inf, 30.0)
     with pytest.raises(UserError, match="column 'age' is infinite in 3 of 100 rows"):
@@ -198,7 +257,7 @@ def test_infinite_numbers_are_always_an_error(missing: str) -> None:
         ({}, {"fractions": [1.0, 0.0, 0.0]}, "split 'validate' is empty"),
         ({}, {"rows": 0}, "the table has no rows"),
         ({}, {"batch_size": 0}, "batch_size is 0; expected at least 1"),
-        ({}, {"missing": "ignore"}, "missing is 'ignore'; expected one of error, impute, drop"),
+        ({}, {"missing": "ignore"}, "missing is 'ignore'; expected one of error, impute, median, mode, drop"),
     ],
 )
 def test_what_cannot_be_used(changes: dict[str, object], options: dict[str, object], message: str) -> None:

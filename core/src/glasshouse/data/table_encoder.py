@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse.data.data_info import Feature
+from glasshouse.data.missing_values import MissingPlan, Treatment
 from glasshouse.data.raw_table import Coded, Column
 from glasshouse.errors import UserError
 
@@ -18,7 +19,7 @@ MAX_LEVELS = 1000
 
 @dataclass(frozen=True)
 class Numeric:
-    """(value - mean) / scale with the training median for missing values, and an optional indicator column for them."""
+    """(value - mean) / scale, `fill` for missing values, and an optional indicator column for them."""
 
     name: str
     fill: float
@@ -31,18 +32,20 @@ class Numeric:
         return 2 if self.indicator else 1
 
     @classmethod
-    def fit(cls, name: str, values: NDArray[np.float64]) -> Numeric:
+    def fit(cls, name: str, values: NDArray[np.float64], treatment: Treatment = "impute") -> Numeric:
         """Fit to training values; a constant column has scale 1, so that its encoding is 0.
 
-        A column is constant if it varies by no more than rounding errors: n machine epsilons of the mean.
+        A column is constant if it varies by no more than rounding errors: n machine epsilons of the mean. Missing
+        values are filled with the training median, or under ``mode`` with the most frequent value, of several the
+        smallest; only ``impute`` adds the indicator, if a training value is missing.
         """
         missing = np.isnan(values)
         any_missing = bool(missing.any())
-        fill = float(np.median(values[~missing])) if not missing.all() else 0.0
+        fill = _fill(values[~missing], treatment)
         filled = np.where(missing, fill, values) if any_missing else values
         mean, scale = float(filled.mean()), float(filled.std())
         constant = scale <= len(filled) * np.finfo(np.float64).eps * abs(mean)
-        return cls(name, fill, mean, 1.0 if constant else scale, any_missing)
+        return cls(name, fill, mean, 1.0 if constant else scale, any_missing and treatment == "impute")
 
     def write(self, values: NDArray[np.float64], out: NDArray[np.float32]) -> None:
         """Encode `values` (n,) into `out` (n, width)."""
@@ -52,9 +55,19 @@ class Numeric:
             out[:, 1] = missing
 
 
+def _fill(known: NDArray[np.float64], treatment: Treatment) -> float:
+    if not len(known):
+        return 0.0
+    if treatment != "mode":
+        return float(np.median(known))
+    values, counts = np.unique(known, return_counts=True)
+    return float(values[counts.argmax()])
+
+
 @dataclass(frozen=True, eq=False)
 class OneHot:
-    """One column for each level. Rare levels share the column "other", missing values have the column "missing".
+    """One column for each level. Rare levels share the column "other", missing values have the column "missing", or
+    under ``mode`` that of the most frequent level.
 
     A level that does not occur in training is encoded as "other". Without that column the whole block is zero, because
     a column that no training row uses would have untrained weights. Missing values are treated the same way.
@@ -70,7 +83,7 @@ class OneHot:
         return len(self.columns)
 
     @classmethod
-    def fit(cls, name: str, values: Coded, *, who: str) -> OneHot:
+    def fit(cls, name: str, values: Coded, *, who: str, treatment: Treatment = "impute") -> OneHot:
         """Fit to training values. A level is rare with fewer than ten training rows and less than 1 % of them.
 
         Raises:
@@ -92,7 +105,9 @@ class OneHot:
             columns.append(_unused_name("other", columns))
         column_of = np.full(len(values.levels) + 1, other, dtype=np.int64)
         column_of[kept] = np.arange(len(kept))
-        if missing:
+        if treatment == "mode" and counts.any():
+            column_of[-1] = column_of[counts.argmax()]
+        elif missing:
             column_of[-1] = len(columns)
             columns.append(_unused_name("missing", columns))
         return cls(name, tuple(columns), column_of)
@@ -117,17 +132,24 @@ class TableEncoder:
 
     @classmethod
     def fit(
-        cls, columns: Mapping[str, Column], features: Sequence[str], rows: NDArray[np.int64], *, who: str
+        cls,
+        columns: Mapping[str, Column],
+        features: Sequence[str],
+        rows: NDArray[np.int64],
+        *,
+        who: str,
+        missing: MissingPlan | None = None,
     ) -> TableEncoder:
         """Fit to the training `rows` only."""
+        plan = missing or MissingPlan("impute")
         numeric: list[Numeric | OneHot] = []
         one_hot: list[Numeric | OneHot] = []
         for name in features:
             column = columns[name]
             if isinstance(column, Coded):
-                one_hot.append(OneHot.fit(name, column[rows], who=who))
+                one_hot.append(OneHot.fit(name, column[rows], who=who, treatment=plan.treatment(name)))
             else:
-                numeric.append(Numeric.fit(name, column[rows]))
+                numeric.append(Numeric.fit(name, column[rows], plan.treatment(name)))
         return cls((*numeric, *one_hot))
 
     @property

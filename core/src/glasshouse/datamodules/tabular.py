@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from glasshouse.data.data_info import DataInfo
 from glasshouse.data.labels import Labelled
+from glasshouse.data.missing_values import Missing, MissingPlan
 from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn, fingerprint
 from glasshouse.data.split_option import SplitOption
 from glasshouse.data.table_encoder import TableEncoder
@@ -20,8 +21,6 @@ from glasshouse.datamodules.loader import InMemoryLoader
 from glasshouse.errors import UserError
 
 __all__ = ["Coded", "InMemoryLoader", "RawTable", "SensitiveColumn", "SplitOption", "TabularDataModule"]
-
-Missing = Literal["error", "impute", "drop"]
 
 
 class TabularDataModule(InMemoryDataModule):
@@ -37,9 +36,12 @@ class TabularDataModule(InMemoryDataModule):
             these are drawn from train in the proportion of the first two.
         split_seed: seed of the split; separate from the training seed, so that runs with different seeds are
             evaluated on the same rows.
-        missing: how to treat missing numbers among the features and missing targets: ``error``; ``impute`` fills in the
-            training median and adds an indicator column (an error for a missing target); ``drop`` omits rows with a
-            missing feature or target.
+        missing: how to treat missing values of features: ``error`` refuses missing numbers; ``impute`` fills in the
+            training median and adds an indicator column; ``median`` fills in the training median alone; ``mode`` the
+            most frequent training value, also of categories; ``drop`` omits rows with a missing feature or target.
+            Or the same by column: ``{income: median, city: mode}``; other columns are then ``error``. A missing
+            category is a level of its own except under ``mode`` and ``drop``; a missing target is an error except
+            under ``drop``.
         seed: seed of the order of training batches; default: the seed of `seed_everything`.
         split: how to split the rows (`glasshouse.data.split_option.SplitOption`); its column is a feature only if
             `load` declares it as one.
@@ -55,8 +57,7 @@ class TabularDataModule(InMemoryDataModule):
         split: SplitOption = None,
     ) -> None:
         super().__init__(batch_size=batch_size, fractions=fractions, split_seed=split_seed, seed=seed, split=split)
-        if missing not in get_args(Missing):
-            raise UserError(self.who, f"missing is {missing!r}; expected one of {', '.join(get_args(Missing))}.")
+        self._missing = MissingPlan.read(missing, who=self.who)
         self.missing = missing
         self._row_weights: dict[str, NDArray[np.float64] | None] = {}
         self._row_clusters: dict[str, NDArray[np.int64] | None] = {}
@@ -82,6 +83,8 @@ class TabularDataModule(InMemoryDataModule):
         given = None if table.split is None else np.asarray(table.split)
         by = None if self.split_plan.column is None else table.raw(self.split_plan.column, role="split", who=self.who)
         self._check_lengths(columns, given, by)
+        categorical = [name for name in features if isinstance(columns[name], Coded)]
+        self._missing.check_columns((*features, table.target), categorical, who=self.who)
         kept = self._complete_rows(columns, features, table.target)
         if kept is not None:
             columns = {name: column[kept] for name, column in columns.items()}
@@ -95,7 +98,7 @@ class TabularDataModule(InMemoryDataModule):
         for split, chosen in rows.items():
             self._row_weights[split] = None if weights is None else weights[chosen]
             self._row_clusters[split] = None if clusters is None else clusters[chosen]
-        encoder = TableEncoder.fit(columns, features, rows["train"], who=self.who)
+        encoder = TableEncoder.fit(columns, features, rows["train"], who=self.who, missing=self._missing)
         encoded = {
             split: labelled.batch(split, torch.from_numpy(encoder.encode(columns, chosen)))
             for split, chosen in rows.items()
@@ -190,17 +193,18 @@ class TabularDataModule(InMemoryDataModule):
             if not absent.any():
                 continue
             count = f"{int(absent.sum()):,} of {len(absent):,} rows"
-            if self.missing == "drop":
+            treatment = self._missing.treatment(name)
+            if treatment == "drop":
                 incomplete |= absent
             elif name == target:
                 raise UserError(
                     self.who, f"the target '{name}' is missing in {count}.", "Set `missing: drop` to leave them out."
                 )
-            elif self.missing == "error" and not isinstance(column, Coded):
+            elif treatment == "error" and not isinstance(column, Coded):
                 raise UserError(
                     self.who,
                     f"column '{name}' is missing (NaN) in {count}.",
-                    "Set `missing: impute` (training median and a marker column) or `missing: drop` (leave rows out).",
+                    "Set `missing: impute` (training median and indicator), `median`, `mode` or `drop` (omits rows).",
                 )
         return np.flatnonzero(~incomplete) if incomplete.any() else None
 
