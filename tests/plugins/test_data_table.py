@@ -18,7 +18,7 @@ def people(rows: int = 60) -> pd.DataFrame:
     i = np.arange(rows)
     return pd.DataFrame(
         {
-            "id": i,
+            "points": 2 * i,
             "age": 20 + i % 50,
             "zip": np.array(["01234", "56789"])[i % 2],
             "member": i % 3 == 0,
@@ -43,7 +43,7 @@ def ready(path: str, target: str = "loan", **options: Any) -> Table:
 def test_a_csv_file_with_nothing_but_a_target(csv: str) -> None:
     info = ready(csv).info
     assert [(f.name, f.kind, f.categories) for f in info.features] == [
-        ("id", "numeric", ()),
+        ("points", "numeric", ()),
         ("age", "numeric", ()),
         ("zip", "numeric", ()),  # 01234 looks like a number: the next test says otherwise
         ("member", "categorical", ("false", "true")),
@@ -56,7 +56,7 @@ def test_a_csv_file_with_nothing_but_a_target(csv: str) -> None:
 def test_every_option(csv: str) -> None:
     data = ready(
         csv,
-        drop=["id", "sex"],
+        drop=["points", "sex"],
         sensitive=["sex", "age"],
         bins={"age": [40]},
         types={"zip": "categorical"},
@@ -107,7 +107,7 @@ def test_parquet_types_can_be_overridden(tmp_path: Path) -> None:
 
 def test_multiclass_and_regression_are_inferred_and_overridable(csv: str) -> None:
     assert ready(csv, "age").info.target.kind == "regression"
-    assert ready(csv, "id", task="multiclass").info.sizes["num_classes"] == 60
+    assert ready(csv, "points", task="multiclass").info.sizes["num_classes"] == 60
     assert ready(csv, "member", favourable="true").info.target.classes == ("false", "true")
 
 
@@ -115,7 +115,7 @@ def test_a_split_column_is_followed_and_is_no_feature(tmp_path: Path) -> None:
     table = people()
     table["part"] = ["train", "train", "train", "train", "validate", "test"] * 10
     table.to_csv(tmp_path / "t.csv", index=False)
-    data = ready(str(tmp_path / "t.csv"), features=["id"], split="part")
+    data = ready(str(tmp_path / "t.csv"), features=["points"], split="part")
     assert data.info.rows == {"train": 40, "validate": 10, "test": 10}
     ids = data.inputs("test")[:, 0]
     assert torch.allclose(ids.diff(), ids.diff()[0], atol=1e-5)  # every sixth row: equal steps
@@ -144,9 +144,9 @@ def test_missing_values_in_files(tmp_path: Path) -> None:
     [
         ({"target": "lone"}, r"`target` names 'lone', which is not a column of .*people.csv. Did you mean 'loan'\?"),
         ({"features": ["ages"]}, r"`features` names 'ages', .*Did you mean 'age'\?"),
-        ({"drop": ["x9"]}, r"`drop` names 'x9', .*Known: age, id, loan, member, sex, zip\."),
+        ({"drop": ["x9"]}, r"`drop` names 'x9', .*Known: age, loan, member, points, sex, zip\."),
         ({"sensitive": ["race"]}, "`sensitive` names 'race'"),
-        ({"sensitive": ["id"]}, r"the sensitive attribute 'id' has 60 levels; expected at most 50. Bin it"),
+        ({"sensitive": ["points"]}, r"the sensitive attribute 'points' has 60 levels; expected at most 50. Bin it"),
         ({"bins": {"age": [30]}}, "`bins` names 'age', which is not in `sensitive`"),
         ({"types": {"agee": "numeric"}}, r"`types` names 'agee', .*Did you mean 'age'\?"),
         ({"types": {"age": "number"}}, "type of column 'age' is 'number'; expected one of numeric, categorical"),

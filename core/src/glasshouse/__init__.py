@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from glasshouse.datamodules.loader import InMemoryLoader
     from glasshouse.datamodules.tabular import TabularDataModule
     from glasshouse.datamodules.texts import RawTexts, TextDataModule
-    from glasshouse.errors import PluginWarning, UserError, did_you_mean
+    from glasshouse.errors import Fault, PluginWarning, UserError, did_you_mean
     from glasshouse.evidence.evidence import Audit, Evidence, chosen_inputs
     from glasshouse.evidence.explanations import Explainer, Explanation, NotExplainableError, Question, in_batches
     from glasshouse.evidence.model_handle import ModelHandle
@@ -63,6 +63,7 @@ __all__ = [
     "Explainer",
     "ExplainerPlugin",
     "Explanation",
+    "Fault",
     "Feature",
     "Figure",
     "Groups",
@@ -121,7 +122,7 @@ __getattr__, __dir__ = lazy_names(
         "glasshouse.datamodules.loader": ("InMemoryLoader",),
         "glasshouse.datamodules.tabular": ("TabularDataModule",),
         "glasshouse.datamodules.texts": ("RawTexts", "TextDataModule"),
-        "glasshouse.errors": ("PluginWarning", "UserError", "did_you_mean"),
+        "glasshouse.errors": ("Fault", "PluginWarning", "UserError", "did_you_mean"),
         "glasshouse.evidence.evidence": ("Audit", "Evidence", "chosen_inputs"),
         "glasshouse.evidence.explanations": (
             "Explainer",

@@ -288,4 +288,4 @@ def _without(folder: str, error: UserError) -> UserError:
             text = text.replace(f" in {path}", "").replace(f"--config {path}", "configuration").replace(path, name)
         return text
 
-    return UserError(without(error.who), without(error.problem), without(error.remedy))
+    return UserError(without(error.who), without(error.problem), without(error.remedy), error.faults)

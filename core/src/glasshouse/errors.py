@@ -7,7 +7,18 @@ exception is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One of several faults of a file, a line of the table in a `UserError`."""
+
+    place: str
+    """The column, key or line."""
+    problem: str
+    remedy: str
 
 
 class UserError(Exception):
@@ -17,15 +28,29 @@ class UserError(Exception):
         who: the component or option, e.g. ``"data 'adult'"`` or ``"--model"``.
         problem: what was expected and what was received.
         remedy: the next step; may be empty.
+        faults: where one input has several; the command line shows them in a table of at most `MAX_FAULTS` lines.
     """
 
     exit_code = 2
 
-    def __init__(self, who: str, problem: str, remedy: str = "") -> None:
+    def __init__(self, who: str, problem: str, remedy: str = "", faults: Sequence[Fault] = ()) -> None:
         self.who = who
         self.problem = problem
         self.remedy = remedy
-        super().__init__(f"{who}: {problem}" + (f" {remedy}" if remedy else ""))
+        self.faults = tuple(faults)
+        text = f"{who}: {problem}" + (f" {remedy}" if remedy else "")
+        super().__init__("\n  ".join([text, *fault_lines(self.faults)]))
+
+
+MAX_FAULTS = 20
+
+
+def fault_lines(faults: Sequence[Fault]) -> list[str]:
+    """Faults as an aligned table, the last line counting those that are left out."""
+    shown = faults if len(faults) <= MAX_FAULTS else faults[: MAX_FAULTS - 1]
+    widths = [max(len(getattr(fault, field)) for fault in shown) for field in ("place", "problem")] if shown else []
+    lines = [f"{fault.place:<{widths[0]}}  {fault.problem:<{widths[1]}}  {fault.remedy}".rstrip() for fault in shown]
+    return lines if len(shown) == len(faults) else [*lines, f"and {len(faults) - len(shown)} more"]
 
 
 class ModelOutputError(UserError):

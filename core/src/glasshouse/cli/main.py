@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from glasshouse._version import __version__
 from glasshouse.cli.gate_process import NO_RESULT, in_child_process, is_gate
 from glasshouse.config.global_options import COMMANDS, OPTIONS, TRAINING, split_options
-from glasshouse.errors import UserError, did_you_mean
+from glasshouse.errors import UserError, did_you_mean, fault_lines
 from glasshouse.system.distributed import is_rank_zero
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def _run(argv: list[str]) -> int:
             _print_traceback()
         # problems often quote other libraries, whose messages have several lines
         print(f"error: {error.who}: {' '.join(error.problem.split())}", file=sys.stderr)
+        for line in fault_lines(error.faults):
+            print(f"  {line}", file=sys.stderr)
         if error.remedy:
             print(f"       {error.remedy}", file=sys.stderr)
         return error.exit_code

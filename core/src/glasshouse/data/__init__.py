@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from glasshouse.data.batch import Batch
     from glasshouse.data.data_info import SPLITS, DataInfo, Feature, Sensitive, Target
     from glasshouse.data.labels import Labelled
+    from glasshouse.data.missing_values import Missing, MissingPlan, Treatment
     from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn, as_column, fingerprint
     from glasshouse.data.split_option import SplitOption, SplitPlan, group_codes, time_codes
     from glasshouse.data.tokenizer import FolderTokenizer, swap_padding_id
@@ -26,12 +27,15 @@ __all__ = [
     "Feature",
     "FolderTokenizer",
     "Labelled",
+    "Missing",
+    "MissingPlan",
     "RawTable",
     "Sensitive",
     "SensitiveColumn",
     "SplitOption",
     "SplitPlan",
     "Target",
+    "Treatment",
     "as_column",
     "fingerprint",
     "group_codes",
@@ -46,6 +50,7 @@ __getattr__, __dir__ = lazy_names(
         "glasshouse.data.batch": ("Batch",),
         "glasshouse.data.data_info": ("SPLITS", "DataInfo", "Feature", "Sensitive", "Target"),
         "glasshouse.data.labels": ("Labelled",),
+        "glasshouse.data.missing_values": ("Missing", "MissingPlan", "Treatment"),
         "glasshouse.data.raw_table": ("Coded", "Column", "RawTable", "SensitiveColumn", "as_column", "fingerprint"),
         "glasshouse.data.split_option": ("SplitOption", "SplitPlan", "group_codes", "time_codes"),
         "glasshouse.data.tokenizer": ("FolderTokenizer", "swap_padding_id"),

@@ -32,6 +32,9 @@ class InMemoryDataModule(LightningDataModule):
 
     name: str | None = None
 
+    notes: tuple[str, ...] = ()
+    """What a user should know of the data, a sentence each; printed after `setup`."""
+
     def __init__(
         self,
         batch_size: int = 256,

@@ -159,6 +159,8 @@ def parse_request(
     datamodule = run.datamodule = cli.build_data()
     side_attributes = None if options.data_info is None else side_attributes_in(options.data_info.values)
     run.info = set_up(datamodule, options)
+    for note in getattr(datamodule, "notes", ()):
+        run.say(f"note: {note}")
     if run.info is not None and side_attributes is not None:
         run.info = side_attributes.added_to(run.info)
     registry.call("glasshouse_check_run", run=run)

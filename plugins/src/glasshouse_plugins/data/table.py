@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
-from glasshouse.data import SplitOption
+from glasshouse.data import MissingPlan, SplitOption
 
+from glasshouse_plugins.data.column_facts import facts_of
+from glasshouse_plugins.data.date_columns import columns_of_date, read_dates
 from glasshouse_plugins.data.sql_tables import SqlTable
+from glasshouse_plugins.data.table_faults import faults_of_kind, faults_of_values, notes_of
 from glasshouse_plugins.data.tables import TYPES, TableFile
 
 
@@ -41,8 +45,13 @@ class Table(TabularDataModule):
             ``stratified`` (the default), ``random``, ``group`` or ``time``, with ``folds: 5, fold: 0`` to test on one
             of five folds. The column is not a feature unless listed in `features`.
         fractions: fractions of rows in the train, validate and test splits.
-        missing: what to do with missing numbers: ``error``, ``impute`` (training median and a missing indicator) or
-            ``drop`` (rows with a missing feature or target).
+        missing: what to do with missing values: ``error`` refuses missing numbers, ``impute`` fills in the training
+            median and adds an indicator, ``median`` the training median alone, ``mode`` the most frequent training
+            value, also of categories; ``drop`` omits rows with a missing feature or target. Or one by column:
+            ``{income: median, city: mode}``.
+        dates: columns with dates as features: ``days`` since 1970-01-01, or their ``parts`` (year, month, weekday and,
+            of times, hour): ``{signup: days}``.
+        date_formats: the format of dates that are text, as for ``strptime``: ``{signup: "%d.%m.%Y"}``.
         delimiter: column separator of a CSV file; default: tab for .tsv, else comma.
         query: SQL query of the database in `path`, one SELECT.
         batch_size: rows per batch.
@@ -68,7 +77,10 @@ class Table(TabularDataModule):
         clusters: str | None = None,
         split: SplitOption = None,
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
-        missing: Literal["error", "impute", "drop"] = "error",
+        missing: Literal["error", "impute", "median", "mode", "drop"]
+        | Mapping[str, Literal["error", "impute", "median", "mode", "drop"]] = "error",
+        dates: Mapping[str, Literal["days", "parts"]] | None = None,
+        date_formats: Mapping[str, str] | None = None,
         delimiter: str | None = None,
         query: str | None = None,
         batch_size: int = 256,
@@ -90,6 +102,8 @@ class Table(TabularDataModule):
         self.immutable = immutable
         self.weights = weights
         self.clusters = clusters
+        self.dates = dict(dates or {})
+        self.date_formats = dict(date_formats or {})
         self.delimiter = delimiter
         self.query = query
         if ("://" in path) != (query is not None):
@@ -101,6 +115,10 @@ class Table(TabularDataModule):
                 raise UserError(
                     self.who, f"`bins` names '{column}', which is not in `sensitive`.", did_you_mean(column, sensitive)
                 )
+        for column in self.date_formats:
+            if column not in self.dates:
+                problem = f"`date_formats` names '{column}', which is not in `dates`."
+                raise UserError(self.who, problem, did_you_mean(column, self.dates))
         for column, kind in self.types.items():
             if kind not in TYPES:
                 raise UserError(self.who, f"type of column '{column}' is {kind!r}; expected one of {', '.join(TYPES)}.")
@@ -111,14 +129,17 @@ class Table(TabularDataModule):
         features = self._chosen_features(file)
         extra = [name for name in (self.split_plan.column, self.weights, self.clusters) if name is not None]
         needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
-        table = file.read(needed, self.types)
+        table = file.read(needed, {**self.types, **dict.fromkeys(self.date_formats, "categorical")})
+        columns = {name: table[name] for name in needed}
+        features, immutable = self._with_dates(columns, features)
+        self._check(columns, features)
         return RawTable(
-            columns={name: table[name] for name in needed},
+            columns=columns,
             target=self.target,
             task=self.task,
             favourable=self.favourable,
             features=features,
-            immutable=tuple(self.immutable),
+            immutable=immutable,
             sensitive=tuple(
                 SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
             ),
@@ -126,6 +147,46 @@ class Table(TabularDataModule):
             clusters=self.clusters,
             source=file.source,
         )
+
+    def _with_dates(
+        self, columns: dict[str, pa.ChunkedArray], features: Sequence[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Add the features of dates to `columns`; returns the features and the immutable columns with them."""
+        made: dict[str, tuple[str, ...]] = {}
+        for name, option in self.dates.items():
+            if name not in features:
+                raise UserError(self.who, f"`dates` names '{name}', which is no feature.", did_you_mean(name, features))
+            values = read_dates(name, columns[name], self.date_formats.get(name), who=self.who)
+            new = columns_of_date(name, values, option)
+            taken = [each for each in new if each in columns]
+            if taken:
+                raise UserError(self.who, f"`dates` makes a column '{taken[0]}', which exists.", "Rename that column.")
+            columns.update(new)
+            made[name] = tuple(new)
+
+        def replaced(names: Iterable[str]) -> tuple[str, ...]:
+            return tuple(each for name in names for each in made.get(name, (name,)))
+
+        return replaced(features), replaced(self.immutable)
+
+    def _check(self, columns: Mapping[str, pa.ChunkedArray], features: Sequence[str]) -> None:
+        """Refuse everything in the table that needs a decision, at once, and note what the user should know.
+
+        Raises:
+            UserError: with all faults.
+        """
+        facts = [facts_of(name, columns[name]) for name in dict.fromkeys((*features, self.target))]
+        if facts[0].rows == 0:
+            return
+        plan = MissingPlan.read(self.missing, who=self.who)
+        of_kind = faults_of_kind(facts, features, listed=self.features is not None)
+        faults = [*of_kind, *faults_of_values(facts, features, target=self.target, plan=plan)]
+        if len(faults) == 1 and of_kind:
+            [fault] = faults
+            raise UserError(self.who, f"column '{fault.place}' {fault.problem}.", f"Set {fault.remedy}.")
+        if len(faults) > 1:
+            raise UserError(self.who, f"{len(faults)} columns cannot be used as they are:", faults=faults)
+        self.notes = tuple(notes_of(facts, columns, target=self.target, features=features, sensitive=self.sensitive))
 
     def _open(self) -> TableFile | SqlTable:
         if self.query is not None:
