@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glasshouse import DataPlugin, ModelPlugin, OptimizerPlugin, SchedulerPlugin, TechniquePlugin, hookimpl
+from glasshouse import (
+    CommandPlugin,
+    DataPlugin,
+    ModelPlugin,
+    OptimizerPlugin,
+    SchedulerPlugin,
+    TechniquePlugin,
+    hookimpl,
+)
 
 glasshouse_spec = "1.0"
+
+
+@hookimpl
+def glasshouse_commands() -> Iterator[CommandPlugin]:
+    yield CommandPlugin(
+        name="inspect",
+        target="glasshouse_plugins.inspection.command:inspect",
+        summary="show what is in a table, and write a first run.yaml",
+    )
 
 
 @hookimpl

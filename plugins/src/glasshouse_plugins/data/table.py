@@ -131,8 +131,9 @@ class Table(TabularDataModule):
         needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
         table = file.read(needed, {**self.types, **dict.fromkeys(self.date_formats, "categorical")})
         columns = {name: table[name] for name in needed}
+        read_features = [name for name in features if name not in self.dates]
         features, immutable = self._with_dates(columns, features)
-        self._check(columns, features)
+        self._check(columns, features, read_features)
         return RawTable(
             columns=columns,
             target=self.target,
@@ -169,8 +170,15 @@ class Table(TabularDataModule):
 
         return replaced(features), replaced(self.immutable)
 
-    def _check(self, columns: Mapping[str, pa.ChunkedArray], features: Sequence[str]) -> None:
+    def _check(
+        self, columns: Mapping[str, pa.ChunkedArray], features: Sequence[str], read_features: Sequence[str]
+    ) -> None:
         """Refuse everything in the table that needs a decision, at once, and note what the user should know.
+
+        Args:
+            columns: all columns in use.
+            features: the columns that the model receives.
+            read_features: those of them that are columns of the file.
 
         Raises:
             UserError: with all faults.
@@ -179,7 +187,7 @@ class Table(TabularDataModule):
         if facts[0].rows == 0:
             return
         plan = MissingPlan.read(self.missing, who=self.who)
-        of_kind = faults_of_kind(facts, features, listed=self.features is not None)
+        of_kind = faults_of_kind(facts, read_features, listed=self.features is not None)
         faults = [*of_kind, *faults_of_values(facts, features, target=self.target, plan=plan)]
         if len(faults) == 1 and of_kind:
             [fault] = faults

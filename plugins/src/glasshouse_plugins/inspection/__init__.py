@@ -1,0 +1,1 @@
+"""`glasshouse inspect FILE`: what is in a table, and a first run.yaml."""
