@@ -1,8 +1,8 @@
 """The entry point of the command line; it dispatches on the command with the standard library only.
 
 Only the command's module is imported, so that ``--help``, ``plugins list``, ``runs`` and ``report`` start without
-torch. Exit codes: 0 success, 1 a policy fails and the command is a gate, 2 invalid input, 3 an audit ended in error, or a
-gate without a result, 70 a bug (distinct from every verdict), 130 interrupted, 141 broken pipe.
+torch. Exit codes: 0 success, 1 a policy fails and the command is a gate, 2 invalid input, 3 an audit ended in error, or
+a gate without a result, 70 a bug (distinct from every verdict), 130 interrupted, 141 broken pipe.
 """
 
 from __future__ import annotations
