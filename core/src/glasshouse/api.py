@@ -175,7 +175,8 @@ def audit_predictions(
     labels: Mapping[str, Mapping[str, str]] | None = None,
     sensitive: str | Sequence[str] = (),
     bins: Mapping[str, Sequence[float]] | None = None,
-    favourable: str | None = None,
+    classes: Sequence[str | int | bool] = (),
+    favourable: str | int | bool | None = None,
     threshold: float | None = None,
     weights: str | None = None,
     clusters: str | None = None,
@@ -201,6 +202,7 @@ def audit_predictions(
             "target": ..., "score": ...}``.
         sensitive: columns to audit by.
         bins: edges for those that are numbers: ``{"age": (40, 60)}``.
+        classes: all classes, where no row of the target has one of them.
         favourable: the class that is good for the person concerned.
         threshold: favourable is predicted from this score on.
         weights: the column with what each row counts for.
@@ -214,6 +216,7 @@ def audit_predictions(
         UserError: for columns or values that cannot be used; then nothing is written.
     """
     from glasshouse.config.run_options import RunOptions
+    from glasshouse.data.level_names import level_name
     from glasshouse.data.raw_table import SensitiveColumn
     from glasshouse.frames import LabelColumns, PredictionColumns
     from glasshouse.pipeline import existing_predictions
@@ -235,7 +238,8 @@ def audit_predictions(
         sensitive=tuple(
             SensitiveColumn(name=name, column=name, edges=tuple((bins or {}).get(name, ()))) for name in names
         ),
-        favourable=favourable,
+        classes=tuple(level_name(name) or "" for name in classes),
+        favourable=level_name(favourable),
         threshold=threshold,
     )
     asked = [audits] if isinstance(audits, str) else audits

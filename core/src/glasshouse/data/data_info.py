@@ -104,6 +104,8 @@ class DataInfo:
     """Origin of the data, with a citation."""
     licence: str = ""
     synthetic: bool = False
+    notes: tuple[str, ...] = ()
+    """How values were read where that is not obvious, a sentence each."""
     labels: Target | None = None
     """The target of the data, if the model is self-scoring: then the class is the last of `sensitive`, and `y` in
     batches."""
@@ -111,6 +113,8 @@ class DataInfo:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, as in the record and in `config.yaml`."""
         values: dict[str, Any] = _plain(asdict(self))
+        if not self.notes:
+            del values["notes"]
         return values
 
     @classmethod
@@ -128,6 +132,7 @@ class DataInfo:
             sensitive=sensitive,
             input_shape=shape,
             labels=None if labels is None else Target(**_tupled(labels)),
+            notes=tuple(rest.pop("notes", ())),
             **rest,
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glasshouse.data.level_names import level_order
 from glasshouse.errors import UserError, did_you_mean
+from glasshouse.frames.class_coding import find_class, opposite, read_decisions, refuse_two_spellings, respelled
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
 from glasshouse.statistics.counts.clusters import ClusteredCounts
@@ -42,8 +43,8 @@ def build_tables(tally: Tally, columns: PredictionColumns, *, regression: bool, 
     )
     if regression:
         return replace(blank, **_regression(tally, groups, order))
-    classes, positive = _classes(tally, columns)
-    counts, target_code = _counts(tally, columns, groups, order, classes, positive)
+    classes, positive, read_as = _classes(tally, columns)
+    counts, target_code = _counts(tally, columns, groups, order, classes, positive, read_as)
     scores = {}
     for given, found in tally.scores.items():
         scored = _scored(given, classes, positive)
@@ -53,7 +54,15 @@ def build_tables(tally: Tally, columns: PredictionColumns, *, regression: bool, 
         truth = None if columns.target is None else (target_code[targets] == scored).astype(np.int64)
         scores[classes[scored]] = _histogram(found, groups, codes, truth, "probability")
     kind = "binary" if len(classes) == 2 else "multiclass"
-    return replace(blank, kind=kind, classes=classes, positive=positive, counts=counts, scores=scores)
+    return replace(
+        blank,
+        kind=kind,
+        classes=classes,
+        positive=positive,
+        counts=counts,
+        scores=scores,
+        read_as={columns.prediction: respelled(read_as)} if respelled(read_as) else {},
+    )
 
 
 def multilabel_tables(found: Mapping[str, PredictionTables]) -> PredictionTables:
@@ -74,6 +83,7 @@ def multilabel_tables(found: Mapping[str, PredictionTables]) -> PredictionTables
         labels={label: replace(t.counts, classes=("no", "yes")) for label, t in found.items() if t.counts is not None},
         scores={label: histogram for label, tables in found.items() for histogram in tables.scores.values()},
         left_out={f"{why} of '{label}'": n for label, tables in found.items() for why, n in tables.left_out.items()},
+        read_as={column: words for tables in found.values() for column, words in tables.read_as.items()},
     )
 
 
@@ -87,45 +97,73 @@ def _scored(name: str | None, classes: tuple[str, ...], positive: int | None) ->
             f"is the probability of one of {len(classes)} classes; expected the class.",
             "Give --favourable, or --score CLASS=COLUMN for each class.",
         )
-    if name not in classes:
+    found = find_class(name, classes)
+    if found is None:
         raise UserError("--score", f"no row has the class '{name}'.", did_you_mean(name, classes))
-    return classes.index(name)
+    return classes.index(found)
 
 
-def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...], int | None]:
-    """The classes in order, and the code of the favourable one; of two, the second unless another is declared."""
-    names = set(tally.targets.levels)
-    if columns.threshold is None:
-        names |= set(tally.predictions.levels)
-    elif columns.target is None:
-        names = {columns.favourable or SELECTED, REJECTED}
-        return (REJECTED, columns.favourable or SELECTED), 1
-    elif len(names) > 2:
+def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...], int | None, dict[str, str]]:
+    """The classes in order, the code of the favourable one, and the class of each decision as it is written.
+
+    Of two classes the second is favourable unless another is declared.
+    """
+    if columns.threshold is not None and columns.target is None:
+        return (REJECTED, columns.favourable or SELECTED), 1, {}
+    known = _known_classes(tally, columns)
+    decisions = tally.predictions.levels if columns.threshold is None else ()
+    if columns.threshold is not None and len(known) > 2:
         raise UserError(
             f"target '{columns.target}'",
-            f"has {len(names)} classes; a threshold decides between two.",
+            f"has {len(known)} classes; a threshold decides between two.",
             "Give the predicted classes with --prediction and no --threshold.",
         )
+    read_as = read_decisions(
+        decisions,
+        known or set(decisions),
+        prediction=columns.prediction,
+        known_from="--classes" if columns.classes else f"column '{columns.target}'",
+    )
+    names = set(known) | set(read_as.values())
     if len(names) == 1:
-        names |= _counterpart(next(iter(names)), columns.favourable)
+        only = next(iter(names))
+        names.add(columns.favourable or opposite(only) or f"not {only}")
+    if len(names) == 1:
+        only = next(iter(names))
+        names.add(opposite(only) or f"not {only}")
     classes = tuple(level_order(names))
     if columns.favourable is None:
-        return classes, 1 if len(classes) == 2 else None
-    if columns.favourable not in classes:
+        return classes, 1 if len(classes) == 2 else None, read_as
+    favourable = find_class(columns.favourable, classes)
+    if favourable is None:
         raise UserError(
             "--favourable", f"no row has the class '{columns.favourable}'.", did_you_mean(columns.favourable, classes)
         )
     if len(classes) == 2:  # the favourable class of a binary target is always the second
-        classes = (next(name for name in classes if name != columns.favourable), columns.favourable)
-    return classes, classes.index(columns.favourable)
+        classes = (next(name for name in classes if name != favourable), favourable)
+    return classes, classes.index(favourable), read_as
 
 
-def _counterpart(only: str, favourable: str | None) -> set[str]:
-    """The other class, if all rows have the same one."""
-    if favourable is not None and favourable != only:
-        return {favourable}
-    pairs = {"0": "1", "1": "0", "true": "false", "false": "true"}
-    return {pairs.get(only, f"not {only}")}
+def _known_classes(tally: Tally, columns: PredictionColumns) -> set[str]:
+    """The classes that decisions may have: those of the target, and declared ones; none if nothing says.
+
+    A single class of yes or no has the other one for its opposite.
+
+    Raises:
+        UserError: for a true value that is not among the declared classes.
+    """
+    true = set(tally.targets.levels)
+    if columns.classes:
+        strange = level_order(true - set(columns.classes))
+        if strange:
+            raise UserError("--classes", f"column '{columns.target}' contains '{strange[0]}'.", "Name every class.")
+        return set(columns.classes)
+    refuse_two_spellings(true, columns.target or "")
+    if len(true) != 1:
+        return true
+    only = next(iter(true))
+    other = columns.favourable if columns.favourable not in (None, only) else opposite(only)
+    return true if other is None or find_class(other, true) else {*true, other}
 
 
 def _counts(
@@ -135,11 +173,12 @@ def _counts(
     order: list[NDArray[np.int64]],
     classes: tuple[str, ...],
     positive: int | None,
+    read_as: Mapping[str, str],
 ) -> tuple[GroupCounts, NDArray[np.int64]]:
     known = {name: k for k, name in enumerate(classes)}
     target_code = np.array([-1, *(known.get(name, -1) for name in tally.targets.levels)])
     if columns.threshold is None:
-        predicted_code = np.array([-1, *(known[name] for name in tally.predictions.levels)])
+        predicted_code = np.array([-1, *(known[read_as[name]] for name in tally.predictions.levels)])
     else:
         assert positive is not None
         predicted_code = np.array([-1, 1 - positive, positive])

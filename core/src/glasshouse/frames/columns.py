@@ -37,6 +37,7 @@ class PredictionColumns:
     - `weights`: the weight of each row, finite and not negative.
     - `clusters`: identifies clusters of dependent rows.
     - `sensitive`: the attributes; numeric ones with `edges` are binned.
+    - `classes`: all classes, also those that no row has; default: those of the true values.
     - `favourable`: the class that benefits the person; default: the second of two.
     - `threshold`: the favourable class is predicted for a score at or above it.
     """
@@ -49,6 +50,7 @@ class PredictionColumns:
     weights: str | None = None
     clusters: str | None = None
     sensitive: tuple[SensitiveColumn, ...] = ()
+    classes: tuple[str, ...] = ()
     favourable: str | None = None
     threshold: float | None = None
 
@@ -57,12 +59,15 @@ class PredictionColumns:
             raise UserError("--threshold", f"expected a finite number, received {self.threshold}.")
         if bool(self.prediction) == bool(self.labels):
             raise UserError("--prediction", "expected the column with the decisions.", "Give --prediction COLUMN.")
+        if self.labels and self.classes:
+            raise UserError("--classes", "is for one target; each of several labels applies or not.", "Leave it out.")
         if self.score and self.scores:
             raise UserError("--score", "expected one column, or CLASS=COLUMN for each class; received both.")
         for option, names in (
             ("--sensitive", [attribute.name for attribute in self.sensitive]),
             ("--score", [name for name, _ in self.scores]),
             ("--prediction", [label.name for label in self.labels]),
+            ("--classes", list(self.classes)),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:

@@ -82,7 +82,11 @@ def tables_from_batches(
     by_label = columns.by_label
     if regression is None:
         regression = any(is_regression(first, each) for each in by_label.values())
-    for option, given in (("--clusters", columns.clusters), ("--prediction LABEL=COLUMN", columns.labels)):
+    for option, given in (
+        ("--clusters", columns.clusters),
+        ("--classes", columns.classes),
+        ("--prediction LABEL=COLUMN", columns.labels),
+    ):
         if regression and given:
             raise UserError(option, "is for classes; the predictions are numbers.", "Leave it out.")
     tallies = [new_tally(each, regression=regression, exact=exact, labels=len(by_label)) for each in by_label.values()]

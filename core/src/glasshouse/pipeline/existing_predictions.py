@@ -59,6 +59,8 @@ def audit_predictions(source: Sequence[Path] | Any, columns: PredictionColumns, 
         run.evidence = Evidence(info=info, predictions={}, tables=tables, small_group_limit=options.small_group_limit)
     for reason, rows in tables.left_out.items():
         run.say(f"left out: {rows:,} rows with {reason}")
+    for note in info.notes:
+        run.say(note)
     with lifecycle(run, new=True):
         run.announce("evidence")
         return audit_and_conclude(WithEvidence(run=run, info=info, model=None, evidence=run.evidence))
@@ -98,6 +100,12 @@ def data_info(tables: PredictionTables, columns: PredictionColumns, source: Sequ
         input_shape=(),
         sensitive=tuple(Sensitive(name=a.name, levels=a.levels) for a in tables.attributes),
         rows={tables.split: len(tables)},
+        notes=tuple(
+            f"Column '{column}' is written differently from the classes and read as them: "
+            + ", ".join(f"{word!r} as {name!r}" for word, name in words.items())
+            + "."
+            for column, words in tables.read_as.items()
+        ),
         source=", ".join(Path(name).name for name in names[:5]) + (f" and {len(names) - 5} more" if names[5:] else ""),
     )
 
@@ -111,6 +119,7 @@ def configuration(source: Sequence[Path] | Any, columns: PredictionColumns, run:
         "score": dict(columns.scores) or _named(columns, "score"),
         "weights": columns.weights,
         "clusters": columns.clusters,
+        **({"classes": list(columns.classes)} if columns.classes else {}),
         "favourable": columns.favourable,
         "threshold": columns.threshold,
         "sensitive": [

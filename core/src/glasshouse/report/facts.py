@@ -97,6 +97,7 @@ def data_facts(data: Mapping[str, Any]) -> tuple[Fact, ...]:
             )
             for one in sensitive
         ),
+        *(("Note", note) for note in data.get("notes", ())),
     ]
     return tuple(Fact(label=label, value=value or NOTHING) for label, value in facts)
 

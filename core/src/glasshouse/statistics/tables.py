@@ -83,6 +83,8 @@ class PredictionTables:
     """Names of the attributes that are among the model's features."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Rows that are in none of the tables, by reason: ``{"no prediction": 3}``."""
+    read_as: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Column -> its predictions that are written differently from their class: ``{"hired": {"Yes": "1"}}``."""
 
     def __len__(self) -> int:
         """Number of rows, whatever their weights."""
@@ -136,6 +138,7 @@ class PredictionTables:
             sums=_sum(self.sums, other.sums),
             values=_sum(self.values, other.values),
             errors=_sum(self.errors, other.errors),
+            read_as={**self.read_as, **other.read_as},
             left_out={why: self.left_out.get(why, 0) + other.left_out.get(why, 0) for why in sorted(reasons)},
         )
 

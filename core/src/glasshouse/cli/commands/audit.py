@@ -27,6 +27,7 @@ _OF_PREDICTIONS = (
     "weights",
     "clusters",
     "sensitive",
+    "classes",
     "favourable",
     "threshold",
     "policy",
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument(
         "--favourable", metavar="VALUE", help="the favourable class, the better outcome for the person concerned"
     )
+    of.add_argument("--classes", metavar="A,B", help="all classes; needed where no row of the target has one of them")
     of.add_argument("--threshold", metavar="T", type=float, help="the favourable class is predicted from this score on")
     of.add_argument("--weights", metavar="COL", help="row weights")
     of.add_argument(
@@ -169,6 +171,7 @@ def _audit_predictions(asked: argparse.Namespace, names: list[str]) -> int:
         weights=asked.weights,
         clusters=asked.clusters,
         sensitive=tuple(_sensitive(text) for text in asked.sensitive),
+        classes=tuple(name.strip() for name in (asked.classes or "").split(",") if name.strip()),
         favourable=asked.favourable,
         threshold=asked.threshold,
     )
