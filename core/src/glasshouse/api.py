@@ -261,9 +261,9 @@ def _written(values: Configuration, path: Path) -> Path:
     Raises:
         UserError: for values that YAML does not have.
     """
-    import yaml
+    from glasshouse.system.yaml_text import write_yaml_text
 
-    path.write_text(yaml.safe_dump(_plain(values, ""), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    path.write_text(write_yaml_text(_plain(values, "")), encoding="utf-8")
     return path
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from glasshouse.system.yaml_text import read_yaml_text
+
 _LISTS = ("list", "List", "Sequence", "Iterable", "Collection", "set", "Set", "tuple", "Tuple")
 _WORDS = {
     "int": "a whole number",
@@ -137,12 +139,6 @@ def _last_name(node: ast.expr) -> str:
 
 def _loaded(text: str) -> Any:
     try:
-        value = yaml.safe_load(text)
+        return read_yaml_text(text)
     except yaml.YAMLError:
         return text
-    if isinstance(value, str):
-        try:
-            return float(value)  # 1e-3, which is text in YAML 1.1
-        except ValueError:
-            return value
-    return value

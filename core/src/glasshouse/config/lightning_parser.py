@@ -14,7 +14,8 @@ from typing import Any
 import pytorch_lightning.callbacks
 import pytorch_lightning.loggers
 import torch
-from jsonargparse import DefaultHelpFormatter, Namespace, get_loader, set_loader, set_parsing_settings
+import yaml
+from jsonargparse import DefaultHelpFormatter, Namespace, set_dumper, set_loader, set_parsing_settings
 from jsonargparse.typing import register_type
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, LRSchedulerTypeTuple
@@ -38,11 +39,20 @@ from glasshouse.data.data_info import SIDE_ATTRIBUTE_KEYS, SIZE_NAMES, DataInfo
 from glasshouse.plugins import KINDS as PLUGIN_KINDS
 from glasshouse.plugins import registry
 from glasshouse.system import distributed, library_errors
+from glasshouse.system.yaml_text import read_yaml_text, write_yaml_text
 
 _MODE = "glasshouse"
 """Name of the YAML loader that resolves short names."""
 
-_load_yaml = get_loader("yaml")
+
+def _read_value(text: str) -> Any:
+    """One value of the command line. ``{a, b}`` and ``a:`` stay text, as jsonargparse has them."""
+    value = read_yaml_text(text)
+    if isinstance(value, dict) and value and all(each is None for each in value.values()):
+        words = set(text.strip(" {}").replace(" ", "").split(","))
+        if text.strip() == f"{next(iter(value))}:" or words == set(value):
+            return text
+    return value
 
 
 class _WholeConfiguration(str):
@@ -54,9 +64,9 @@ class _WholeConfiguration(str):
 
 
 def _load(text: str, **kwargs: Any) -> Any:
-    tree = _load_yaml(str(text), **kwargs)  # libyaml takes no subclass of str
     if not isinstance(text, _WholeConfiguration):
-        return tree
+        return _read_value(text)
+    tree = read_yaml_text(str(text))  # libyaml takes no subclass of str
     own = {key: tree[key] for key in tree or {} if key not in text.foreign}
     return without(resolve_tree(own, class_path, _members), text.superseded)
 
@@ -66,14 +76,17 @@ def _members(path: str | None) -> tuple[str, ...]:
 
 
 def _verbatim(value: Any) -> Verbatim:
-    values = _load_yaml(value) if isinstance(value, str) else value
+    values = read_yaml_text(value) if isinstance(value, str) else value
     if not isinstance(values, dict):
         raise ValueError(f"expected a mapping, received {values!r}")
     return Verbatim(values)
 
 
 register_type(Verbatim, serializer=lambda verbatim: verbatim.values, deserializer=_verbatim)
-set_loader(_MODE, _load)  # before any parser is made: jsonargparse refuses the name of an unknown loader
+set_dumper(_MODE, write_yaml_text)
+set_loader(
+    _MODE, _load, exceptions=(yaml.YAMLError,)
+)  # before any parser is made: jsonargparse refuses the name of an unknown loader
 
 
 def class_path(kind: str, name: str) -> str:

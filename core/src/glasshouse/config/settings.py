@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from glasshouse.config.short_names import KINDS
+from glasshouse.system.yaml_text import read_yaml_text
 
 UNREAD = object()
 """The value of an option of which only a part is set here, such as ``--model.body.init_args.width 3``."""
@@ -113,7 +114,7 @@ def _set(settings: Settings, dotted: str, value: str) -> None:
 def loaded(text: str) -> Any:
     """A value of the command line as YAML reads it; the text itself where it is no YAML."""
     try:
-        return yaml.safe_load(text)
+        return read_yaml_text(text)
     except yaml.YAMLError:
         return text
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from glasshouse.errors import UserError
+from glasshouse.system.yaml_text import read_yaml_text
 
 KINDS = {"model": "model", "data": "data", "optimizer": "optimizer", "lr_scheduler": "lr_scheduler"}
 """Configuration key -> kind of component."""
@@ -158,7 +159,7 @@ def _meant(option: str, value: str, class_path: ClassPath, members: Members) -> 
     if not value.lstrip().startswith(("{", "[")):
         return str(resolve_value(kind, value, class_path))
     try:
-        return json.dumps(resolve_value(kind, yaml.safe_load(value), class_path, members))
+        return json.dumps(resolve_value(kind, read_yaml_text(value), class_path, members))
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or str(error)
         remedy = f"Write e.g. `{option} '{{class_path: NAME, init_args: {{...}}}}'`."

@@ -10,6 +10,7 @@ import yaml
 
 from glasshouse.config.short_names import CONFIG_OPTIONS
 from glasshouse.errors import UserError
+from glasshouse.system.yaml_text import read_yaml_text
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise UserError(who, "is not text in UTF-8.", "Give the path of a YAML file.") from None
     try:
-        tree = yaml.safe_load(text)
+        tree = read_yaml_text(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

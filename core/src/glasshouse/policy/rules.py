@@ -13,6 +13,7 @@ from glasshouse.data.kinds import TARGET_KINDS
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.record.findings import BOUNDS, SEVERITIES, Bound, Evidence, Severity
 from glasshouse.record.measurements import Cell, Measurement
+from glasshouse.system.yaml_text import read_yaml_text
 
 Required = Literal["always", "if_audited", "never"]
 
@@ -86,7 +87,7 @@ def load_policy(name_or_path: str | Path) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(who, f"cannot be read: {error}.") from None
     try:
-        values = yaml.safe_load(text)
+        values = read_yaml_text(text)
     except yaml.YAMLError as error:
         raise UserError(who, "is not YAML: " + " ".join(str(error).split()) + ".") from None
     return _policy(values, who)

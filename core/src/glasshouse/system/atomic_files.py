@@ -58,9 +58,9 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
     """Write YAML atomically, keys in the given order."""
-    import yaml
+    from glasshouse.system.yaml_text import write_yaml_text
 
-    write_atomic(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+    write_atomic(path, write_yaml_text(values))
 
 
 def read_json(path: Path) -> Any:

@@ -111,8 +111,10 @@ def _options(text: str | None, chosen: list[Component]) -> dict[str, Any]:
         return {}
     import yaml
 
+    from glasshouse.system.yaml_text import read_yaml_text
+
     try:
-        values = yaml.safe_load(text)
+        values = read_yaml_text(text)
     except yaml.YAMLError as error:
         raise UserError("--options", f"cannot be read: {error}", "Write e.g. '{path: people.csv}'.") from error
     if not isinstance(values, dict):

@@ -105,9 +105,9 @@ def run_command(
 
 
 def _written(config: Mapping[str, Any], folder: Path) -> Path:
-    import yaml
+    from glasshouse.system.yaml_text import write_yaml_text
 
     number = sum(1 for _ in folder.glob("config*.yaml"))
     path = folder / f"config{number or ''}.yaml"
-    path.write_text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    path.write_text(write_yaml_text(config), encoding="utf-8")
     return path

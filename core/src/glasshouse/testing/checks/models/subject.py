@@ -8,7 +8,6 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
-import yaml
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
@@ -21,6 +20,7 @@ from glasshouse.evidence.model_handle import ModelHandle
 from glasshouse.evidence.self_scoring import with_self_score_target
 from glasshouse.system import library_errors
 from glasshouse.system.random_state import seeded
+from glasshouse.system.yaml_text import write_yaml_text
 from glasshouse.testing.kit.subjects import Subject
 from glasshouse.testing.kit.tiny import TinyData, tiny
 from glasshouse.training.model_building import build_module
@@ -72,7 +72,7 @@ class ModelSubject(Subject):
         Raises:
             UserError: for unknown options, and for sizes that the data do not have.
         """
-        text = yaml.safe_dump(
+        text = write_yaml_text(
             {"model": {"class_path": self.component.class_path, "init_args": {**self.options, **sizes}}}
         )
         restrict_imports(also=[self.package])
