@@ -84,6 +84,7 @@ def audit(
     sensitive: Any = None,
     bins: Mapping[str, Sequence[float]] | None = None,
     info: DataInfo | Mapping[str, Any] | None = None,
+    batch: Any = None,
     audits: Sequence[Any] | str | None = None,
     evaluate_on: Literal["train", "validate", "test"] = "test",
     output_kind: OutputKind | None = None,
@@ -116,14 +117,22 @@ def audit(
     Where the number of rows differs, or a loader's order cannot be known (an iterable data set, a sampler of one's
     own), that is an error; batches ``{"x", "y", "index"}`` number their rows.
 
+    **Batches.** ``(x, y)``, and mappings, namedtuples and dataclasses with such names (``inputs``, ``target``,
+    ``labels``, ...) are read as they are. Anything else is refused until `batch` names the parts, which may be
+    ``x``, ``y``, ``weight`` (of each row), ``index``, ``sensitive`` or ``sensitive.NAME``, and None for a part that is
+    not used: ``["x", "sensitive", "y"]``, ``{"features": "x", "sex": "sensitive.sex", "outcome": "y"}``,
+    ``["x", ["y", "weight"]]``. Targets may be codes, whole floats, a column (n, 1), one-hot rows, or -1 and 1.
+
     Args:
         model: a LightningModule or any `nn.Module` that maps a batch of inputs to outputs.
         data: a LightningDataModule; loaders by split, ``train``, ``validate`` and ``test``; or one loader, which is
             judged.
-        sensitive: attributes that are not part of the data, as above; or names of those that the data module declares.
+        sensitive: attributes that are not part of the data, as above; or names of those that the data module declares
+            or batches carry.
         bins: edges for attributes that are numbers, by name: ``{"age": (40, 60)}``.
         info: what is known of the data: a `DataInfo` or some of the keys of `data_info:`; the rest is looked up in the
             first batch and the model's answer to it.
+        batch: which part of a batch is what, as above.
         audits: names, or mappings of a name with its options; all that fit by default.
         evaluate_on: the split that is judged.
         output_kind: ``logits``, ``probabilities`` or ``values``: what the model returns; looked up by default.
@@ -151,6 +160,7 @@ def audit(
             sensitive=sensitive,
             bins=bins,
             info=info,
+            batch=batch,
             audits=audits,
             evaluate_on=evaluate_on,
             output_kind=output_kind,

@@ -51,6 +51,7 @@ class AuditCallback(Callback):
             which are not part of the data: see `glasshouse.audit`.
         bins: edges for attributes that are numbers, by name: ``{"age": (40, 60)}``.
         info: what is known of the data: a `DataInfo` or some of the keys of `data_info:`; the rest is looked up.
+        batch: which part of a batch is what, where it is neither ``(x, y)`` nor named so: see `glasshouse.audit`.
         audits: names, or mappings of a name with its options; all that fit by default.
         evaluate_on: the split that is judged.
         output_kind: ``logits``, ``probabilities`` or ``values``: what the model returns; looked up by default.
@@ -73,6 +74,7 @@ class AuditCallback(Callback):
         sensitive: Any = None,
         bins: Mapping[str, Sequence[float]] | None = None,
         info: DataInfo | Mapping[str, Any] | None = None,
+        batch: Any = None,
         audits: Sequence[Any] | str | None = None,
         evaluate_on: Literal["train", "validate", "test"] = "test",
         output_kind: OutputKind | None = None,
@@ -92,6 +94,7 @@ class AuditCallback(Callback):
             sensitive=sensitive,
             bins=bins,
             info=info,
+            batch=batch,
             audits=audits,
             evaluate_on=evaluate_on,
             output_kind=output_kind,
@@ -179,6 +182,7 @@ def _data(trainer: Trainer, module: LightningModule, request: Request) -> tuple[
         module,
         judged=request.options.evaluate_on,
         aligned=request.aligned,
+        layout=request.layout,
         loader_of=lambda split: loader_of(trainer, module, split),
     )
     return data, name, described

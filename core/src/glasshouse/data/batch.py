@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from glasshouse.errors import UserError
+from glasshouse.data.batch_layout import usual_parts
 
 
 class Batch(NamedTuple):
@@ -23,19 +22,12 @@ class Batch(NamedTuple):
 
 
 def unpack(batch: Any) -> tuple[Any, Any]:
-    """Inputs and targets of a `Batch`, or of the `(x, y)` pairs that most projects use.
+    """Inputs and targets of a `Batch`, of the `(x, y)` pairs that most projects use, or of fields with such names.
 
     Raises:
         UserError: for a batch of another form.
     """
     if isinstance(batch, Batch):
         return batch.x, batch.y
-    if isinstance(batch, (tuple, list)) and len(batch) >= 2:
-        return batch[0], batch[1]
-    if isinstance(batch, Mapping) and {"x", "y"} <= set(batch):
-        return batch["x"], batch["y"]
-    raise UserError(
-        "data",
-        f"expected batches (x, y) or glasshouse.Batch, received {type(batch).__name__}.",
-        "Return pairs of inputs and targets from the data loader.",
-    )
+    parts = usual_parts(batch)
+    return parts.x, parts.y

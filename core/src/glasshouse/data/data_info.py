@@ -137,9 +137,9 @@ class DataInfo:
         )
 
 
-SIDE_ATTRIBUTE_KEYS = ("aligned", "bins")
+SIDE_ATTRIBUTE_KEYS = ("aligned", "bins", "batch")
 """Keys of `data_info:` that are not fields of `DataInfo`: a file with sensitive attributes aligned with the rows of the
-data, or one for each split, and the bin edges of numeric attributes."""
+data, or one for each split, the bin edges of numeric attributes, and the layout of batches."""
 
 SIZE_NAMES = (
     "in_features",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from glasshouse.data.auditable import WithDefaults, is_auditable
-from glasshouse.data.batch import Batch, unpack
-from glasshouse.data.data_info import SPLITS, DataInfo
+from glasshouse.data.batch import Batch
+from glasshouse.data.batch_layout import BatchLayout, Parts, described, usual_parts
+from glasshouse.data.data_info import SPLITS, DataInfo, Sensitive
 from glasshouse.errors import UserError
+from glasshouse.external_data.batch_attributes import BatchAttributes, columns_of, find_attributes
 from glasshouse.external_data.ordered_loader import OrderedLoader, in_dataset_order
 from glasshouse.external_data.side_attributes import Codes, SideAttributes
+from glasshouse.external_data.target_codes import TargetCodes, as_numbers
 
 WHO = "data"
 
@@ -34,7 +38,9 @@ def as_auditable(
     *,
     judged: str,
     aligned: SideAttributes | None = None,
+    layout: BatchLayout | None = None,
     loader_of: LoaderOf | None = None,
+    dataloader_idx: int = 0,
 ) -> WithDefaults:
     """Data as audits read them: the data module itself where it implements `AuditableData`, else a `LoaderAdapter`.
 
@@ -43,7 +49,9 @@ def as_auditable(
         model: whose loaders are used where there is no data module, and whose transfer hooks are applied to batches.
         judged: the split that is evaluated.
         aligned: sensitive attributes in columns or files of their own; for a `LoaderAdapter` alone.
+        layout: which part of a batch is what; for a `LoaderAdapter` alone.
         loader_of: returns a split's loader; default: `loader_from` the data module, or from the model without one.
+        dataloader_idx: which of several loaders of the judged split it is, for the transfer hooks.
     """
     if datamodule is not None and is_auditable(datamodule):
         return WithDefaults(datamodule)
@@ -52,7 +60,8 @@ def as_auditable(
         loader_of or (lambda split: loader_from(owner, split)),
         judged=judged,
         aligned=aligned,
-        prepare_batch=transfer_hooks(datamodule, model),
+        layout=layout,
+        prepare_batch=transfer_hooks(datamodule, model, dataloader_idx),
         owner=datamodule,
     )
 
@@ -64,6 +73,7 @@ class LoaderAdapter(WithDefaults):
         loader_of: returns a split's loader; called once per split.
         judged: the split that is evaluated.
         aligned: sensitive attributes in columns or files of their own.
+        layout: which part of a batch is what; by default `usual_parts`.
         prepare_batch: applied to every batch before it is read.
         owner: the data module that the loaders belong to, which may have optional members of `AuditableData`.
     """
@@ -74,6 +84,7 @@ class LoaderAdapter(WithDefaults):
         *,
         judged: str,
         aligned: SideAttributes | None = None,
+        layout: BatchLayout | None = None,
         prepare_batch: BatchHook = lambda batch: batch,
         owner: Any = None,
     ) -> None:
@@ -82,6 +93,10 @@ class LoaderAdapter(WithDefaults):
         self._orders: dict[str, OrderedLoader | None] = {}
         self._judged = judged
         self.aligned = aligned
+        self.layout = layout
+        self.in_batches: BatchAttributes | None = None
+        """The attributes that batches carry, once `find_attributes` has looked for them."""
+        self._weights: dict[str, list[tuple[Tensor, Tensor]]] = {}
         self._prepare_batch = prepare_batch
         self._info: DataInfo | None = None
 
@@ -95,6 +110,7 @@ class LoaderAdapter(WithDefaults):
     @info.setter
     def info(self, info: DataInfo) -> None:
         self._info = info
+        self._target_codes = TargetCodes(info.labels or info.target)
 
     @property
     def declared_info(self) -> DataInfo | None:
@@ -110,11 +126,33 @@ class LoaderAdapter(WithDefaults):
         """Inputs and targets of the judged split's first batch, as its loader returns them; `info` is not needed.
 
         Raises:
-            UserError: where the split is missing or has no batch.
+            UserError: where the split is missing or has no batch, or targets are no numbers.
         """
-        for batch in self._required(self._judged).batches:
-            return unpack(self._prepare_batch(batch))
+        for parts in self._parts(self._judged):
+            return parts.x, as_numbers(parts.y)
         raise UserError(WHO, f"the split '{self._judged}' has no batch.")
+
+    def find_attributes(
+        self,
+        splits: Iterable[str],
+        *,
+        names: Sequence[str] | None = None,
+        bins: Mapping[str, Sequence[float]] | None = None,
+        declared: Sequence[Sensitive] = (),
+    ) -> tuple[Sensitive, ...]:
+        """The attributes that batches carry, from a pass over these splits; none unless the layout names some.
+
+        Raises:
+            UserError: as `find_attributes` of `batch_attributes`, and for attributes in another file beside them.
+        """
+        if self.layout is None or not self.layout.attributes:
+            return ()
+        if self.aligned is not None:
+            raise UserError("`sensitive`", "is given, and batches carry attributes too.", "Give one of them.")
+        parts = (parts for split in splits if self.has_split(split) for parts in self._parts(split))
+        columns = (columns_of(each.sensitive, len(as_numbers(each.y))) for each in parts)
+        self.in_batches = find_attributes(columns, names=names, bins=bins or {}, declared=declared)
+        return self.in_batches.declared
 
     def rows(self, splits: Iterable[str] = SPLITS) -> dict[str, int]:
         """Number of rows of these splits, of those whose loaders have a known length."""
@@ -152,22 +190,40 @@ class LoaderAdapter(WithDefaults):
         """Inputs of the rows at these positions: in this adapter's order, so never the data module's own method."""
         return self.inputs(split)[rows]
 
+    def row_weights(self, split: str) -> NDArray[np.float64] | None:
+        """The weights that batches carried in the last pass over a split; without, those of the data module."""
+        if self.layout is None or not self.layout.has_weights:
+            return super().row_weights(split)
+        index, weights = (torch.cat(parts).numpy() for parts in zip(*self._weights[split], strict=True))
+        found = np.zeros(int(index.max()) + 1)
+        found[index] = weights
+        return found
+
+    def _parts(self, split: str) -> Iterator[Parts]:
+        for batch in map(self._prepare_batch, self._required(split).batches):
+            if isinstance(batch, Batch):
+                yield Parts(x=batch.x, y=batch.y, index=batch.index, sensitive={"sensitive": batch.sensitive})
+            else:
+                parts = usual_parts(batch) if self.layout is None else self.layout.read(batch)
+                parts.x = torch.from_numpy(parts.x) if isinstance(parts.x, np.ndarray) else parts.x
+                yield parts
+
     def _numbered(self, split: str) -> Iterator[tuple[Batch, bool]]:
         """Each batch, and whether it came with its own row index."""
         order = self._required(split)
         codes = self._codes(split, order)
         seen = 0
-        for batch in map(self._prepare_batch, order.batches):
-            x, y = unpack(batch)
-            own = _own_index(batch)
+        self._weights[split] = []
+        for parts in self._parts(split):
+            y = self._target_codes.read(parts.y)
+            own = None if parts.index is None else torch.as_tensor(parts.index).cpu()
             if own is None and codes is not None and not order.known:
                 raise _unknown_order(split, order)
             index = torch.arange(seen, seen + len(y)) if own is None else own
             seen += len(y)
-            groups = (
-                batch.sensitive if isinstance(batch, Batch) and codes is None else self._groups(codes, index, split)
-            )
-            yield Batch(x, self._targets(torch.as_tensor(y)), groups, index), own is not None
+            if parts.weight is not None:
+                self._weights[split].append((index, _checked_weights(parts.weight, len(y))))
+            yield Batch(parts.x, y, self._groups(parts, codes, index, split), index), own is not None
         if codes is not None and seen != len(codes):
             raise UserError("`sensitive`", f"has {len(codes):,} rows for split '{split}', which has {seen:,}.")
 
@@ -190,32 +246,19 @@ class LoaderAdapter(WithDefaults):
             return None
         return self.aligned.of_split(split, order, judged=split == self._judged)
 
-    def _groups(self, codes: Codes | None, index: Tensor, split: str) -> Tensor:
+    def _groups(self, parts: Parts, codes: Codes | None, index: Tensor, split: str) -> Tensor:
+        """Level codes (n, attributes) of one batch: from a file, from the batch itself, or none."""
+        if self.in_batches is not None:
+            return self.in_batches.codes(parts.sensitive, len(index))
         if codes is None:
-            return torch.empty((len(index), 0), dtype=torch.int64)
+            none = torch.empty((len(index), 0), dtype=torch.int64)
+            return parts.sensitive.get("sensitive", none) if self.layout is None else none
         rows = index.numpy()
         if len(rows) and (rows.min() < 0 or rows.max() >= len(codes)):
             raise UserError(
                 "`sensitive`", f"has {len(codes):,} rows for split '{split}', which has at least {rows.max() + 1:,}."
             )
         return torch.from_numpy(codes[rows])
-
-    def _targets(self, y: Tensor) -> Tensor:
-        target = self.info.labels or self.info.target
-        if y.ndim == 2 and y.shape[1] == 1 and target.kind != "multilabel":
-            y = y.squeeze(1)
-        if target.kind == "regression":
-            return y
-        classes = 2 if target.kind == "multilabel" else target.num_outputs
-        codes = y.long()
-        if len(y) and not (bool((codes == y).all()) and int(codes.min()) >= 0 and int(codes.max()) < classes):
-            raise UserError(
-                WHO,
-                f"the {target.kind} target has values from {float(y.min()):g} to {float(y.max()):g}; "
-                f"expected the codes 0 to {classes - 1}.",
-                "Describe the target: `info={'target': {'name': ..., 'kind': ..., 'classes': [...]}}`.",
-            )
-        return codes
 
 
 class Batches:
@@ -237,7 +280,7 @@ class Batches:
         return self._count()
 
 
-def transfer_hooks(datamodule: Any, model: Any) -> BatchHook:
+def transfer_hooks(datamodule: Any, model: Any, dataloader_idx: int = 0) -> BatchHook:
     """The project's ``on_before_batch_transfer`` and ``on_after_batch_transfer``, applied as Lightning applies them.
 
     Each hook is taken from the data module where it overrides it, else from the model; a model that is no
@@ -252,7 +295,7 @@ def transfer_hooks(datamodule: Any, model: Any) -> BatchHook:
 
     def prepare_batch(batch: Any) -> Any:
         for hook in found:
-            batch = batch if hook is None else hook(batch, 0)
+            batch = batch if hook is None else hook(batch, dataloader_idx)
         return batch
 
     return prepare_batch
@@ -296,13 +339,15 @@ def single(loader: Any, split: str) -> Any:
     return loader[0]
 
 
-def _own_index(batch: Any) -> Tensor | None:
-    if isinstance(batch, Batch):
-        index: Tensor = batch.index
-        return index.cpu()
-    if isinstance(batch, Mapping) and "index" in batch:
-        return torch.as_tensor(batch["index"]).cpu()
-    return None
+def _checked_weights(given: Any, rows: int) -> Tensor:
+    weights = torch.as_tensor(given).detach().cpu().double()
+    if weights.shape not in ((rows,), (rows, 1)) or not bool((weights.isfinite() & (weights >= 0)).all()):
+        raise UserError(
+            "`batch`",
+            f"expected {rows} weights that are finite and not negative, received {described(given)}.",
+            "Correct the parts' names.",
+        )
+    return weights.reshape(rows)
 
 
 def _unknown_order(split: str, order: OrderedLoader) -> UserError:

@@ -12,6 +12,7 @@ from glasshouse.data.data_info import DataInfo
 from glasshouse.errors import ModelOutputError, UserError
 from glasshouse.evidence.model_outputs import OutputKind
 from glasshouse.external_data.side_attributes import SideAttributes
+from glasshouse.external_data.target_codes import is_one_hot
 
 WHO = "`info`"
 
@@ -111,8 +112,9 @@ def modality(x: Tensor) -> str:
 def target(given: Mapping[str, Any], y: Tensor, raw: Tensor) -> dict[str, Any]:
     """The target's name, kind and classes, completed.
 
-    Whole numbers with one or two outputs are a binary target, with more outputs a multiclass target; a row of them for
-    each example is a multilabel target; other numbers with one output are a regression target.
+    Whole numbers with one or two outputs are a binary target, with more outputs a multiclass target; a row of zeros and
+    ones for each example is a class if it has a single 1 in every row, and several labels otherwise; other numbers with
+    one output are a regression target.
 
     Raises:
         UserError: where outputs and targets do not fit together.
@@ -121,25 +123,43 @@ def target(given: Mapping[str, Any], y: Tensor, raw: Tensor) -> dict[str, Any]:
     width = 1 if raw.ndim == 1 else raw.shape[-1]
     kind = values.setdefault("kind", _kind(y, width, len(values.get("classes") or ())))
     if not values.get("classes") and kind != "regression":
+        signed = kind == "binary" and _is_signed(y)
         count = 2 if kind == "binary" else width
-        values["classes"] = [str(code) for code in range(count)]
+        values["classes"] = ["-1", "1"] if signed else [str(code) for code in range(count)]
     return values
 
 
 def _kind(y: Tensor, width: int, classes: int) -> str:
     flat = y.squeeze(1) if y.ndim == 2 and y.shape[1] == 1 else y
-    if flat.ndim == 2:
+    if is_one_hot(flat):
+        return "binary" if flat.shape[1] == 2 else "multiclass"
+    if flat.ndim == 2 and bool(((flat == 0) | (flat == 1)).all()):
         return "multilabel"
     if flat.ndim != 1:
         raise UserError(
-            "data", f"targets of shape {tuple(y.shape)} are of no supported kind; expected (n,) or (n, labels)."
+            "data",
+            f"targets of shape {tuple(y.shape)} are of no supported kind; expected (n,), or (n, k) of zeros and ones.",
         )
-    whole = not flat.is_floating_point() or bool(((flat == 0) | (flat == 1)).all())
+    whole = bool((flat == flat.round()).all()) if flat.is_floating_point() else True
+    two = set(flat.unique().tolist()) if whole else set()
     if width == 1:
-        return "binary" if whole or classes == 2 else "regression"
+        if (two <= {0, 1} and whole) or two == {-1, 1} or two == {-1} or classes == 2:
+            return "binary"
+        if len(two) == 2:
+            raise UserError(
+                "data",
+                f"targets are {min(two):g} and {max(two):g}, and the model has one output: two classes or numbers?",
+                "Say which: `info={'target': {'kind': 'binary', 'classes': [...]}}`, or `'kind': 'regression'`.",
+            )
+        return "regression"
     if not whole:
         raise UserError("data", f"targets are not whole numbers, but the model has {width} outputs.")
     return "binary" if width == 2 else "multiclass"
+
+
+def _is_signed(y: Tensor) -> bool:
+    """Whether two classes are written -1 and 1, as for a hinge loss."""
+    return bool((y == -1).any()) and bool(((y == -1) | (y == 1)).all())
 
 
 def features(given: Any, x: Tensor, kind: str) -> list[Any]:

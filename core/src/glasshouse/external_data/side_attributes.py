@@ -31,11 +31,8 @@ class SideAttributes:
     """Where they come from, as written to config.yaml: the path of a file, ``values``, or either by split."""
 
     def added_to(self, info: DataInfo) -> DataInfo:
-        """`info` with these attributes; the model sees those that have the name of a feature."""
-        seen = {feature.name for feature in info.features}
-        return replace(
-            info, sensitive=tuple(replace(a, seen_by_model=True) if a.name in seen else a for a in self.declared)
-        )
+        """`info` with these attributes."""
+        return with_attributes(info, self.declared)
 
     def of_split(self, split: str, order: OrderedLoader, *, judged: bool) -> Codes | None:
         """The codes of a split's rows in its order, (n, attributes); None where there are none for it.
@@ -53,6 +50,12 @@ class SideAttributes:
         if rows is not None and (dataset is not order.dataset or len(rows) != len(dataset)):
             return _matched(whole, split, len(dataset))[rows]
         return _matched(whole, split, order.length) if judged else None
+
+
+def with_attributes(info: DataInfo, attributes: Sequence[Sensitive]) -> DataInfo:
+    """`info` with these attributes; the model sees those that have the name of a feature."""
+    seen = {feature.name for feature in info.features}
+    return replace(info, sensitive=tuple(replace(a, seen_by_model=True) if a.name in seen else a for a in attributes))
 
 
 def side_attributes_in(data_info: Mapping[str, Any] | None) -> SideAttributes | None:
