@@ -181,8 +181,7 @@ def _data(trainer: Trainer, module: LightningModule, request: Request) -> tuple[
         datamodule,
         module,
         judged=request.options.evaluate_on,
-        aligned=request.aligned,
-        layout=request.layout,
+        reading=request.reading,
         loader_of=lambda split: loader_of(trainer, module, split),
     )
     return data, name, described

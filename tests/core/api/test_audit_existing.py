@@ -287,7 +287,7 @@ Arguments = Callable[[Any], dict[str, Any]]
         (lambda t: {"policy": "strict.yaml"}, "strict.yaml"),
         (lambda t: {"report": ["pdf"]}, "pdf"),
         (lambda t: {"sensitive": ["sex"]}, "has no attribute 'sex'"),
-        (lambda t: {"bins": {"age": (1,)}}, "is for attributes that are not part of the data"),
+        (lambda t: {"bins": {"age": (1,)}}, "applies to attributes that are given beside the data"),
         (lambda t: {"sensitive": {"sex": ["f"]}}, "has 1 rows for split 'test'; its data have 300"),
         (
             lambda t: {"info": {"target": {"name": "y", "kind": "multiclass", "classes": [*"abc"]}}},

@@ -139,7 +139,7 @@ def test_what_does_not_follow_is_asked_before_training(config: Any, tmp_path: Pa
     ("change", "message"),
     [
         ({"aligned": "gone.csv"}, "'gone.csv' cannot be read"),
-        ({"aligned": None}, "applies to attributes in a file"),
+        ({"aligned": None}, "applies to attributes that are given beside the data"),
         ({"bins": {"height": [1]}}, "there is no attribute 'height'"),
     ],
 )
@@ -148,3 +148,54 @@ def test_files_that_do_not_fit_are_refused_before_training(config: Any, change: 
     with pytest.raises(glasshouse.UserError, match=message):
         glasshouse.run(config, allow=["their_project"])
     assert not Path("runs").exists()
+
+
+NETWORK = """class Network(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 2)
+
+
+class Module"""
+THREE = (
+    PROJECT.replace("TensorDataset(*rows())", "TensorDataset(rows()[0], torch.arange(200) % 3, rows()[1])")
+    .replace("batch[0]), batch[1]", "batch[0]), batch[2]")
+    .replace("class Module", NETWORK)
+)
+
+
+@pytest.mark.parametrize("model", ["Module", "Network"])
+def test_batches_of_three_are_read_by_their_layout(config: Any, tmp_path: Path, model: str) -> None:
+    (tmp_path / "their_project.py").write_text(THREE)
+    described = {key: config["data_info"][key] for key in ("name", "modality", "target", "input_shape")}
+    layout = {"batch": ["x", "sensitive.site", "y"]}
+    config |= {"model": {"class_path": f"their_project.{model}"}, "audits": ["performance", "fairness"]}
+    if model == "Network":
+        config["optimizer"] = "sgd"
+    config["data_info"] = layout if model == "Module" else {**described, **layout}
+    record = glasshouse.run(config, allow=["their_project"])
+    import their_project
+
+    x, y = their_project.rows()
+    allow(["their_project"])
+    scores = torch.softmax(rebuild(record.folder).module(x), dim=1)[:, 1].detach().numpy()
+    tested = pq.read_table(record.folder / "predictions/test.parquet").to_pandas()
+    rows = np.abs(scores[None, :] - tested["score_1"].to_numpy()[:, None]).argmin(axis=1)
+    assert tested["target"].tolist() == y[rows].tolist()
+    assert tested["group_site"].tolist() == [str(row % 3) for row in rows]
+    assert record.audits["fairness"].status == "completed"
+    resolved = yaml.safe_load((record.folder / "config.yaml").read_text())["data_info"]
+    assert resolved["batch"] == layout["batch"]
+    assert resolved["sensitive"] == [{"name": "site", "levels": ["0", "1", "2"], "seen_by_model": None}]
+    assert main(["--allow", "their_project", "audit", str(record.folder), "--audits", "fairness", "--force"]) == 0
+
+
+def test_batches_of_three_without_a_layout_are_refused(config: Any, tmp_path: Path) -> None:
+    (tmp_path / "their_project.py").write_text(THREE)
+    for data_info in (None, config["data_info"]):
+        given = {key: value for key, value in config.items() if key != "data_info"}
+        given |= {"data_info": data_info} if data_info else {}
+        given["audits"] = ["performance"]
+        if data_info:
+            given |= {"model": {"class_path": "their_project.Network"}, "optimizer": "sgd"}
+        with pytest.raises(glasshouse.UserError, match=r"not certain what is what in a batch \(float32"):
+            glasshouse.run(given, allow=["their_project"])

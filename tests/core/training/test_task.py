@@ -187,8 +187,14 @@ def test_a_network_of_the_wrong_width_is_refused(fit: Fit, make_task: MakeTask, 
 
 def test_what_is_a_batch() -> None:
     x, y = torch.zeros(2, 1), torch.ones(2)
-    for batch in (Batch(x, y, torch.zeros(2, 0), torch.arange(2)), (x, y), [x, y, None], {"x": x, "y": y, "id": 1}):
+    for batch in (Batch(x, y, torch.zeros(2, 0), torch.arange(2)), (x, y), [x, y], {"x": x, "y": y, "id": 1}):
         assert unpack(batch) == (x, y) or all(torch.equal(a, b) for a, b in zip(unpack(batch), (x, y), strict=True))
-    for batch in (x, (x,), {"x": x}, None):
-        with pytest.raises(UserError, match=rf"^data: expected batches \(x, y\).*received {type(batch).__name__}\."):
+    for batch, shown in (
+        (x, r"float32 \(2, 1\)"),
+        ((x,), r"\(float32 \(2, 1\)\)"),
+        ([x, y, y], r"\(float32 \(2, 1\), float32 \(2,\), float32 \(2,\)\)"),
+        ({"x": x}, r"\{x: float32 \(2, 1\)\}"),
+        (None, "NoneType"),
+    ):
+        with pytest.raises(UserError, match=rf"^data: it is not certain what is what in a batch {shown}\. Name the"):
             unpack(batch)

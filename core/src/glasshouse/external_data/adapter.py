@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ from torch.utils.data import DataLoader
 
 from glasshouse.data.auditable import WithDefaults, is_auditable
 from glasshouse.data.batch import Batch
-from glasshouse.data.batch_layout import BatchLayout, Parts, described, usual_parts
-from glasshouse.data.data_info import SPLITS, DataInfo, Sensitive
+from glasshouse.data.batch_layout import Parts, described, usual_parts
+from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.external_data.batch_attributes import BatchAttributes, columns_of, find_attributes
 from glasshouse.external_data.ordered_loader import OrderedLoader, in_dataset_order
-from glasshouse.external_data.side_attributes import Codes, SideAttributes
+from glasshouse.external_data.reading import Reading
+from glasshouse.external_data.side_attributes import Codes, with_attributes
 from glasshouse.external_data.target_codes import TargetCodes, as_numbers
 
 WHO = "data"
@@ -37,8 +38,7 @@ def as_auditable(
     model: Any = None,
     *,
     judged: str,
-    aligned: SideAttributes | None = None,
-    layout: BatchLayout | None = None,
+    reading: Reading | None = None,
     loader_of: LoaderOf | None = None,
     dataloader_idx: int = 0,
 ) -> WithDefaults:
@@ -48,19 +48,19 @@ def as_auditable(
         datamodule: a LightningDataModule; None where the model has the loaders, or `loader_of` returns them.
         model: whose loaders are used where there is no data module, and whose transfer hooks are applied to batches.
         judged: the split that is evaluated.
-        aligned: sensitive attributes in columns or files of their own; for a `LoaderAdapter` alone.
-        layout: which part of a batch is what; for a `LoaderAdapter` alone.
+        reading: how to read data that do not describe themselves.
         loader_of: returns a split's loader; default: `loader_from` the data module, or from the model without one.
         dataloader_idx: which of several loaders of the judged split it is, for the transfer hooks.
     """
     if datamodule is not None and is_auditable(datamodule):
+        if reading is not None and reading.layout is not None:
+            raise UserError("`batch`", "is for data that do not describe themselves; these do.", "Leave it out.")
         return WithDefaults(datamodule)
     owner = model if datamodule is None else datamodule
     return LoaderAdapter(
         loader_of or (lambda split: loader_from(owner, split)),
         judged=judged,
-        aligned=aligned,
-        layout=layout,
+        reading=reading,
         prepare_batch=transfer_hooks(datamodule, model, dataloader_idx),
         owner=datamodule,
     )
@@ -72,8 +72,7 @@ class LoaderAdapter(WithDefaults):
     Args:
         loader_of: returns a split's loader; called once per split.
         judged: the split that is evaluated.
-        aligned: sensitive attributes in columns or files of their own.
-        layout: which part of a batch is what; by default `usual_parts`.
+        reading: how to read the data; by default without attributes, and batches by `usual_parts`.
         prepare_batch: applied to every batch before it is read.
         owner: the data module that the loaders belong to, which may have optional members of `AuditableData`.
     """
@@ -83,8 +82,7 @@ class LoaderAdapter(WithDefaults):
         loader_of: LoaderOf,
         *,
         judged: str,
-        aligned: SideAttributes | None = None,
-        layout: BatchLayout | None = None,
+        reading: Reading | None = None,
         prepare_batch: BatchHook = lambda batch: batch,
         owner: Any = None,
     ) -> None:
@@ -92,8 +90,7 @@ class LoaderAdapter(WithDefaults):
         self._loader_of = loader_of
         self._orders: dict[str, OrderedLoader | None] = {}
         self._judged = judged
-        self.aligned = aligned
-        self.layout = layout
+        self.reading = reading or Reading()
         self.in_batches: BatchAttributes | None = None
         """The attributes that batches carry, once `find_attributes` has looked for them."""
         self._weights: dict[str, list[tuple[Tensor, Tensor]]] = {}
@@ -132,27 +129,23 @@ class LoaderAdapter(WithDefaults):
             return parts.x, as_numbers(parts.y)
         raise UserError(WHO, f"the split '{self._judged}' has no batch.")
 
-    def find_attributes(
-        self,
-        splits: Iterable[str],
-        *,
-        names: Sequence[str] | None = None,
-        bins: Mapping[str, Sequence[float]] | None = None,
-        declared: Sequence[Sensitive] = (),
-    ) -> tuple[Sensitive, ...]:
-        """The attributes that batches carry, from a pass over these splits; none unless the layout names some.
+    def find_attributes(self, info: DataInfo, splits: Iterable[str], *, names: Sequence[str] | None = None) -> DataInfo:
+        """`info` with the attributes that batches carry, from a pass over these splits; as it is where they carry none.
+
+        Args:
+            info: attributes that it declares already keep their levels.
+            splits: those that are there are read.
+            names: of the attributes, in the order of the batches' parts; None: as declared, or as the layout says.
 
         Raises:
-            UserError: as `find_attributes` of `batch_attributes`, and for attributes in another file beside them.
+            UserError: as `find_attributes` of `batch_attributes`.
         """
-        if self.layout is None or not self.layout.attributes:
-            return ()
-        if self.aligned is not None:
-            raise UserError("`sensitive`", "is given, and batches carry attributes too.", "Give one of them.")
+        if not self.reading.attributes_in_batches:
+            return info
         parts = (parts for split in splits if self.has_split(split) for parts in self._parts(split))
         columns = (columns_of(each.sensitive, len(as_numbers(each.y))) for each in parts)
-        self.in_batches = find_attributes(columns, names=names, bins=bins or {}, declared=declared)
-        return self.in_batches.declared
+        self.in_batches = find_attributes(columns, names=names, bins=self.reading.bins, declared=info.sensitive)
+        return with_attributes(info, self.in_batches.declared)
 
     def rows(self, splits: Iterable[str] = SPLITS) -> dict[str, int]:
         """Number of rows of these splits, of those whose loaders have a known length."""
@@ -192,7 +185,7 @@ class LoaderAdapter(WithDefaults):
 
     def row_weights(self, split: str) -> NDArray[np.float64] | None:
         """The weights that batches carried in the last pass over a split; without, those of the data module."""
-        if self.layout is None or not self.layout.has_weights:
+        if self.reading.layout is None or not self.reading.layout.has_weights:
             return super().row_weights(split)
         index, weights = (torch.cat(parts).numpy() for parts in zip(*self._weights[split], strict=True))
         found = np.zeros(int(index.max()) + 1)
@@ -204,7 +197,8 @@ class LoaderAdapter(WithDefaults):
             if isinstance(batch, Batch):
                 yield Parts(x=batch.x, y=batch.y, index=batch.index, sensitive={"sensitive": batch.sensitive})
             else:
-                parts = usual_parts(batch) if self.layout is None else self.layout.read(batch)
+                layout = self.reading.layout
+                parts = usual_parts(batch) if layout is None else layout.read(batch)
                 parts.x = torch.from_numpy(parts.x) if isinstance(parts.x, np.ndarray) else parts.x
                 yield parts
 
@@ -242,9 +236,9 @@ class LoaderAdapter(WithDefaults):
         return self._orders[split]
 
     def _codes(self, split: str, order: OrderedLoader) -> Codes | None:
-        if self.aligned is None:
+        if self.reading.aligned is None:
             return None
-        return self.aligned.of_split(split, order, judged=split == self._judged)
+        return self.reading.aligned.of_split(split, order, judged=split == self._judged)
 
     def _groups(self, parts: Parts, codes: Codes | None, index: Tensor, split: str) -> Tensor:
         """Level codes (n, attributes) of one batch: from a file, from the batch itself, or none."""
@@ -252,7 +246,7 @@ class LoaderAdapter(WithDefaults):
             return self.in_batches.codes(parts.sensitive, len(index))
         if codes is None:
             none = torch.empty((len(index), 0), dtype=torch.int64)
-            return parts.sensitive.get("sensitive", none) if self.layout is None else none
+            return parts.sensitive.get("sensitive", none) if self.reading.layout is None else none
         rows = index.numpy()
         if len(rows) and (rows.min() < 0 or rows.max() >= len(codes)):
             raise UserError(

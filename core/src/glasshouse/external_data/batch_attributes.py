@@ -1,4 +1,4 @@
-"""Sensitive attributes that batches carry beside inputs and targets (`BatchLayout`), as levels and codes."""
+"""Sensitive attributes that batches carry (`BatchLayout`), as levels and codes."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def find_attributes(
     attributes, codings = [], []
     for name, parts in zip(called, seen.values(), strict=True):
         values = np.unique(np.concatenate(parts))
-        column = SensitiveColumn(name=name, column=name, edges=tuple(bins.get(name, ())))
-        coded = code_sensitive(column, as_column(values, name, who=WHO), who=WHO)
+        edges = SensitiveColumn(name=name, column=name, edges=tuple(bins.get(name, ())))
+        coded = code_sensitive(edges, as_column(values, name, who=WHO), who=WHO)
         codes = np.asarray(coded.codes, dtype=np.int64)
         attribute = by_name.get(name) or Sensitive(name=name, levels=coded.levels, seen_by_model=None)
         if name in by_name and attribute.levels != coded.levels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -140,15 +141,15 @@ def _kind(y: Tensor, width: int, classes: int) -> str:
             "data",
             f"targets of shape {tuple(y.shape)} are of no supported kind; expected (n,), or (n, k) of zeros and ones.",
         )
-    whole = bool((flat == flat.round()).all()) if flat.is_floating_point() else True
-    two = set(flat.unique().tolist()) if whole else set()
+    values = set(flat.tolist())
+    whole = all(math.isfinite(value) and value == round(value) for value in values)
     if width == 1:
-        if (two <= {0, 1} and whole) or two == {-1, 1} or two == {-1} or classes == 2:
+        if classes == 2 or values <= {0, 1} or values <= {-1, 1}:
             return "binary"
-        if len(two) == 2:
+        if whole and len(values) == 2:
             raise UserError(
                 "data",
-                f"targets are {min(two):g} and {max(two):g}, and the model has one output: two classes or numbers?",
+                f"targets are {min(values):g} and {max(values):g}, and the model has one output: classes or numbers?",
                 "Say which: `info={'target': {'kind': 'binary', 'classes': [...]}}`, or `'kind': 'regression'`.",
             )
         return "regression"

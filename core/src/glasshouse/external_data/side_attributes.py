@@ -58,25 +58,6 @@ def with_attributes(info: DataInfo, attributes: Sequence[Sensitive]) -> DataInfo
     return replace(info, sensitive=tuple(replace(a, seen_by_model=True) if a.name in seen else a for a in attributes))
 
 
-def side_attributes_in(data_info: Mapping[str, Any] | None) -> SideAttributes | None:
-    """The attributes in the file that `data_info:` names under ``aligned``; None where it names none.
-
-    Raises:
-        UserError: as `read_side_attributes`; or for bins without a file.
-    """
-    values = data_info or {}
-    bins = values.get("bins") or {}
-    if values.get("aligned") is None:
-        if bins:
-            raise UserError(
-                "`data_info.bins`",
-                "applies to attributes in a file, and none is named.",
-                "Name it: `aligned: people.csv`.",
-            )
-        return None
-    return read_side_attributes(values["aligned"], bins)
-
-
 def read_side_attributes(given: Any, bins: Mapping[str, Sequence[float]]) -> SideAttributes:
     """Columns, a frame or a file, for all splits or by split, as codes.
 

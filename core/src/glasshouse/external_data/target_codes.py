@@ -85,14 +85,16 @@ def as_numbers(given: Any) -> Tensor:
     """
     if isinstance(given, Tensor):
         return given
+    parts = given if isinstance(given, (list, tuple)) else ()
     try:
+        if any(getattr(part, "ndim", 0) for part in parts):
+            raise TypeError("several tensors")
         array = np.asarray(given)
         if array.dtype.kind in "biuf":
             return torch.as_tensor(array)
     except (TypeError, ValueError):
         pass
-    first = given[0] if isinstance(given, (list, tuple)) and given else None
-    shown = repr(first) if isinstance(first, str) else described(given)
+    shown = repr(parts[0]) if parts and isinstance(parts[0], str) else described(given)
     raise UserError(
         WHO, f"expected targets as numbers, received {shown}.", "Encode classes as 0, 1, ..., and name them in `info`."
     )

@@ -16,7 +16,6 @@ from torch import nn
 from glasshouse.config.run_options import Choice, RunOptions, parse_choices
 from glasshouse.config.yaml_files import MADE_BY
 from glasshouse.data.auditable import WithDefaults, is_auditable
-from glasshouse.data.batch_layout import BatchLayout
 from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_handle import ModelHandle
@@ -24,7 +23,7 @@ from glasshouse.evidence.model_outputs import OutputKind, as_columns
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
 from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, single
 from glasshouse.external_data.infer_info import answer, complete_info, look_at_outputs
-from glasshouse.external_data.side_attributes import SideAttributes, read_side_attributes, with_attributes
+from glasshouse.external_data.reading import Reading, reading_of
 from glasshouse.measure.selection import choose_audits, required_splits
 from glasshouse.pipeline.conclude import audit_and_conclude, current_provenance
 from glasshouse.pipeline.gather_evidence import chosen_attributes, gather_evidence
@@ -51,9 +50,7 @@ class Request:
     Args:
         options: the options that it shares with a run.
         info: a description of the data, which may be partial.
-        aligned: sensitive attributes that are not part of the data.
-        bins: edges for attributes that batches carry.
-        layout: which part of a batch is what.
+        reading: how to read data that do not describe themselves.
         output_kind: what the model returns; None: see `look_at_outputs`.
         seed: of everything random in the audits.
 
@@ -63,9 +60,7 @@ class Request:
 
     options: RunOptions
     info: DataInfo | Mapping[str, Any] | None = None
-    aligned: SideAttributes | None = None
-    bins: Mapping[str, Sequence[float]] | None = None
-    layout: BatchLayout | None = None
+    reading: Reading = field(default_factory=Reading)
     output_kind: OutputKind | None = None
     seed: int = 42
     registry: Registry = field(default_factory=registry)
@@ -94,11 +89,7 @@ def make_request(
 ) -> Request:
     """The keywords of `glasshouse.audit` and `AuditCallback`; names alone choose among attributes that are declared."""
     names = list(sensitive) if is_names(sensitive) else None
-    aligned = None if sensitive is None or names is not None else read_side_attributes(sensitive, bins or {})
-    layout = None if batch is None else BatchLayout.parse(batch)
-    in_batches = layout is not None and bool(layout.attributes)
-    if bins and aligned is None and not in_batches:
-        raise UserError("`bins`", "is for attributes that are not part of the data.", "Give their values: `sensitive`.")
+    reading = reading_of(batch=batch, attributes=None if names is not None else sensitive, bins=bins)
     for key in ("audits", "report"):
         if isinstance(options.get(key), str):
             options[key] = [options[key]]
@@ -106,9 +97,7 @@ def make_request(
     return Request(
         options=RunOptions(sensitive=names, **options),
         info=info,
-        aligned=aligned,
-        bins=bins if in_batches else None,
-        layout=layout,
+        reading=reading,
         output_kind=output_kind,
         seed=seed,
     )
@@ -172,13 +161,13 @@ def audit_model(model: nn.Module, data: Any, **asked: Any) -> Concluded:
         raise UserError("glasshouse.audit", f"expected a torch module first, received {type(model).__name__}.")
     request = make_request(**asked)
     how: dict[str, Any] = {MADE_BY: "glasshouse.audit"}
-    judged, given = request.options.evaluate_on, {"aligned": request.aligned, "layout": request.layout}
+    judged, reading = request.options.evaluate_on, request.reading
     if isinstance(data, LightningDataModule):
         how["data"] = {"class_path": class_path(data)}
         if is_auditable(data):
             data.prepare_data()
             data.setup("fit")
-        readable = as_auditable(data, model, judged=judged, **given)
+        readable = as_auditable(data, model, judged=judged, reading=reading)
         return audit_existing(model, readable, request, how=how, data_name=type(data).__name__.lower())
     loaders = dict(data) if isinstance(data, Mapping) else {judged: data}
     unknown = [split for split in loaders if split not in SPLITS]
@@ -191,7 +180,7 @@ def audit_model(model: nn.Module, data: Any, **asked: Any) -> Concluded:
         )
     how["data"] = "loaders"
     readable = as_auditable(
-        None, model, judged=judged, **given, loader_of=lambda split: single(loaders.get(split), split)
+        None, model, judged=judged, reading=reading, loader_of=lambda split: single(loaders.get(split), split)
     )
     return audit_existing(model, readable, request, how=how, data_name=type(model).__name__.lower())
 
@@ -220,27 +209,26 @@ def _described(
         raw = answer(model, x)
         rows = data.rows(required_splits(run.registry, run.audits, run.options.evaluate_on))
         given = with_default_target(request.info or data.declared_info, model)
-        known = complete_info(given, name=data_name, x=x, y=y, raw=raw, aligned=data.aligned, rows=rows)
+        known = complete_info(given, name=data_name, x=x, y=y, raw=raw, aligned=data.reading.aligned, rows=rows)
         splits = required_splits(run.registry, run.audits, run.options.evaluate_on)
-        asked = request.options.sensitive
-        found = data.find_attributes(splits, names=asked, bins=request.bins, declared=known.sensitive)
-        known = with_attributes(known, found) if found else known
+        known = data.find_attributes(known, splits, names=request.options.sensitive)
         data.info = with_self_score_target(known, model)
         as_columns(raw, data.info.target)
         if kind is None and getattr(model, "output_kind", None) is None:
             kind = look_at_outputs(raw, data.info)
-    elif refused := [
-        name
-        for name, given in (("info", request.info), ("sensitive", request.aligned), ("batch", request.layout))
-        if given
-    ]:
-        what = refused[0]
+    elif said := [name for name, value in _about_data(request).items() if value is not None]:
+        what = said[0]
         raise UserError(f"`{what}`", "is for data that do not describe themselves; these do.", "Leave it out.")
     info = run.info = with_self_score_target(data.info, model)
     chosen_attributes(run.options.sensitive, info)
     handle = run.handle = ModelHandle(model, info, name=type(model).__name__, output_kind=kind)
     run.registry.call("glasshouse_check_run", run=run)
     return info, handle
+
+
+def _about_data(request: Request) -> dict[str, Any]:
+    """What is only said about data that do not describe themselves, by option."""
+    return {"info": request.info, "sensitive": request.reading.aligned, "batch": request.reading.layout}
 
 
 def configuration(run: Run, info: DataInfo, request: Request, how: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,8 +241,8 @@ def configuration(run: Run, info: DataInfo, request: Request, how: Mapping[str, 
         "model": {"class_path": class_path(run.model), "weights_sha256": weights_digest(run.model)},
         "evaluate_on": options.evaluate_on,
         "sensitive": chosen_attributes(options.sensitive, info),
-        **({"sensitive_from": request.aligned.source} if request.aligned is not None else {}),
-        **({"batch": request.layout.plain} if request.layout is not None else {}),
+        **({"sensitive_from": request.reading.aligned.source} if request.reading.aligned is not None else {}),
+        **({"batch": request.reading.layout.plain} if request.reading.layout is not None else {}),
         "audits": [{"name": c.name, **c.options} if c.options else c.name for c in run.audits],
         "policy": options.policy,
         "report": list(options.report),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from glasshouse.data.auditable import AuditableData
-from glasshouse.data.data_info import DataInfo
+from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import ModelOutputError, UserError, did_you_mean
 from glasshouse.evidence.collect import collect, look_at_writing
 from glasshouse.evidence.evidence import Evidence
@@ -17,7 +17,7 @@ from glasshouse.evidence.predictions import Predictions
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
 from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, loader_from, transfer_hooks
 from glasshouse.external_data.infer_info import answer, complete_info
-from glasshouse.external_data.side_attributes import SideAttributes
+from glasshouse.external_data.reading import Reading
 from glasshouse.measure.selection import required_splits
 from glasshouse.pipeline.stages import Trained, WithEvidence
 from glasshouse.system import distributed
@@ -124,17 +124,23 @@ def chosen_attributes(asked: Sequence[str] | None, info: DataInfo | None) -> lis
     return list(asked)
 
 
-def data_to_audit(
-    datamodule: Any, model: Any, info: DataInfo, judged: str, aligned: SideAttributes | None
-) -> AuditableData:
+def data_to_audit(datamodule: Any, model: Any, info: DataInfo, judged: str, reading: Reading) -> AuditableData:
     """The data as audits read them, with what is known of them."""
-    data = as_auditable(datamodule, model, judged=judged, aligned=aligned)
+    data = as_auditable(datamodule, model, judged=judged, reading=reading)
     if isinstance(data, LoaderAdapter):
-        data.info = info
+        data.info = data.find_attributes(info, SPLITS)
     return data
 
 
-def infer_data_info(datamodule: Any, model: Any, *, judged: str, aligned: SideAttributes | None) -> DataInfo:
+def with_attributes_of_batches(datamodule: Any, model: Any, info: DataInfo, judged: str, reading: Reading) -> DataInfo:
+    """`info` with the attributes that batches carry; training may split the data anew, so only levels are kept."""
+    from pytorch_lightning.utilities.seed import isolate_rng
+
+    with isolate_rng():
+        return data_to_audit(datamodule, model, info, judged, reading).info
+
+
+def infer_data_info(datamodule: Any, model: Any, *, judged: str, reading: Reading) -> DataInfo:
     """Infer the description of data from a batch and from the untrained model's output for it.
 
     Raises:
@@ -146,7 +152,7 @@ def infer_data_info(datamodule: Any, model: Any, *, judged: str, aligned: SideAt
     data = LoaderAdapter(
         lambda split: loader_from(model if datamodule is None else datamodule, split),
         judged=judged,
-        aligned=aligned,
+        reading=reading,
         prepare_batch=transfer_hooks(datamodule, model),
         owner=datamodule,
     )
@@ -155,8 +161,9 @@ def infer_data_info(datamodule: Any, model: Any, *, judged: str, aligned: SideAt
         with isolate_rng():
             x, y = data.first_batch()
             raw = answer(model, x)
-        given = with_default_target(None, model)
-        return with_self_score_target(complete_info(given, name=name, x=x, y=y, raw=raw, aligned=aligned), model)
+            given = with_default_target(None, model)
+            info = complete_info(given, name=name, x=x, y=y, raw=raw, aligned=reading.aligned)
+            return with_self_score_target(data.find_attributes(info, SPLITS), model)
     except ModelOutputError:
         raise
     except UserError as error:

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 from glasshouse.config.run_options import Choice, RunOptions, parse_choices
 from glasshouse.config.yaml_files import read_yaml
 from glasshouse.data.auditable import WithDefaults, declares_info
-from glasshouse.data.data_info import DataInfo
+from glasshouse.data.data_info import SIDE_ATTRIBUTE_KEYS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.evidence.self_scoring import with_self_score_target
-from glasshouse.external_data.side_attributes import side_attributes_in
+from glasshouse.external_data.reading import reading_in
 from glasshouse.measure.selection import choose_audits
 from glasshouse.pipeline.conclude import current_provenance
 from glasshouse.pipeline.failures import errors_of_own_code
-from glasshouse.pipeline.gather_evidence import chosen_attributes, data_to_audit, has_loader, infer_data_info
+from glasshouse.pipeline.gather_evidence import (
+    chosen_attributes,
+    data_to_audit,
+    has_loader,
+    infer_data_info,
+    with_attributes_of_batches,
+)
 from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.pipeline.run import Run
 from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
@@ -39,7 +45,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule
 
     from glasshouse.config.lightning_parser import GlasshouseCLI
-    from glasshouse.external_data.side_attributes import SideAttributes
+    from glasshouse.external_data.reading import Reading
     from glasshouse.plugins import Registry
 
 
@@ -51,14 +57,18 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
         registry: the plugins.
         folder: of an interrupted run to continue, or for one of the repeats of another; None makes one.
     """
-    run, datamodule, side_attributes = parse_request(cli, registry, audits=not cli.values.get("no_audits"))
+    run, datamodule, reading = parse_request(cli, registry, audits=not cli.values.get("no_audits"))
     callbacks = make_techniques(registry, run.techniques)
     parent = parent_of_runs(run.options.run_dir)
     model = run.model = wrap_network(cli.build_model(run.info), cli.values, run.info)
     if run.info is not None:
         run.info = with_self_score_target(run.info, model)
+        if reading.attributes_in_batches:
+            run.info = with_attributes_of_batches(datamodule, model, run.info, run.options.evaluate_on, reading)
     elif cli.command == "run":
-        run.info = infer_data_info(datamodule, model, judged=run.options.evaluate_on, aligned=side_attributes)
+        run.info = infer_data_info(datamodule, model, judged=run.options.evaluate_on, reading=reading)
+    if isinstance(model, Task):
+        model.layout = reading.layout
     chosen_attributes(run.options.sensitive, run.info)
     run.config = cli.resolved(run.info)
     if cli.command in ("run", "fit"):
@@ -105,7 +115,7 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     return PreparedRun(
         **vars(prepared),
         info=run.info,
-        side_attributes=side_attributes,
+        reading=reading,
         ckpt_path=cli.method_arguments()["ckpt_path"],
     )
 
@@ -142,8 +152,8 @@ def updated_provenance(run: Run, began: dict[str, Any], now: dict[str, Any], act
 
 def parse_request(
     cli: GlasshouseCLI, registry: Registry, *, audits: bool = True
-) -> tuple[Run, LightningDataModule | None, SideAttributes | None]:
-    """The requested run, its data, and attributes from a side file; no model is built and nothing is written yet."""
+) -> tuple[Run, LightningDataModule | None, Reading]:
+    """The requested run, its data, and how to read them; no model is built and nothing is written yet."""
     options = cli.options
     chosen = None if options.audits is None else parse_choices("audits", options.audits)
     run = Run(
@@ -157,14 +167,14 @@ def parse_request(
     )
     check_formats(options.report, registry)
     datamodule = run.datamodule = cli.build_data()
-    side_attributes = None if options.data_info is None else side_attributes_in(options.data_info.values)
+    reading = reading_in(None if options.data_info is None else options.data_info.values)
     run.info = set_up(datamodule, options)
     for note in getattr(datamodule, "notes", ()):
         run.say(f"note: {note}")
-    if run.info is not None and side_attributes is not None:
-        run.info = side_attributes.added_to(run.info)
+    if run.info is not None and reading.aligned is not None:
+        run.info = reading.aligned.added_to(run.info)
     registry.call("glasshouse_check_run", run=run)
-    return run, datamodule, side_attributes
+    return run, datamodule, reading
 
 
 def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path, *, changed_data: bool = False) -> Trained:
@@ -179,7 +189,7 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path, *, changed_data
     Raises:
         UserError: if the data differ and may not.
     """
-    run, datamodule, side_attributes = parse_request(cli, registry)
+    run, datamodule, reading = parse_request(cli, registry)
     run.folder = folder
     run.config = read_yaml(folder / "config.yaml")
     began, fingerprint = read_json(folder / "provenance.json"), fingerprint_of(run.datamodule)
@@ -206,7 +216,7 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path, *, changed_data
         raise UserError(str(folder), "does not describe its data: its model was trained without audits.")
     info = run.info = with_self_score_target(info, model)
     chosen_attributes(run.options.sensitive, info)
-    data = data_to_audit(datamodule, model, info, run.options.evaluate_on, side_attributes)
+    data = data_to_audit(datamodule, model, info, run.options.evaluate_on, reading)
     return Trained(run=run, info=info, handle=handle, data=data)
 
 
@@ -218,7 +228,7 @@ def set_up(datamodule: LightningDataModule | None, options: RunOptions) -> DataI
             datamodule.setup("fit")
         info: DataInfo = datamodule.info  # type: ignore[attr-defined]
         return info
-    if options.data_info is None:
+    if options.data_info is None or set(options.data_info.values) <= set(SIDE_ATTRIBUTE_KEYS):
         return None
     try:
         return DataInfo.from_dict(options.data_info.values)

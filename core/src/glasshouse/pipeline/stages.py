@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 
     from glasshouse.evidence.model_handle import ModelHandle
-    from glasshouse.external_data.side_attributes import SideAttributes
+    from glasshouse.external_data.reading import Reading
     from glasshouse.pipeline.progress import Progress
 
 
@@ -43,8 +43,8 @@ class PreparedRun(Prepared):
     """A prepared `glasshouse run`: what is predicted is known, so that the model can be audited after training."""
 
     info: DataInfo
-    side_attributes: SideAttributes | None
-    """Sensitive attributes from a file that matches the rows by position."""
+    reading: Reading
+    """What `data_info:` says about data that do not describe themselves."""
     ckpt_path: str | None
     """The checkpoint that the configuration names to train from."""
 

@@ -48,7 +48,7 @@ def fit_and_test(prepared: PreparedRun) -> Trained:
         progress.tested = True
         progress.metrics_rows = sum(logger.rows for logger in trainer.loggers if isinstance(logger, MetricsFile))
         progress.save(folder)
-    data = data_to_audit(prepared.datamodule, model, info, run.options.evaluate_on, prepared.side_attributes)
+    data = data_to_audit(prepared.datamodule, model, info, run.options.evaluate_on, prepared.reading)
     return Trained(run=run, info=info, handle=handle, data=data)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from glasshouse.data.batch import unpack
+from glasshouse.data.batch_layout import BatchLayout
 from glasshouse.data.data_info import Target
 from glasshouse.errors import UserError
 from glasshouse.evidence.model_outputs import (
@@ -72,6 +73,8 @@ class Task(FastLightningModule):
         self.batch_transforms: list[BatchTransform] = []
         self.parameter_groups: ParameterGroups | None = None
         self.full_batch: FullBatch | None = None
+        self.layout: BatchLayout | None = None
+        """Which part of a batch is what, if the configuration names the parts."""
         self.logs_loss = True
         """Whether an evaluation of the training loss is logged: only the first one of each step is."""
         self._transformed: tuple[Tensor, Parts | None] | None = None
@@ -83,7 +86,7 @@ class Task(FastLightningModule):
 
     @with_fixed_signature
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        x, y = unpack(batch)
+        x, y = self._read(batch)
         x, parts = self._transform(x)
         outputs = self._training_outputs(x)
         if self.row_weights is None and parts is None and len(outputs) == 1 and not self._members:
@@ -110,7 +113,7 @@ class Task(FastLightningModule):
         self._evaluate(batch, "test")
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        x, _ = unpack(batch)
+        x, _ = self._read(batch)
         return to_scores(self.network(x), self.target, self.output_kind)
 
     def on_train_epoch_start(self) -> None:
@@ -142,6 +145,13 @@ class Task(FastLightningModule):
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         super().optimizer_step(epoch, batch_idx, optimizer, StepClosure(self, optimizer_closure))
+
+    def _read(self, batch: Any) -> tuple[Any, Any]:
+        """Inputs and targets of a batch."""
+        if self.layout is None:
+            return unpack(batch)
+        parts = self.layout.read(batch)
+        return parts.x, parts.y
 
     def _transform(self, x: Tensor) -> tuple[Tensor, Parts | None]:
         """The transformed inputs of a batch; repeated evaluations of one batch get the same transformed inputs."""
@@ -191,7 +201,7 @@ class Task(FastLightningModule):
             self.log("train_loss_step", loss, batch_size=rows)
 
     def _evaluate(self, batch: Any, split: str) -> None:
-        x, y = unpack(batch)
+        x, y = self._read(batch)
         output = self.network(x) if self.target.observed else None
         self._add(f"{split}_loss", self._losses(x, y, output).sum(), len(y))
         if output is not None and self.target.kind in ("binary", "multiclass"):
