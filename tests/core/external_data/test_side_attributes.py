@@ -48,6 +48,42 @@ def test_all_holders_of_columns_are_read_alike(kind: str, tmp_path: Path) -> Non
     assert found.source == (str(given) if kind in ("csv", "parquet") else "values")
 
 
+ID = 9_007_199_254_740_993
+"""2^53 + 1, which float64 rounds to 2^53."""
+
+
+def test_codes_in_files_are_the_text_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(f"zip;id;v;age\n01;{ID};1.10;30\n1;{ID + 1};1.1;50\n001;{ID};?;NA\n", encoding="utf-8")
+    found = read_side_attributes(path, {"age": (40,)})
+    assert {a.name: a.levels for a in found.declared} == {
+        "zip": ("001", "01", "1"),
+        "id": (str(ID), str(ID + 1)),
+        "v": ("1.1", "1.10"),
+        "age": ("under 40", "40 and over"),
+    }
+    assert found.codes[None].tolist() == [[1, 0, 1, 0], [2, 1, 0, 1], [0, 0, -1, -1]]
+    with pytest.raises(UserError, match=r"'v' has bins, and row 2 is not a number: '1,1'. Correct it"):
+        read_side_attributes({"v": ["1.10", "1,1", None]}, {"v": (1,)})
+
+
+def test_values_keep_their_names_and_order_in_all_splits() -> None:
+    def people(ages: list[int]) -> pd.DataFrame:
+        return pd.DataFrame({"age": pd.cut(ages, [0, 30, 100, 200]), "id": [ID + k % 2 for k in range(len(ages))]})
+
+    found = read_side_attributes({"train": people([5, 120, 45]), "test": people([101, 4])}, {})
+    assert {a.name: a.levels for a in found.declared} == {
+        "age": ("(0, 30]", "(30, 100]", "(100, 200]"),
+        "id": (str(ID), str(ID + 1)),
+    }
+    assert found.codes["train"].tolist() == [[0, 0], [2, 1], [1, 0]]
+    assert found.codes["test"].tolist() == [[2, 0], [0, 1]]
+    mixed = read_side_attributes(
+        {"g": np.array([7, "7b", None, True], dtype=object), "t": torch.tensor([1, 0, 1, 2])}, {}
+    )
+    assert [a.levels for a in mixed.declared] == [("7", "7b", "true"), ("0", "1", "2")]
+
+
 def test_levels_have_one_code_in_all_splits() -> None:
     found = read_side_attributes({"train": {"town": ["b", "c"]}, "test": {"town": ["a", "c", None]}}, {})
     assert found.declared[0].levels == ("a", "b", "c")
@@ -99,8 +135,8 @@ def test_a_subset_of_all_rows_in_another_order_is_matched_by_that_order() -> Non
         ({"k": "abc"}, {}, "expected the values of 'k', one for each row, received str"),
         ({"k": np.linspace(0, 1, 100)}, {}, "has 100 levels; expected at most 50"),
         (7, {}, "expected columns by name, a frame or the path of a file, received int"),
-        ("nowhere.csv", {}, "'nowhere.csv' cannot be read"),
-        ("people.xlsx", {}, "neither .csv nor .parquet"),
+        ("nowhere.csv", {}, "nowhere.csv cannot be read"),
+        ("people.xlsx", {}, "is no CSV, Parquet or Arrow file"),
         ({}, {}, "there is no column"),
     ],
 )

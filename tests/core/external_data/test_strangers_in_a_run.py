@@ -138,7 +138,7 @@ def test_what_does_not_follow_is_asked_before_training(config: Any, tmp_path: Pa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"aligned": "gone.csv"}, "'gone.csv' cannot be read"),
+        ({"aligned": "gone.csv"}, "gone.csv cannot be read"),
         ({"aligned": None}, "applies to attributes that are given beside the data"),
         ({"bins": {"height": [1]}}, "there is no attribute 'height'"),
     ],

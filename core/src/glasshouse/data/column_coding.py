@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.data.class_coding import find_class
 from glasshouse.data.data_info import Target
+from glasshouse.data.level_names import level_name, number_of
 from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn
 from glasshouse.errors import UserError, did_you_mean
 
@@ -31,8 +34,16 @@ def infer_task(column: Column) -> str:
     return "binary" if classes <= 2 else "multiclass"
 
 
-def code_target(table: RawTable, column: Column, *, who: str) -> tuple[Target, NDArray[Any]]:
+def code_target(
+    table: RawTable, column: Column, *, labels: Callable[[str], Coded] | None = None, who: str
+) -> tuple[Target, NDArray[Any]]:
     """The target's declaration, and its class codes (n,) int64 or values (n,) float32.
+
+    Args:
+        table: the declarations.
+        column: the target column.
+        labels: the names of the classes in a column, by its name; by default those of the numbers in `column`.
+        who: the data's name in error messages.
 
     Raises:
         UserError: for a target with a single class or value, an unsuitable task, or an unknown class name.
@@ -42,7 +53,7 @@ def code_target(table: RawTable, column: Column, *, who: str) -> tuple[Target, N
         return _regression(table, column, who=who)
     if task not in ("binary", "multiclass"):
         raise UserError(who, f"task is {task!r}; expected binary, multiclass or regression.")
-    coded = column if isinstance(column, Coded) else _levels_of_numbers(column)
+    coded = labels(table.target) if labels else column if isinstance(column, Coded) else _levels_of_numbers(column)
     present = [coded.levels[code] for code in np.unique(coded.codes)]
     if len(present) < 2:
         raise UserError(
@@ -72,12 +83,14 @@ def code_target(table: RawTable, column: Column, *, who: str) -> tuple[Target, N
             f"Known: {classes}.",
         )
     favourable = table.favourable
-    if favourable is not None and favourable not in classes:
-        raise UserError(
-            who,
-            f"the favourable class '{favourable}' is not a class of '{table.target}'.",
-            did_you_mean(favourable, classes),
-        )
+    if favourable is not None:
+        favourable = find_class(favourable, classes)
+        if favourable is None:
+            raise UserError(
+                who,
+                f"the favourable class '{table.favourable}' is not a class of '{table.target}'.",
+                did_you_mean(str(table.favourable), classes),
+            )
     new_code = np.array([classes.index(n) if n in classes else -1 for n in coded.levels], dtype=np.int64)
     kind: Any = task
     return Target(name=table.target, kind=kind, classes=classes, favourable=favourable), new_code[coded.codes]
@@ -95,8 +108,16 @@ def _regression(table: RawTable, column: Column, *, who: str) -> tuple[Target, N
     return Target(name=table.target, kind="regression"), column.astype(np.float32)
 
 
-def code_sensitive(declared: SensitiveColumn, column: Column, *, who: str) -> Coded:
+def code_sensitive(
+    declared: SensitiveColumn, column: Column, *, labels: Callable[[str], Coded] | None = None, who: str
+) -> Coded:
     """Levels and codes of one sensitive attribute; numbers are binned by its edges.
+
+    Args:
+        declared: the attribute.
+        column: its column.
+        labels: the names of the groups in a column, by its name; by default those of the numbers in `column`.
+        who: the data's name in error messages.
 
     Raises:
         UserError: for edges on text, or more than `MAX_SENSITIVE_LEVELS` levels.
@@ -106,9 +127,9 @@ def code_sensitive(declared: SensitiveColumn, column: Column, *, who: str) -> Co
         if isinstance(column, Coded):
             raise UserError(who, f"{attribute} has bins, but its column '{declared.column}' contains text.")
         return bin_numbers(column, declared.edges)
-    coded = column if isinstance(column, Coded) else _levels_of_numbers(column)
+    coded = labels(declared.column) if labels else column if isinstance(column, Coded) else _levels_of_numbers(column)
     if len(coded.levels) > MAX_SENSITIVE_LEVELS:
-        numeric = not isinstance(column, Coded)
+        numeric = all(number_of(level) is not None for level in coded.levels)
         raise UserError(
             who,
             f"{attribute} has {len(coded.levels):,} levels; expected at most {MAX_SENSITIVE_LEVELS}.",
@@ -131,4 +152,4 @@ def _levels_of_numbers(values: NDArray[np.float64]) -> Coded:
     levels, inverse = np.unique(values[present], return_inverse=True)
     codes = np.full(len(values), -1, dtype=np.int32)
     codes[present] = inverse
-    return Coded(codes, tuple(f"{level:.15g}" for level in levels))
+    return Coded(codes, tuple(str(level_name(level)) for level in levels.tolist()))

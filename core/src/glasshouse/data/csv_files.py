@@ -17,7 +17,7 @@ from glasshouse.errors import UserError
 if TYPE_CHECKING:
     from pyarrow import csv
 
-CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 
 MISSING_WORDS = (
     *("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "NULL", "null", "None", "?"),
@@ -34,7 +34,7 @@ def is_csv(path: Path) -> bool:
     return path.name.lower().endswith(CSV_SUFFIXES)
 
 
-def find_delimiter(path: Path, columns: Collection[str] = ()) -> str:
+def find_delimiter(path: Path, columns: Collection[str] = (), *, who: str = "") -> str:
     """The separator of a file: the first of comma, semicolon, tab and bar (tab first for .tsv) that finds `columns`.
 
     Without columns, or where none finds them all, it is the one with most columns in the header.
@@ -43,14 +43,14 @@ def find_delimiter(path: Path, columns: Collection[str] = ()) -> str:
         UserError: if the file cannot be read.
     """
     usual = "\t" if ".tsv" in path.name.lower() else ","
-    found = {delimiter: read_header(path, delimiter) for delimiter in (usual, *_DELIMITERS)}
+    found = {delimiter: read_header(path, delimiter, who=who) for delimiter in (usual, *_DELIMITERS)}
     for delimiter, names in found.items():
         if columns and set(columns) <= set(names):
             return delimiter
     return max(found, key=lambda delimiter: len(found[delimiter]))
 
 
-def read_header(path: Path, delimiter: str) -> list[str]:
+def read_header(path: Path, delimiter: str, *, who: str = "") -> list[str]:
     """The names of the columns.
 
     Raises:
@@ -58,12 +58,12 @@ def read_header(path: Path, delimiter: str) -> list[str]:
     """
     import pyarrow as pa
 
-    with refuse_unreadable(path), pa.input_stream(str(path), compression="detect") as stream:
+    with refuse_unreadable(path, who), pa.input_stream(str(path), compression="detect") as stream:
         start = stream.read(_MAX_HEADER)
     text = start.decode("utf-8-sig", errors="replace")
     names = next((row for row in lines.reader(text.splitlines(), delimiter=delimiter) if row), [])
     if any("\ufffd" in name or "\0" in name for name in names):
-        raise _not_utf8(path)
+        raise _not_utf8(path, who)
     return names
 
 
@@ -114,18 +114,22 @@ def open_text(
 
 
 @contextmanager
-def refuse_unreadable(path: Path) -> Iterator[None]:
-    """Errors of Arrow and of the file system about a file, as a `UserError` that names it."""
+def refuse_unreadable(path: Path, who: str = "") -> Iterator[None]:
+    """Errors of Arrow and of the file system about a file, as a `UserError` that names it after `who`."""
     import pyarrow as pa
 
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         if "UTF8" in str(error):
-            raise _not_utf8(path) from error
-        reason = str(error).splitlines()[0].rstrip(".")[:200]
-        raise UserError(str(path), f"cannot be read: {reason}.") from error
+            raise _not_utf8(path, who) from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")[:200]
+        raise _about(path, who, f"cannot be read: {reason}.") from error
 
 
-def _not_utf8(path: Path) -> UserError:
-    return UserError(str(path), "is not UTF-8 text.", "Convert it, e.g. `iconv -f latin1 -t utf-8 FILE > NEW`.")
+def _about(path: Path, who: str, problem: str, remedy: str = "") -> UserError:
+    return UserError(who, f"{path} {problem}", remedy) if who else UserError(str(path), problem, remedy)
+
+
+def _not_utf8(path: Path, who: str) -> UserError:
+    return _about(path, who, "is not UTF-8 text.", "Convert it, e.g. `iconv -f latin1 -t utf-8 FILE > NEW`.")

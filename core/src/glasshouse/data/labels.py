@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class Labelled:
         given: NDArray[Any] | None = None,
         by: Any = None,
         seen: Sequence[str] = (),
+        labels: Callable[[str], Coded] | None = None,
         who: str,
     ) -> Labelled:
         """Code the target and the sensitive attributes of a table, and split its rows.
@@ -56,12 +57,13 @@ class Labelled:
             given: the split of each row, if the data have a predefined split.
             by: the column of the split plan.
             seen: columns that are features of the model.
+            labels: the names of classes and groups in a column of `table`; by default those of its numbers.
             who: the data's name in error messages.
 
         Raises:
             UserError: for an unusable target, an empty split, or a training split with a single class.
         """
-        target, y = code_target(table, columns[table.target], who=who)
+        target, y = code_target(table, columns[table.target], labels=labels, who=who)
         strata = np.zeros(len(y), dtype=np.int64) if target.kind == "regression" else y
         rows = plan.rows(strata=strata, given=given, values=by, who=who)
         if target.classes and len(np.unique(y[rows["train"]])) < 2:
@@ -70,7 +72,7 @@ class Labelled:
         if target.kind == "regression":
             known = y[rows["train"]].astype(np.float64)
             target = replace(target, center=float(known.mean()), scale=float(known.std()) or 1.0)
-        groups = [code_sensitive(each, columns[each.column], who=who) for each in table.sensitive]
+        groups = [code_sensitive(each, columns[each.column], labels=labels, who=who) for each in table.sensitive]
         return cls(
             target=target,
             y=y,
@@ -106,7 +108,9 @@ class Labelled:
             raise UserError(
                 who, f"the target '{table.target}' is missing in {absent:,} of {n:,} rows.", "Leave these rows out."
             )
-        found = cls.read(table, columns, plan, given=given, by=by, who=who)
+        found = cls.read(
+            table, columns, plan, given=given, by=by, labels=lambda name: table.labels(name, who=who), who=who
+        )
         return found, fingerprint({**columns, "": found.parts()})
 
     def parts(self) -> NDArray[np.float64]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.data.arrow_columns import as_arrow
+from glasshouse.data.level_names import EXACT_INTEGERS, level_names, level_order
 from glasshouse.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -77,11 +79,15 @@ class RawTable:
     """Column with the weight of each row in audits; training gives all rows the same weight."""
     clusters: str | None = None
     """Column that identifies clusters of dependent rows (a household, a patient)."""
+    as_written: Mapping[str, Any] = field(default_factory=dict)
+    """Text of columns of classes, groups and clusters, where `columns` has the numbers that it looks like."""
     split: NDArray[Any] | None = None
     """Predefined split: ``train``, ``validate`` or ``test`` of every row; ``validate`` may be missing."""
     source: str = ""
     licence: str = ""
     synthetic: bool = False
+    notes: tuple[str, ...] = ()
+    """How columns were read where that is not obvious, a sentence each."""
 
     def column(self, name: str, *, role: str, who: str) -> Column:
         """One column, numeric or coded; `role` is its purpose in error messages.
@@ -90,6 +96,10 @@ class RawTable:
             UserError: if there is no such column.
         """
         return as_column(self.raw(name, role=role, who=who), name, who=who)
+
+    def labels(self, name: str, *, who: str) -> Coded:
+        """A column of classes, groups or clusters with the names of its values; text is as it is written."""
+        return as_labels(self.as_written.get(name, self.columns[name]), name, who=who)
 
     def raw(self, name: str, *, role: str, who: str) -> Any:
         """One column as it was given.
@@ -112,17 +122,65 @@ def as_column(values: Any, name: str, *, who: str) -> Column:
 
     if isinstance(values, Coded):
         return values
-    if isinstance(values, pa.ChunkedArray):
-        return _from_arrow(values, name, who=who)
-    if isinstance(values, pa.Array):
-        return _from_arrow(pa.chunked_array([values]), name, who=who)
-    array = np.asarray(values)
-    if array.dtype.kind in "iuf":
-        return array.astype(np.float64, copy=False)
-    try:
-        return _from_arrow(pa.chunked_array([pa.array(array, from_pandas=True)]), name, who=who)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise UserError(who, f"column '{name}' is neither numbers nor text: {error}.") from error
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return _from_arrow(_chunked(values, name, who=who), name, who=who)
+    if not hasattr(values, "dtype"):
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and not has_large_integers(values):
+        return values.astype(np.float64, copy=False)
+    return _from_arrow(_chunked(values, name, who=who), name, who=who)
+
+
+def as_labels(values: Any, name: str, *, who: str) -> Coded:
+    """Any 1-D array as levels with the names of its values, sorted; ordered categories keep their order.
+
+    Raises:
+        UserError: for values that have no name.
+    """
+    import pyarrow as pa
+
+    column = values if isinstance(values, Coded) else _chunked(values, name, who=who)
+    if isinstance(column, Coded):
+        return column
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _named(column.dictionary_encode(), name)
+    return cast(Coded, _from_arrow(column, name, who=who))
+
+
+def has_large_integers(values: Any) -> bool:
+    """Whether a column has integers beyond 2^53, some of which are one number as float64."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(values, np.ndarray):
+        large = values.dtype.kind in "iu" and values.dtype.itemsize == 8 and len(values) > 0
+        return large and max(-int(values.min()), int(values.max())) > EXACT_INTEGERS
+    if not isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return False
+    kind = values.type
+    if not (pa.types.is_int64(kind) or pa.types.is_uint64(kind) or (pa.types.is_decimal(kind) and kind.scale <= 0)):
+        return False
+    ends = pc.min_max(values).as_py()
+    return any(end is not None and abs(int(end)) > EXACT_INTEGERS for end in ends.values())
+
+
+def _chunked(values: Any, name: str, *, who: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    found = as_arrow(values, name, who=who)
+    return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
+
+
+def _named(encoded: pa.ChunkedArray, name: str) -> Coded:
+    """A dictionary-encoded column as levels in order, with the names of its values."""
+    whole = encoded.unify_dictionaries().combine_chunks()
+    names = [level for level in level_names(whole.dictionary, name) if level is not None]
+    order = names if whole.type.ordered else level_order(set(names))
+    place = {level: code for code, level in enumerate(order)}
+    new_code = np.array([*(place.get(n or "", -1) for n in level_names(whole.dictionary, name)), -1], dtype=np.int32)
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Coded(new_code[codes], tuple(order))
 
 
 def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
@@ -134,13 +192,16 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
     import pyarrow as pa
 
     kind = values.type
+    if has_large_integers(values):
+        return _named(values.dictionary_encode(), name)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
     if pa.types.is_boolean(kind):
         codes = values.cast(pa.int32()).fill_null(-1).to_numpy()
         return Coded(codes.astype(np.int32), ("false", "true"))
-    if pa.types.is_dictionary(kind) and not pa.types.is_string(kind.value_type):
-        values, kind = values.cast(pa.string()), pa.string()
+    if isinstance(kind, pa.BaseExtensionType) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        names = [level for chunk in values.chunks for level in level_names(chunk, name)]
+        values, kind = pa.chunked_array([pa.array(names, pa.string())]), pa.string()
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)):
         raise UserError(
             who,
@@ -151,13 +212,7 @@ def _from_arrow(values: pa.ChunkedArray, name: str, *, who: str) -> Column:
         if len(values) >= _MIN_FOR_THREADS and (coded := _encode_by_lookup(values)) is not None:
             return coded
         values = values.dictionary_encode()
-    whole = values.unify_dictionaries().combine_chunks()
-    levels = np.asarray(whole.dictionary.to_pylist() if len(whole.dictionary) else [], dtype=object)
-    order = sorted(range(len(levels)), key=_level_order(levels))
-    new_code = np.full(len(levels) + 1, -1, dtype=np.int32)  # the last entry, reached by -1, is "missing"
-    new_code[order] = np.arange(len(levels), dtype=np.int32)
-    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Coded(new_code[codes], tuple(str(levels[i]) for i in order))
+    return _named(values, name)
 
 
 def _encode_by_lookup(values: pa.ChunkedArray) -> Coded | None:
@@ -166,12 +221,12 @@ def _encode_by_lookup(values: pa.ChunkedArray) -> Coded | None:
     A lookup is faster than dictionary encoding, and two threads share it. They write into one array block by block,
     because allocating and copying the codes of all rows takes as long as the lookup itself.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     known = pc.drop_null(values[:_SAMPLE].unique())
-    levels = np.asarray(known.to_pylist(), dtype=object)
-    order = sorted(range(len(levels)), key=_level_order(levels))
-    known, codes = known.take(order), np.empty(len(values), dtype=np.int32)
+    levels = level_order(known.to_pylist())
+    known, codes = pa.array(levels, known.type), np.empty(len(values), dtype=np.int32)
 
     def look_up(start: int, end: int) -> bool:
         for begin in range(start, end, _BLOCK):
@@ -188,15 +243,7 @@ def _encode_by_lookup(values: pa.ChunkedArray) -> Coded | None:
     with ThreadPoolExecutor(max_workers=1) as thread:
         second = thread.submit(look_up, half, len(values))
         complete = look_up(0, half) and second.result()
-    return Coded(codes, tuple(str(levels[i]) for i in order)) if complete else None
-
-
-def _level_order(levels: NDArray[Any]) -> Any:
-    try:
-        numbers = [float(level) for level in levels]
-    except ValueError:
-        return lambda i: levels[i]
-    return lambda i: (numbers[i], levels[i])
+    return Coded(codes, tuple(levels)) if complete else None
 
 
 def fingerprint(columns: Mapping[str, Column]) -> str:

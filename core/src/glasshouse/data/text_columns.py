@@ -19,7 +19,7 @@ _SAMPLE = 1_000
 
 
 def infer_type(text: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
-    """A column of text as what all of its values are: integers, numbers, dates or times, else the text itself.
+    """A column of text as what all of its values are: integers, numbers, true/false, dates, else the text.
 
     Codes with leading zeros and integers beyond 2^53 stay text, because as numbers different ones would be equal; the
     second value is `LEADING_ZEROS` or `LARGE_INTEGERS` then, else empty.
@@ -31,10 +31,10 @@ def infer_type(text: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
         if numbers is not None:
             reason = code_like(text)
             return (text if reason else numbers), reason
-    for kind in (pa.date32(), pa.time32("s"), pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        times = _cast(text, kind)
-        if times is not None:
-            return times, ""
+    for kind in (pa.bool_(), pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        values = _cast(text, kind)
+        if values is not None:
+            return values, ""
     return text, ""
 
 

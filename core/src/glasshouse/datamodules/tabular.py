@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glasshouse.data.data_info import DataInfo
 from glasshouse.data.labels import Labelled
 from glasshouse.data.missing_values import Missing, MissingPlan
-from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn, fingerprint
+from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn, fingerprint, has_large_integers
 from glasshouse.data.split_option import SplitOption
 from glasshouse.data.table_encoder import TableEncoder
 from glasshouse.datamodules.base import InMemoryDataModule
@@ -91,10 +91,16 @@ class TabularDataModule(InMemoryDataModule):
             given = None if given is None else given[kept]
             by = None if by is None else by[kept] if isinstance(by, (np.ndarray, Coded)) else by.take(kept)
 
-        labelled = Labelled.read(table, columns, self.split_plan, given=given, by=by, seen=features, who=self.who)
+        def labels(name: str) -> Coded:
+            found = table.labels(name, who=self.who)
+            return found if kept is None else found[kept]
+
+        labelled = Labelled.read(
+            table, columns, self.split_plan, given=given, by=by, seen=features, labels=labels, who=self.who
+        )
         rows, target = labelled.rows, labelled.target
         weights = None if table.weights is None else self._weights(table.weights, columns[table.weights])
-        clusters = None if table.clusters is None else self._clusters(table.clusters, columns[table.clusters])
+        clusters = None if table.clusters is None else self._clusters(table.clusters, labels(table.clusters))
         for split, chosen in rows.items():
             self._row_weights[split] = None if weights is None else weights[chosen]
             self._row_clusters[split] = None if clusters is None else clusters[chosen]
@@ -121,7 +127,9 @@ class TabularDataModule(InMemoryDataModule):
             source=table.source,
             licence=table.licence,
             synthetic=table.synthetic,
+            notes=(*table.notes, *self._large_integers(table, features)),
         )
+        self.notes = (*self.notes, *info.notes)
         # a column cannot have the empty name, so it marks the split
         self._keep(encoded, info, fingerprint({**columns, "": labelled.parts()}))
 
@@ -140,12 +148,8 @@ class TabularDataModule(InMemoryDataModule):
             raise UserError(self.who, f"the weights '{name}' are not numbers of 0 or more in every row.")
         return column
 
-    def _clusters(self, name: str, column: Column) -> NDArray[np.int64]:
-        if isinstance(column, Coded):
-            codes = column.codes.astype(np.int64)
-        else:
-            _, codes = np.unique(column, return_inverse=True)
-            codes = np.where(np.isnan(column), -1, codes)
+    def _clusters(self, name: str, column: Coded) -> NDArray[np.int64]:
+        codes = column.codes.astype(np.int64)
         absent = int((codes < 0).sum())
         if absent:
             raise UserError(
@@ -154,6 +158,14 @@ class TabularDataModule(InMemoryDataModule):
                 "Give each of them a value of its own, or leave them out.",
             )
         return codes
+
+    @staticmethod
+    def _large_integers(table: RawTable, features: Sequence[str]) -> list[str]:
+        return [
+            f"Column '{name}' has integers beyond 2^53 and is read as categories, because as numbers some are equal."
+            for name in features
+            if has_large_integers(table.columns[name])
+        ]
 
     def _features(self, table: RawTable) -> tuple[str, ...]:
         hidden = (table.target, table.weights, table.clusters, self.split_plan.column)

@@ -10,9 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.data.arrow_columns import as_arrow
 from glasshouse.data.column_coding import code_sensitive
+from glasshouse.data.csv_files import (
+    check_columns_once,
+    find_delimiter,
+    is_csv,
+    open_text,
+    read_header,
+    refuse_unreadable,
+)
 from glasshouse.data.data_info import SPLITS, DataInfo, Sensitive
-from glasshouse.data.raw_table import Coded, SensitiveColumn, as_column
+from glasshouse.data.level_names import level_order
+from glasshouse.data.raw_table import Coded, SensitiveColumn, as_column, as_labels
+from glasshouse.data.text_columns import as_numbers, first_not_a_number
 from glasshouse.errors import UserError
 from glasshouse.external_data.ordered_loader import OrderedLoader
 
@@ -97,17 +108,47 @@ def _source(values: Any) -> str:
 
 
 def _coded(name: str, parts: Sequence[Any], edges: Sequence[float]) -> Coded:
-    column = as_column(_joined(parts), name, who=WHO)
-    return code_sensitive(SensitiveColumn(name=name, column=name, edges=tuple(edges)), column, who=WHO)
-
-
-def _joined(parts: Sequence[Any]) -> Any:
     """The values of all splits in one column, so that a level has one code throughout."""
-    if len(parts) == 1:
-        return parts[0]
-    arrays = [np.asarray(part) for part in parts]
-    numeric = all(array.dtype.kind in "iuf" for array in arrays)
-    return np.concatenate(arrays if numeric else [array.astype(object) for array in arrays])
+    declared = SensitiveColumn(name=name, column=name, edges=tuple(edges))
+    if edges:
+        return code_sensitive(declared, np.concatenate([_numbers(name, part) for part in parts]), who=WHO)
+    coded = [as_labels(part, name, who=WHO) for part in parts]
+    together = coded[0] if len(coded) == 1 else _joined(coded)
+    return code_sensitive(declared, together, who=WHO)
+
+
+def _numbers(name: str, values: Any) -> NDArray[np.float64]:
+    """A column with edges as numbers; text from files is read as numbers.
+
+    Raises:
+        UserError: for other text, with its row and value.
+    """
+    import pyarrow as pa
+
+    array = as_arrow(values, name, who=WHO)
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        found = as_numbers(array)
+        if found is None and array.null_count < len(array):
+            row, value = first_not_a_number(array)
+            raise UserError(
+                WHO,
+                f"'{name}' has bins, and row {row + 1:,} is not a number: '{value}'.",
+                "Correct it, or leave its bins out.",
+            )
+        array = array.cast(pa.float64()) if found is None else found
+    column = as_column(array, name, who=WHO)
+    if isinstance(column, Coded):
+        raise UserError(WHO, f"'{name}' has bins, but contains {array.type}; expected numbers.")
+    return column
+
+
+def _joined(parts: Sequence[Coded]) -> Coded:
+    if all(part.levels == parts[0].levels for part in parts):
+        levels = parts[0].levels  # which may have an order of their own
+    else:
+        levels = tuple(level_order({level for part in parts for level in part.levels}))
+    codes = [np.array([*map(levels.index, part.levels), -1], dtype=np.int32)[part.codes] for part in parts]
+    return Coded(np.concatenate(codes), levels)
 
 
 def _columns(values: Any) -> dict[str, Any]:
@@ -140,6 +181,10 @@ def _values(name: str, column: Any) -> Any:
 def _from_frame(frame: Any) -> dict[str, Any]:
     import narwhals as nw
 
+    if nw.dependencies.is_pandas_dataframe(frame):
+        names = [str(name) for name in frame.columns]
+        check_columns_once(names, names, WHO)
+        return {name: frame.iloc[:, k] for k, name in enumerate(names)}
     try:
         table = nw.from_native(frame, eager_only=True).to_arrow()
     except TypeError:
@@ -152,18 +197,22 @@ def _from_frame(frame: Any) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
+    """The columns of a file; those of CSV are text as it is written."""
+    from pyarrow import feather, parquet
 
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
+    suffix = path.suffix.lower()
+    with refuse_unreadable(path, WHO):
+        if is_csv(path):
+            delimiter = find_delimiter(path, who=WHO)
+            names = read_header(path, delimiter, who=WHO)
+            check_columns_once(names, names, f"{WHO}: {path}")
+            table = open_text(path, delimiter, names).read_all()
+        elif suffix in (".parquet", ".pq"):
             table = parquet.read_table(path)
-        elif path.suffix.lower() == ".csv":
-            table = csv.read_csv(path, convert_options=csv.ConvertOptions(strings_can_be_null=True))
+        elif suffix in (".arrow", ".feather"):
+            table = feather.read_table(path)
         else:
-            raise UserError(WHO, f"'{path}' is neither .csv nor .parquet.", "Convert it to one of them.")
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(WHO, f"'{path}' cannot be read: {str(error).splitlines()[0]}.") from error
+            raise UserError(WHO, f"'{path}' is no CSV, Parquet or Arrow file.", "Convert it to one of them.")
     return {name: table[name] for name in table.column_names}
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.data.class_coding import find_class, opposite, read_decisions, refuse_two_spellings, respelled
 from glasshouse.data.level_names import level_order
 from glasshouse.errors import UserError, did_you_mean
-from glasshouse.frames.class_coding import find_class, opposite, read_decisions, refuse_two_spellings, respelled
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
 from glasshouse.statistics.counts.clusters import ClusteredCounts

@@ -95,7 +95,7 @@ def prediction_files(paths: Sequence[Path | str]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if _is_table(p) and p.name[0] not in "._")
+            inside = sorted(p for p in path.rglob("*") if _is_table(p) and p.suffix != ".txt" and p.name[0] not in "._")
             if not inside:
                 raise UserError("--predictions", f"folder '{path}' contains no CSV, Parquet or Arrow file.")
             found += inside

@@ -8,12 +8,11 @@ from typing import Any
 import narwhals as nw
 import pyarrow as pa
 
-from glasshouse.data.level_names import level_name, level_names
+from glasshouse.data.arrow_columns import as_arrow
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
 
 _BATCH_ROWS = 2**19
-_NESTED = (list, tuple, dict, set)
 
 
 def pandas_batches(frame: Any, columns: PredictionColumns) -> Iterator[pa.RecordBatch]:
@@ -35,7 +34,7 @@ def pandas_batches(frame: Any, columns: PredictionColumns) -> Iterator[pa.Record
     place = {name: names.index(name) for name in columns.names}
     for start in range(0, max(1, len(frame)), _BATCH_ROWS):
         part = frame.iloc[start : start + _BATCH_ROWS]
-        yield pa.record_batch({name: _from_pandas(part.iloc[:, k], name) for name, k in place.items()})
+        yield pa.record_batch({name: _one_chunk(as_arrow(part.iloc[:, k], name)) for name, k in place.items()})
 
 
 def eager_batches(frame: nw.DataFrame[Any], columns: PredictionColumns) -> Iterator[pa.RecordBatch]:
@@ -54,34 +53,8 @@ def eager_batches(frame: nw.DataFrame[Any], columns: PredictionColumns) -> Itera
     yield from table.to_batches(max_chunksize=_BATCH_ROWS)
 
 
-def _from_pandas(series: Any, name: str) -> pa.Array:
-    kind = str(series.dtype)
-    if kind.startswith("Sparse"):
-        series = series.sparse.to_dense()
-    if kind == "category":
-        categories = level_names(_from_pandas(series.cat.categories.to_series(), name), name)
-        codes = pa.array(series.cat.codes.to_numpy(), mask=(series.cat.codes < 0).to_numpy())
-        return pa.DictionaryArray.from_arrays(codes, pa.array(categories, pa.string()), ordered=series.cat.ordered)
-    try:
-        found = pa.array(series, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        found = pa.array([_named(value, name) for value in series], pa.string())
-    except pa.ArrowNotImplementedError:
-        raise UserError(
-            f"column '{name}'", f"contains {kind}; expected text, numbers or true/false.", "Convert it."
-        ) from None
-    found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
-    if isinstance(found.type, pa.BaseExtensionType):
-        return pa.array(level_names(found, name), pa.string())
-    return found
-
-
-def _named(value: Any, column: str) -> str | None:
-    if isinstance(value, _NESTED):
-        raise UserError(
-            f"column '{column}'", f"contains {type(value).__name__}s; expected text, numbers or true/false."
-        )
-    return None if value != value else level_name(value)
+def _one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def _ordered(values: pa.ChunkedArray) -> pa.ChunkedArray:

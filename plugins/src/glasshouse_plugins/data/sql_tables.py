@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from glasshouse import UserError, did_you_mean
+from glasshouse.data import level_name
 
-from glasshouse_plugins.data.tables import cast
+from glasshouse_plugins.data.tables import TableColumns, cast
 
 _ROWS_AT_A_TIME = 50_000
 _SELECT = re.compile(r"\s*(--[^\n]*\n\s*)*(select|with|values|table)\b", re.IGNORECASE)
@@ -103,10 +104,13 @@ class SqlTable:
         Raises:
             UserError: if a column cannot be cast.
         """
-        try:
-            return cast(self._table.select(list(needed)), types or {})
-        except pa.ArrowInvalid as error:
-            raise UserError(self.who, f"the query's result cannot be read: {str(error).splitlines()[0]}") from error
+        return cast(self._table.select(list(needed)), types or {}, who=self.who)
+
+    def read_columns(
+        self, needed: Sequence[str], types: Mapping[str, Literal["numeric", "categorical"]] | None = None
+    ) -> TableColumns:
+        """As `read`: values of a database have types."""
+        return TableColumns(self.read(needed, types))
 
     @cached_property
     def _table(self) -> pa.Table:
@@ -128,19 +132,24 @@ class SqlTable:
                     raise UserError(
                         self.who, f"the query has several columns called '{repeated[0]}'.", "Rename them with AS."
                     )
-                parts = [_columns(rows, names) for rows in result.partitions(_ROWS_AT_A_TIME)]
+                parts = [list(zip(*rows, strict=True)) for rows in result.partitions(_ROWS_AT_A_TIME)]
         except SQLAlchemyError as error:
             raise self._query_error(error) from error
         finally:
             engine.dispose()
         if not parts:
             raise UserError(self.who, "the query returns no rows.")
-        return pa.concat_tables(parts, promote_options="permissive")
+        return pa.table({name: _joined([part[k] for part in parts]) for k, name in enumerate(names)})
 
     def _query_error(self, error: Exception) -> UserError:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         return UserError(self.who, f"the query of {self.source} fails: {reason}.")
 
 
-def _columns(rows: Sequence[Any], names: Sequence[str]) -> pa.Table:
-    return pa.table([pa.array(column) for column in zip(*rows, strict=True)], names=list(names))
+def _joined(parts: Sequence[Sequence[Any]]) -> pa.ChunkedArray:
+    """The values of one column; those of several types, as SQLite has them, are text."""
+    values = [value for part in parts for value in part]
+    try:
+        return pa.chunked_array([pa.array(values)])
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.chunked_array([pa.array([level_name(value) for value in values], pa.string())])

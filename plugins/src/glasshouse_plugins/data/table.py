@@ -20,9 +20,12 @@ from glasshouse_plugins.data.tables import TYPES, TableFile
 class Table(TabularDataModule):
     """A CSV (with a header), Parquet or Arrow file, or an SQL query, with one row per example and a target column.
 
-    Columns of numbers are numeric features, columns of text or true/false categorical ones; `types` overrides that. In
-    CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing values. A missing category is a
-    separate level; a missing number is an error unless `missing` is set.
+    Columns of numbers are numeric features, columns of text or true/false categorical ones; `types` overrides that.
+    Codes with leading zeros (``01234``) and integers beyond 2^53 are categories, because as numbers different ones
+    would be equal, and the report says so. Classes, groups and clusters of a CSV file are named as it writes them.
+
+    In CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``None``, ``n/a`` and ``?`` are missing values. A missing
+    category is a separate level; a missing number is an error unless `missing` is set.
 
     Args:
         path: the file; its name ends in .csv, .tsv, .txt (also .gz), .parquet, .pq, .arrow or .feather. Or, with
@@ -52,7 +55,7 @@ class Table(TabularDataModule):
         dates: columns with dates as features: ``days`` since 1970-01-01, or their ``parts`` (year, month, weekday and,
             of times, hour): ``{signup: days}``.
         date_formats: the format of dates that are text, as for ``strptime``: ``{signup: "%d.%m.%Y"}``.
-        delimiter: column separator of a CSV file; default: tab for .tsv, else comma.
+        delimiter: column separator of a CSV file; default: the one of comma, semicolon, tab and bar in its header.
         query: SQL query of the database in `path`, one SELECT.
         batch_size: rows per batch.
         split_seed: seed of the random split.
@@ -129,8 +132,8 @@ class Table(TabularDataModule):
         features = self._chosen_features(file)
         extra = [name for name in (self.split_plan.column, self.weights, self.clusters) if name is not None]
         needed = list(dict.fromkeys((*features, self.target, *self.sensitive, *extra)))
-        table = file.read(needed, {**self.types, **dict.fromkeys(self.date_formats, "categorical")})
-        columns = {name: table[name] for name in needed}
+        read = file.read_columns(needed, {**self.types, **dict.fromkeys(self.date_formats, "categorical")})
+        columns = {name: read.table[name] for name in needed}
         read_features = [name for name in features if name not in self.dates]
         features, immutable = self._with_dates(columns, features)
         self._check(columns, features, read_features)
@@ -146,7 +149,13 @@ class Table(TabularDataModule):
             ),
             weights=self.weights,
             clusters=self.clusters,
+            as_written={name: read.as_written[name] for name in needed if name in read.as_written},
             source=file.source,
+            notes=tuple(
+                f"Column '{name}' has {reason} and is read as categories. For numbers: `types: {{{name}: numeric}}`."
+                for name, reason in read.codes.items()
+                if name in features
+            ),
         )
 
     def _with_dates(

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 from glasshouse import UserError, did_you_mean
-from pyarrow import csv, feather, ipc, parquet
+from glasshouse.data import (
+    CSV_SUFFIXES,
+    as_numbers,
+    find_delimiter,
+    first_not_a_number,
+    infer_type,
+    is_csv,
+    open_text,
+    read_header,
+    refuse_unreadable,
+)
+from pyarrow import feather, ipc, parquet
 
-_CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
 _ARROW = (".arrow", ".feather")
 TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
@@ -22,12 +33,14 @@ TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
 class TableFile:
     """A CSV file with a header, a Parquet file, or an Arrow IPC file (Feather, version 2).
 
-    In CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``n/a`` and ``?`` are missing values, except in `texts`.
+    In CSV files an empty cell, ``NA``, ``NaN``, ``null``, ``None``, ``n/a`` and ``?`` are missing values, except in
+    `texts`. A column is numbers, dates or true/false only if all of its values are. Codes with leading zeros and
+    integers beyond 2^53 stay text, because as numbers different ones would be equal.
 
     Args:
         path: the file.
         who: name of the data in error messages.
-        delimiter: column separator of a CSV file; None: tab for .tsv, else comma.
+        delimiter: column separator of a CSV file; None: the one of comma, semicolon, tab and bar that the header has.
         texts: text columns, whose cells are read verbatim, including line breaks within quotes.
     """
 
@@ -41,7 +54,7 @@ class TableFile:
             raise UserError(
                 self.who, f"there is no file {self.path.absolute()}.", "Relative paths start at the current folder."
             )
-        endings = (*_CSV, *_PARQUET, *_ARROW)
+        endings = (*CSV_SUFFIXES, *_PARQUET, *_ARROW)
         if not self.path.name.endswith(endings):
             raise UserError(
                 self.who,
@@ -91,16 +104,26 @@ class TableFile:
         Raises:
             UserError: if the file cannot be read, or a column cannot be cast.
         """
+        return self.read_columns(needed, types).table
+
+    def read_columns(
+        self, needed: Sequence[str], types: Mapping[str, Literal["numeric", "categorical"]] | None = None
+    ) -> TableColumns:
+        """As `read`, with the text of a CSV file and the columns of codes.
+
+        Raises:
+            UserError: as `read`.
+        """
         try:
-            if self.path.name.endswith(_CSV):
+            if is_csv(self.path):
                 return self._read_csv(needed, types or {})
             table = (parquet if self.path.name.endswith(_PARQUET) else feather).read_table(self.path, columns=[*needed])
-            return cast(table, types or {})
-        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
+        return TableColumns(cast(table, types or {}, who=self.who))
 
     def _names(self) -> list[str]:
-        if self.path.name.endswith(_CSV):
+        if is_csv(self.path):
             return self._header()
         if self.path.name.endswith(_PARQUET):
             return list(parquet.read_schema(self.path).names)
@@ -108,36 +131,75 @@ class TableFile:
             return list(ipc.open_file(file).schema.names)
 
     def _unreadable(self, error: Exception) -> UserError:
-        return UserError(self.who, f"{self.path} cannot be read: {str(error).splitlines()[0]}")
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        return UserError(self.who, f"{self.path} cannot be read: {reason}")
 
-    def _parse_options(self) -> csv.ParseOptions:
-        default = "\t" if ".tsv" in self.path.suffixes else ","
-        return csv.ParseOptions(delimiter=self.delimiter or default, newlines_in_values=bool(self.texts))
+    @cached_property
+    def _delimiter(self) -> str:
+        return self.delimiter or find_delimiter(self.path, who=self.who)
 
     def _header(self) -> list[str]:
-        with csv.open_csv(self.path, parse_options=self._parse_options()) as reader:
-            return list(reader.schema.names)
+        names = read_header(self.path, self._delimiter, who=self.who)
+        if not names:
+            raise UserError(self.who, f"{self.path} is empty; expected a header.")
+        return names
 
-    def _read_csv(self, needed: Sequence[str], types: Mapping[str, str]) -> pa.Table:
-        texts = [name for name in needed if name in self.texts]
-        options = csv.ConvertOptions(
-            include_columns=[name for name in needed if name not in self.texts],
-            column_types={name: TYPES[kind] for name, kind in types.items()},
-            null_values=[*csv.ConvertOptions().null_values, "?"],
-            strings_can_be_null=True,
-        )
-        table = csv.read_csv(self.path, parse_options=self._parse_options(), convert_options=options)
-        if texts:  # null values apply to all columns of a pass, but "null" and "?" are ordinary words of a text
-            options = csv.ConvertOptions(include_columns=texts, column_types=dict.fromkeys(texts, pa.string()))
-            verbatim = csv.read_csv(self.path, parse_options=self._parse_options(), convert_options=options)
-            for name in texts:
-                table = table.append_column(name, verbatim[name])
-        return table
+    def _read_csv(self, needed: Sequence[str], types: Mapping[str, str]) -> TableColumns:
+        with refuse_unreadable(self.path, self.who):
+            table = self._text([name for name in needed if name not in self.texts], verbatim=False)
+            # missing words apply to all columns of a pass, but "null" and "?" are ordinary words of a text
+            verbatim = self._text([name for name in needed if name in self.texts], verbatim=True)
+        columns: dict[str, pa.ChunkedArray] = {}
+        codes: dict[str, str] = {}
+        for name in needed:
+            if name in self.texts:
+                columns[name] = verbatim[name]
+            elif name in types:
+                columns[name] = _as_type(table[name], types[name], name, who=self.who)
+            else:
+                columns[name], reason = infer_type(table[name])
+                codes |= {name: reason} if reason else {}
+        return TableColumns(pa.table(columns), {name: table[name] for name in table.column_names}, codes)
+
+    def _text(self, names: list[str], *, verbatim: bool) -> pa.Table:
+        if not names:
+            return pa.table({})
+        with open_text(self.path, self._delimiter, names, verbatim=verbatim or bool(self.texts)) as reader:
+            return reader.read_all()
 
 
-def cast(table: pa.Table, types: Mapping[str, Literal["numeric", "categorical"]]) -> pa.Table:
-    """The table with some columns cast to numbers or to text."""
+@dataclass(frozen=True)
+class TableColumns:
+    """Columns with their types, and how a CSV file writes them."""
+
+    table: pa.Table
+    as_written: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
+    """The text of the columns of a CSV file."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """Columns that look like numbers and are categories -> why."""
+
+
+def cast(table: pa.Table, types: Mapping[str, Literal["numeric", "categorical"]], *, who: str) -> pa.Table:
+    """The table with some columns cast to numbers or to text.
+
+    Raises:
+        UserError: for a value that is not a number.
+    """
     for position, name in enumerate(table.column_names):
         if name in types:
-            table = table.set_column(position, name, table[name].cast(TYPES[types[name]]))
+            table = table.set_column(position, name, _as_type(table[name], types[name], name, who=who))
     return table
+
+
+def _as_type(values: pa.ChunkedArray, kind: str, name: str, *, who: str) -> pa.ChunkedArray:
+    if kind == "categorical" or not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return values.cast(TYPES[kind])
+    numbers = as_numbers(values)
+    if numbers is None and values.null_count < len(values):
+        row, value = first_not_a_number(values)
+        raise UserError(
+            who,
+            f"column '{name}', row {row + 1:,}: '{value}' is not a number.",
+            f"Correct it, leave it empty, or leave `types: {{{name}: numeric}}` out.",
+        )
+    return values.cast(pa.float64()) if numbers is None else numbers

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from glasshouse import audit_predictions
+from glasshouse.data.class_coding import find_class, opposite, read_decisions, without_spelling
 from glasshouse.errors import UserError
 from glasshouse.frames import PredictionColumns, tables_from_frame
-from glasshouse.frames.class_coding import find_class, opposite, read_decisions, without_spelling
 from hypothesis import given
 from hypothesis import strategies as st
 

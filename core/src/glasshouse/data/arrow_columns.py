@@ -1,0 +1,72 @@
+"""Columns of any kind as Arrow arrays, whose types say what the values are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasshouse.data.level_names import level_name, level_names
+from glasshouse.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NESTED = (list, tuple, dict, set, np.ndarray)
+
+
+def as_arrow(values: Any, name: str, *, who: str = "") -> pa.Array | pa.ChunkedArray:
+    """A 1-D column: Arrow, NumPy, pandas or a list; NaN and None are missing.
+
+    Objects of several types become text. Categories, intervals and periods of pandas become text or dictionaries of
+    text, which keep the order of ordered categories.
+
+    Raises:
+        UserError: for values that Arrow does not have, such as complex numbers.
+    """
+    import pyarrow as pa
+
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return values
+    kind = str(getattr(values, "dtype", ""))
+    if kind.startswith("Sparse"):
+        values = values.sparse.to_dense()
+    if kind == "category" and hasattr(values, "cat"):
+        return _categories(values, name)
+    try:
+        found = pa.array(values if hasattr(values, "iloc") else np.asarray(values), from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        found = _texts(values, name, who, error)
+    except pa.ArrowNotImplementedError:
+        raise _unsuitable(name, kind, who) from None
+    if isinstance(found.type, pa.BaseExtensionType):
+        chunks = found.chunks if isinstance(found, pa.ChunkedArray) else [found]
+        return pa.array([level for chunk in chunks for level in level_names(chunk, name)], pa.string())
+    return found
+
+
+def _categories(values: Any, name: str) -> pa.Array:
+    import pyarrow as pa
+
+    names = pa.array(values.cat.categories.to_series(), from_pandas=True)
+    names = level_names(names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names, name)
+    codes = values.cat.codes.to_numpy()
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, mask=codes < 0), pa.array(names, pa.string()), ordered=bool(values.cat.ordered)
+    )
+
+
+def _texts(values: Any, name: str, who: str, error: Exception) -> pa.Array:
+    """Objects of several types as the text that each is."""
+    import pyarrow as pa
+
+    objects = np.asarray(values, dtype=object)
+    nested = objects.ndim != 1 or any(isinstance(value, _NESTED) for value in objects)
+    if nested:
+        raise _unsuitable(name, "lists", who) from error
+    return pa.array([None if value is None or value != value else level_name(value) for value in objects], pa.string())
+
+
+def _unsuitable(name: str, kind: str, who: str) -> UserError:
+    expected = f"contains {kind}; expected text, numbers or true/false."
+    return UserError(who, f"column '{name}' {expected}") if who else UserError(f"column '{name}'", expected)
