@@ -68,8 +68,7 @@ def test_rates_and_gaps_are_fairlearns(judged, make_evidence, find) -> None:
             )
             measured = found.one(name, over=names)
             assert measured.value == pytest.approx(theirs), measured.id
-            kind = "koopman" if name.endswith("_ratio") else "miettinen_nurminen"
-            assert measured.interval_method == f"simultaneous_{kind}"
+            assert measured.interval_method == "simultaneous_melded"
             assert measured.low <= measured.value <= measured.high
 
 

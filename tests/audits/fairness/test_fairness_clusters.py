@@ -71,7 +71,7 @@ def test_intervals_name_how_they_came_about(repeated, make_evidence, find) -> No
         "selection_rate": "wilson_effective",
         "f1": "poisson_bootstrap_percentile",
         "treatment_equality": "poisson_bootstrap_percentile",
-        "impact_ratio": "simultaneous_koopman_effective",
+        "impact_ratio": "simultaneous_melded_effective",
         "mean_score": "student_t_clustered",
         "roc_auc": "delong_logit_clustered",
         "expected_calibration_error": "normal_bootstrap_basic",

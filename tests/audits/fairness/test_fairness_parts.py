@@ -291,7 +291,7 @@ def test_integer_weights_count_rows_that_often(judged, make_evidence, find) -> N
                 compared += 1
     assert compared > 60
     assert one["demographic_parity_difference[over=sex]@test"].interval_method == (
-        "simultaneous_miettinen_nurminen_effective"
+        "simultaneous_melded_effective"
     )
 
 

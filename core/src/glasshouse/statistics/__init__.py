@@ -30,6 +30,7 @@ from glasshouse.statistics.counts.simultaneous import gap_interval, impact_ratio
 from glasshouse.statistics.counts.table import MISSING, Attribute, GroupColumn, GroupCounts, count, marginal_groups
 from glasshouse.statistics.intervals.estimates import Estimate, Interval, Intervals
 from glasshouse.statistics.intervals.means import mean, normal_interval, t_interval
+from glasshouse.statistics.intervals.melded import melded
 from glasshouse.statistics.intervals.multiplicity import benjamini_hochberg, holm
 from glasshouse.statistics.intervals.power import detectable_gap, rows_needed
 from glasshouse.statistics.intervals.proportions import clopper_pearson, wilson
@@ -132,6 +133,7 @@ __all__ = [
     "mean",
     "mean_absolute_error",
     "mean_error",
+    "melded",
     "miettinen_nurminen",
     "newcombe",
     "normal_interval",

@@ -338,8 +338,8 @@ def _method_notes(study: Study) -> Iterator[str]:
     kind, classes_shown = study.tables.kind, study.positive_classes
     yield (
         "Rates have Wilson intervals. Gaps between the extreme groups are biased upward when groups are small. Their "
-        "intervals come from simultaneous score intervals of all pairs of groups, because resampling the gap would "
-        "repeat the bias."
+        "intervals come from simultaneous exact comparisons of the groups with each other and with all other rows, "
+        "because resampling the gap would repeat the bias."
     )
     if kind == "binary":
         yield f"Selected means predicted {classes_shown[0].label}, the favourable class."
