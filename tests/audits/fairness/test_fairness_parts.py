@@ -290,9 +290,7 @@ def test_integer_weights_count_rows_that_often(judged, make_evidence, find) -> N
                 assert one[key].value == pytest.approx(other[key].value, abs=1e-6), key
                 compared += 1
     assert compared > 60
-    assert one["demographic_parity_difference[over=sex]@test"].interval_method == (
-        "simultaneous_melded_effective"
-    )
+    assert one["demographic_parity_difference[over=sex]@test"].interval_method == ("simultaneous_melded_effective")
 
 
 def test_the_power_statement(judged, make_evidence, find) -> None:
