@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
+from glasshouse import audit_predictions
 from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
 from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
@@ -191,3 +193,16 @@ def test_objects_of_several_types_are_named_one_by_one() -> None:
 def test_what_has_no_name_is_refused(frame: Any, message: str) -> None:
     with pytest.raises(UserError, match=message.replace("(", "[(]")):
         tables_from_frame(frame, columns("g"))
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_level_that_is_called_missing_is_none_of_the_rows_without_a_value(tmp_path: Path, absent: bool) -> None:
+    levels = ["missing", "a", None if absent else "a", "b"]
+    frame = pd.DataFrame({"d": [1, 0, 1, 1] * 30, "y": [1, 0, 0, 1] * 30, "g": levels * 30})
+    tables = tables_from_frame(frame, columns("g", target="y"))
+    assert sizes(tables) == {'"missing"': 30, "a": 30 if absent else 60, "b": 30} | ({"missing": 30} if absent else {})
+    record = audit_predictions(frame, prediction="d", target="y", sensitive="g", favourable=1, run_dir=tmp_path)
+    written = json.loads((record.folder / "record.json").read_text())
+    assert [audit["status"] for audit in written["audits"] if audit["name"] == "fairness"] == ["completed"]
+    assert record.measurement("selection_rate", g='"missing"').value == 1
+    assert written["run"]["data"]["sensitive"][0]["levels"] == ["a", "b", '"missing"']

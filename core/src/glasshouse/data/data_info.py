@@ -80,9 +80,16 @@ class Sensitive:
 
     name: str
     levels: tuple[str, ...]
-    """Level names in the order of their codes."""
+    """Level names in the order of their codes. One called ``missing`` gets quotation marks, because that is the name of
+    rows without a value."""
     seen_by_model: bool | None = False
     """Whether it, or a column that it is derived from, is a feature of the model; None: unknown."""
+
+    def __post_init__(self) -> None:
+        if "missing" in self.levels:
+            from glasshouse.statistics.counts.table import quoted_missing
+
+            object.__setattr__(self, "levels", quoted_missing(self.levels))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from glasshouse_audits.fairness.groups.study import PartialResult, Study
 
 SEX_NAMES = ("sex", "gender")
 RACE_NAMES = ("race", "ethnicity", "race_ethnicity", "race/ethnicity", "ethnic_group", "ethnic_origin")
-UNKNOWN = (MISSING, "unknown", "not specified", "prefer not to say", "decline to answer", "?", "")
+UNKNOWN = (MISSING, f'"{MISSING}"', "unknown", "not specified", "prefer not to say", "decline to answer", "?", "")
 SMALL_SHARE = 0.02
 """A category below this share of the data may be excluded from the impact ratios (6 RCNY 5-301(d))."""
 

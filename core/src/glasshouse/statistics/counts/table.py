@@ -39,12 +39,27 @@ class GroupColumn(Protocol):
     def codes(self) -> NDArray[Any]: ...
 
 
+def quoted_missing(levels: Sequence[str]) -> tuple[str, ...]:
+    """The levels with `MISSING` in quotation marks, as many as make it a level of its own."""
+    name = f'"{MISSING}"'
+    while name in levels:
+        name = f'"{name}"'
+    return tuple(name if level == MISSING else level for level in levels)
+
+
 @dataclass(frozen=True)
 class Attribute:
-    """The name of a group attribute and its levels in the order of their codes."""
+    """The name of a group attribute and its levels in the order of their codes.
+
+    A level that is called ``missing`` gets quotation marks: without them it is the name of rows without a value.
+    """
 
     name: str
     levels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if MISSING in self.levels:
+            object.__setattr__(self, "levels", quoted_missing(self.levels))
 
     def level(self, code: int) -> str:
         """Name of a level; the code after the last level is a missing value."""
