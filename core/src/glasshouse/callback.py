@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from weakref import ref
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from pytorch_lightning.utilities import rank_zero_warn
 from pytorch_lightning.utilities.model_helpers import is_overridden
+from pytorch_lightning.utilities.seed import isolate_rng
 
 from glasshouse.config.yaml_files import MADE_BY
+from glasshouse.data.auditable import WithDefaults, declares_info, is_auditable
+from glasshouse.data.batch import Batch
 from glasshouse.errors import UserError
-from glasshouse.external_data.adapter import as_auditable, loader_from, single
+from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, loaders_from, transfer_hooks
+from glasshouse.external_data.evaluation_sets import named_loaders, same_rows
 from glasshouse.pipeline.existing_model import (
     Request,
     audit_existing,
@@ -33,7 +39,7 @@ Stage = Literal["fit", "test"]
 
 
 class AuditCallback(Callback):
-    """Audits the model after `Trainer.fit`, and after `Trainer.test` where that tested other weights.
+    """Audits the model after `Trainer.fit`, and after `Trainer.test` where that tested other weights or other rows.
 
     ::
 
@@ -42,6 +48,9 @@ class AuditCallback(Callback):
     Each audit writes RUN_DIR/NAME/TIME-ID/ with config.yaml, record.json, the reports and predictions, as `glasshouse
     run` does, and logs to the Trainer's loggers. Training is identical with and without it, to the last bit. What
     cannot be used is refused when the callback is constructed or training begins, as far as it is known then.
+
+    Several test loaders, in a list or by name, give a record each; their names are part of the runs' names. Training
+    and validation rows are those of the model's last fit, also after `Trainer.test`, or else those of the data module.
 
     With several processes rank 0 audits, on all rows. A model that is sharded over processes (FSDP, DeepSpeed) is
     not audited, with a warning.
@@ -109,7 +118,9 @@ class AuditCallback(Callback):
         self.after = tuple(after)
         self.records: list[RunRecord] = []
         """The record of each audit, in order."""
-        self._audited: str | None = None
+        self._audited: list[tuple[str, EvaluationSet]] = []
+        self._fitted: tuple[Callable[[], LightningModule | None], dict[str, Loaders | None]] | None = None
+        """The model of the last fit, and its loaders, which the Trainer forgets when it tests."""
 
     @property
     def record(self) -> RunRecord | None:
@@ -128,12 +139,13 @@ class AuditCallback(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Audit what was trained; Lightning has taken the model from its device by now."""
+        self._fitted = (ref(pl_module), {split: used_loaders(trainer, split) for split in ("train", "validate")})
         waits = self._request.options.evaluate_on == "test" and not _has_test(_datamodule(trainer), pl_module)
         if "fit" in self.after and not waits:  # else the rows come with Trainer.test
             self._audit(trainer, pl_module, "fit")
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Audit what was tested, unless it has been."""
+        """Audit what was tested, unless these weights were audited on these rows."""
         if "test" in self.after:
             self._audit(trainer, pl_module, "test")
 
@@ -147,56 +159,123 @@ class AuditCallback(Callback):
             return
         try:
             if trainer.is_global_zero:
-                self._audit_here(trainer, module, stage)
+                with isolate_rng():  # also a look at the first batch of a loader draws a number
+                    self._audit_here(trainer, module, stage)
         finally:
             # the other ranks wait here until rank 0 has finished, also after an error
             distributed.broadcast_from_rank0("")
 
     def _audit_here(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
-        digest = weights_digest(module)
-        if digest == self._audited:
-            return
-        data, name, described = _data(trainer, module, self._request)
+        digest, split = weights_digest(module), self._request.options.evaluate_on
+        found = self._loaders(trainer, module, split)
+        if found is None:
+            raise UserError("AuditCallback", f"there is no loader for the split '{split}'.", "Set another evaluate_on.")
+        named = named_loaders(found.loaders)
+        for position, (name, loader) in enumerate(named.items()):
+            judged = EvaluationSet(name, loader, position, found.owner)
+            if not any(digest == weights and judged.has_rows_of(known) for weights, known in self._audited):
+                self._audit_set(trainer, module, stage, judged)
+                self._audited.append((digest, judged))
+
+    def _audit_set(self, trainer: Trainer, module: LightningModule, stage: Stage, judged: EvaluationSet) -> None:
+        request, owner = self._request, judged.owner
         how = {
             MADE_BY: f"glasshouse.AuditCallback after Trainer.{stage}",
             "trainer": {"epochs": trainer.current_epoch, "steps": trainer.global_step, "precision": trainer.precision},
-            "data": described,
+            "data": "loaders" if owner is None else {"class_path": class_path(owner)},
         }
         with _on_device(module, trainer.strategy.root_device):
-            concluded = audit_existing(module, data, self._request, how=how, data_name=name, trainer=trainer)
+            concluded = audit_existing(
+                module,
+                self._data(trainer, module, judged),
+                request,
+                how=how,
+                data_name=type(module if owner is None else owner).__name__.lower(),
+                set_name=judged.name,
+                trainer=trainer,
+            )
         self.records.append(RunRecord(concluded.record, concluded.folder))
-        self._audited = digest
+
+    def _data(self, trainer: Trainer, module: LightningModule, judged: EvaluationSet) -> WithDefaults:
+        """The data as audits read them: the data module's own split, or loaders that it may describe."""
+        split, reading = self._request.options.evaluate_on, self._request.reading
+
+        def loader_of(wanted: str) -> Any:
+            return judged.loader if wanted == split else self._other_loader(trainer, module, wanted)
+
+        if judged.owner is not None and not judged.name:
+            return as_auditable(judged.owner, module, judged=split, reading=reading, loader_of=loader_of)
+        datamodule = _datamodule(trainer)
+        describes = judged.owner is not None or _gives_our_batches(judged.loader)
+        declared = getattr(datamodule, "info", None) if describes and declares_info(datamodule) else None
+        hooks = transfer_hooks(judged.owner, module, judged.position)
+        return LoaderAdapter(loader_of, judged=split, reading=reading, prepare_batch=hooks, declared=declared)
+
+    def _other_loader(self, trainer: Trainer, module: LightningModule, split: str) -> Any:
+        """The loader of a split that is not evaluated; None where there is none, or several."""
+        found = self._loaders(trainer, module, split)
+        named = {} if found is None else named_loaders(found.loaders)
+        if len(named) > 1:
+            rank_zero_warn(f"AuditCallback: the split '{split}' has {len(named)} loaders; audits do without it")
+        return next(iter(named.values())) if len(named) == 1 else None
+
+    def _loaders(self, trainer: Trainer, module: LightningModule, split: str) -> Loaders | None:
+        """A split's loaders: those that the Trainer uses, those of the model's last fit, or new ones of its data."""
+        if (used := used_loaders(trainer, split)) is not None:
+            return used
+        if self._fitted is not None and self._fitted[0]() is module and self._fitted[1].get(split) is not None:
+            return self._fitted[1][split]
+        for owner in (_datamodule(trainer), module):
+            made = None if owner is None else loaders_from(owner, split)
+            if made is not None:
+                return Loaders(made, None if owner is module else owner)
+        return None
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """The loader or loaders of a split, and the data module that made them; None if they were given or the model's."""
+
+    loaders: Any
+    owner: Any
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """One of the loaders of the evaluated split; `name` is empty for the only one."""
+
+    name: str
+    loader: Any
+    position: int
+    owner: Any
+
+    def has_rows_of(self, other: EvaluationSet) -> bool:
+        """Whether its rows are those of another set."""
+        own_split = self.owner is not None and self.owner is other.owner and is_auditable(self.owner)
+        return (own_split and self.name == other.name) or same_rows(self.loader, other.loader)
+
+
+def used_loaders(trainer: Trainer, split: str) -> Loaders | None:
+    """The loaders that the Trainer has used for a split since it was last given data; None before."""
+    fit = trainer.fit_loop
+    of: dict[str, tuple[Any, Any]] = {
+        "train": (trainer.train_dataloader, fit),
+        "validate": (trainer.val_dataloaders, fit.epoch_loop.val_loop),
+        "test": (trainer.test_dataloaders, trainer.test_loop),
+    }
+    loaders, loop = of[split]
+    if loaders is None:
+        return None
+    source = getattr(getattr(loop, "_data_source", None), "instance", None)
+    return Loaders(loaders, source if source is not None and source is _datamodule(trainer) else None)
+
+
+def _gives_our_batches(loader: Any) -> bool:
+    return isinstance(next(iter(loader), None), Batch)
 
 
 def _datamodule(trainer: Trainer) -> Any:
     return getattr(trainer, "datamodule", None)
-
-
-def _data(trainer: Trainer, module: LightningModule, request: Request) -> tuple[Any, str, dict[str, Any] | str]:
-    """The Trainer's data as audits read them, their name, and how config.yaml names them."""
-    datamodule = _datamodule(trainer)
-    described: dict[str, Any] | str = "loaders" if datamodule is None else {"class_path": class_path(datamodule)}
-    name = type(module if datamodule is None else datamodule).__name__.lower()
-    data = as_auditable(
-        datamodule,
-        module,
-        judged=request.options.evaluate_on,
-        reading=request.reading,
-        loader_of=lambda split: loader_of(trainer, module, split),
-    )
-    return data, name, described
-
-
-def loader_of(trainer: Trainer, module: LightningModule, split: str) -> Any:
-    """A split's loader: the very one that the Trainer used; for the test split also one that it has not used yet."""
-    used = {"train": trainer.train_dataloader, "validate": trainer.val_dataloaders, "test": trainer.test_dataloaders}
-    if used[split] is not None:
-        return single(used[split], split)
-    if split != "test":
-        return None
-    datamodule = _datamodule(trainer)
-    found = None if datamodule is None else loader_from(datamodule, split)
-    return single(module.test_dataloader(), split) if found is None and _has_test(None, module) else found
 
 
 def _has_test(datamodule: Any, module: LightningModule) -> bool:

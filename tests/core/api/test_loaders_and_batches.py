@@ -265,7 +265,7 @@ REFUSED: dict[str, tuple[Case, str]] = {
     ),
     "attributes in both": (
         lambda r: {"batch": ["x", "sensitive", "y"], "sensitive": {"sex": r["s"].numpy()}},
-        "names attributes, and others are given beside the data",
+        "names attributes, and others are given as well",
     ),
     "other names": (
         lambda r: {

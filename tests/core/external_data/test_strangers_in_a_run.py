@@ -139,7 +139,7 @@ def test_what_does_not_follow_is_asked_before_training(config: Any, tmp_path: Pa
     ("change", "message"),
     [
         ({"aligned": "gone.csv"}, "gone.csv cannot be read"),
-        ({"aligned": None}, "applies to attributes that are given beside the data"),
+        ({"aligned": None}, "applies to attributes in files or batches"),
         ({"bins": {"height": [1]}}, "there is no attribute 'height'"),
     ],
 )

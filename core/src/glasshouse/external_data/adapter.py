@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from glasshouse.data.batch_layout import Parts, described, usual_parts
 from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import UserError
 from glasshouse.external_data.batch_attributes import BatchAttributes, columns_of, find_attributes
+from glasshouse.external_data.evaluation_sets import named_loaders
 from glasshouse.external_data.ordered_loader import OrderedLoader, in_dataset_order
 from glasshouse.external_data.reading import Reading
 from glasshouse.external_data.side_attributes import Codes, with_attributes
@@ -40,7 +41,6 @@ def as_auditable(
     judged: str,
     reading: Reading | None = None,
     loader_of: LoaderOf | None = None,
-    dataloader_idx: int = 0,
 ) -> WithDefaults:
     """Data as audits read them: the data module itself where it implements `AuditableData`, else a `LoaderAdapter`.
 
@@ -50,7 +50,6 @@ def as_auditable(
         judged: the split that is evaluated.
         reading: how to read data that do not describe themselves.
         loader_of: returns a split's loader; default: `loader_from` the data module, or from the model without one.
-        dataloader_idx: which of several loaders of the judged split it is, for the transfer hooks.
     """
     if datamodule is not None and is_auditable(datamodule):
         if reading is not None and reading.layout is not None:
@@ -61,7 +60,7 @@ def as_auditable(
         loader_of or (lambda split: loader_from(owner, split)),
         judged=judged,
         reading=reading,
-        prepare_batch=transfer_hooks(datamodule, model, dataloader_idx),
+        prepare_batch=transfer_hooks(datamodule, model),
         owner=datamodule,
     )
 
@@ -75,6 +74,7 @@ class LoaderAdapter(WithDefaults):
         reading: how to read the data; by default without attributes, and batches by `usual_parts`.
         prepare_batch: applied to every batch before it is read.
         owner: the data module that the loaders belong to, which may have optional members of `AuditableData`.
+        declared: the description of the data; default: the owner's `info`, if it has one.
     """
 
     def __init__(
@@ -85,8 +85,10 @@ class LoaderAdapter(WithDefaults):
         reading: Reading | None = None,
         prepare_batch: BatchHook = lambda batch: batch,
         owner: Any = None,
+        declared: DataInfo | None = None,
     ) -> None:
         super().__init__(owner)
+        self._declared = declared
         self._loader_of = loader_of
         self._orders: dict[str, OrderedLoader | None] = {}
         self._judged = judged
@@ -111,8 +113,8 @@ class LoaderAdapter(WithDefaults):
 
     @property
     def declared_info(self) -> DataInfo | None:
-        """The data module's own `info`, if it has one; valid once a loader was asked for."""
-        declared = getattr(self.datamodule, "info", None)
+        """The description that was given, or the data module's own, if it has one; valid once a loader was read."""
+        declared = self._declared or getattr(self.datamodule, "info", None)
         return declared if isinstance(declared, DataInfo) else None
 
     def has_split(self, split: str) -> bool:
@@ -277,6 +279,8 @@ class Batches:
 def transfer_hooks(datamodule: Any, model: Any, dataloader_idx: int = 0) -> BatchHook:
     """The project's ``on_before_batch_transfer`` and ``on_after_batch_transfer``, applied as Lightning applies them.
 
+    `dataloader_idx` is the position among several loaders of a split.
+
     Each hook is taken from the data module where it overrides it, else from the model; a model that is no
     LightningModule has none.
     """
@@ -298,11 +302,17 @@ def transfer_hooks(datamodule: Any, model: Any, dataloader_idx: int = 0) -> Batc
 def loader_from(datamodule: Any, split: str) -> Any:
     """The loader for a split of a data module or LightningModule, or None where it has none.
 
-    A data module that is already set up is not set up again: one that splits at random would split again, and test
-    rows would be among those that the model was trained on.
-
     Raises:
         UserError: for several loaders.
+    """
+    return single(loaders_from(datamodule, split), split)
+
+
+def loaders_from(datamodule: Any, split: str) -> Any:
+    """The loader or loaders for a split of a data module or LightningModule, or None where it has none.
+
+    A data module that is already set up is not set up again: one that splits at random would split again, and test
+    rows would be among those that the model was trained on.
     """
     from pytorch_lightning.utilities.model_helpers import is_overridden
 
@@ -312,12 +322,12 @@ def loader_from(datamodule: Any, split: str) -> Any:
     try:
         loader = make()
         if getattr(loader, "dataset", loader) is not None:
-            return single(loader, split)
+            return loader
     except Exception:  # a data module that is not set up may raise anything; any other error is raised again below
         pass
     datamodule.prepare_data()
     datamodule.setup("test" if split == "test" else "fit")
-    return single(make(), split)
+    return make()
 
 
 def single(loader: Any, split: str) -> Any:
@@ -326,11 +336,19 @@ def single(loader: Any, split: str) -> Any:
     Raises:
         UserError: for several.
     """
-    if not (isinstance(loader, (list, tuple)) and loader and all(isinstance(each, DataLoader) for each in loader)):
+    several = isinstance(loader, Mapping) or (
+        isinstance(loader, (list, tuple)) and loader and all(isinstance(each, DataLoader) for each in loader)
+    )
+    if not several:
         return loader
-    if len(loader) > 1:
-        raise UserError(WHO, f"the split '{split}' has {len(loader)} loaders; expected one.", "Join their data sets.")
-    return loader[0]
+    found = named_loaders(loader)
+    if len(found) > 1:
+        raise UserError(
+            WHO,
+            f"the split '{split}' has {len(found)} loaders ({', '.join(found)}); expected one.",
+            "Audit each by itself, or join their data sets; `AuditCallback` writes a record for each.",
+        )
+    return next(iter(found.values()))
 
 
 def _checked_weights(given: Any, rows: int) -> Tensor:

@@ -25,6 +25,8 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+from glasshouse.datamodules.loader import InMemoryLoader
+
 Rows = NDArray[np.int64]
 
 
@@ -63,7 +65,8 @@ def in_dataset_order(loader: Any) -> OrderedLoader:
     the end or draw several times. A list of batches has its own order. Other loaders are used as they are.
     """
     if not isinstance(loader, DataLoader):
-        return OrderedLoader(loader, known=isinstance(loader, Sequence))
+        known = isinstance(loader, Sequence) or (isinstance(loader, InMemoryLoader) and not loader.shuffle)
+        return OrderedLoader(loader, known=known)
     rows = visited_rows(loader)
     if rows is None:
         return OrderedLoader(loader)

@@ -1,4 +1,4 @@
-"""What a user says about data that do not describe themselves: parts of batches, attributes elsewhere, their bins."""
+"""What a user says about data that do not describe themselves: parts of batches, attributes in files, their bins."""
 
 from __future__ import annotations
 
@@ -45,13 +45,11 @@ def reading_of(*, batch: Any, attributes: Any, bins: Mapping[str, Sequence[float
     layout = None if batch is None else BatchLayout.parse(batch)
     in_batches = layout is not None and bool(layout.attributes)
     if attributes is not None and in_batches:
-        raise UserError(
-            f"`{where}batch`", "names attributes, and others are given beside the data.", "Give one of them."
-        )
+        raise UserError(f"`{where}batch`", "names attributes, and others are given as well.", "Give one of them.")
     if bins and attributes is None and not in_batches:
         raise UserError(
             f"`{where}bins`",
-            "applies to attributes that are given beside the data or in batches, and there are none.",
+            "applies to attributes in files or batches, and there are none.",
             "Give them: `aligned: people.csv`." if where else "Give their values: `sensitive`.",
         )
     aligned = None if attributes is None else read_side_attributes(attributes, bins or {})

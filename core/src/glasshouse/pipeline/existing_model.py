@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -115,6 +116,7 @@ def audit_existing(
     *,
     how: Mapping[str, Any],
     data_name: str,
+    set_name: str = "",
     trainer: Trainer | None = None,
 ) -> Concluded:
     """Audit a trained model on its data, and write a folder with record and report.
@@ -127,6 +129,7 @@ def audit_existing(
         request: the options of the audit.
         how: what called the audit, for the first lines of config.yaml.
         data_name: the name of the data where their description has none.
+        set_name: which of several evaluation sets it is; part of the run's name.
         trainer: the Trainer that trained it; its loggers receive the measurements.
 
     Raises:
@@ -143,9 +146,12 @@ def audit_existing(
         info, handle = _described(run, model, data, request, data_name)
         parent = parent_of_runs(request.options.run_dir)
         try:
-            with fresh_folder(parent, request.options.name or info.name) as run.folder:
+            name = "-".join(filter(None, [request.options.name or info.name, set_name]))
+            with fresh_folder(parent, re.sub(r"[^\w. -]", "_", name)) as run.folder:
                 run.mirror = mirror_of(request.options.run_dir, run.folder)
                 run.config = configuration(run, info, request, how)
+                if set_name:
+                    run.config["evaluation_set"] = set_name
                 run.provenance = current_provenance(run)
                 write_yaml(run.folder / "config.yaml", redact(run.config))
                 found = gather_evidence(Trained(run=run, info=info, handle=handle, data=data))
