@@ -173,7 +173,7 @@ def test_what_could_not_be_audited_is_refused_before_training(
         ({"after": "fit"}, r"after is 'fit'; expected \('fit',\)"),
         ({"after": ()}, "expected"),
         ({"audits": ["fairnes"]}, "Did you mean 'fairness'"),
-        ({"sensitive": "nowhere.csv"}, "'nowhere.csv' cannot be read"),
+        ({"sensitive": "nowhere.csv"}, "nowhere.csv cannot be read"),
         ({"policy": "nowhere.yaml"}, "nowhere.yaml"),
         ({"evaluate_on": "tset"}, "expected train, validate or test, received 'tset'"),
         ({"small_group_limit": -1}, "expected 0 or more"),

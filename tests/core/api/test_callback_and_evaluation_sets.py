@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import glasshouse
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
