@@ -147,7 +147,7 @@ def test_what_the_model_does_not_see_has_proxies_and_no_flip(
     assert by["all together"].value == pytest.approx(0.9214, abs=0.03)
     for name in ("age", "sex"):
         assert by[name].low < 0.5 < by[name].high
-        assert by[name].interval_method == "delong_logit"
+        assert by[name].interval_method == "delong_score"
     (figure,) = result.figures
     assert figure.data["labels"][:2] == ["all together", "income"]
 

@@ -52,7 +52,9 @@ def test_rows_that_repeat_a_person_tell_no_more_than_the_person(alone, repeated,
         one, two, three = (found.one(name, group=group) for found in (once, clustered, ignored))
         assert two.value == pytest.approx(one.value) == pytest.approx(three.value)
         assert two.high - two.low == pytest.approx(one.high - one.low, rel=0.03)
-        assert three.high - three.low == pytest.approx((one.high - one.low) / 2, rel=0.08)
+        # the interval of an area also has a part that falls with the root of the rows only
+        allowed = 0.12 if name == "roc_auc" else 0.08
+        assert three.high - three.low == pytest.approx((one.high - one.low) / 2, rel=allowed)
         assert two.n == TIMES * one.n
     for name in ("demographic_parity_difference", "equalized_odds_difference", "demographic_parity_ratio"):
         one, two = once.one(name, over=("sex",)), clustered.one(name, over=("sex",))
@@ -73,7 +75,7 @@ def test_intervals_name_how_they_came_about(repeated, make_evidence, find) -> No
         "treatment_equality": "poisson_bootstrap_percentile",
         "impact_ratio": "simultaneous_melded_effective",
         "mean_score": "student_t_clustered",
-        "roc_auc": "delong_logit_clustered",
+        "roc_auc": "delong_score_clustered",
         "expected_calibration_error": "normal_bootstrap_basic",
     }
     assert {name: found.one(name, group=group).interval_method for name in methods} == methods
@@ -105,9 +107,11 @@ def test_weighted_clusters_against_rows_drawn_by_cluster(repeated, make_evidence
         measured = found.one(name, group={"sex": "F"})
         assert measured.value == pytest.approx(metric(np.flatnonzero(inside)), abs=1e-6)
         low, high = np.quantile([metric(k) for k in samples], [0.025, 0.975])
+        if name == "roc_auc":  # near 1 resampling does not show rare low placements, and the interval allows for them
+            assert high - low < measured.high - measured.low < 1.5 * (high - low)
+            continue
         assert measured.high - measured.low == pytest.approx(high - low, rel=0.2), name
-        if name != "roc_auc":  # near 1 its interval is made on the log-odds scale, and further from 1 on both sides
-            assert (measured.low, measured.high) == pytest.approx((low, high), abs=0.2 * (high - low)), name
+        assert (measured.low, measured.high) == pytest.approx((low, high), abs=0.2 * (high - low)), name
 
 
 def test_from_tables_alone_scores_have_no_interval(repeated, make_evidence, find) -> None:

@@ -89,7 +89,7 @@ def test_scores_by_group_are_scikit_learns(judged, make_evidence, find) -> None:
     gap = found.one("roc_auc_difference", over=("sex",))
     assert gap.value == pytest.approx(abs(aucs[0] - aucs[1]))
     assert gap.low <= gap.value <= gap.high
-    assert gap.interval_method == "simultaneous_delong_logit"
+    assert gap.interval_method == "simultaneous_delong_score"
 
 
 def test_shares_of_the_top_are_counted(judged, make_evidence, find) -> None:

@@ -95,6 +95,9 @@ def test_what_is_undefined_says_why() -> None:
     assert clustered_mean([1.0, 2.0], [0, 0]).interval.undefined == "a single cluster has no spread"
     assert clustered_roc_auc([1, 1], [0.1, 0.2], [0, 1]).undefined == "no rows with target 0"
     assert clustered_roc_auc([0, 0], [0.1, 0.2], [0, 1]).undefined == "no rows with target 1"
-    assert clustered_roc_auc([0, 1], [0.1, 0.2], [0, 0]).interval.undefined == "a single cluster has no spread"
+    few = clustered_roc_auc([0, 1] * 30, np.arange(60), np.arange(60) // 15).interval
+    assert few.undefined == "fewer than 5 clusters with rows of a class show no spread"
+    apart = clustered_roc_auc([0] * 50 + [1] * 50, np.arange(100), np.arange(100) % 20).interval
+    assert (apart.low, apart.method) == (pytest.approx(0.025 ** (1 / 10)), "perfect_separation_clustered")
     with pytest.raises(ValueError, match="targets of a ROC curve are 0 and 1"):
         clustered_roc_auc([0, 2], [0.1, 0.2], [0, 1])

@@ -123,7 +123,7 @@ def test_weights_count_rows_several_times() -> None:
     everyone = weighted.overall().roc_auc()[0]
     assert everyone.value == pytest.approx(roc_auc_score(y, p, sample_weight=w), abs=1e-4)
     assert everyone.interval is not None
-    assert everyone.interval.method == "delong_logit_weighted"
+    assert everyone.interval.method == "delong_score_weighted"
 
 
 @given(
@@ -202,7 +202,7 @@ def test_undefined_is_not_zero() -> None:
     single = score_histogram((), [1, 0, 0], [0.9, 0.1, 0.2]).roc_auc()[0]
     assert single.value == 1
     assert single.interval is not None
-    assert single.interval.undefined == "a single row of a class has no spread"
+    assert single.interval.undefined == "fewer than 5 rows of a class show no spread"
 
 
 @pytest.mark.parametrize(

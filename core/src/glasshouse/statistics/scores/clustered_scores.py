@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
 from glasshouse.statistics.intervals.means import columns, t_interval
+from glasshouse.statistics.scores.area_interval import FEWEST_ROWS, area_interval
 
 _FEW = "a single cluster has no spread"
 
@@ -38,9 +38,11 @@ def clustered_roc_auc(
     weights: ArrayLike | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """As `roc_auc`, for clustered and weighted rows: ``delong_logit_clustered``.
+    """As `roc_auc`, for clustered and weighted rows: ``delong_score_clustered``.
 
-    A row contributes its placement minus the area (Obuchowski 1997, Biometrics 53:567).
+    A row contributes its placement minus the area (Obuchowski 1997, Biometrics 53:567); the numbers of rows are the
+    effective ones of each class, and degrees of freedom at most the clusters less one. Undefined below 5 clusters with
+    rows of a class.
 
     Raises:
         ValueError: if targets are not 0 and 1, or numbers are not finite.
@@ -56,18 +58,30 @@ def clustered_roc_auc(
     below = _weight_below(s[positive], s[~positive], w[~positive]) / sums[0]
     above = 1 - _weight_below(s[~positive], s[positive], w[positive]) / sums[1]
     area = float(np.clip(np.average(below, weights=w[positive]), 0, 1))
-    parts = np.empty(n)
-    parts[positive] = w[positive] * (below - area) / sums[1]
-    parts[~positive] = w[~positive] * (above - area) / sums[0]
+    parts, variances, rows, counted = np.zeros(n), [], [], []
+    for of, placements, total in ((positive, below, sums[1]), (~positive, above, sums[0])):
+        parts[of] = w[of] * (placements - area) / total
+        error, clusters_of_class = linearized_error(parts[of], np.asarray(clusters)[of])
+        # the design effect: the variance between clusters over that of independent rows
+        alone = np.sum(parts[of] ** 2)
+        effect = error**2 * (1 - 1 / clusters_of_class) / alone if alone > 0 and clusters_of_class > 1 else 1.0
+        variances.append(error**2)
+        rows.append(total**2 / np.sum(w[of] ** 2) / max(effect, 1e-300))
+        counted.append(clusters_of_class)
     error, m = linearized_error(parts, clusters)
-    method = "delong_logit_clustered"
-    if m < 2 or not error > 0 or area in (0, 1):
-        reason = _FEW if m < 2 else "scores without overlap or all tied show no variance"
-        return Estimate(area, n, Interval(None, None, level, method, undefined=reason))
-    half = float(special.stdtrit(m - 1, (1 + level) / 2)) * error / (area * (1 - area))
-    centre = special.logit(area)
-    ends = Interval(float(special.expit(centre - half)), float(special.expit(centre + half)), level, method)
-    return Estimate(area, n, ends)
+    if min(counted) < FEWEST_ROWS:
+        reason = f"fewer than {FEWEST_ROWS} clusters with rows of a class show no spread"
+        return Estimate(area, n, Interval(None, None, level, "delong_score_clustered", undefined=reason))
+    if area in (0.0, 1.0):
+        # disjoint pairs of a positive and a negative from different clusters, some of which have rows of both
+        pairs = float(min(*counted, m // 2))
+        found = area_interval(area, (0.0, 0.0), (pairs, pairs), level=level, suffix="_clustered")
+        return Estimate(area, n, found)
+    # clusters with rows of both classes connect the classes' variances
+    together = error**2 / max(sum(variances), 1e-300)
+    spreads = (variances[0] * rows[0] * together, variances[1] * rows[1] * together)
+    found = area_interval(area, spreads, (rows[0], rows[1]), level=level, suffix="_clustered", freedom=m - 1)
+    return Estimate(area, n, found)
 
 
 def linearized_error(parts: Floats, clusters: ArrayLike) -> tuple[float, int]:

@@ -14,12 +14,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from glasshouse.statistics.counts.table import Attribute, group_names, listed_groups, marginal_groups
-from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.means import normal_quantile, t_interval
+from glasshouse.statistics.intervals.estimates import Estimate, Floats
+from glasshouse.statistics.intervals.means import t_interval
 from glasshouse.statistics.intervals.proportions import wilson
+from glasshouse.statistics.scores.area_interval import area_interval
 from glasshouse.statistics.scores.bin_numbers import EDGES, SHIFT, scores_at_places, scores_of, segment_of
 from glasshouse.statistics.scores.binning import Bins
 from glasshouse.statistics.scores.calibration import ReliabilityCurve
@@ -138,8 +138,8 @@ class ScoreHistogram:
         """Area under the ROC curve of each group, equal to that of the rows up to `roc_auc_error`.
 
         Pairs of rows of both targets in one bin count half, unless the ranges of their scores do not overlap. The
-        interval is that of `glasshouse.statistics.roc_auc` with placements by bin; with weights the variance is
-        linearised: sum w^2 (placement - area)^2 / (sum w)^2 for each target.
+        interval is that of `glasshouse.statistics.roc_auc` with placements by bin; with weights from effective numbers
+        of rows, (sum w)^2 / sum w^2, and spreads sum w^2 (placement - area)^2 / sum w^2 of each target.
 
         Raises:
             ValueError: if there are no targets.
@@ -149,20 +149,20 @@ class ScoreHistogram:
         positives_rank, negatives_rank = self._placed
         with np.errstate(invalid="ignore", divide="ignore"):
             areas = self._sum(weights[1] * positives_rank) / sums.prod(axis=0)
-        rows = self._row_sums
-        variance = np.zeros(len(self))
+        spreads, effective = np.zeros((2, len(self))), np.zeros((2, len(self)))
         for target, rank in ((1, positives_rank), (0, negatives_rank)):
             with np.errstate(invalid="ignore", divide="ignore"):
                 deviation = rank * self._spread(1 / sums[1 - target])
                 deviation -= self._spread(areas)
                 deviation *= deviation
                 deviation *= squares[target]
-                spread = self._sum(deviation) / sums[target] ** 2
-                variance += spread * (1 if self.weighted else rows[target] / (rows[target] - 1))
-        method = "delong_logit_weighted" if self.weighted else "delong_logit"
+                total = self._sum(squares[target])
+                n = effective[target] = sums[target] ** 2 / total
+                spreads[target] = self._sum(deviation) / total * n / (n - 1)
+        suffix = "_weighted" if self.weighted else ""
         return tuple(
-            _area(area, spread, (int(n[0]), int(n[1])), level, method)
-            for area, spread, n in zip(areas, variance, rows.T, strict=True)
+            _area(areas[k], spreads[:, k], effective[:, k], (int(rows[0]), int(rows[1])), level, suffix)
+            for k, rows in enumerate(self._row_sums.T)
         )
 
     def roc_auc_error(self) -> Floats:
@@ -411,19 +411,17 @@ def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Floats:
     return np.asarray(np.divide(numerator, whole, out=undefined, where=np.asarray(whole) > 0))
 
 
-def _area(area: float, variance: float, rows: tuple[int, int], level: float, method: str) -> Estimate:
+def _area(
+    area: float, spreads: Floats, effective: Floats, rows: tuple[int, int], level: float, suffix: str
+) -> Estimate:
     n = sum(rows)
     if np.isnan(area):
         if min(rows):
             return Estimate(None, n, undefined="weights of 0")
         return Estimate(None, n, undefined=_NO_NEGATIVES if rows[1] else _NO_POSITIVES)
     area = float(np.clip(area, 0, 1))
-    if min(rows) < 2:
-        reason = "a single row of a class has no spread"
-    elif not variance > 1e-20 or area in (0, 1):
-        reason = "scores without overlap or all tied show no variance"
-    else:
-        half = normal_quantile(level) * np.sqrt(variance) / (area * (1 - area))
-        low, high = special.expit(special.logit(area) - half), special.expit(special.logit(area) + half)
-        return Estimate(area, n, Interval(float(low), float(high), level, method))
-    return Estimate(area, n, Interval(None, None, level, method, undefined=reason))
+    if np.isclose(area, round(area), rtol=0, atol=1e-15):
+        area = float(round(area))
+    negatives, positives = np.nan_to_num(spreads).tolist()
+    counted = (float(effective[1]), float(effective[0]))
+    return Estimate(area, n, area_interval(area, (positives, negatives), counted, level=level, suffix=suffix))

@@ -1,4 +1,4 @@
-"""ROC curve, its area with DeLong's interval, and rates at a threshold; targets are 0 and 1, larger scores mean 1."""
+"""ROC curve, its area with an interval, and rates at a threshold; targets are 0 and 1, larger scores mean 1."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
-from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.means import normal_quantile
+from glasshouse.statistics.intervals.estimates import Estimate, Floats
 from glasshouse.statistics.intervals.proportions import clopper_pearson
+from glasshouse.statistics.scores.area_interval import area_interval
 
 _NO_POSITIVES = "no rows with target 1"
 _NO_NEGATIVES = "no rows with target 0"
@@ -65,10 +64,9 @@ def roc_curve(targets: ArrayLike, scores: ArrayLike) -> RocCurve:
 def roc_auc(targets: ArrayLike, scores: ArrayLike, *, level: float = 0.95) -> Estimate:
     """Area under the ROC curve: the probability that a random 1 scores above a random 0; ties count half.
 
-    In [0, 1], 0.5 is chance. The interval is normal on the log-odds scale, which keeps it within 0 and 1 and improves
-    coverage near them (Qin and Hotilovac 2008, Statistical Methods in Medical Research 17:207), with the variance of
-    DeLong et al. 1988 from placements, in O(n log n) as in Sun and Xu 2014: ``delong_logit``. Undefined for a single
-    row of a class, and if the scores of the classes do not overlap, because the estimated variance is then 0.
+    In [0, 1], 0.5 is chance. The interval is a score interval with the variance of DeLong et al. 1988 from placements,
+    in O(n log n) as in Sun and Xu 2014, averaged with the largest possible one: ``delong_score``; if the scores of the
+    classes do not overlap, an exact one: ``perfect_separation``. Undefined below 5 rows of a class.
 
     Raises:
         ValueError: if targets are not 0 and 1, or scores are NaN.
@@ -79,15 +77,11 @@ def roc_auc(targets: ArrayLike, scores: ArrayLike, *, level: float = 0.95) -> Es
         return Estimate(None, n, undefined=_NO_NEGATIVES if len(positive) else _NO_POSITIVES)
     above, below = _placements(positive, negative), 1 - _placements(negative, positive)
     auc = float(above.mean())
-    if len(positive) < 2 or len(negative) < 2:
-        return Estimate(auc, n, _no_interval(level, "a single row of a class has no spread"))
-    variance = above.var(ddof=1) / len(positive) + below.var(ddof=1) / len(negative)
-    if variance == 0:
-        return Estimate(auc, n, _no_interval(level, "scores without overlap or all tied show no variance"))
-    # delta method: the derivative of logit at A is 1 / (A (1 - A))
-    half = normal_quantile(level) * np.sqrt(variance) / (auc * (1 - auc))
-    low, high = special.expit(special.logit(auc) - half), special.expit(special.logit(auc) + half)
-    return Estimate(auc, n, Interval(float(low), float(high), level, "delong_logit"))
+    if min(len(positive), len(negative)) < 2:
+        spreads = (0.0, 0.0)
+    else:
+        spreads = (float(above.var(ddof=1)), float(below.var(ddof=1)))
+    return Estimate(auc, n, area_interval(auc, spreads, (len(positive), len(negative)), level=level))
 
 
 def operating_point(targets: ArrayLike, scores: ArrayLike, threshold: float, *, level: float = 0.95) -> OperatingPoint:
@@ -151,7 +145,3 @@ def _share(hits: np.ndarray, reason: str, level: float) -> Estimate:
         return Estimate(None, 0, undefined=reason)
     interval = clopper_pearson(int(hits.sum()), len(hits), level=level).item()
     return Estimate(float(hits.mean()), len(hits), interval)
-
-
-def _no_interval(level: float, reason: str) -> Interval:
-    return Interval(None, None, level, "delong_logit", undefined=reason)
