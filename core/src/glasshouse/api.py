@@ -226,42 +226,36 @@ def audit_predictions(
         UserError: for columns or values that cannot be used; then nothing is written.
     """
     from glasshouse.config.run_options import RunOptions
-    from glasshouse.data.level_names import level_name
-    from glasshouse.data.raw_table import SensitiveColumn
-    from glasshouse.frames import LabelColumns, PredictionColumns
+    from glasshouse.frames.arguments import columns_from_arguments, source_from_argument
     from glasshouse.pipeline import existing_predictions
     from glasshouse.run_record import RunRecord
     from glasshouse.system.process_state import unchanged_process
 
-    names = [sensitive] if isinstance(sensitive, str) else list(sensitive)
-    unknown = [name for name in bins or {} if name not in names]
-    if unknown:
-        raise UserError("`bins`", f"'{unknown[0]}' is not among the sensitive columns.", "Name it in `sensitive`.")
-    columns = PredictionColumns(
-        prediction=prediction or "",
+    columns = columns_from_arguments(
+        prediction=prediction,
         target=target,
         score=score,
-        scores=tuple((scores or {}).items()),
-        labels=tuple(LabelColumns(name=label, **given) for label, given in (labels or {}).items()),
+        scores=scores,
+        labels=labels,
+        sensitive=sensitive,
+        bins=bins,
+        classes=classes,
+        favourable=favourable,
+        threshold=threshold,
         weights=weights,
         clusters=clusters,
-        sensitive=tuple(
-            SensitiveColumn(name=name, column=name, edges=tuple((bins or {}).get(name, ()))) for name in names
-        ),
-        classes=tuple(level_name(name) or "" for name in classes),
-        favourable=level_name(favourable),
-        threshold=threshold,
     )
     asked = [audits] if isinstance(audits, str) else audits
+    if asked is not None and not isinstance(asked, Sequence):
+        raise UserError("`audits`", f"expected names, received {type(audits).__name__}.")
+    if name is not None and not isinstance(name, str):
+        raise UserError("`name`", f"expected text, received {type(name).__name__}.")
     options = RunOptions(
         name=name, run_dir=str(run_dir), policy=str(policy), audits=None if asked is None else list(asked)
     )
-    if isinstance(frame, (str, Path)):
-        frame = [Path(frame)]
-    elif isinstance(frame, (list, tuple)):
-        frame = [Path(path) for path in frame]
+    source = source_from_argument(frame)
     with unchanged_process():
-        concluded = existing_predictions.audit_predictions(frame, columns, options)
+        concluded = existing_predictions.audit_predictions(source, columns, options)
     return RunRecord(concluded.record, concluded.folder)
 
 

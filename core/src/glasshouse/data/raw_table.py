@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -51,6 +52,29 @@ class SensitiveColumn:
     name: str
     column: str
     edges: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for edge in self.edges:
+            if (
+                isinstance(edge, (bool, str))
+                or not isinstance(edge, (int, float, np.number))
+                or not math.isfinite(edge)
+            ):
+                raise _wrong_edges(self.column, f"received {edge!r}")
+        if len(set(self.edges)) < len(self.edges):
+            raise _wrong_edges(self.column, f"received {', '.join(f'{edge:g}' for edge in self.edges)}")
+
+    @classmethod
+    def binned(cls, name: str, bins: Mapping[str, Sequence[float]]) -> SensitiveColumn:
+        """The attribute of a column, with its edges in `bins` if it has any.
+
+        Raises:
+            UserError: for edges that are not different finite numbers.
+        """
+        edges = bins.get(name, ())
+        if name in bins and (isinstance(edges, (str, bytes)) or not hasattr(edges, "__iter__") or not len(edges)):
+            raise _wrong_edges(name, f"received {edges!r}")
+        return cls(name=name, column=name, edges=tuple(edges))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,6 +134,12 @@ class RawTable:
         if name not in self.columns:
             raise UserError(who, f"there is no column '{name}' ({role}).", did_you_mean(name, self.columns))
         return self.columns[name]
+
+
+def _wrong_edges(column: str, received: str) -> UserError:
+    return UserError(
+        f"bins of '{column}'", f"expected different finite numbers, {received}.", f"E.g. `{{{column}: [30, 50]}}`."
+    )
 
 
 def as_column(values: Any, name: str, *, who: str) -> Column:

@@ -28,16 +28,17 @@ def collect(
     as padding of a distributed sampler, is kept once.
 
     Raises:
-        UserError: for an empty split.
+        UserError: for an empty split, or inputs that are NaN or infinite and make the model's outputs so.
     """
     scores, losses, targets, levels, indices = [], [], [], [], []
-    seen = 0
+    seen = spoilt = 0
     for batch in batches:
         x, y = unpack(batch)
         with torch.no_grad():
             raw, loss = model.outputs_and_losses(x, y)
             scores.append(to_scores(raw, info.target, model.output_kind).float().cpu())
             losses.append(loss.float().cpu())
+        spoilt += _rows_spoilt_by_inputs(x, scores[-1])
         targets.append(y.cpu())
         own = isinstance(batch, Batch)
         indices.append(batch.index.cpu() if own else torch.arange(seen, seen + len(y)))
@@ -46,6 +47,13 @@ def collect(
         seen += len(y)
     if not seen:
         raise UserError(f"data '{info.name}'", f"the split '{split}' has no rows.", "Choose another `evaluate_on:`.")
+    if spoilt:
+        raise UserError(
+            f"data '{info.name}'",
+            f"inputs of {spoilt:,} of {seen:,} rows of the split '{split}' are NaN or infinite, and so are the model's "
+            "outputs for them.",
+            "Fill in missing values, or leave these rows out.",
+        )
     index = torch.cat(indices).numpy().astype(np.int64)
     _, order = np.unique(index, return_index=True)
     truth = torch.cat(targets)
@@ -62,6 +70,14 @@ def collect(
         losses=torch.cat(losses).numpy()[order],
         groups=groups,
     )
+
+
+def _rows_spoilt_by_inputs(x: Any, scores: Tensor) -> int:
+    """Rows whose scores are not finite, and whose inputs are not either."""
+    if bool(scores.isfinite().all()) or not isinstance(x, Tensor) or not x.is_floating_point():
+        return 0
+    wrong = ~x.detach().cpu().reshape(len(x), -1).isfinite().all(dim=1)
+    return int((wrong & ~scores.reshape(len(x), -1).isfinite().all(dim=1)).sum())
 
 
 def look_at_writing(model: ModelHandle, batches: Iterable[Any]) -> None:

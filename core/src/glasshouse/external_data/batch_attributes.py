@@ -91,7 +91,7 @@ def find_attributes(
     attributes, codings = [], []
     for name, parts in zip(called, seen.values(), strict=True):
         values = np.unique(np.concatenate(parts))
-        edges = SensitiveColumn(name=name, column=name, edges=tuple(bins.get(name, ())))
+        edges = SensitiveColumn.binned(name, bins)
         coded = code_sensitive(edges, as_column(values, name, who=WHO), who=WHO)
         codes = np.asarray(coded.codes, dtype=np.int64)
         attribute = by_name.get(name) or Sensitive(name=name, levels=coded.levels, seen_by_model=None)

@@ -91,7 +91,9 @@ def read_side_attributes(given: Any, bins: Mapping[str, Sequence[float]]) -> Sid
         if name not in names:
             raise UserError("`bins`", f"there is no attribute '{name}'.", f"Known: {', '.join(names)}.")
     lengths = {split: _common_length(columns) for split, columns in tables.items()}
-    coded = [_coded(name, [columns[name] for columns in tables.values()], bins.get(name, ())) for name in names]
+    coded = [
+        _coded(SensitiveColumn.binned(name, bins), [columns[name] for columns in tables.values()]) for name in names
+    ]
     together = np.stack([each.codes for each in coded], axis=1).astype(np.int64)
     ends = np.cumsum(list(lengths.values()))[:-1]
     return SideAttributes(
@@ -107,10 +109,10 @@ def _source(values: Any) -> str:
     return str(values) if isinstance(values, (str, Path)) else "values"
 
 
-def _coded(name: str, parts: Sequence[Any], edges: Sequence[float]) -> Coded:
+def _coded(declared: SensitiveColumn, parts: Sequence[Any]) -> Coded:
     """The values of all splits in one column, so that a level has one code throughout."""
-    declared = SensitiveColumn(name=name, column=name, edges=tuple(edges))
-    if edges:
+    name = declared.name
+    if declared.edges:
         return code_sensitive(declared, np.concatenate([_numbers(name, part) for part in parts]), who=WHO)
     coded = [as_labels(part, name, who=WHO) for part in parts]
     together = coded[0] if len(coded) == 1 else _joined(coded)

@@ -16,7 +16,7 @@ from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import build_tables
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.in_memory import eager_batches, pandas_batches
-from glasshouse.frames.reading import is_regression, new_tally, refined_tables
+from glasshouse.frames.reading import is_regression, new_tally, not_a_probability, refined_tables
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
 from glasshouse.statistics.scores.bin_numbers import (
     EDGES,
@@ -248,11 +248,7 @@ def _check_scores_and_weights(rows: nw.LazyFrame[Any], columns: PredictionColumn
             if low is not None and low < 0:
                 raise UserError(f"column '{name}'", f"expected weights of 0 or more, found {low:g}.")
         elif low is not None and (low < 0 or high > 1):
-            raise UserError(
-                f"column '{name}'",
-                f"expected probabilities from 0 to 1, found {low if low < 0 else high:g}.",
-                "Divide by the largest possible score, or leave the score out.",
-            )
+            raise not_a_probability(name, float(low if low < 0 else high))
 
 
 def _numbers(found: pa.Table, name: str) -> NDArray[np.float64]:

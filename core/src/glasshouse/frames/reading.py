@@ -332,12 +332,20 @@ def probabilities(batch: pa.RecordBatch, name: str) -> NDArray[Any]:
     found = numbers(batch, name)
     low, high = (found.min(), found.max()) if len(found) else (0, 1)
     if low < 0 or high > 1:
-        raise UserError(
-            f"column '{name}'",
-            f"expected probabilities from 0 to 1, found {low if low < 0 else high:g}.",
-            "Divide by the largest possible score, or leave --score out.",
-        )
+        raise not_a_probability(name, float(low if low < 0 else high))
     return found if found.dtype.kind == "f" else found.astype(np.float64)
+
+
+def not_a_probability(name: str, found: float) -> UserError:
+    """The error for a score outside 0 and 1; that of a rounding error shows all its digits."""
+    rounding = -1e-6 < found < 1 + 1e-6
+    return UserError(
+        f"column '{name}'",
+        f"expected probabilities from 0 to 1, found {found!r}.",
+        "Rounding does that: clip them to 0 and 1."
+        if rounding
+        else "Divide by the largest possible score, or leave --score out.",
+    )
 
 
 def weight_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:

@@ -115,10 +115,7 @@ class ImageFolder(ImageDataModule):
                 task="binary" if len(classes) == 2 else "multiclass",
                 classes=classes,
                 favourable=self.favourable,
-                sensitive=tuple(
-                    SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ())))
-                    for name in self.sensitive
-                ),
+                sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
                 split=None if found[0].split is None else np.array([each.split for each in found]),
                 source=root.absolute().name,
             ),

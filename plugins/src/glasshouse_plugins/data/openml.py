@@ -122,9 +122,7 @@ class OpenML(TabularDataModule):
             favourable=self.favourable,
             features=tuple(name for name in frame.columns if name not in excluded),
             immutable=tuple(self.immutable),
-            sensitive=tuple(
-                SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
-            ),
+            sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
             source=f"OpenML {details['id']}: {details['name']}, version {details['version']}, "
             f"https://www.openml.org/d/{details['id']}",
             licence=details.get("licence", "none stated"),

@@ -144,9 +144,7 @@ class Table(TabularDataModule):
             favourable=self.favourable,
             features=features,
             immutable=immutable,
-            sensitive=tuple(
-                SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
-            ),
+            sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
             weights=self.weights,
             clusters=self.clusters,
             as_written={name: read.as_written[name] for name in needed if name in read.as_written},

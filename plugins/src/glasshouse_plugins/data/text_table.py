@@ -119,10 +119,7 @@ class TextTable(TextDataModule):
                 target=self.target,
                 task=self.task,
                 favourable=self.favourable,
-                sensitive=tuple(
-                    SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ())))
-                    for name in self.sensitive
-                ),
+                sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
                 source=file.path.name,
             ),
         )

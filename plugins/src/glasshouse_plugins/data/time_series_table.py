@@ -257,9 +257,7 @@ class TimeSeriesTable(CompactDataModule):
             target=self.target,
             task=self.task,
             favourable=self.favourable,
-            sensitive=tuple(
-                SensitiveColumn(name=name, column=name, edges=tuple(self.bins.get(name, ()))) for name in self.sensitive
-            ),
+            sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
             split=np.asarray(SPLITS)[part],
         )
         given = SplitPlan.read({"by": "given"}, self.fractions, seed=self.split_seed, who=self.who)
