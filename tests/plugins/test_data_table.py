@@ -246,3 +246,8 @@ def test_values_of_several_types_in_a_database_are_text(tmp_path: Path) -> None:
     assert info.features[0].categories == ("30", "41.5", "50", "60", "90+", "missing")
     with pytest.raises(UserError, match=r"column 'age', row 2: '90\+' is not a number"):
         ready(url, query="select * from people", types={"age": "numeric"})
+
+
+@pytest.mark.parametrize("favourable", [True, "true", "yes", 1, "True"])
+def test_the_favourable_class_may_be_written_as_yaml_reads_it(csv: str, favourable: Any) -> None:
+    assert ready(csv, "member", favourable=favourable).info.target.favourable == "True"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from glasshouse import ImageDataModule, RawImages, RawTable, SensitiveColumn, UserError, did_you_mean
-from glasshouse.data import Coded, SplitOption
+from glasshouse.data import Coded, SplitOption, level_name
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.tables import TableFile
@@ -63,7 +63,7 @@ class ImageFolder(ImageDataModule):
         attributes: str | None = None,
         sensitive: Sequence[str] = (),
         bins: Mapping[str, Sequence[float]] | None = None,
-        favourable: str | None = None,
+        favourable: str | int | bool | None = None,
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         batch_size: int = 64,
         split_seed: int = 0,
@@ -114,7 +114,7 @@ class ImageFolder(ImageDataModule):
                 target="class",
                 task="binary" if len(classes) == 2 else "multiclass",
                 classes=classes,
-                favourable=self.favourable,
+                favourable=level_name(self.favourable),
                 sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
                 split=None if found[0].split is None else np.array([each.split for each in found]),
                 source=root.absolute().name,

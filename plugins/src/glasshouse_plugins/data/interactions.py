@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from glasshouse import DataInfo, RawTable, SensitiveColumn, UserError
-from glasshouse.data import SPLITS, Coded, Column, Labelled, SplitOption, SplitPlan, fingerprint
+from glasshouse.data import SPLITS, Coded, Column, Labelled, SplitOption, SplitPlan, fingerprint, level_name
 from glasshouse.datamodules import InMemoryDataModule
 from numpy.typing import NDArray
 
@@ -64,7 +64,7 @@ class Interactions(InMemoryDataModule):
         item: str = "item",
         target: str | None = None,
         task: Literal["binary", "regression"] | None = None,
-        favourable: str | None = None,
+        favourable: str | int | bool | None = None,
         negatives: int = 4,
         user_features: Sequence[str] = (),
         item_features: Sequence[str] = (),
@@ -206,7 +206,7 @@ class Interactions(InMemoryDataModule):
             target=target,
             task=task or "binary",
             classes=("no", "yes") if self.target is None else (),
-            favourable=self.favourable,
+            favourable=level_name(self.favourable),
             sensitive=tuple(SensitiveColumn(name=name, column=name) for name in (*self.sensitive, *self.item_groups)),
             source=source,
         )

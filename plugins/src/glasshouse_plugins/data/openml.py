@@ -11,7 +11,7 @@ from urllib.request import Request
 
 import numpy as np
 from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
-from glasshouse.data import Coded, SplitOption
+from glasshouse.data import Coded, SplitOption, level_name
 
 from glasshouse_plugins.data.published_files import data_folder
 
@@ -61,7 +61,7 @@ class OpenML(TabularDataModule):
         sensitive: Sequence[str] = (),
         bins: Mapping[str, Sequence[float]] | None = None,
         task: Literal["binary", "multiclass", "regression"] | None = None,
-        favourable: str | None = None,
+        favourable: str | int | bool | None = None,
         immutable: Sequence[str] = (),
         missing: Literal["error", "impute", "drop"] = "error",
         batch_size: int = 256,
@@ -119,7 +119,7 @@ class OpenML(TabularDataModule):
             columns={name: _column(frame[name]) for name in frame.columns},
             target=target,
             task=self.task,
-            favourable=self.favourable,
+            favourable=level_name(self.favourable),
             features=tuple(name for name in frame.columns if name not in excluded),
             immutable=tuple(self.immutable),
             sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 from glasshouse import RawTable, SensitiveColumn, TabularDataModule, UserError, did_you_mean
-from glasshouse.data import MissingPlan, SplitOption
+from glasshouse.data import MissingPlan, SplitOption, level_name
 
 from glasshouse_plugins.data.column_facts import facts_of
 from glasshouse_plugins.data.date_columns import columns_of_date, read_dates
@@ -74,7 +74,7 @@ class Table(TabularDataModule):
         bins: Mapping[str, Sequence[float]] | None = None,
         types: Mapping[str, Literal["numeric", "categorical"]] | None = None,
         task: Literal["binary", "multiclass", "regression"] | None = None,
-        favourable: str | None = None,
+        favourable: str | int | bool | None = None,
         immutable: Sequence[str] = (),
         weights: str | None = None,
         clusters: str | None = None,
@@ -141,7 +141,7 @@ class Table(TabularDataModule):
             columns=columns,
             target=self.target,
             task=self.task,
-            favourable=self.favourable,
+            favourable=level_name(self.favourable),
             features=features,
             immutable=immutable,
             sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 from glasshouse import RawTable, RawTexts, SensitiveColumn, TextDataModule, UserError, did_you_mean
-from glasshouse.data import SplitOption
+from glasshouse.data import SplitOption, level_name
 
 from glasshouse_plugins.data.tables import TableFile
 
@@ -54,7 +54,7 @@ class TextTable(TextDataModule):
         sensitive: Sequence[str] = (),
         bins: Mapping[str, Sequence[float]] | None = None,
         task: Literal["binary", "multiclass", "regression"] | None = None,
-        favourable: str | None = None,
+        favourable: str | int | bool | None = None,
         split: SplitOption = None,
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
         delimiter: str | None = None,
@@ -118,7 +118,7 @@ class TextTable(TextDataModule):
                 columns={name: table[name] for name in (self.target, *self.sensitive, *extra)},
                 target=self.target,
                 task=self.task,
-                favourable=self.favourable,
+                favourable=level_name(self.favourable),
                 sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
                 source=file.path.name,
             ),

@@ -20,6 +20,7 @@ from glasshouse.data import (
     as_column,
     fingerprint,
     group_codes,
+    level_name,
     time_codes,
 )
 from glasshouse.datamodules import CompactDataModule
@@ -82,7 +83,7 @@ class TimeSeriesTable(CompactDataModule):
         sensitive: Sequence[str] = (),
         bins: Mapping[str, Sequence[float]] | None = None,
         task: Literal["binary", "multiclass", "regression"] | None = None,
-        favourable: str | None = None,
+        favourable: str | int | bool | None = None,
         missing: Literal["error", "forward"] = "error",
         split: SplitOption = None,
         fractions: Sequence[float] = (0.6, 0.2, 0.2),
@@ -256,7 +257,7 @@ class TimeSeriesTable(CompactDataModule):
             columns=columns,
             target=self.target,
             task=self.task,
-            favourable=self.favourable,
+            favourable=level_name(self.favourable),
             sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
             split=np.asarray(SPLITS)[part],
         )
