@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,77 @@ def test_a_loss_that_is_no_number_ends_the_run_and_says_where_the_rest_is(comman
     assert f"ended early; what was written stays in {folder}" in done.err
     assert "Traceback" not in done.err
     assert not (folder / "record.json").exists()
+
+
+HOLES = """
+from glasshouse import DataPlugin, ModelPlugin, hookimpl
+from glasshouse_plugins.data.diabetes import Diabetes
+import torch
+from pytorch_lightning import LightningModule
+
+class Holes(Diabetes):
+    def __init__(self, row: int = 0):
+        super().__init__(batch_size=16)
+        self.row = row
+
+    def setup(self, stage=None):
+        super().setup(stage)
+        self._rows["validate"].x[self.row, 0] = float("nan")
+
+class Own(LightningModule):
+    def __init__(self, in_features: int):
+        super().__init__()
+        self.layer = torch.nn.Linear(in_features, 2)
+
+    def forward(self, x):
+        return self.layer(x)
+
+    def training_step(self, batch, at):
+        return torch.nn.functional.cross_entropy(self(batch.x), batch.y)
+
+    def validation_step(self, batch, at):
+        self.log("own_loss", torch.nn.functional.cross_entropy(self(batch.x), batch.y))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+@hookimpl
+def glasshouse_data():
+    yield DataPlugin(name="holes", target=f"{__name__}:Holes", summary="a missing number")
+
+@hookimpl
+def glasshouse_models():
+    yield ModelPlugin(
+        name="own", target=f"{__name__}:Own", summary="own", modalities=("tabular",), targets=("binary",)
+    )
+"""
+
+
+@pytest.fixture
+def holes(fresh_process):
+    Path("holes.py").write_text(HOLES)
+    yield "--plugin", "holes.py"
+    sys.modules.pop("holes", None)
+
+
+@pytest.mark.parametrize(("row", "when"), [(0, "before training"), (80, "in epoch 0")])
+def test_a_validation_loss_that_is_no_number_ends_the_run(command, write_config, holes, row, when):
+    """Lightning checks the first two batches before training; row 80 is in a later one."""
+    data = {"class_path": "holes", "init_args": {"row": row}}
+    done = command(
+        "run", "--config", write_config({"data": data, "trainer": {"max_epochs": 2}}), "--plugin", "holes.py"
+    )
+    assert done.code == 2
+    assert f"error: training: the validation loss is nan {when}, so no best checkpoint can be chosen." in done.err
+    assert "Look for missing or infinite numbers in the validation rows." in done.err
+
+
+def test_a_metric_of_ones_own_that_was_never_a_number_chooses_no_checkpoint(command, write_config, holes):
+    best = {"class_path": "pytorch_lightning.callbacks.ModelCheckpoint", "init_args": {"monitor": "own_loss"}}
+    changes = {"model": "own", "data": "holes", "optimizer": None, "trainer": {"max_epochs": 1, "callbacks": [best]}}
+    done = command("run", "--config", write_config(changes), *holes)
+    assert done.code == 2
+    assert "error: training: own_loss is inf in every epoch, so no best checkpoint can be chosen." in done.err
 
 
 def test_what_lightning_refuses_while_training_is_no_defect(command, write_config):

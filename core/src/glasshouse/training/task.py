@@ -127,15 +127,11 @@ class Task(FastLightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._log_means("train")
-        if "train_loss" in self._sums and not torch.isfinite(self._sums["train_loss"]):
-            raise UserError(
-                "training",
-                f"the loss became {float(self._sums['train_loss'])} in epoch {self.current_epoch}.",
-                "Lower the learning rate (`optimizer.lr`), or set `trainer: {gradient_clip_val: 1}`.",
-            )
+        self._refuse_undefined_training_loss()
 
     def on_validation_epoch_end(self) -> None:
         self._log_means("validate")
+        self._refuse_undefined_validation_loss()
 
     def on_test_epoch_end(self) -> None:
         self._log_means("test")
@@ -214,6 +210,28 @@ class Task(FastLightningModule):
         if output is None:
             return self_score_loss(self.network, x)
         return loss_per_row(output, y, self.target, self.output_kind)
+
+    def _refuse_undefined_training_loss(self) -> None:
+        if "train_loss" in self._sums and not torch.isfinite(self._sums["train_loss"]):
+            raise UserError(
+                "training",
+                f"the loss became {float(self._sums['train_loss'])} in epoch {self.current_epoch}.",
+                "Lower the learning rate (`optimizer.lr`), or set `trainer: {gradient_clip_val: 1}`.",
+            )
+
+    def _refuse_undefined_validation_loss(self) -> None:
+        """Refuse a loss by which the first checkpoint would stay the best one: nothing is less than NaN."""
+        loss, chooser = self._sums.get("validate_loss"), self.trainer.checkpoint_callback
+        chooses = getattr(chooser, "monitor", None) == "validate_loss" and chooser.best_model_score is None  # type: ignore[union-attr]
+        if loss is None or torch.isfinite(loss) or not chooses:
+            return
+        self._refuse_undefined_training_loss()
+        when = "before training" if self.trainer.sanity_checking else f"in epoch {self.current_epoch}"
+        raise UserError(
+            "training",
+            f"the validation loss is {float(loss)} {when}, so no best checkpoint can be chosen.",
+            "Look for missing or infinite numbers in the validation rows.",
+        )
 
     def _add(self, name: str, value: Tensor, rows: int, *, times: int = 1) -> None:
         if name not in self._sums:

@@ -14,6 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.strategies import FSDPStrategy, ModelParallelStrategy
 
+from glasshouse.errors import UserError
 from glasshouse.training.lightning_speedups import NoProfiler
 from glasshouse.training.metrics_csv import MetricsFile
 from glasshouse.training.resume_checkpoint import AtomicCheckpointIO, ResumeCheckpoint
@@ -93,9 +94,20 @@ class EpochCheckpoint(ModelCheckpoint):
 
 
 def best_checkpoint(trainer: Trainer, folder: Path) -> Path:
-    """The checkpoint to audit: the best one, the last one without a monitored metric, or the present weights."""
+    """The checkpoint to audit: the best one, the last one without a monitored metric, or the present weights.
+
+    Raises:
+        UserError: if the metric by which the best one was chosen was never a number.
+    """
     callback = trainer.checkpoint_callback
     best = getattr(callback, "best_model_path", "")
+    score = getattr(callback, "best_model_score", None)
+    if best and score is not None and not torch.isfinite(score):
+        raise UserError(
+            "training",
+            f"{callback.monitor} is {float(score)} in every epoch, so no best checkpoint can be chosen.",  # type: ignore[union-attr]
+            "Look for missing or infinite numbers in the validation rows, or monitor another metric.",
+        )
     if best and Path(best).is_file():
         return Path(best)
     if (last := folder / "checkpoints" / LAST).is_file():
