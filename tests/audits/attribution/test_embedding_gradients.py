@@ -114,3 +114,15 @@ def test_our_text_models_add_up(text_evidence, name) -> None:
     truth = network(NUMBERS).detach().numpy()
     change = truth - found.base
     assert np.abs(found.values.sum(axis=1) - change).max() <= 0.02 * np.ptp(np.append(change, 0))
+
+
+class Pairs(Words):
+    """Looks every word up twice, as a network of two towers does."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(self.embed(x).sum(dim=1) * self.embed(x.flip(1)).sum(dim=1))
+
+
+def test_an_embedding_that_is_called_twice_is_refused_by_name(text_evidence) -> None:
+    with pytest.raises(NotExplainableError, match=r"the layer 'embed' \(Embedding\) is called 2 times in a forward"):
+        EmbeddingIntegratedGradients().explain(question(text_evidence, Pairs()))

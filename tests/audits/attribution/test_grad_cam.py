@@ -90,3 +90,28 @@ def test_a_network_without_convolutions_is_not_explained(image_evidence) -> None
     network = nn.Sequential(nn.Flatten(), nn.Linear(128, 3))
     with pytest.raises(NotExplainableError, match="no two-dimensional convolution"):
         GradCam().explain(question(image_evidence, network))
+
+
+class Shared(Pictures):
+    """One convolution for two scales: the maps of its first call are lost to captum."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        small = F.interpolate(x, scale_factor=0.5)
+        maps = self.last(self.first(x).relu()), F.interpolate(self.last(self.first(small).relu()), scale_factor=2)
+        return self.head((maps[0] + maps[1]).flatten(1))
+
+
+@pytest.mark.parametrize("layer", [None, "last", "first"])
+def test_a_layer_that_is_called_twice_is_refused_by_name(image_evidence, layer: str | None) -> None:
+    asked = question(image_evidence, Shared())
+    with pytest.raises(
+        NotExplainableError, match=rf"the layer '{layer or 'last'}' \(Conv2d\) is called 2 times in a for"
+    ):
+        GradCam(layer=layer).explain(asked)
+
+
+def test_a_layer_that_is_not_called_is_refused_by_name(image_evidence) -> None:
+    network = Pictures()
+    network.unused = nn.Conv2d(2, 2, 1)
+    with pytest.raises(NotExplainableError, match=r"the layer 'unused' \(Conv2d\) is called not at all"):
+        GradCam().explain(question(image_evidence, network))

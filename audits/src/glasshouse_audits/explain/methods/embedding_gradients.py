@@ -17,6 +17,7 @@ from glasshouse import Explanation, NotExplainableError, Question, in_batches
 
 from glasshouse_audits.explain.completeness import relative_to, resolution, resolved
 from glasshouse_audits.explain.methods.batching import CountedScore, with_gradients
+from glasshouse_audits.explain.methods.layer_calls import refuse_unless_called_once
 from glasshouse_audits.option_checks import positive_number, whole_number
 
 if TYPE_CHECKING:
@@ -38,11 +39,16 @@ class EmbeddingIntegratedGradients:
         self.steps = whole_number("explainer 'embedding_integrated_gradients'", "steps", steps, minimum=2)
 
     def explain(self, question: Question) -> Explanation:
-        """Attributions (n, length, k) of the explained scores to the words of every text."""
+        """Attributions (n, length, k) of the explained scores to the words of every text.
+
+        Raises:
+            NotExplainableError: for an embedding that a forward pass does not call exactly once, or a budget below 2.
+        """
         import torch
         from captum.attr import LayerIntegratedGradients
 
         layer = question.model.embed
+        refuse_unless_called_once(question, layer)
         start = question.background[:1].to(question.model.device)
         most = min(self.steps, question.budget)
         if most < 2:

@@ -14,6 +14,7 @@ from glasshouse import Explanation, NotExplainableError, Question, UserError, in
 from glasshouse.evidence import as_columns
 
 from glasshouse_audits.explain.methods.batching import with_gradients
+from glasshouse_audits.explain.methods.layer_calls import refuse_unless_called_once
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,11 +31,16 @@ class GradCam:
         self.layer = layer
 
     def explain(self, question: Question) -> Explanation:
-        """Maps of every row and explained output; the channels of a pixel share its value equally."""
+        """Maps of every row and explained output; the channels of a pixel share its value equally.
+
+        Raises:
+            NotExplainableError: for a layer without maps, or that a forward pass does not call exactly once.
+        """
         import torch
         from captum.attr import LayerAttribution, LayerGradCam
 
         layer = self._layer(question.model.module)
+        refuse_unless_called_once(question, layer)
         device = question.model.device
         channels, *sides = question.rows.shape[1:]
         evaluations = 0
