@@ -220,3 +220,34 @@ def test_clusters_widen_what_changes_and_leave_gaps_without_intervals(splits, ma
         assert wide.value == pytest.approx(plain.value)
         assert wide.high - wide.low == pytest.approx(plain.high - plain.low, rel=0.05)
     assert {m.low for m in two.all("demographic_parity_difference")} == {None}
+
+
+def test_people_of_an_unseen_group_are_undecided(make_predictions, binary_target, make_evidence, find) -> None:
+    """fairlearn's `ThresholdOptimizer` rejects them all; here the numbers are those of everybody else."""
+    scores, targets, sex = people(2500, 1)
+    codes = sex.copy()
+    codes[:120], codes[120:150] = 2, -1  # another group, and people of whom nothing is known
+    levels = ("F", "M", "X")
+
+    def split(name: str, scores, targets, codes):
+        return make_predictions(binary_target, scores, targets, split=name, groups={"sex": (levels, codes)})
+
+    chosen_on = split("validate", *people(1500, 0))
+    audit = FairnessWhatIfAudit()
+    result = audit.measure(make_evidence(chosen_on, split("test", scores, targets, codes)))
+    others = audit.measure(make_evidence(chosen_on, split("test", scores[150:], targets[150:], codes[150:])))
+    found, expected = find(result), find(others)
+    for policy in ("demographic_parity", "equal_opportunity", "equalized_odds"):
+        about = {"policy": policy, "attribute": "sex"}
+        for name in ("accuracy", "accuracy_change"):
+            one, other = found.one(name, parameters=about), expected.one(name, parameters=about)
+            assert (one.value, one.n) == (pytest.approx(other.value), 2350)
+        for name in ("demographic_parity_difference", "equalized_odds_difference"):
+            one, other = (f.one(name, parameters={"policy": policy}) for f in (found, expected))
+            assert one.value == pytest.approx(other.value)
+    everyone = np.mean((scores > 0.5) == targets)
+    assert found.one("accuracy", parameters={"policy": "as_is"}).value == pytest.approx(everyone)
+    assert found.one("accuracy", parameters={"policy": "one_threshold"}).n == 2500
+    (note,) = [note for note in result.notes if "do not decide" in note]
+    assert note.startswith("Sex: the validate split has no row of 'X', 'missing'.")
+    assert not any("do not decide" in note for note in others.notes)

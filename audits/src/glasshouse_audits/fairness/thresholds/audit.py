@@ -9,11 +9,13 @@ from glasshouse_audits.fairness.input_checks import refuse_empty, refuse_non_fin
 from glasshouse_audits.fairness.thresholds import report
 from glasshouse_audits.fairness.thresholds.decisions import (
     apply_rules,
+    group_rows,
     group_rules,
     model_decisions,
     rule_measurements,
     single_threshold,
     threshold_curves,
+    undecided_levels,
 )
 from glasshouse_audits.fairness.thresholds.rules import CONSTRAINTS, Rule
 from glasshouse_audits.option_checks import whole_number
@@ -59,7 +61,7 @@ class FairnessWhatIfAudit:
         as_is = model_decisions(predictions)
         for attribute in predictions.groups.values():
             groups = threshold_curves(chosen_on.predictions, chosen_on.predictions.groups[attribute.name])
-            one_threshold = dict.fromkeys(groups, Rule(threshold, threshold))
+            one_threshold = dict.fromkeys(group_rows(attribute), Rule(threshold, threshold))
             rules = [as_is, apply_rules("one_threshold", one_threshold, predictions, attribute)]
             for constraint in CONSTRAINTS:
                 by_group, excluded = group_rules(groups, constraint, threshold)
@@ -70,6 +72,12 @@ class FairnessWhatIfAudit:
                         f"{constraint.replace('_', ' ').capitalize()} over {attribute.name}: too few rows to choose a "
                         f"threshold for {names}; the single threshold is used there."
                     )
+            if unseen := undecided_levels(by_group, attribute):
+                names = ", ".join(f"'{level}'" for level in unseen)
+                notes.append(
+                    f"{attribute.name.capitalize()}: {chosen_on.name} has no row of {names}. Thresholds by group do "
+                    "not decide these people, and accuracy and gaps of these thresholds leave them out."
+                )
             first = not measurements
             for rule in rules:
                 measurements += rule_measurements(rule, predictions, attribute, first=first)

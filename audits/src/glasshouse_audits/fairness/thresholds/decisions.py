@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from glasshouse.statistics import (
 )
 from numpy.typing import NDArray
 
+from glasshouse_audits.fairness.holdout_split import select_rows
 from glasshouse_audits.fairness.thresholds.rules import (
     Rule,
     ThresholdCurve,
@@ -37,7 +38,7 @@ GAPS = ("demographic_parity_difference", "equal_opportunity_difference", "equali
 
 @dataclass(frozen=True, eq=False)
 class DecisionRule:
-    """One way to decide: the probability with which each evaluated row is selected."""
+    """One way to decide: the probability with which each evaluated row is selected; NaN where it is not decided."""
 
     name: str
     selected: Floats
@@ -95,12 +96,13 @@ def group_rules(
 ) -> tuple[dict[str, Rule], list[str]]:
     """Rules of each group that satisfy a constraint, and the groups with too few rows for it, which keep `threshold`.
 
-    A group without any rows also keeps `threshold` but is not listed.
+    A group without any rows has no rule: nothing is known of its scores.
     """
+    groups = {level: curve for level, curve in groups.items() if len(curve.scores)}
     feasible = [level for level, curve in groups.items() if hull(curve, constraint) is not None]
     chosen = equal_rates([groups[level] for level in feasible], constraint) or []
     default = {level: Rule(threshold, threshold) for level in groups}
-    excluded = [level for level, curve in groups.items() if level not in feasible and len(curve.scores)]
+    excluded = [level for level in groups if level not in feasible]
     return default | dict(zip(feasible, chosen, strict=True)), excluded
 
 
@@ -111,24 +113,37 @@ def model_decisions(predictions: Predictions) -> DecisionRule:
 
 
 def apply_rules(name: str, rules: dict[str, Rule], predictions: Predictions, attribute: Groups) -> DecisionRule:
-    """Decide each row by its group's rule; a group without a rule takes that of the first group."""
+    """Decide each row by its group's rule; rows of a group without a rule are not decided."""
     scores = favourable_scores(predictions)
-    selected = np.zeros(len(scores))
-    default = next(iter(rules.values()), Rule(0.5, 0.5))
+    selected = np.full(len(scores), np.nan)
     for level, rows in group_rows(attribute).items():
-        selected[rows] = rules.get(level, default).probability(scores[rows])
+        if level in rules:
+            selected[rows] = rules[level].probability(scores[rows])
     return DecisionRule(name, selected, rules)
+
+
+def undecided_levels(rules: dict[str, Rule], attribute: Groups) -> list[str]:
+    """Levels with rows to decide, but without a rule."""
+    return [level for level, rows in group_rows(attribute).items() if level not in rules and rows.any()]
+
+
+def decided(predictions: Predictions, selected: Floats) -> tuple[Predictions, Floats]:
+    """The rows that are decided, and the probabilities with which they are selected."""
+    rows = np.flatnonzero(~np.isnan(selected))
+    return (predictions, selected) if len(rows) == len(selected) else (select_rows(predictions, rows), selected[rows])
 
 
 # ---------------------------------------------------------------- measuring decisions
 
 
 def expected_counts(predictions: Predictions, attribute: Groups, selected: Floats) -> GroupCounts:
-    """The expected count table of random decisions with these probabilities.
+    """The expected count table of random decisions with these probabilities, of the rows that are decided.
 
     Cells are sums of probabilities. Intervals treat the rows as that many independent decisions: exact for
     probabilities of 0 and 1, conservative for values between.
     """
+    attribute = replace(attribute, codes=attribute.codes[~np.isnan(selected)])
+    predictions, selected = decided(predictions, selected)
     assert predictions.targets is not None
     weights = np.ones(len(predictions)) if predictions.weights is None else predictions.weights
     table = count(
@@ -159,7 +174,7 @@ def expected_counts(predictions: Predictions, attribute: Groups, selected: Float
 def rule_measurements(
     rule: DecisionRule, predictions: Predictions, attribute: Groups, *, first: bool
 ) -> Iterator[Measurement]:
-    """Accuracy, its change, and the gaps.
+    """Accuracy, its change, and the gaps, over the rows that the rule decides.
 
     The accuracy of the model and of one threshold for all does not depend on the attribute, so it is measured for the
     `first` attribute only.
@@ -171,8 +186,9 @@ def rule_measurements(
     if by_group or first:
         accuracy = group_rates(table.overall(), "accuracy", positive=positive)[0]
         if predictions.clusters is not None:
-            correct = _probability_correct(rule.selected, predictions)
-            accuracy = clustered_mean(correct, predictions.clusters, weights=predictions.weights)
+            rows, selected = decided(predictions, rule.selected)
+            assert rows.clusters is not None
+            accuracy = clustered_mean(_probability_correct(selected, rows), rows.clusters, weights=rows.weights)
         yield Measurement(name="accuracy", split=split, parameters=parameters, **accuracy.fields())
         if rule.name != "as_is":
             change = accuracy_change(rule, predictions)
@@ -198,16 +214,21 @@ def rule_measurements(
 
 
 def accuracy_change(rule: DecisionRule, predictions: Predictions) -> Estimate:
-    """Accuracy of the rule minus that of the model's own decisions, paired by row: above 0 is better."""
+    """Accuracy of the rule minus that of the model's own decisions, paired by row: above 0 is better.
+
+    Over the rows that the rule decides.
+    """
+    predictions, selected = decided(predictions, rule.selected)
     own = model_decisions(predictions).selected
-    change = _probability_correct(rule.selected, predictions) - _probability_correct(own, predictions)
+    change = _probability_correct(selected, predictions) - _probability_correct(own, predictions)
     if predictions.clusters is not None:
         return clustered_mean(change, predictions.clusters, weights=predictions.weights)
     return mean(change, weights=predictions.weights)
 
 
 def expected_accuracy(selected: Floats, predictions: Predictions) -> float:
-    """Expected accuracy of random decisions with these probabilities."""
+    """Expected accuracy of random decisions with these probabilities, over the rows that are decided."""
+    predictions, selected = decided(predictions, selected)
     return float(np.average(_probability_correct(selected, predictions), weights=predictions.weights))
 
 

@@ -18,6 +18,7 @@ from glasshouse_audits.fairness.thresholds.decisions import (
     expected_accuracy,
     expected_counts,
     favourable_code,
+    group_rows,
 )
 from glasshouse_audits.fairness.thresholds.frontier import group_frontier, single_frontier
 from glasshouse_audits.fairness.thresholds.rules import Rule, ThresholdCurve, best_threshold, hull
@@ -54,8 +55,8 @@ def threshold_table(rules: Sequence[DecisionRule], groups: dict[str, ThresholdCu
     rows = []
     for decision in rules:
         for level, rule in decision.rules.items():
-            curve = groups[level]
-            if not len(curve.scores):
+            curve = groups.get(level)
+            if curve is None or not len(curve.scores):
                 continue
             lower = None if rule.upper == rule.lower else _threshold(rule.lower)
             rows.append(
@@ -107,12 +108,13 @@ def frontier_figure(
         tolerances = np.linspace(0.0, float(unconstrained), points).tolist()
         metric = f"{constraint}_difference"
         overall = best_threshold([groups[level] for level in hulls])
+        seen = [level for level, curve in groups.items() if len(curve.scores)]
         per_group = [
-            dict.fromkeys(groups, Rule(overall, overall)) | dict(zip(hulls, rules, strict=True))
+            dict.fromkeys(seen, Rule(overall, overall)) | dict(zip(hulls, rules, strict=True))
             for rules in group_frontier(list(hulls.values()), tolerances)
         ]
         single = [
-            dict.fromkeys(groups, Rule(t, t))
+            dict.fromkeys(group_rows(attribute), Rule(t, t))
             for t in single_frontier([groups[level] for level in hulls], constraint, tolerances)
         ]
         for how, candidates in (("a threshold per group", per_group), ("one threshold", single)):
