@@ -150,3 +150,32 @@ def test_what_one_audit_writes_reaches_no_other(table: Any, form: str) -> None:
     assert (corrects.status, corrects.reason) == ("error", "ValueError: assignment destination is read-only")
     (note,) = forger.notes
     assert note.startswith("The audit wrote into the evidence (scores of test, targets of test, inputs of test).")
+
+
+WRITES_TABLES = """
+from glasshouse import AuditPlugin, hookimpl
+
+class WritesTables:
+    def measure(self, evidence):
+        evidence.tables.counts.cells[:] = 0
+
+@hookimpl
+def glasshouse_audits():
+    yield AuditPlugin(name="writes_tables", target=f"{__name__}:WritesTables", summary="zero", requires=("tables",))
+"""
+
+
+def test_tables_are_read_only(tmp_path: Path) -> None:
+    import pandas as pd
+
+    (tmp_path / "zeroes.py").write_text(WRITES_TABLES)
+    set_registry(Registry.from_environment(files=[tmp_path / "zeroes.py"]))
+    try:
+        frame = pd.DataFrame({"decision": [0, 1, 1, 0], "outcome": [0, 1, 0, 0]})
+        asked = {"prediction": "decision", "target": "outcome", "audits": ["writes_tables", "performance"]}
+        record = glasshouse.audit_predictions(frame, **asked)
+    finally:
+        set_registry(None)
+        sys.modules.pop("zeroes", None)
+    assert record.audits["writes_tables"].reason == "ValueError: assignment destination is read-only"
+    assert record.measurement("accuracy").value == 0.75

@@ -43,6 +43,10 @@ WAYS = {
 class Audit:
     way = ""
 
+    def __init__(self, at_once: bool = False):
+        if at_once:
+            sys.exit(0)
+
     def measure(self, evidence):
         WAYS[self.way]()
         return AuditResult(name=self.way, family="data")
@@ -97,7 +101,7 @@ def test_any_end_of_an_audit_is_an_error_entry(run: Any) -> None:
     assert long["reason"].startswith("LongError: xxx")
     assert "2,999,000 characters left out" in long["reason"]
     assert len(long["reason"]) < 1100
-    assert typed["reason"] == "KeyboardInterrupt: "
+    assert typed["reason"] == "KeyboardInterrupt"
     assert fine["name"] == "fine"
     assert max(len(line) for line in err.splitlines()) < 1200
 
@@ -127,6 +131,13 @@ def test_a_hook_that_leaves_before_the_record_is_told(run: Any, code: str) -> No
     assert record is None
     assert f"SystemExit: {code}." in err
     assert "leaving.py, line" in err
+
+
+@pytest.mark.parametrize(("gate", "code"), [((), 2), (("--gate",), 3)])
+def test_an_audit_that_leaves_before_the_run_is_no_success(run: Any, gate: tuple[str, ...], code: int) -> None:
+    ended, record, err = run(*gate, audits=[{"name": "fine", "at_once": True}])
+    assert (ended, record) == (code, None)
+    assert "error: glasshouse: sys.exit(0) was called before there was a result." in err
 
 
 def test_a_gate_that_is_killed_is_told_by_the_signal(run: Any, forks: Forks, tmp_path: Path) -> None:

@@ -54,9 +54,9 @@ def _run(argv: list[str]) -> int:
         return error.exit_code
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else int(done.code is not None)
-        if code in (0, 1) and is_gate(argv) and not _asks_for_help(argv):
+        if code in (0, 1) and _has_a_result(argv) and not _asks_for_help(argv):
             print(f"error: glasshouse: sys.exit({done.code!r}) was called before there was a result.", file=sys.stderr)
-            return NO_RESULT
+            return NO_RESULT if is_gate(argv) else UserError.exit_code
         return code  # of argparse, after --help or a usage error, or of a plugin's command
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -69,6 +69,11 @@ def _run(argv: list[str]) -> int:
         _print_traceback()
         print("error: this is a bug of glasshouse or of a plugin, not an error in your input.", file=sys.stderr)
         return DEFECT
+
+
+def _has_a_result(argv: list[str]) -> bool:
+    """Whether the command is one of ours that ends with a result, and never by `sys.exit`."""
+    return any(word in TRAINING or word in ("audit", "check") for word in argv[:1])
 
 
 def _asks_for_help(argv: list[str]) -> bool:

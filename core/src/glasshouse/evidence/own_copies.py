@@ -1,19 +1,18 @@
 """Each audit receives copies of the evidence, so that what one audit writes reaches no other.
 
-The arrays of `Predictions` are read-only, but torch has no read-only tensors, and a tensor made from a read-only array
-can be written to. Both are therefore copied for each audit: arrays of a split when it is first read, inputs whenever
-they are asked for.
+The arrays of `Predictions` and of tables are read-only, but torch has no read-only tensors, and a tensor made from a
+read-only array can be written to. Where there is a model, both are therefore copied for each audit: arrays of a split
+when it is first read, inputs whenever they are asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from glasshouse.evidence.comparing import same_values
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.evidence.predictions import ARRAYS, Predictions
 
@@ -35,6 +34,7 @@ class OwnCopies:
         self._given: list[tuple[str, Any, Any]] = []
         self._inputs = evidence.inputs
         self._inputs_at = evidence.inputs_at
+        make_read_only(evidence.tables)
         self.evidence = replace(
             evidence,
             predictions=self._splits,
@@ -44,7 +44,7 @@ class OwnCopies:
 
     def written(self) -> list[str]:
         """What was written into, such as ``inputs of test``; each once."""
-        changed = [split for split, now, before in self._given if not same_values(now[:FIRST_ROWS], before)]
+        changed = [split for split, now, before in self._given if not _same_tensor(now[:FIRST_ROWS], before)]
         return list(dict.fromkeys([*self._splits.written(), *(f"inputs of {split}" for split in changed)]))
 
     def _own_inputs(self, split: str) -> Any:
@@ -89,12 +89,33 @@ class _CopiedSplits(Mapping[str, Predictions]):
             yield from (f"{name} of {split}" for name, pair in pairs.items() if not _same_array(*pair))
 
 
+def make_read_only(value: Any) -> None:
+    """Make the arrays in a dataclass, a mapping or a sequence, however deep, read-only."""
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            make_read_only(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            make_read_only(part)
+    elif is_dataclass(value):
+        for one in fields(value):
+            make_read_only(getattr(value, one.name))
+
+
 def copied(predictions: Predictions) -> Predictions:
     """The same predictions in arrays of their own."""
     groups = {name: replace(one, codes=one.codes.copy()) for name, one in predictions.groups.items()}
     arrays = {name: getattr(predictions, name) for name in ARRAYS}
     own: dict[str, Any] = {name: None if array is None else array.copy() for name, array in arrays.items()}
     return replace(predictions, groups=groups, **own)
+
+
+def _same_tensor(first: Any, second: Any) -> bool:
+    from glasshouse.evidence.comparing import same_values  # imports torch, which predictions alone do without
+
+    return same_values(first, second)
 
 
 def _same_array(first: Any, second: Any) -> bool:

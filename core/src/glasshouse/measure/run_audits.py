@@ -87,9 +87,8 @@ def _run_one(run: RunView, choice: Choice, folder: Path, missing: str | None) ->
     if error is not None:
         (folder / f"{file_stem(choice)}.json").unlink(missing_ok=True)
         write_atomic(failed, redact(traceback_of(error)))
-        reason = text_of(error)
-        if not isinstance(error, TimeLimitPassed):
-            reason = f"{type(error).__name__}: {reason}"
+        name, text = type(error).__name__, text_of(error)
+        reason = text if isinstance(error, TimeLimitPassed) else f"{name}: {text}" if text else name
         return replace(blank, status="error", reason=redact(reason), seconds=seconds)
     assert result is not None
     return replace(result, name=choice.name, family=plugin.family).timed(seconds)
