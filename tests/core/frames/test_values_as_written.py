@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
@@ -206,3 +207,27 @@ def test_a_level_that_is_called_missing_is_none_of_the_rows_without_a_value(tmp_
     assert [audit["status"] for audit in written["audits"] if audit["name"] == "fairness"] == ["completed"]
     assert record.measurement("selection_rate", g='"missing"').value == 1
     assert written["run"]["data"]["sensitive"][0]["levels"] == ["a", "b", '"missing"']
+
+
+@pytest.mark.parametrize("source", ["csv", "parquet", "pandas", "lazy"])
+def test_numbers_after_many_rows_that_look_like_classes_are_numbers(tmp_path: Path, source: str) -> None:
+    n = 200_000  # more than any block that is looked at first
+    frame = pd.DataFrame({"d": np.arange(n) % 5, "y": np.arange(n) % 4}).astype(float)
+    frame.loc[n - 1, ["d", "y"]] = 2.5, 1.25
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    frame.to_parquet(tmp_path / "p.parquet", row_group_size=20_000)
+    asked = columns(target="y")
+    found = {
+        "csv": lambda: tables_from_files([tmp_path / "p.csv"], asked),
+        "parquet": lambda: tables_from_files([tmp_path / "p.parquet"], asked),
+        "pandas": lambda: tables_from_frame(frame, asked),
+        "lazy": lambda: tables_from_frame(pl.from_pandas(frame).lazy(), asked),
+    }[source]()
+    assert found.kind == "regression"
+    assert found.sums.mean_error()[0].value == pytest.approx(float((frame["d"] - frame["y"]).mean()))  # type: ignore[union-attr]
+
+
+def test_classes_with_scores_that_turn_out_to_be_numbers_are_asked(tmp_path: Path) -> None:
+    path = csv(tmp_path, "d,y,p\n" + "1,0,0.5\n" * 150_000 + "2.5,1,0.5\n")
+    with pytest.raises(UserError, match="has whole numbers in its first rows and other numbers later: classes or num"):
+        tables_from_files([path], columns(target="y", score="p"))

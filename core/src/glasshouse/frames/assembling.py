@@ -13,7 +13,7 @@ from glasshouse.data.class_coding import find_class, opposite, read_decisions, r
 from glasshouse.data.level_names import level_order
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.tally import HistogramTally, Tally, Vocabulary
+from glasshouse.frames.tally import HistogramTally, NumbersFoundLaterError, Tally, Vocabulary, are_numbers
 from glasshouse.statistics.counts.clusters import ClusteredCounts
 from glasshouse.statistics.counts.table import Attribute, GroupCounts, listed_groups
 from glasshouse.statistics.numbers.sums import GroupSums
@@ -110,6 +110,10 @@ def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...],
     """
     if columns.threshold is not None and columns.target is None:
         return (REJECTED, columns.favourable or SELECTED), 1, {}
+    if columns.threshold is None and tally.predictions.may_be_numbers and not columns.classes:
+        for vocabulary in (tally.predictions, tally.targets):
+            if are_numbers(vocabulary.levels):
+                raise NumbersFoundLaterError(vocabulary.column)
     known = _known_classes(tally, columns)
     decisions = tally.predictions.levels if columns.threshold is None else ()
     if columns.threshold is not None and len(known) > 2:

@@ -17,7 +17,7 @@ from glasshouse.frames.assembling import build_tables
 from glasshouse.frames.columns import PredictionColumns
 from glasshouse.frames.in_memory import eager_batches, pandas_batches
 from glasshouse.frames.reading import is_regression, new_tally, not_a_probability, refined_tables
-from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally
+from glasshouse.frames.tally import MISSING_CODE, HistogramTally, NumbersFoundLaterError, Tally
 from glasshouse.statistics.scores.bin_numbers import (
     EDGES,
     FARTHEST,
@@ -86,7 +86,14 @@ def _lazy_tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str
     if streamed or is_regression(looked_at.to_batches()[0], columns):
         return refined_tables(lambda: _arrow(rows).to_batches(max_chunksize=_BATCH_ROWS), columns, split=split)
     _check_scores_and_weights(rows, columns)
-    found = _tables(rows, columns, split, exact=False)
+    try:
+        found = _tables(rows, columns, split, exact=False)
+    except NumbersFoundLaterError:
+        if columns.probabilities:
+            raise
+        return refined_tables(
+            lambda: _arrow(rows).to_batches(max_chunksize=_BATCH_ROWS), columns, split=split, regression=True
+        )
     if len(found) <= _EXACT_ROWS and max_auc_error_of_tables(found) > CERTIFICATE:
         return _tables(rows, columns, split, exact=True)
     return found
@@ -104,6 +111,9 @@ def _can_group(rows: nw.LazyFrame[Any], columns: PredictionColumns) -> bool:
 
 def _tables(rows: nw.LazyFrame[Any], columns: PredictionColumns, split: str, *, exact: bool) -> PredictionTables:
     tally = new_tally(columns, regression=False, exact=exact)
+    for vocabulary in (tally.predictions, tally.targets):
+        kind = rows.collect_schema().get(vocabulary.column)
+        vocabulary.may_be_numbers = kind is not None and kind.is_numeric()
     kept = _drop_incomplete_rows(tally, rows, columns)
     keys = {f"group_{k}": _level(a.column, a.edges) for k, a in enumerate(columns.sensitive)}
     keys["target"] = nw.lit(0) if columns.target is None else nw.col(columns.target)

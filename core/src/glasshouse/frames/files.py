@@ -83,7 +83,13 @@ def tables_from_files(
     # files with types are judged by their first batch
     regression = _is_regression(files, columns) if any(file.delimiter for file in files) else None
     numbers = {*columns.number_columns, *(columns.value_columns if regression else ())}
-    return refined_tables(lambda: _batches(files, columns, numbers), columns, split=split, regression=regression)
+    return refined_tables(
+        lambda: _batches(files, columns, numbers),
+        columns,
+        split=split,
+        regression=regression,
+        untyped=regression is not None,
+    )
 
 
 def prediction_files(paths: Sequence[Path | str]) -> list[Path]:

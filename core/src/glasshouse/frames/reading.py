@@ -21,7 +21,7 @@ from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import REJECTED, SELECTED, build_tables, multilabel_tables
 from glasshouse.frames.clusters import ClusterTally
 from glasshouse.frames.columns import MAX_NUMERIC_CLASSES, PredictionColumns
-from glasshouse.frames.tally import MISSING_CODE, HistogramTally, Tally, Vocabulary
+from glasshouse.frames.tally import MISSING_CODE, HistogramTally, NumbersFoundLaterError, Tally, Vocabulary
 from glasshouse.statistics.numbers.sums import group_sums
 from glasshouse.statistics.scores.bin_tables import MAX_SLOTS
 from glasshouse.statistics.scores.histograms import CERTIFICATE
@@ -59,6 +59,7 @@ def tables_from_batches(
     split: str = "test",
     exact: bool = False,
     regression: bool | None = None,
+    untyped: bool = False,
 ) -> PredictionTables:
     """The tables of Arrow batches, whose dictionaries may differ.
 
@@ -68,6 +69,7 @@ def tables_from_batches(
         split: the name of the split in the tables.
         exact: one bin for each distinct score (see `ScoreHistogram`).
         regression: whether predictions are numbers instead of classes; None: as the first batch looks.
+        untyped: whether text may be numbers, as in CSV files.
 
     Raises:
         UserError: for a missing column, values that do not fit their role, or no rows.
@@ -92,6 +94,9 @@ def tables_from_batches(
     tallies = [new_tally(each, regression=regression, exact=exact, labels=len(by_label)) for each in by_label.values()]
     for tally in tallies:
         tally.groups = tallies[0].groups  # every label has the same attributes
+        for vocabulary in (tally.predictions, tally.targets) if not columns.labels else ():
+            name = vocabulary.column
+            vocabulary.may_be_numbers = untyped or (name in first.schema.names and is_numeric(first[name].type))
     for batch in chain([first], stream):
         for tally, each in zip(tallies, by_label.values(), strict=True):
             count_batch(tally, batch, each, regression=regression)
@@ -108,12 +113,20 @@ def refined_tables(
     *,
     split: str = "test",
     regression: bool | None = None,
+    untyped: bool = False,
 ) -> PredictionTables:
     """The tables of batches that can be read twice; the second pass runs if bins leave an AUC uncertain.
 
     It uses one bin for each distinct score, or as many as memory allows, and is kept only if the AUC is more certain.
+    Predictions that turn out to be numbers after rows that look like classes are read again as numbers.
     """
-    found = tables_from_batches(batches(), columns, split=split, regression=regression)
+    try:
+        found = tables_from_batches(batches(), columns, split=split, regression=regression, untyped=untyped)
+    except NumbersFoundLaterError:
+        if columns.probabilities or columns.clusters is not None:
+            raise
+        regression = True
+        found = tables_from_batches(batches(), columns, split=split, regression=True)
     error = max_auc_error_of_tables(found)
     if error <= CERTIFICATE:
         return found

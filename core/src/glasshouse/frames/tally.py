@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glasshouse.data.level_names import level_order
+from glasshouse.data.level_names import level_order, number_of
 from glasshouse.errors import UserError
 from glasshouse.frames.clusters import ClusterTally
-from glasshouse.frames.columns import MAX_LEVELS
+from glasshouse.frames.columns import MAX_LEVELS, MAX_NUMERIC_CLASSES
 from glasshouse.statistics.numbers.sums import GroupSums
 from glasshouse.statistics.scores.bin_numbers import PER_DOUBLING, SHIFT
 from glasshouse.statistics.scores.bin_tables import MAX_SLOTS, BinTable, slots, span
 from glasshouse.statistics.scores.binning import Bins, bins_of_rows
 
 MISSING_CODE = 0
+
+_CODE = re.compile(r"[-+]?0\d")
 
 MAX_FINE_BINS = 500_000
 """Maximum number of bins finer than the default while rows are counted; with more, bins are joined. Merging takes
@@ -28,6 +31,17 @@ MAX_DEFAULT_BINS = 2_000_000
 """Maximum number of bins of the default width, which are merged once."""
 
 
+class NumbersFoundLaterError(UserError):
+    """Values that looked like classes in the first rows are numbers: they have to be read again as such."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(
+            f"column '{column}'",
+            "has whole numbers in its first rows and other numbers later: classes or numbers?",
+            "For classes give --classes A,B,...; for probabilities --threshold T.",
+        )
+
+
 class Vocabulary:
     """The values of one column so far, with provisional codes; code 0 is a missing value."""
 
@@ -35,6 +49,8 @@ class Vocabulary:
         self.column = column
         self.fixed = fixed
         self.codes: dict[str, int] = {name: k + 1 for k, name in enumerate(levels)}
+        self.may_be_numbers = False
+        """Whether the levels are those of a column of numbers, or of text that may be numbers."""
         self.order: Sequence[str] = ()
         """The levels in their own order, if the data have one."""
 
@@ -62,12 +78,22 @@ class Vocabulary:
             return MISSING_CODE
         code = self.codes.setdefault(name, len(self.codes) + 1)
         if code > MAX_LEVELS:
+            if self.may_be_numbers and are_numbers(self.codes):
+                raise NumbersFoundLaterError(self.column)
             raise UserError(
                 f"column '{self.column}'",
                 f"has more than {MAX_LEVELS:,} different values; expected groups or classes.",
                 "Bin numbers: --sensitive COLUMN=40,60. For predicted numbers give --threshold, or a numeric target.",
             )
         return code
+
+
+def are_numbers(names: Collection[str]) -> bool:
+    """Whether all names are numbers, with fractions or too many for classes; codes with leading zeros are none."""
+    numbers = [number_of(name) for name in names]
+    if any(number is None for number in numbers) or any(_CODE.match(name) for name in names):
+        return False
+    return len(numbers) > MAX_NUMERIC_CLASSES or any(number % 1 for number in numbers if number is not None)
 
 
 @dataclass(eq=False)
