@@ -26,6 +26,8 @@ def infer_type(text: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
     """
     import pyarrow as pa
 
+    if text.null_count == len(text):
+        return pa.chunked_array([pa.nulls(len(text))]), ""
     for kind in (pa.int64(), pa.float64()):
         numbers = _cast(text, kind)
         if numbers is not None:
@@ -50,7 +52,9 @@ def first_not_a_number(text: Any) -> tuple[int, str]:
     low, high = 0, len(text)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if as_numbers(text[low:middle]) is None else (middle, high)
+        first = text[low:middle]
+        found = first.null_count < len(first) and as_numbers(first) is None
+        low, high = (low, middle) if found else (middle, high)
     return low, text[low].as_py()
 
 

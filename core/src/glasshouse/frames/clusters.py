@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
+from glasshouse.data.level_names import level_names
 from glasshouse.errors import UserError
 
 
@@ -50,12 +51,7 @@ class ClusterTally:
         Raises:
             UserError: for rows without a cluster, or values that cannot be names.
         """
-        values = batch.column(self.column)
-        try:
-            encoded = values.cast(pa.string()).dictionary_encode()
-        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-            kind = values.type
-            raise UserError(f"column '{self.column}'", f"contains {kind}; expected names of clusters.") from None
+        encoded = _named(batch.column(self.column), self.column)
         if encoded.null_count:
             raise UserError(
                 f"column '{self.column}'",
@@ -86,3 +82,16 @@ class ClusterTally:
         weights = np.concatenate([part.weight for part in self.parts])
         found = sparse.coo_array((weights, (rows, columns)), shape=(len(names), cells)).tocsr()
         return np.asarray(names.to_pylist(), dtype=object), found
+
+
+def _named(values: pa.Array, column: str) -> pa.DictionaryArray:
+    """The names of clusters, dictionary-encoded."""
+    kind = values.type
+    if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_large_string(kind):
+        return values.cast(pa.string()).dictionary_encode()  # of which there may be millions
+    try:
+        encoded = values if pa.types.is_dictionary(kind) else values.dictionary_encode()
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        raise UserError(f"column '{column}'", f"contains {kind}; expected names of clusters.") from None
+    names = pa.array(level_names(encoded.dictionary, column), pa.string())
+    return names.take(encoded.indices).dictionary_encode()

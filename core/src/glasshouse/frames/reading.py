@@ -377,7 +377,7 @@ def weight_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
 
 def _binned(batch: pa.RecordBatch, name: str, edges: tuple[float, ...]) -> BatchCodes:
     values = plain_numbers(batch.column(name), name)
-    coded = bin_numbers(np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False)), edges)
+    coded = bin_numbers(np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)), edges)
     codes = np.where(coded.codes < 0, len(coded.levels), coded.codes)
     return BatchCodes(codes, [*coded.levels, None])
 

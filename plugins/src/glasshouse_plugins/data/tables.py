@@ -159,13 +159,17 @@ class TableFile:
             else:
                 columns[name], reason = infer_type(table[name])
                 codes |= {name: reason} if reason else {}
-        return TableColumns(pa.table(columns), {name: table[name] for name in table.column_names}, codes)
+        return TableColumns(pa.table(columns), _with_values(table), codes)
 
     def _text(self, names: list[str], *, verbatim: bool) -> pa.Table:
         if not names:
             return pa.table({})
         with open_text(self.path, self._delimiter, names, verbatim=verbatim or bool(self.texts)) as reader:
             return reader.read_all()
+
+
+def _with_values(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return {name: table[name] for name in table.column_names if table[name].null_count < len(table)}
 
 
 @dataclass(frozen=True)
