@@ -25,8 +25,6 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from glasshouse.datamodules.loader import InMemoryLoader
-
 Rows = NDArray[np.int64]
 
 
@@ -62,10 +60,11 @@ def in_dataset_order(loader: Any) -> OrderedLoader:
     """The rows that a loader visits, each once, in the order of its data set; the loader itself is not changed.
 
     A `DataLoader` with one of torch's samplers is rebuilt without shuffling, and includes rows that it would drop at
-    the end or draw several times. A list of batches has its own order. Other loaders are used as they are.
+    the end or draw several times. A list of batches and a loader whose `shuffle` is False have their own order. Other
+    loaders are used as they are.
     """
     if not isinstance(loader, DataLoader):
-        known = isinstance(loader, Sequence) or (isinstance(loader, InMemoryLoader) and not loader.shuffle)
+        known = isinstance(loader, Sequence) or getattr(loader, "shuffle", None) is False
         return OrderedLoader(loader, known=known)
     rows = visited_rows(loader)
     if rows is None:
