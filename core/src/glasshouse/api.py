@@ -202,8 +202,8 @@ def audit_predictions(
         record = glasshouse.audit_predictions(frame, prediction="decision", target="outcome", sensitive=["sex"])
 
     Args:
-        frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark, counted by its own engine; or
-            the path or paths of CSV and Parquet files or of folders of them.
+        frame: pandas, Polars (eager or lazy), PyArrow, DuckDB relation, Dask or PySpark; or
+            the path or paths of CSV, Parquet and Arrow files or of folders of them.
         prediction: the column with the decisions: classes, or numbers.
         target: the column with the truth; without it only selection rates are measured.
         score: the column with probabilities of the favourable class, from 0 to 1.

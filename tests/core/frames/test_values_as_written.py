@@ -231,3 +231,11 @@ def test_classes_with_scores_that_turn_out_to_be_numbers_are_asked(tmp_path: Pat
     path = csv(tmp_path, "d,y,p\n" + "1,0,0.5\n" * 150_000 + "2.5,1,0.5\n")
     with pytest.raises(UserError, match="has whole numbers in its first rows and other numbers later: classes or num"):
         tables_from_files([path], columns(target="y", score="p"))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_an_enum_of_polars_keeps_its_order(lazy: bool) -> None:
+    sizes_in_order = pl.Enum(["small", "middle", "large"])
+    frame = pl.DataFrame({"d": [0, 1, 1], "g": pl.Series(["large", "small", "middle"], dtype=sizes_in_order)})
+    found = tables_from_frame(frame.lazy() if lazy else frame, columns("g"))
+    assert list(sizes(found)) == ["small", "middle", "large"]

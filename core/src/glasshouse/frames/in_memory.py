@@ -46,11 +46,16 @@ def eager_batches(frame: nw.DataFrame[Any], columns: PredictionColumns) -> Itera
     for name in columns.names:
         if name not in frame.columns:
             raise UserError("frame", f"there is no column '{name}'.", did_you_mean(name, frame.columns))
-    table = frame.select(*columns.names).to_arrow()
-    for name, kind in frame.schema.items():
-        if kind == nw.Enum and name in columns.names:
+    yield from arrow_of(frame.select(*columns.names)).to_batches(max_chunksize=_BATCH_ROWS)
+
+
+def arrow_of(frame: nw.DataFrame[Any]) -> pa.Table:
+    """A frame as Arrow; an Enum of Polars keeps the order of its categories."""
+    table = frame.to_arrow()
+    for name, kind in frame.schema.items() if frame.implementation.is_polars() else ():
+        if kind == nw.Enum:
             table = table.set_column(table.column_names.index(name), name, _ordered(table[name]))
-    yield from table.to_batches(max_chunksize=_BATCH_ROWS)
+    return table
 
 
 def _one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gate", action="store_true", help="exit with code 1 if the policy fails")
     of = parser.add_argument_group("files of predictions")
     of.add_argument(
-        "--predictions", metavar="FILE", type=Path, nargs="+", help="CSV or Parquet files, or folders of them"
+        "--predictions", metavar="FILE", type=Path, nargs="+", help="CSV, Parquet or Arrow files, or folders of them"
     )
     repeated: dict[str, Any] = {"action": "append", "default": []}
     of.add_argument(
