@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from glasshouse import UserError
+from glasshouse import Target, UserError
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset, WeightedRandomSampler
 
@@ -259,9 +259,9 @@ REFUSED: dict[str, tuple[Case, str]] = {
         lambda r: {"data": _loader(r["x"], r["y"], r["x"]), "batch": ["x", "y", "weight"]},
         r"expected 32 weights .* received float32 \(32, 3\)",
     ),
-    "attributes twice": (
-        lambda r: {"batch": ["x", "sensitive"], "sensitive": {"sex": r["s"]}},
-        "`batch`: names no part 'y'",
+    "no targets": (
+        lambda r: {"data": _loader(r["x"], r["s"]), "batch": ["x", "sensitive"]},
+        "`batch`: names no part 'y', the targets",
     ),
     "attributes in both": (
         lambda r: {"batch": ["x", "sensitive", "y"], "sensitive": {"sex": r["s"].numpy()}},
@@ -313,3 +313,24 @@ def test_a_frame_beside_the_data_is_the_same_as_attributes_in_batches(rows: Any)
     three = _loader(rows["x"], rows["s"], rows["y"])
     second = glasshouse.audit(rows["model"], three, batch=[X, "sensitive.sex", Y], audits=["fairness"])
     assert first.audits["fairness"].measurements == second.audits["fairness"].measurements
+
+
+class Distance(nn.Module):
+    """Scores every row by its distance from 0, without targets."""
+
+    predicts = Target(name="distance", kind="regression", observed=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.norm(dim=1, keepdim=True)
+
+
+@pytest.mark.parametrize("form", ["alone", "with an attribute"])
+def test_a_model_without_labels_needs_no_targets(rows: Any, form: str) -> None:
+    alone = form == "alone"
+    loader = _loader(rows["x"]) if alone else _loader(rows["s"], rows["x"])
+    layout = [X] if alone else ["sensitive.site", X]
+    record = glasshouse.audit(Distance(), loader, batch=layout, audits=["performance", "fairness"])
+    kept = pq.read_table(record.folder / "predictions" / "test.parquet").to_pandas()
+    np.testing.assert_allclose(kept["score_0"], rows["x"].norm(dim=1), rtol=1e-6)
+    assert "target" not in kept
+    assert alone or kept["group_site"].tolist() == [str(code) for code in rows["s"].tolist()]

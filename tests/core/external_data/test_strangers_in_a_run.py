@@ -197,5 +197,5 @@ def test_batches_of_three_without_a_layout_are_refused(config: Any, tmp_path: Pa
         given["audits"] = ["performance"]
         if data_info:
             given |= {"model": {"class_path": "their_project.Network"}, "optimizer": "sgd"}
-        with pytest.raises(glasshouse.UserError, match=r"not certain what is what in a batch \(float32"):
+        with pytest.raises(glasshouse.UserError, match=r"what is what in a batch \(float32.*`data_info: {batch: \["):
             glasshouse.run(given, allow=["their_project"])

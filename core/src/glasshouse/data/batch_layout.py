@@ -19,6 +19,10 @@ ROLES = ("x", "y", "weight", "index", "sensitive")
 REMEDY = "Name the parts: `batch=['x', 'sensitive', 'y']`, in run.yaml `data_info: {batch: [x, sensitive, y]}`."
 
 
+class BatchFormError(UserError):
+    """A batch of a form that the layout does not have, or that is not certain without one."""
+
+
 @dataclass
 class Parts:
     """The parts of one batch. `sensitive` are the attributes' values by name, unnamed ones under ``sensitive``."""
@@ -45,15 +49,14 @@ class BatchLayout:
         """A layout from the option `batch`.
 
         Raises:
-            UserError: for an unknown role, a role that is given twice, or none for inputs or targets.
+            UserError: for an unknown role, a role that is given twice, or none for inputs.
         """
         roles = list(_roles(given))
         if isinstance(given, str) or not all(isinstance(role, str) and _is_role(role) for role in roles):
             wrong = next((role for role in roles if not (isinstance(role, str) and _is_role(role))), given)
             raise UserError("`batch`", f"expected roles among {', '.join(ROLES)}, received {wrong!r}.", REMEDY)
-        for role in ("x", "y"):
-            if role not in roles:
-                raise UserError("`batch`", f"names no part '{role}'.", REMEDY)
+        if "x" not in roles:
+            raise UserError("`batch`", "names no part 'x'.", REMEDY)
         twice = next((role for role in roles if roles.count(role) > 1), None)
         if twice is not None:
             raise UserError("`batch`", f"names '{twice}' {roles.count(twice)} times.", REMEDY)
@@ -70,15 +73,20 @@ class BatchLayout:
         return _plain(self.pattern)
 
     @property
+    def has_targets(self) -> bool:
+        """Whether batches carry targets, which only self-scoring models do without."""
+        return "y" in _roles(self.pattern)
+
+    @property
     def has_weights(self) -> bool:
         """Whether batches carry row weights."""
         return "weight" in _roles(self.pattern)
 
     def read(self, batch: Any) -> Parts:
-        """The parts of a batch.
+        """The parts of a batch; without targets, `y` is a list of zeros.
 
         Raises:
-            UserError: for a batch of another form than the layout's.
+            BatchFormError: for a batch of another form than the layout's.
         """
         parts = Parts()
         for role, value in _matched(self.pattern, batch):
@@ -86,6 +94,8 @@ class BatchLayout:
                 parts.sensitive[_name(role)] = value
             else:
                 setattr(parts, role, value)
+        if not self.has_targets:
+            parts.y = [0] * len(parts.x)
         return parts
 
 
@@ -93,7 +103,7 @@ def usual_parts(batch: Any) -> Parts:
     """The parts of a batch ``(x, y)``, or of one with named fields, an `index` among them; other fields are not used.
 
     Raises:
-        UserError: for a batch of another form.
+        BatchFormError: for a batch of another form.
     """
     fields = named_fields(batch)
     if fields is not None:
@@ -102,7 +112,7 @@ def usual_parts(batch: Any) -> Parts:
             return Parts(x=fields[inputs[0]], y=fields[targets[0]], index=fields.get("index"))
     elif isinstance(batch, (tuple, list)) and len(batch) == 2:
         return Parts(x=batch[0], y=batch[1])
-    raise UserError("data", f"it is not certain what is what in a batch {described(batch)}.", REMEDY)
+    raise BatchFormError("data", f"it is not certain what is what in a batch {described(batch)}.", REMEDY)
 
 
 def named_fields(batch: Any) -> Mapping[str, Any] | None:
@@ -157,11 +167,11 @@ def _matched(pattern: Any, batch: Any) -> Iterator[tuple[str, Any]]:
         fields = named_fields(batch)
         lacking = list(pattern) if fields is None else [name for name in pattern if name not in fields]
         if fields is None or lacking:
-            raise UserError("`batch`", f"names a field '{lacking[0]}'; a batch is {described(batch)}.", REMEDY)
+            raise BatchFormError("`batch`", f"names a field '{lacking[0]}'; a batch is {described(batch)}.", REMEDY)
         pairs = [(part, fields[name]) for name, part in pattern.items()]
     else:
         if not isinstance(batch, (tuple, list)) or len(batch) != len(pattern):
-            raise UserError("`batch`", f"names {len(pattern)} parts; a batch is {described(batch)}.", REMEDY)
+            raise BatchFormError("`batch`", f"names {len(pattern)} parts; a batch is {described(batch)}.", REMEDY)
         pairs = list(zip(pattern, batch, strict=True))
     for part, value in pairs:
         yield from _matched(part, value)

@@ -19,7 +19,7 @@ from glasshouse.errors import UserError
 from glasshouse.external_data.batch_attributes import BatchAttributes, columns_of, find_attributes
 from glasshouse.external_data.evaluation_sets import named_loaders
 from glasshouse.external_data.ordered_loader import OrderedLoader, in_dataset_order
-from glasshouse.external_data.reading import Reading
+from glasshouse.external_data.reading import Reading, refuse_missing_targets
 from glasshouse.external_data.side_attributes import Codes, with_attributes
 from glasshouse.external_data.target_codes import TargetCodes, as_numbers
 
@@ -55,6 +55,7 @@ def as_auditable(
         if reading is not None and reading.layout is not None:
             raise UserError("`batch`", "is for data that do not describe themselves; these do.", "Leave it out.")
         return WithDefaults(datamodule)
+    refuse_missing_targets(reading or Reading(), model)
     owner = model if datamodule is None else datamodule
     return LoaderAdapter(
         loader_of or (lambda split: loader_from(owner, split)),

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glasshouse.data.batch_layout import BatchLayout
+from glasshouse.data.batch_layout import REMEDY, BatchLayout
 from glasshouse.errors import UserError
+from glasshouse.evidence.self_scoring import self_score_target
 from glasshouse.external_data.side_attributes import SideAttributes, read_side_attributes
 
 
@@ -28,6 +29,16 @@ class Reading:
     def attributes_in_batches(self) -> bool:
         """Whether batches carry attributes."""
         return self.layout is not None and bool(self.layout.attributes)
+
+
+def refuse_missing_targets(reading: Reading, model: Any) -> None:
+    """Refuse a layout without targets, unless the model scores its inputs itself.
+
+    Raises:
+        UserError: for any other model.
+    """
+    if reading.layout is not None and not reading.layout.has_targets and self_score_target(model) is None:
+        raise UserError("`batch`", "names no part 'y', the targets.", REMEDY)
 
 
 def reading_of(*, batch: Any, attributes: Any, bins: Mapping[str, Sequence[float]] | None, where: str = "") -> Reading:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glasshouse.data.auditable import AuditableData
+from glasshouse.data.batch_layout import BatchFormError
 from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import ModelOutputError, UserError, did_you_mean
 from glasshouse.evidence.collect import collect, look_at_writing
@@ -17,7 +18,7 @@ from glasshouse.evidence.predictions import Predictions
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
 from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, loader_from, transfer_hooks
 from glasshouse.external_data.infer_info import answer, complete_info
-from glasshouse.external_data.reading import Reading
+from glasshouse.external_data.reading import Reading, refuse_missing_targets
 from glasshouse.measure.selection import required_splits
 from glasshouse.pipeline.stages import Trained, WithEvidence
 from glasshouse.system import distributed
@@ -148,6 +149,7 @@ def infer_data_info(datamodule: Any, model: Any, *, judged: str, reading: Readin
     """
     from pytorch_lightning.utilities.seed import isolate_rng
 
+    refuse_missing_targets(reading, model)
     # not kept for the audits: training may split the data anew
     data = LoaderAdapter(
         lambda split: loader_from(model if datamodule is None else datamodule, split),
@@ -164,7 +166,7 @@ def infer_data_info(datamodule: Any, model: Any, *, judged: str, reading: Readin
             given = with_default_target(None, model)
             info = complete_info(given, name=name, x=x, y=y, raw=raw, aligned=reading.aligned)
             return with_self_score_target(data.find_attributes(info, SPLITS), model)
-    except ModelOutputError:
+    except (ModelOutputError, BatchFormError):
         raise
     except UserError as error:
         remedy = "Say what is predicted, and from what, under `data_info:`."
