@@ -53,7 +53,8 @@ def shapley_interactions(score: Score, rows: Inputs, background: Inputs, player:
     m = int(player.max()) + 1
     members = (np.arange(2**m)[:, None] >> np.arange(m)) & 1 == 1
     pairs = tuple(combinations(range(m), 2))
-    coalition_values = np.stack([_coalition_values(score, row, background, members[:, player]) for row in rows])
+    masks = np.ascontiguousarray(members[:, player])  # indexing leaves it by column, and `where` would follow
+    coalition_values = np.stack([_coalition_values(score, row, background, masks) for row in rows])
     values = np.einsum("ps,nsk->npk", _pair_weights(members, pairs), coalition_values)
     shapley = np.einsum("ps,nsk->npk", _single_weights(members), coalition_values)
     # smaller values are rounding errors of single precision

@@ -8,6 +8,7 @@ from pathlib import Path
 from glasshouse.config.validation import check
 from glasshouse.errors import UserError
 from glasshouse.plugins import registry
+from glasshouse.system.heavy_imports import heavy_imports
 
 
 def main(command: str, argv: list[str]) -> int:
@@ -23,8 +24,9 @@ def main(command: str, argv: list[str]) -> int:
     resume, argv = _resumed(command, argv)
     check(argv, known, command)
 
-    from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
-    from glasshouse.pipeline.pipeline import execute
+    with heavy_imports():
+        from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
+        from glasshouse.pipeline.pipeline import execute
 
     restrict_imports()
     usual = warnings.formatwarning

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glasshouse._version import __version__
 from glasshouse.measure.run_audits import run_audits
@@ -21,6 +21,10 @@ from glasshouse.report.writing import write_reports
 from glasshouse.run_folder.provenance import command_line, provenance
 from glasshouse.system.atomic_files import write_json
 from glasshouse.system.redaction import redact
+from glasshouse.system.threads import threads_for
+
+if TYPE_CHECKING:
+    from glasshouse.evidence.model_handle import ModelHandle
 
 ResultsBySeed = dict[int, list[AuditResult]]
 
@@ -46,10 +50,17 @@ def audit_and_conclude(
 def audit(found: WithEvidence, *, only: Collection[str] | None, force: bool, others: ResultsBySeed) -> Audited:
     """Run the audits."""
     run = found.run
-    run.results = run_audits(run, missing=found.missing, only=only, force=force)
+    with threads_for(None if run.handle is None else _work(run.handle)):
+        run.results = run_audits(run, missing=found.missing, only=only, force=force)
     run.announce("audit")
     repeats = _spread(run, run.results, others)
     return Audited(run=run, info=found.info, model=found.model, results=run.results, repeats=repeats)
+
+
+def _work(model: ModelHandle) -> int | None:
+    from glasshouse.evidence.network_work import work_of_audits  # imports torch, which predictions alone do not need
+
+    return work_of_audits(model)
 
 
 def conclude(audited: Audited) -> Concluded:

@@ -14,6 +14,7 @@ from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import ModelOutputError, UserError, did_you_mean
 from glasshouse.evidence.collect import collect, look_at_writing
 from glasshouse.evidence.evidence import Evidence
+from glasshouse.evidence.network_work import work_of_audits
 from glasshouse.evidence.predictions import Predictions
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
 from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, loader_from, transfer_hooks
@@ -22,6 +23,7 @@ from glasshouse.external_data.reading import Reading, refuse_missing_targets
 from glasshouse.measure.selection import required_splits
 from glasshouse.pipeline.stages import Trained, WithEvidence
 from glasshouse.system import distributed
+from glasshouse.system.threads import threads_for
 
 
 def gather_evidence(trained: Trained) -> WithEvidence:
@@ -36,7 +38,8 @@ def gather_evidence(trained: Trained) -> WithEvidence:
         if split != judged and not data.has_split(split):
             continue  # audits that require it are skipped with the reason; audits that can use it do without
         try:
-            predictions[split] = predictions_of(trained, split)
+            with threads_for(work_of_audits(trained.handle)):
+                predictions[split] = predictions_of(trained, split)
         except ModelOutputError as error:
             return _with_evidence(trained, None, missing=str(error))
     if trained.handle.writes_inputs:

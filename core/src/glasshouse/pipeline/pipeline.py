@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glasshouse.config.run_options import Choice
+from glasshouse.evidence.network_work import multiply_adds
 from glasshouse.measure.run_audits import run_shared_audits
 from glasshouse.pipeline.conclude import ResultsBySeed, audit_and_conclude
 from glasshouse.pipeline.failures import resume_command
@@ -20,6 +21,7 @@ from glasshouse.pipeline.stages import Concluded, PreparedRun
 from glasshouse.pipeline.train import fit_and_test, run_lightning_command
 from glasshouse.run_folder.folders import lock_folder
 from glasshouse.system import distributed
+from glasshouse.system.threads import threads_for
 
 if TYPE_CHECKING:
     from glasshouse.config.lightning_parser import GlasshouseCLI
@@ -68,12 +70,22 @@ def carry_out(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None
         if not isinstance(prepared, PreparedRun):
             run_lightning_command(prepared, cli)
             return run, None
-        found = gather_evidence(fit_and_test(prepared))
+        with threads_for(_work_of_training(prepared)):
+            trained = fit_and_test(prepared)
+        found = gather_evidence(trained)
         others = _repeat(run, cli)
         if distributed.is_rank_zero():
             return run, audit_and_conclude(found, others=others)
         run_shared_audits(run)
     return run, None
+
+
+def _work_of_training(prepared: PreparedRun) -> int | None:
+    """Multiply-adds of the forward pass of a training batch; None where training is not on the processor's cores."""
+    rows = getattr(prepared.datamodule, "batch_size", None)
+    if prepared.trainer.strategy.root_device.type != "cpu" or not isinstance(rows, int):
+        return None
+    return multiply_adds(prepared.model, prepared.info, rows)
 
 
 def _repeat(run: Run, cli: GlasshouseCLI) -> ResultsBySeed:

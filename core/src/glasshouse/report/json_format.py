@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from glasshouse.record.record import Record
 from glasshouse.report.suppression import suppress_small_groups
+from glasshouse.system.atomic_files import json_text
 
 
 def render_json(record: Record) -> str:
-    """Indented JSON that follows the record's schema."""
-    values = suppress_small_groups(record).to_dict()
-    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON that follows the record's schema, a line for each measurement and figure."""
+    return json_text(suppress_small_groups(record).to_dict()) + "\n"

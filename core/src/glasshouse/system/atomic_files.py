@@ -53,7 +53,36 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         ValueError: for NaN and infinity.
     """
-    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_atomic(path, json_text(value) + "\n")
+
+
+def json_text(value: Any, *, levels: int = 4) -> str:
+    """JSON with a line for each entry of the outer `levels` of lists and dictionaries, and what is inside them in one.
+
+    A record has a line for each measurement and each figure, and is written by the encoder in C, which cannot indent.
+
+    Raises:
+        ValueError: for NaN and infinity.
+    """
+    return "".join(_pieces(value, levels, "\n"))
+
+
+_in_one_line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def _pieces(value: Any, levels: int, newline: str) -> Iterator[str]:
+    if not levels or not value or not isinstance(value, (dict, list, tuple)):
+        yield _in_one_line(value)
+        return
+    inner = f"{newline} "
+    named = isinstance(value, dict)
+    yield "{" if named else "["
+    for number, item in enumerate(value):
+        yield f",{inner}" if number else inner
+        if named:
+            yield f"{_in_one_line(item if isinstance(item, str) else str(item))}: "
+        yield from _pieces(value[item] if named else item, levels - 1, inner)
+    yield f"{newline}{'}' if named else ']'}"
 
 
 def write_yaml(path: Path, values: Mapping[str, Any]) -> None:

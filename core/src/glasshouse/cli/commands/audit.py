@@ -16,6 +16,7 @@ from glasshouse.config.yaml_files import read_yaml, refuse_made_by_python
 from glasshouse.errors import UserError
 from glasshouse.plugins import Registry, registry
 from glasshouse.run_folder.folders import display_path
+from glasshouse.system.heavy_imports import heavy_imports
 
 if TYPE_CHECKING:
     from glasshouse.data.raw_table import SensitiveColumn
@@ -150,8 +151,9 @@ def _audit(folder: Path, names: list[str], data_options: list[str], asked: argpa
     arguments = ["--config", str(folder / "config.yaml"), *data_options]
     if data_options:
         check(arguments, known)
-    from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
-    from glasshouse.pipeline.pipeline import audit_again
+    with heavy_imports():
+        from glasshouse.config.lightning_parser import GlasshouseCLI, restrict_imports
+        from glasshouse.pipeline.pipeline import audit_again
 
     restrict_imports()
     cli = GlasshouseCLI("run", arguments)
