@@ -80,7 +80,10 @@ def test_kinds_of_arrays(values: object, expected: list[object]) -> None:
             r"column 'c' contains date32\[day\]; expected numbers, text or true/false",
         ),
         (np.array([None, None], dtype=object), "column 'c' contains null"),
-        (np.array([1, [2]], dtype=object), "column 'c' contains lists; expected text, numbers or true/false"),
+        (
+            np.array([1, [2]], dtype=object),
+            "column 'c' contains objects of class list; expected text, numbers or true/false",
+        ),
     ],
 )
 def test_kinds_that_are_refused(values: object, message: str) -> None:

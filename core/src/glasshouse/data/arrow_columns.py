@@ -35,7 +35,7 @@ def as_arrow(values: Any, name: str, *, who: str = "") -> pa.Array | pa.ChunkedA
         return _categories(values, name)
     try:
         found = pa.array(values if hasattr(values, "iloc") else np.asarray(values), from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         found = _texts(values, name, who, error)
     except pa.ArrowNotImplementedError:
         raise _unsuitable(name, kind, who) from None
@@ -48,7 +48,7 @@ def as_arrow(values: Any, name: str, *, who: str = "") -> pa.Array | pa.ChunkedA
 def _categories(values: Any, name: str) -> pa.Array:
     import pyarrow as pa
 
-    names = pa.array(values.cat.categories.to_series(), from_pandas=True)
+    names = as_arrow(values.cat.categories.to_series(), name)
     names = level_names(names.combine_chunks() if isinstance(names, pa.ChunkedArray) else names, name)
     codes = values.cat.codes.to_numpy()
     return pa.DictionaryArray.from_arrays(
@@ -61,10 +61,19 @@ def _texts(values: Any, name: str, who: str, error: Exception) -> pa.Array:
     import pyarrow as pa
 
     objects = np.asarray(values, dtype=object)
-    nested = objects.ndim != 1 or any(isinstance(value, _NESTED) for value in objects)
-    if nested:
+    if objects.ndim != 1:
         raise _unsuitable(name, "lists", who) from error
-    return pa.array([None if value is None or value != value else level_name(value) for value in objects], pa.string())
+    for value in objects:
+        if isinstance(value, _NESTED) or str(value) == object.__repr__(value):
+            raise _unsuitable(name, f"objects of class {type(value).__name__}", who) from error
+    return pa.array([None if _absent(value) else level_name(value) for value in objects], pa.string())
+
+
+def _absent(value: Any) -> bool:
+    """Whether an object is None, NaN, NaT or pandas' NA, which equals nothing, not even itself."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
 def _unsuitable(name: str, kind: str, who: str) -> UserError:

@@ -10,6 +10,8 @@ from glasshouse.errors import UserError
 
 _YES = frozenset({"1", "true", "t", "yes", "y"})
 _NO = frozenset({"0", "false", "f", "no", "n"})
+_WORDS = frozenset({"1", "0", "true", "false", "yes", "no"})
+"""Those that are no letters, which may be classes."""
 _OPPOSITES = (("0", "1"), ("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 _SHOWN = 6
 
@@ -48,8 +50,8 @@ def read_decisions(
     )
 
 
-def refuse_two_spellings(classes: Collection[str], column: str) -> None:
-    """Refuse true values that differ only in spaces around them, and yes and no in several spellings.
+def refuse_two_spellings(classes: Collection[str], column: str, *, who: str = "") -> None:
+    """Refuse true values that differ only in spaces around them, and whole words of yes and no in several spellings.
 
     Raises:
         UserError: for the first two.
@@ -57,11 +59,13 @@ def refuse_two_spellings(classes: Collection[str], column: str) -> None:
     seen: dict[str, str] = {}
     for name in level_order(classes):
         word = without_spelling(name)
-        other = seen.setdefault(word if word in _YES | _NO else name.strip(), name)
+        other = seen.setdefault(word if word in _WORDS else name.strip(), name)
         if other != name:
-            raise UserError(
-                f"column '{column}'", f"contains {other!r} and {name!r}: one class or two?", "Write one class one way."
-            )
+            problem = f"contains {other!r} and {name!r}: one class or two?"
+            remedy = "Write one class one way."
+            if who:
+                raise UserError(who, f"the target '{column}' {problem}", remedy)
+            raise UserError(f"column '{column}'", problem, remedy)
 
 
 def find_class(name: str, classes: Collection[str]) -> str | None:

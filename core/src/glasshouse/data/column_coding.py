@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasshouse.data.class_coding import find_class
+from glasshouse.data.class_coding import find_class, refuse_two_spellings
 from glasshouse.data.data_info import Target
 from glasshouse.data.level_names import level_name, number_of
 from glasshouse.data.raw_table import Coded, Column, RawTable, SensitiveColumn
@@ -55,6 +55,7 @@ def code_target(
         raise UserError(who, f"task is {task!r}; expected binary, multiclass or regression.")
     coded = labels(table.target) if labels else column if isinstance(column, Coded) else _levels_of_numbers(column)
     present = [coded.levels[code] for code in np.unique(coded.codes)]
+    refuse_two_spellings(present, table.target, who=who)
     if len(present) < 2:
         raise UserError(
             who,

@@ -129,6 +129,8 @@ def check_types(files: Sequence[PredictionFile], columns: PredictionColumns) -> 
     types: dict[str, pa.DataType] = {}
     for file in files:
         schema = _schema(file)
+        if not schema.names:
+            raise UserError(str(file.path), "is empty; expected a header.")
         names = [*schema.names, *(name for name in file.partition if name not in schema.names)]
         for name in columns.names:
             if name not in names:

@@ -46,7 +46,12 @@ def eager_batches(frame: nw.DataFrame[Any], columns: PredictionColumns) -> Itera
     for name in columns.names:
         if name not in frame.columns:
             raise UserError("frame", f"there is no column '{name}'.", did_you_mean(name, frame.columns))
-    yield from arrow_of(frame.select(*columns.names)).to_batches(max_chunksize=_BATCH_ROWS)
+    try:
+        table = arrow_of(frame.select(*columns.names))
+    except pa.ArrowException as error:
+        kinds = ", ".join(f"'{name}' {frame.schema[name]}" for name in columns.names)
+        raise UserError("frame", f"has a type that Arrow does not read, among {kinds}.", "Convert it.") from error
+    yield from table.to_batches(max_chunksize=_BATCH_ROWS)
 
 
 def arrow_of(frame: nw.DataFrame[Any]) -> pa.Table:
