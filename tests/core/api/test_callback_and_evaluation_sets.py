@@ -100,6 +100,7 @@ def test_each_of_several_loaders_has_a_record_with_its_name(
     trainer.test(model, given, verbose=False)
     assert [yaml.safe_load((r.folder / "config.yaml").read_text())["evaluation_set"] for r in callback.records] == names
     assert [r.folder.parent.name for r in callback.records] == [f"mine-{name.replace('/', '_')}" for name in names]
+    assert f"test split ({names[1]}), 40 rows" in (callback.records[1].folder / "report.html").read_text()
     values = [record.measurement("accuracy").value for record in callback.records]
     rows = [(table[0][200:], table[1][200:]), (table[0][:40] - 1, 1 - table[1][:40])]
     assert values == pytest.approx([accuracy(model, x, y) for x, y in rows])

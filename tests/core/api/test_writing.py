@@ -75,6 +75,30 @@ def test_a_model_that_writes_into_its_input_has_the_numbers_of_its_twin(writer: 
     assert not model._forward_pre_hooks
 
 
+class Scaling(LightningDataModule):
+    """Batches that are scaled in place on their way to the model; the loader gives out the same tensors."""
+
+    def __init__(self, table: Any) -> None:
+        super().__init__()
+        self.batches = [(100 * x, y) for x, y in batches(table)]
+
+    def test_dataloader(self) -> list[tuple[Tensor, Tensor]]:
+        return self.batches
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        batch[0].div_(100)
+        return batch
+
+
+def test_a_hook_that_writes_into_its_batch_changes_no_row(table: Any) -> None:
+    data = Scaling(table)
+    audits = ["performance", {"name": "feature_effects", "rows": 60}]
+    record = glasshouse.audit(Centred(), data, audits=audits)
+    expected = glasshouse.audit(Centred(), {"test": batches(table)}, audits=audits)
+    assert numbers(record) == pytest.approx(numbers(expected), rel=1e-4, abs=1e-6)
+    assert torch.equal(torch.cat([x for x, _ in data.batches]), 100 * table[0])
+
+
 FORGERS = """
 import warnings
 import torch

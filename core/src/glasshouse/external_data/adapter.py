@@ -285,6 +285,7 @@ def transfer_hooks(datamodule: Any, model: Any, dataloader_idx: int = 0) -> Batc
     Each hook is taken from the data module where it overrides it, else from the model; a model that is no
     LightningModule has none.
     """
+    from lightning_utilities.core.apply_func import apply_to_collection
     from pytorch_lightning import LightningDataModule, LightningModule
     from pytorch_lightning.utilities.model_helpers import is_overridden
 
@@ -292,9 +293,13 @@ def transfer_hooks(datamodule: Any, model: Any, dataloader_idx: int = 0) -> Batc
     names = ("on_before_batch_transfer", "on_after_batch_transfer")
     found = [next((getattr(owner, name) for owner in owners if is_overridden(name, owner)), None) for name in names]
 
+    hooks = [hook for hook in found if hook is not None]
+
     def prepare_batch(batch: Any) -> Any:
-        for hook in found:
-            batch = batch if hook is None else hook(batch, dataloader_idx)
+        if hooks:  # which may write into what the loader returns again in the next pass
+            batch = apply_to_collection(batch, Tensor, Tensor.clone)
+        for hook in hooks:
+            batch = hook(batch, dataloader_idx)
         return batch
 
     return prepare_batch

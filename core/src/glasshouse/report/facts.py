@@ -34,13 +34,14 @@ def run_facts(run: Mapping[str, Any]) -> tuple[Fact, ...]:
     parameters = model.get("parameters")
     split = config.get("evaluate_on", "test")
     rows = (data.get("rows") or {}).get(split)
+    part = f" ({config['evaluation_set']})" if config.get("evaluation_set") else ""
     size = f", {parameters:,} parameters" if parameters is not None else ""
     writes = "; writes into its inputs, and received copies of them" if model.get("writes_inputs") else ""
     facts = [
         ("Model", model["name"] + size + writes),
         ("Data", data["name"] + (" (synthetic)" if data.get("synthetic") else "")),
         ("Predicts", _target(target)),
-        ("Evaluated on", f"{split} split" + (f", {rows:,} rows" if rows is not None else "")),
+        ("Evaluated on", f"{split} split{part}" + (f", {rows:,} rows" if rows is not None else "")),
         ("Created", show_time(run["created"])),
         ("Reproducibility", _reproducibility(run["provenance"])),
     ]
