@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import gzip
 import sqlite3
 from pathlib import Path
@@ -251,3 +252,34 @@ def test_values_of_several_types_in_a_database_are_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("favourable", [True, "true", "yes", 1, "True"])
 def test_the_favourable_class_may_be_written_as_yaml_reads_it(csv: str, favourable: Any) -> None:
     assert ready(csv, "member", favourable=favourable).info.target.favourable == "True"
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        ([[1], [2]], {"types": {"x": "numeric"}}, "column 'x' contains list<.*>; `types: {x: numeric}` needs numbers"),
+        ([[1], [2]], {"types": {"x": "categorical"}}, "column 'x': contains list<.*>; expected text, numbers"),
+        ([[1], [2]], {"features": ["points"], "split": {"by": "group", "column": "x"}}, "column 'x': contains list"),
+        ([datetime.date(2020, 1, 1)] * 2, {"types": {"x": "numeric"}}, "column 'x' contains date32"),
+        ([b"1", b"\xff"], {"types": {"x": "categorical"}}, "column 'x': contains bytes that are not UTF-8 text"),
+    ],
+)
+def test_types_that_have_no_numbers_or_names_are_refused(
+    tmp_path: Path, values: list[Any], options: dict[str, Any], message: str
+) -> None:
+    people().assign(x=values * 30).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(UserError, match=message):
+        ready(str(tmp_path / "p.parquet"), **options)
+
+
+def test_values_of_any_type_with_a_name_may_be_categories_and_groups_of_a_split(tmp_path: Path) -> None:
+    months = pd.period_range("2020-01", periods=60, freq="M")
+    table = people().assign(
+        month=months, half=np.array([0.5, 1.0], dtype="float16")[np.arange(60) % 2], when=months.start_time
+    )
+    table.to_parquet(tmp_path / "p.parquet")
+    path = str(tmp_path / "p.parquet")
+    info = ready(path, features=["half", "when"], types=dict.fromkeys(["half", "when"], "categorical")).info
+    assert info.features[0].categories == ("0.5", "1")
+    assert info.features[1].categories[0].startswith("20")
+    assert sum(ready(path, features=["points"], split={"by": "group", "column": "month"}).info.rows.values()) == 60

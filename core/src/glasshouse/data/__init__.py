@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from glasshouse._lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from glasshouse.data.arrow_columns import as_text
     from glasshouse.data.auditable import AuditableData
     from glasshouse.data.batch import Batch
     from glasshouse.data.csv_files import (
@@ -49,6 +50,7 @@ __all__ = [
     "Treatment",
     "as_column",
     "as_numbers",
+    "as_text",
     "find_delimiter",
     "fingerprint",
     "first_not_a_number",
@@ -66,6 +68,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "glasshouse.data.arrow_columns": ("as_text",),
         "glasshouse.data.auditable": ("AuditableData",),
         "glasshouse.data.batch": ("Batch",),
         "glasshouse.data.csv_files": (

@@ -45,6 +45,28 @@ def as_arrow(values: Any, name: str, *, who: str = "") -> pa.Array | pa.ChunkedA
     return found
 
 
+def as_text(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """A column as the names of its values, dictionary-encoded unless it is text.
+
+    Raises:
+        UserError: for values that have no name.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return values
+    if not pa.types.is_dictionary(values.type):
+        try:
+            values = values.dictionary_encode()
+        except pa.ArrowNotImplementedError:
+            return pa.chunked_array(
+                [pa.array(level_names(chunk, name), pa.string()) for chunk in values.chunks], pa.string()
+            )
+    whole = values.unify_dictionaries().combine_chunks()
+    levels = pa.array(level_names(whole.dictionary, name), pa.string())
+    return pa.chunked_array([levels.take(whole.indices).dictionary_encode()])
+
+
 def _categories(values: Any, name: str) -> pa.Array:
     import pyarrow as pa
 

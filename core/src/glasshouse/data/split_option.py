@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasshouse.data.arrow_columns import as_text
 from glasshouse.data.data_info import SPLITS
 from glasshouse.data.raw_table import Coded
 from glasshouse.data.split_assignment import draw_split, split_groups, split_times
@@ -207,11 +208,31 @@ def group_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:
         return values.codes.astype(np.int64)
     array = _arrow(values)
     _refuse_missing(array.null_count, len(array), name, who=who)
+    if not _has_order(array.type):
+        array = as_text(array, name)
     coded = array.dictionary_encode().unify_dictionaries().combine_chunks()
     rank = np.empty(len(coded.dictionary), dtype=np.int64)
     rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
     codes: NDArray[np.int64] = rank[coded.indices.to_numpy()]
     return codes
+
+
+def _has_order(kind: Any) -> bool:
+    """Whether Arrow sorts values of a type as the values are ordered."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _has_order(kind.value_type)
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_date(kind)
+        or pa.types.is_timestamp(kind)
+    )
 
 
 def time_codes(values: Any, name: str, *, who: str) -> NDArray[np.int64]:

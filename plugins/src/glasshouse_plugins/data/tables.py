@@ -14,6 +14,7 @@ from glasshouse import UserError, did_you_mean
 from glasshouse.data import (
     CSV_SUFFIXES,
     as_numbers,
+    as_text,
     find_delimiter,
     first_not_a_number,
     infer_type,
@@ -26,7 +27,7 @@ from pyarrow import feather, ipc, parquet
 
 _PARQUET = (".parquet", ".pq")
 _ARROW = (".arrow", ".feather")
-TYPES = {"numeric": pa.float64(), "categorical": pa.string()}
+TYPES = ("numeric", "categorical")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +197,22 @@ def cast(table: pa.Table, types: Mapping[str, Literal["numeric", "categorical"]]
 
 
 def _as_type(values: pa.ChunkedArray, kind: str, name: str, *, who: str) -> pa.ChunkedArray:
-    if kind == "categorical" or not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        return values.cast(TYPES[kind])
+    if kind == "categorical":
+        return as_text(values, name)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return _numbers_of_text(values, name, who=who)
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean, pa.types.is_null)
+    if not any(test(values.type) for test in tests):
+        problem = f"column '{name}' contains {values.type}; `types: {{{name}: numeric}}` needs numbers."
+        raise UserError(who, problem, "Leave that out, or convert it in the file.")
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.int8())
+    return values.cast(pa.float64(), safe=False)
+
+
+def _numbers_of_text(values: pa.ChunkedArray, name: str, *, who: str) -> pa.ChunkedArray:
     numbers = as_numbers(values)
     if numbers is None and values.null_count < len(values):
         row, value = first_not_a_number(values)
