@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import glasshouse
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -213,6 +214,26 @@ def test_the_record_is_that_of_an_audit(form: str, project: Any, classifier: Any
     for split in ("train", "test"):
         one, other = (pq.read_table(each.folder / "predictions" / f"{split}.parquet") for each in (record, again))
         assert one.equals(other)
+
+
+def test_the_record_of_batches_with_a_layout_is_that_of_an_audit(
+    classifier: Any, quiet_trainer: Any, table: Any
+) -> None:
+    x, y, _ = table
+    rows = TensorDataset(x, y, torch.arange(len(x)) % 3, torch.linspace(0.5, 2, len(x)))
+    cut = {"train": range(180), "test": range(180, 300)}
+    loaders = {name: DataLoader(Subset(rows, part), batch_size=32, shuffle=True) for name, part in cut.items()}
+    asked: dict[str, Any] = {"batch": ["x", "y", "sensitive.site", "weight"], "audits": ["performance", "fairness"]}
+    callback = glasshouse.AuditCallback(**asked)
+    model, trainer = classifier(), quiet_trainer(callbacks=[callback])
+    trainer.fit(model, loaders["train"])
+    trainer.test(model, loaders["test"], verbose=False)
+    (record,) = callback.records
+    assert measurements(record) == measurements(glasshouse.audit(model, loaders, **asked))
+    kept = pq.read_table(record.folder / "predictions" / "test.parquet").to_pandas()
+    assert kept["group_site"].tolist() == [str(k % 3) for k in cut["test"]]
+    np.testing.assert_allclose(kept["weight"], torch.linspace(0.5, 2, len(x))[180:].double())
+    assert yaml.safe_load((record.folder / "config.yaml").read_text())["batch"] == asked["batch"]
 
 
 def test_names_of_nested_loaders() -> None:

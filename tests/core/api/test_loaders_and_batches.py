@@ -183,11 +183,19 @@ def test_numbers_with_one_output_are_a_regression(rows: Any, integers: bool) -> 
 
 
 def test_weights_are_used_where_they_are_said(rows: Any) -> None:
-    loader = DataLoader(TensorDataset(rows["x"], rows["y"], rows["w"]), batch_size=32, shuffle=True)
-    record = glasshouse.audit(rows["model"], loader, batch=[X, Y, W], audits=["performance"])
+    loader = DataLoader(TensorDataset(rows["x"], rows["y"], rows["w"], rows["s"]), batch_size=32, shuffle=True)
+    record = glasshouse.audit(rows["model"], loader, batch=[X, Y, W, S], audits=["performance", "fairness"])
+    accuracy = float((rows["w"].double() * rows["right"]).sum() / rows["w"].double().sum())
+    assert record.measurement("accuracy", audit="performance").value == pytest.approx(accuracy)
     kept = pq.read_table(record.folder / "predictions" / "test.parquet").to_pandas()
     np.testing.assert_allclose(kept["weight"], rows["w"].double())
     assert kept["target"].tolist() == rows["y"].tolist()
+    weights = rows["w"].double()
+    selected = rows["model"](rows["x"]).argmax(dim=1).double()
+    for level in (0, 1):
+        chosen = rows["s"] == level
+        expected = float((weights * selected)[chosen].sum() / weights[chosen].sum())
+        assert record.measurement("selection_rate", sensitive=str(level)).value == pytest.approx(expected)
 
 
 def test_attributes_in_batches_have_names_levels_and_bins(rows: Any) -> None:
