@@ -117,6 +117,10 @@ class Corrects:
     def measure(self, evidence):
         evidence.evaluated.targets[:] = evidence.evaluated.predicted
 
+class Predicts:
+    def measure(self, evidence):
+        evidence.evaluated.predicted[:] = evidence.evaluated.targets
+
 class Reads:
     def measure(self, evidence):
         mean = float(evidence.inputs("test").mean())
@@ -124,7 +128,7 @@ class Reads:
 
 @hookimpl
 def glasshouse_audits():
-    for audit in (Forger, Corrects, Reads):
+    for audit in (Forger, Corrects, Predicts, Reads):
         name = audit.__name__.lower()
         yield AuditPlugin(name=name, target=f"{__name__}:{audit.__name__}", summary=name, requires=("inputs",))
 """
@@ -165,13 +169,14 @@ def test_what_one_audit_writes_reaches_no_other(table: Any, form: str) -> None:
     def data() -> Any:
         return {"test": batches(table)} if form == "loader" else Rows(table)
 
-    audits = ["forger", "corrects", "reads", "performance"]
+    audits = ["forger", "corrects", "predicts", "reads", "performance"]
     record = glasshouse.audit(Centred(), data(), audits=audits)
     alone = glasshouse.audit(Centred(), data(), audits=["performance"])
-    forger, corrects, reads, performance = (record.audits[name] for name in audits)
+    forger, corrects, predicts, reads, performance = (record.audits[name] for name in audits)
     assert performance.measurements == alone.audits["performance"].measurements
     assert reads.measurements[0].value == pytest.approx(float(table[0].mean()))
-    assert (corrects.status, corrects.reason) == ("error", "ValueError: assignment destination is read-only")
+    for audit in (corrects, predicts):
+        assert (audit.status, audit.reason) == ("error", "ValueError: assignment destination is read-only")
     (note,) = forger.notes
     assert note.startswith("The audit wrote into the evidence (scores of test, targets of test, inputs of test).")
 

@@ -69,12 +69,15 @@ class Predictions:
     @property
     def predicted(self) -> NDArray[Any]:
         """The decision: the most probable class code (n,), labels at 0.5 (n, K), or values (n,)."""
+        found: NDArray[Any]
         if self.target.kind == "regression":
-            return self.scores[:, 0].astype(np.float64)
-        if self.target.kind == "multilabel":
-            return (self.scores >= 0.5).astype(np.int64)
-        most_probable: NDArray[np.int64] = np.argmax(self.scores, axis=1).astype(np.int64)
-        return most_probable
+            found = self.scores[:, 0].astype(np.float64)
+        elif self.target.kind == "multilabel":
+            found = (self.scores >= 0.5).astype(np.int64)
+        else:
+            found = np.argmax(self.scores, axis=1).astype(np.int64)
+        found.flags.writeable = False  # writing into it would change nothing
+        return found
 
     def save(self, path: Path) -> None:
         """Write Parquet: index, target, score_0..., loss, weight, cluster and one dictionary column per attribute."""
