@@ -19,7 +19,7 @@ glasshouse_spec = SPEC_VERSION  # core's own is always of its own version
 def glasshouse_report_formats() -> Iterator[ReportFormatPlugin]:
     yield ReportFormatPlugin(
         name="html",
-        target="glasshouse.report.html:render_html",
+        target="glasshouse.report.html:render_html_file",
         summary="one self-contained page, opens offline",
         suffix=".html",
     )

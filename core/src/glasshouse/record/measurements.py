@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 Cell = str | int | float | bool | None
@@ -57,7 +58,7 @@ class Measurement:
         if (self.low is not None or self.high is not None) and (self.interval_method is None or self.level is None):
             raise ValueError(f"measurement '{self.name}': an interval needs `interval_method` and `level`")
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A stable identifier within one audit, made from everything except the numbers.
 

@@ -22,6 +22,7 @@ from glasshouse.record.record_io import (
 )
 from glasshouse.record.seed_repeats import Repeats
 from glasshouse.system.atomic_files import read_json
+from glasshouse.system.garbage import no_collection
 
 SCHEMA = "glasshouse/record/1"
 
@@ -149,7 +150,8 @@ def read_record(path: Path) -> Record:
     Raises:
         UserError: if the file is missing, is not JSON, has another schema version, or violates the schema.
     """
-    return Record.from_dict(read_json(path), source=str(path))
+    with no_collection():
+        return Record.from_dict(read_json(path), source=str(path))
 
 
 def _performance(audits: Iterable[Mapping[str, Any]]) -> list[Any]:

@@ -29,4 +29,8 @@ def load_template(name: str, *, finalize: Callable[[object], str] | None = None)
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    if finalize is None:
+        from glasshouse.report.table_rows import rows_of, rows_of_measurements
+
+        environment.globals.update(rows_of=rows_of, rows_of_measurements=rows_of_measurements)
     return environment.get_template(name)

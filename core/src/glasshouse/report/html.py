@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
 
 from markupsafe import Markup
@@ -16,9 +17,18 @@ from glasshouse.report.page import build_page
 
 def render_html(record: Record) -> str:
     """The page as text. All text from the record is escaped, and a content security policy blocks other scripts."""
+    return "".join(_pieces(record))
+
+
+def render_html_file(record: Record) -> bytes:
+    """The page as UTF-8, a piece at a time: as text, a page takes two bytes for each character."""
+    return b"".join(piece.encode("utf-8") for piece in _pieces(record))
+
+
+def _pieces(record: Record) -> Iterator[str]:
     script = _static("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return load_template("report.html.jinja").render(
+    return load_template("report.html.jinja").generate(
         page=build_page(record),
         draw=draw,
         draw_threshold=draw_threshold,

@@ -42,7 +42,7 @@ _VERDICT_ORDER: Sequence[FindingVerdict] = ("fail", "insufficient_evidence", "pa
 _MAX_FEATURES = 40
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ShownMeasurement:
     """A measurement as text. `value` is the number, or the reason why there is none (then `undefined` is true)."""
 
@@ -61,14 +61,14 @@ class ShownMeasurement:
     raw: Measurement
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
     """One row of a table as text."""
 
     cells: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ShownTable:
     """A table as text; `numeric` marks the columns with numbers, which are right-aligned."""
 

@@ -11,6 +11,7 @@ from glasshouse.plugins import registry as current_registry
 from glasshouse.plugins.declarations import ReportFormatPlugin
 from glasshouse.record.record import Record
 from glasshouse.system.atomic_files import write_atomic
+from glasshouse.system.garbage import no_collection
 
 
 def check_formats(formats: Sequence[str], registry: Registry) -> dict[str, Component]:
@@ -41,10 +42,9 @@ def write_reports(record: Record, run_dir: Path, formats: Sequence[str]) -> list
     Raises:
         UserError: as `check_formats`, or if a renderer cannot be imported or fails, or a file cannot be written.
     """
-    rendered = {
-        run_dir / file_name: _render(component, record)
-        for file_name, component in check_formats(formats, current_registry()).items()
-    }
+    chosen = check_formats(formats, current_registry())
+    with no_collection():
+        rendered = {run_dir / file_name: _render(component, record) for file_name, component in chosen.items()}
     for path, content in rendered.items():
         try:
             write_atomic(path, content)

@@ -12,6 +12,8 @@ from typing import Any
 from glasshouse.errors import UserError
 from glasshouse.system import distributed
 
+_AT_ONCE = 2**20
+
 PARTIAL = ".partial"
 """Suffix of files that are still being written; readers ignore them."""
 
@@ -43,8 +45,10 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a file atomically. With several processes only rank 0 writes."""
     if not distributed.is_rank_zero():
         return
-    with atomic_replace(path) as partial:
-        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    with atomic_replace(path) as partial, partial.open("wb") as file:
+        for start in range(0, len(content), _AT_ONCE):  # a long text is not held a second time as bytes
+            part = content[start : start + _AT_ONCE]
+            file.write(part.encode("utf-8") if isinstance(part, str) else part)
 
 
 def write_json(path: Path, value: Any) -> None:

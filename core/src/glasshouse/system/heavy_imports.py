@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from glasshouse.system.garbage import no_collection
+
 DEFERRED = ("transformers", "scipy.signal")
 """What torchmetrics imports and needs in few of its metrics; their first use imports it."""
 
@@ -29,15 +31,10 @@ def heavy_imports() -> Iterator[None]:
     if "torchmetrics" in sys.modules:
         yield
         return
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with no_collection():
         _import_torchmetrics()
         yield
         gc.freeze()
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _import_torchmetrics() -> None:
