@@ -61,8 +61,11 @@ def glasshouse_audits():
 
 @hookimpl
 def glasshouse_report_sections(run):
-    if "SECTIONS" in os.environ:
+    if os.environ.get("SECTIONS", "").isdigit():
         sys.exit(int(os.environ["SECTIONS"]))
+    if "SECTIONS" in os.environ:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
     return []
 """
 RUN: dict[str, Any] = {
@@ -112,6 +115,12 @@ def test_a_signal_ends_the_run_even_where_the_audit_catches_it(run: Any, number:
     assert code == 130
     assert record is None
     assert err.splitlines()[-2].startswith("ended early; resume with: glasshouse run --resume runs/left/")
+    assert err.splitlines()[-1] == "interrupted"
+
+
+def test_a_signal_after_the_audits_ends_the_run_too(run: Any) -> None:
+    code, record, err = run(audits=["fine"], SECTIONS="SIGTERM")
+    assert (code, record) == (130, None)
     assert err.splitlines()[-1] == "interrupted"
 
 

@@ -20,6 +20,7 @@ from glasshouse.record.seed_repeats import Repeats, only_measurements, spread_of
 from glasshouse.report.writing import write_reports
 from glasshouse.run_folder.provenance import command_line, provenance
 from glasshouse.system.atomic_files import write_json
+from glasshouse.system.interrupts import noticed_interrupts
 from glasshouse.system.redaction import redact
 from glasshouse.system.threads import threads_for
 
@@ -44,7 +45,8 @@ def audit_and_conclude(
         force: measure again what was measured before.
         others: the results of the same run with other seeds.
     """
-    return conclude(audit(found, only=only, force=force, others=others or {}))
+    with noticed_interrupts():
+        return conclude(audit(found, only=only, force=force, others=others or {}))
 
 
 def audit(found: WithEvidence, *, only: Collection[str] | None, force: bool, others: ResultsBySeed) -> Audited:

@@ -23,11 +23,17 @@ from glasshouse.external_data.reading import Reading, refuse_missing_targets
 from glasshouse.measure.selection import required_splits
 from glasshouse.pipeline.stages import Trained, WithEvidence
 from glasshouse.system import distributed
+from glasshouse.system.interrupts import noticed_interrupts
 from glasshouse.system.threads import threads_for
 
 
 def gather_evidence(trained: Trained) -> WithEvidence:
     """Predictions of every split that the audits need, stored as Parquet, and handles on model and inputs."""
+    with noticed_interrupts():
+        return _gather(trained)
+
+
+def _gather(trained: Trained) -> WithEvidence:
     run, data = trained.run, trained.data
     run.info, run.handle = trained.info, trained.handle
     judged = run.options.evaluate_on

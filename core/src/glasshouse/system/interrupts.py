@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 
-@dataclass
+@dataclass(eq=False)
 class Interrupts:
     """What happened in a block."""
 
@@ -21,13 +22,32 @@ class Interrupts:
     """Whether Ctrl-C is noticed here: a KeyboardInterrupt without `received` was raised by the code itself."""
 
 
+_noticing: list[Interrupts] = []
+"""The blocks that this process is in, the outermost first."""
+
+
 @contextmanager
 def noticed_interrupts() -> Iterator[Interrupts]:
-    """In the block SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt and are noticed.
+    """In the block SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt and are noticed; blocks may be nested.
 
     Handlers of others (of Lightning, of a notebook) stay, and so does everything outside the main thread.
     """
-    noticed = Interrupts()
+    before = {} if _noticing else _installed()
+    certain = _noticing[0].certain if _noticing else signal.SIGINT in before
+    noticed = Interrupts(certain=certain)
+    _noticing.append(noticed)
+    try:
+        yield noticed
+    finally:
+        _noticing.remove(noticed)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _installed() -> dict[int, Any]:
+    """Install the handlers where nobody else has one, and return what was there."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
     owner = os.getpid()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -35,22 +55,10 @@ def noticed_interrupts() -> Iterator[Interrupts]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        noticed.received = True
+        for noticed in _noticing:
+            noticed.received = True
         raise KeyboardInterrupt
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        noticed.certain = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        for name, usual in (
-            ("SIGINT", signal.default_int_handler),
-            ("SIGTERM", signal.SIG_DFL),
-            ("SIGHUP", signal.SIG_DFL),
-        ):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is usual:
-                before[number] = signal.signal(number, interrupt)
-    try:
-        yield noticed
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+    numbers = {getattr(signal, name): handler for name, handler in usual.items() if hasattr(signal, name)}
+    return {n: signal.signal(n, interrupt) for n, handler in numbers.items() if signal.getsignal(n) is handler}
