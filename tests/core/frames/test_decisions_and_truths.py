@@ -53,6 +53,7 @@ def test_yes_and_no_are_the_same_in_every_spelling(true: tuple[Any, Any], decide
     [
         ([0, 1, 1], ["approved", "denied", "denied"], "contains 'approved', 'denied', .* '0', '1'. They share none."),
         (["a", "b"], ["c", "a"], "column 'd': contains 'c', which column 'y' does not: it has 'a', 'b'. Write both"),
+        ([0, 1, 1], ["No", "Yes", "maybe"], "column 'd': contains 'maybe', which column 'y' does not"),
         ([0, 1], [-1, 1], "contains '-1', which column 'y' does not"),
         (["01", "1"], ["1", "2"], "contains '2'"),
         (["good", "bad"], ["1", "0"], "They share none"),

@@ -41,8 +41,8 @@ def read_decisions(
         found = _matched(decisions, classes, key)
         if found is not None:
             return found
-    strange = level_order(set(decisions) - set(classes))
-    shared = "" if set(decisions) & set(classes) else " They share none."
+    strange = min((_strange(decisions, classes, key) for key in (str, without_spelling, truth_value)), key=len)
+    shared = "" if len(strange) < len(set(decisions)) else " They share none."
     raise UserError(
         f"column '{prediction}'",
         f"contains {_listed(strange)}, which {known_from} does not: it has {_listed(level_order(classes))}.{shared}",
@@ -122,6 +122,12 @@ def _matched(
         return None
     keys = {name: key(name) for name in decisions}
     return {name: class_of[found] for name, found in keys.items()} if set(keys.values()) <= set(class_of) else None
+
+
+def _strange(decisions: Collection[str], classes: Collection[str], key: Callable[[str], str | None]) -> list[str]:
+    """The decisions without a class of the same key."""
+    keys = {key(name) for name in classes} - {None}
+    return level_order({name for name in decisions if key(name) not in keys})
 
 
 def _listed(names: Collection[str]) -> str:
