@@ -122,8 +122,16 @@ class RawTable:
         return as_column(self.raw(name, role=role, who=who), name, who=who)
 
     def labels(self, name: str, *, who: str) -> Coded:
-        """A column of classes, groups or clusters with the names of its values; text is as it is written."""
-        return as_labels(self.as_written.get(name, self.columns[name]), name, who=who)
+        """A column of classes, groups or clusters with the names of its values; text is as it is written.
+
+        Raises:
+            UserError: for values without a name, or another number of rows in `as_written`.
+        """
+        found = as_labels(self.as_written.get(name, self.columns[name]), name, who=who)
+        if len(found) != len(self.columns[name]):
+            rows = f"{len(found):,} rows as it is written, and {len(self.columns[name]):,} as numbers"
+            raise UserError(who, f"column '{name}' has {rows}.", "Change both, or leave `as_written` out.")
+        return found
 
     def raw(self, name: str, *, role: str, who: str) -> Any:
         """One column as it was given.

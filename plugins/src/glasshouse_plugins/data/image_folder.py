@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from glasshouse import ImageDataModule, RawImages, RawTable, SensitiveColumn, UserError, did_you_mean
 from glasshouse.data import Coded, SplitOption, level_name
 from numpy.typing import NDArray
 
-from glasshouse_plugins.data.tables import TableFile
+from glasshouse_plugins.data.tables import TableColumns, TableFile
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _SPLIT_NAMES = {"train": "train", "validate": "validate", "val": "validate", "valid": "validate", "test": "test"}
@@ -107,10 +108,12 @@ class ImageFolder(ImageDataModule):
             )
         labels = np.array([classes.index(each.label) for each in found], dtype=np.int32)
         columns: dict[str, Any] = {"class": Coded(labels, classes)}
+        attributes = self._attributes(root, found)
         return RawImages(
             pixels=self._pixels(found),
             table=RawTable(
-                columns=columns | self._attributes(root, found),
+                columns=columns | {name: attributes.table[name] for name in attributes.table.column_names},
+                as_written=attributes.as_written,
                 target="class",
                 task="binary" if len(classes) == 2 else "multiclass",
                 classes=classes,
@@ -171,18 +174,18 @@ class ImageFolder(ImageDataModule):
             raise UserError(self.who, f"{path} cannot be read as an image: {error}.", "Remove it.") from error
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
-    def _attributes(self, root: Path, found: Sequence[_ImageFile]) -> dict[str, Any]:
+    def _attributes(self, root: Path, found: Sequence[_ImageFile]) -> TableColumns:
         """The columns in use, in the order of the images."""
         if self.attributes is None:
-            return {}
+            return TableColumns(pa.table({}))
         used = [("sensitive", name) for name in self.sensitive]
         if self.split_plan.column is not None:
             used.append(("split", self.split_plan.column))
         names = list(dict.fromkeys(name for _, name in used))
         file = TableFile(path=Path(self.attributes).expanduser(), who=self.who, texts=("file",))
         file.require([("attributes", "file"), *used], file.names())
-        table = file.read([*names, "file"])
-        row_of = {name: row for row, name in enumerate(table["file"].to_pylist())}
+        read = file.read_columns([*names, "file"])
+        row_of = {name: row for row, name in enumerate(read.table["file"].to_pylist())}
         paths = [each.path.relative_to(root).as_posix() for each in found]
         missing = [path for path in paths if path not in row_of]
         if missing:
@@ -191,8 +194,8 @@ class ImageFolder(ImageDataModule):
                 f"{file.path} has no row for {len(missing):,} of {len(paths):,} images, e.g. {missing[0]}.",
                 "Its column `file` must have paths relative to the folder of images.",
             )
-        rows = [row_of[path] for path in paths]
-        return {name: table[name].take(rows) for name in names}
+        found_in = read.take([row_of[path] for path in paths])
+        return TableColumns(found_in.table.select(names), found_in.written(names))
 
 
 def _image_files(folder: Path, split: str | None) -> list[_ImageFile]:

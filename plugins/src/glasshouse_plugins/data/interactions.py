@@ -16,7 +16,7 @@ from glasshouse.datamodules import InMemoryDataModule
 from numpy.typing import NDArray
 
 from glasshouse_plugins.data.negatives import sample_negatives
-from glasshouse_plugins.data.tables import TableFile
+from glasshouse_plugins.data.tables import TableColumns, TableFile
 
 _TARGET = "interaction"
 
@@ -104,7 +104,8 @@ class Interactions(InMemoryDataModule):
         """Load, split, sample negatives and encode; does nothing when called again."""
         if self._rows:
             return
-        file, table = self._read()
+        file, read = self._read()
+        table = read.table
         users, items = self._ids(table, self.user), self._ids(table, self.item)
         by = table[self.split_plan.column] if self.split_plan.column else None
         no_strata = np.zeros(len(users), dtype=np.int64)
@@ -121,10 +122,18 @@ class Interactions(InMemoryDataModule):
             user_row = np.concatenate([user_row, sampled_for])
             item_row = np.concatenate([item_row, first_row[sampled]])
             parts = parts[user_row]
-        raw, columns = self._labels(table, user_row, item_row, file.source)
+        raw, columns = self._labels(read, user_row, item_row, file.source)
         plan = SplitPlan.read(None, self.fractions, seed=self.split_seed, who=self.who)
         features = (*self.user_features, *self.item_features)
-        labelled = Labelled.read(raw, columns, plan, given=np.array(SPLITS)[parts], seen=features, who=self.who)
+        labelled = Labelled.read(
+            raw,
+            columns,
+            plan,
+            given=np.array(SPLITS)[parts],
+            seen=features,
+            labels=lambda name: raw.labels(name, who=self.who),
+            who=self.who,
+        )
         train = labelled.rows["train"]
         sides = [
             [
@@ -164,17 +173,17 @@ class Interactions(InMemoryDataModule):
         self._split(split)
         return self._clusters[split]
 
-    def _read(self) -> tuple[TableFile, pa.Table]:
+    def _read(self) -> tuple[TableFile, TableColumns]:
         file = TableFile(path=Path(self.path).expanduser(), who=self.who, delimiter=self.delimiter)
         options = [("user", self.user), ("item", self.item), ("target", self.target), ("split", self.split_plan.column)]
         for option in ("user_features", "item_features", "sensitive", "item_groups"):
             options += [(option, name) for name in getattr(self, option)]
         used = [(option, name) for option, name in options if name is not None]
         file.require(used, file.names())
-        table = file.read(list(dict.fromkeys(name for _, name in used)))
-        if not len(table):
+        read = file.read_columns(list(dict.fromkeys(name for _, name in used)))
+        if not len(read.table):
             raise UserError(self.who, f"{file.path} has no rows.")
-        return file, table
+        return file, read
 
     def _ids(self, table: pa.Table, name: str) -> NDArray[np.int64]:
         """(n,) users or items as ranks of their ids, so that the order of the rows does not matter."""
@@ -188,21 +197,26 @@ class Interactions(InMemoryDataModule):
         return ranks
 
     def _labels(
-        self, table: pa.Table, user_row: NDArray[np.int64], item_row: NDArray[np.int64], source: str
+        self, read: TableColumns, user_row: NDArray[np.int64], item_row: NDArray[np.int64], source: str
     ) -> tuple[RawTable, dict[str, Column]]:
         """Targets and sensitive attributes of each example, raw and encoded."""
+        table = read.table
         values: dict[str, Any] = {name: table[name].take(user_row) for name in self.sensitive}
         values |= {name: table[name].take(item_row) for name in self.item_groups}
+        written = {name: text.take(pa.array(user_row)) for name, text in read.written(self.sensitive).items()}
+        written |= {name: text.take(pa.array(item_row)) for name, text in read.written(self.item_groups).items()}
         task: str | None = self.task
         if self.target is None:
             positive = (np.arange(len(user_row)) < len(table)).astype(np.int32)
             values[_TARGET] = Coded(positive, ("no", "yes"))
         else:
             values[self.target] = table[self.target]
+            written |= read.written([self.target])
             task = task or ("binary" if len(pc.unique(table[self.target])) <= 2 else "regression")
         target = self.target or _TARGET
         raw = RawTable(
             columns=values,
+            as_written=written,
             target=target,
             task=task or "binary",
             classes=("no", "yes") if self.target is None else (),

@@ -147,7 +147,7 @@ class Table(TabularDataModule):
             sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
             weights=self.weights,
             clusters=self.clusters,
-            as_written={name: read.as_written[name] for name in needed if name in read.as_written},
+            as_written=read.written(needed),
             source=file.source,
             notes=tuple(
                 f"Column '{name}' has {reason} and is read as categories. For numbers: `types: {{{name}: numeric}}`."

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 from glasshouse import UserError, did_you_mean
 from glasshouse.data import (
@@ -23,6 +24,7 @@ from glasshouse.data import (
     read_header,
     refuse_unreadable,
 )
+from numpy.typing import NDArray
 from pyarrow import feather, ipc, parquet
 
 _PARQUET = (".parquet", ".pq")
@@ -182,6 +184,16 @@ class TableColumns:
     """The text of the columns of a CSV file."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """Columns that look like numbers and are categories -> why."""
+
+    def take(self, rows: NDArray[np.int64] | Sequence[int]) -> TableColumns:
+        """Some of the rows, in the given order."""
+        places = pa.array(rows)
+        as_written = {name: values.take(places) for name, values in self.as_written.items()}
+        return TableColumns(self.table.take(places), as_written, self.codes)
+
+    def written(self, names: Iterable[str]) -> dict[str, pa.ChunkedArray]:
+        """The text of some columns, as far as there is any."""
+        return {name: self.as_written[name] for name in names if name in self.as_written}
 
 
 def cast(table: pa.Table, types: Mapping[str, Literal["numeric", "categorical"]], *, who: str) -> pa.Table:

@@ -104,7 +104,8 @@ class TextTable(TextDataModule):
             ),
             file.names(),
         )
-        table = file.read(list(dict.fromkeys((self.target, *self.sensitive, *extra, self.text))))
+        read = file.read_columns(list(dict.fromkeys((self.target, *self.sensitive, *extra, self.text))))
+        table = read.table
         texts = table[self.text]
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
             raise UserError(
@@ -120,6 +121,7 @@ class TextTable(TextDataModule):
                 task=self.task,
                 favourable=level_name(self.favourable),
                 sensitive=tuple(SensitiveColumn.binned(name, self.bins) for name in self.sensitive),
+                as_written=read.written((self.target, *self.sensitive)),
                 source=file.path.name,
             ),
         )

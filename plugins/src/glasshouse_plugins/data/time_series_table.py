@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,7 @@ from glasshouse.datamodules import CompactDataModule
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glasshouse_plugins.data.tables import TableFile
+from glasshouse_plugins.data.tables import TableColumns, TableFile
 from glasshouse_plugins.data.windows import forward_fill, standardise, window_starts
 
 
@@ -129,15 +129,15 @@ class TimeSeriesTable(CompactDataModule):
         """Read, sort and split the rows, and find the windows; does nothing when called again."""
         if self._rows:
             return
-        table = self._sorted(self._read())
+        read = self._sorted(self._read())
+        table = read.table
         n = len(table)
         entity = self._entities(table)
         part = self._parts(table)
         values = self._values(table, entity, part == 0)
         starts = window_starts(entity, part, span=self.length + self.ahead, stride=self.stride)
         target_rows = starts + self.length - 1 + self.ahead
-        columns = {name: table[name].take(target_rows) for name in dict.fromkeys((self.target, *self.sensitive))}
-        labelled, digest = self._labelled(columns, part[starts])
+        labelled, digest = self._labelled(read.take(target_rows), part[starts])
         self._series = {torch.device("cpu"): torch.from_numpy(values)}
         rows = {s: labelled.batch(s, torch.from_numpy(starts[labelled.rows[s]].astype(np.int64))) for s in SPLITS}
         shape, outputs = (self.length, values.shape[1]), labelled.target.num_outputs
@@ -175,7 +175,7 @@ class TimeSeriesTable(CompactDataModule):
         self._require_setup()
         return self._names
 
-    def _read(self) -> pa.Table:
+    def _read(self) -> TableColumns:
         file = TableFile(path=Path(self.path).expanduser(), who=self.who)
         names = file.names()
         column = self.split_plan.column
@@ -183,7 +183,8 @@ class TimeSeriesTable(CompactDataModule):
         used += [("sensitive", name) for name in self.sensitive]
         used += [(option, name) for option, name in (("entity", self.entity), ("split", column)) if name is not None]
         file.require(used, names)
-        table = file.read(list(dict.fromkeys(name for _, name in used)) if self.features is not None else names)
+        read = file.read_columns(list(dict.fromkeys(name for _, name in used)) if self.features is not None else names)
+        table = read.table
         if not len(table):
             raise UserError(self.who, f"{file.path} has no rows.")
         if self.features is None:
@@ -193,14 +194,15 @@ class TimeSeriesTable(CompactDataModule):
             self._names = tuple(self.features)
         if not self._names:
             raise UserError(self.who, f"{file.path} has no numeric column for features.", "Set `features:`.")
-        return table
+        return read
 
-    def _sorted(self, table: pa.Table) -> pa.Table:
+    def _sorted(self, read: TableColumns) -> TableColumns:
         """The rows sorted by entity, then by time.
 
         Raises:
             UserError: if an entity has two rows with the same time.
         """
+        table = read.table
         times = time_codes(table[self.time], self.time, who=self.who)
         entity = self._entities(table)
         order = np.lexsort((times, entity))
@@ -212,7 +214,7 @@ class TimeSeriesTable(CompactDataModule):
                 f"{int(repeated.sum()):,} rows{whose} have the same time as the row before.",
                 "Set `entity:` to the column with the id of each series, or keep one row per time.",
             )
-        return table.take(pa.array(order))
+        return read.take(order)
 
     def _entities(self, table: pa.Table) -> NDArray[np.int64]:
         if self.entity is None:
@@ -244,7 +246,7 @@ class TimeSeriesTable(CompactDataModule):
             columns.append(forward_fill(column, entity) if absent else column)
         return standardise(np.stack(columns, axis=1), train)
 
-    def _labelled(self, columns: Mapping[str, Any], part: NDArray[np.int64]) -> tuple[Labelled, str]:
+    def _labelled(self, read: TableColumns, part: NDArray[np.int64]) -> tuple[Labelled, str]:
         counts = np.bincount(part, minlength=len(SPLITS))
         if not counts.all():
             listed = ", ".join(f"{split} {count}" for split, count in zip(SPLITS, counts, strict=True))
@@ -253,8 +255,11 @@ class TimeSeriesTable(CompactDataModule):
                 f"split '{SPLITS[int(np.argmin(counts))]}' has no window of {self.length} rows (windows: {listed}).",
                 "Set a smaller `length` or `ahead`, or other `fractions`.",
             )
+        names = tuple(dict.fromkeys((self.target, *self.sensitive)))
+        columns = {name: read.table[name] for name in names}
         table = RawTable(
             columns=columns,
+            as_written=read.written(names),
             target=self.target,
             task=self.task,
             favourable=level_name(self.favourable),

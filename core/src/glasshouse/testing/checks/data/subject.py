@@ -144,7 +144,9 @@ def first_rows(raw: Raw, n: int) -> Raw:
     """The first `n` rows."""
     table = table_of(raw)
     columns = {name: column[:n] for name, column in _columns(table).items()}
-    less = replace(table, columns=columns, split=None if table.split is None else np.asarray(table.split)[:n])
+    less = replace(
+        table, columns=columns, as_written={}, split=None if table.split is None else np.asarray(table.split)[:n]
+    )
     if isinstance(raw, RawTable):
         return less
     if isinstance(raw, RawImages):
@@ -203,5 +205,5 @@ def _columns(table: RawTable) -> dict[str, Any]:
 
 def _with_columns(raw: Raw, columns: Mapping[str, Any]) -> Raw:
     table = table_of(raw)
-    other = replace(table, columns={**table.columns, **columns})
+    other = replace(table, columns={**table.columns, **columns}, as_written={})
     return other if isinstance(raw, RawTable) else replace(raw, table=other)
