@@ -18,8 +18,9 @@ from pytorch_lightning.utilities.seed import isolate_rng
 from glasshouse.config.yaml_files import MADE_BY
 from glasshouse.data.auditable import WithDefaults, declares_info, is_auditable
 from glasshouse.data.batch import Batch
+from glasshouse.data.data_info import SPLITS
 from glasshouse.errors import UserError
-from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, loaders_from, transfer_hooks
+from glasshouse.external_data.adapter import BatchHook, LoaderAdapter, as_auditable, loaders_from, transfer_hooks
 from glasshouse.external_data.evaluation_sets import named_loaders, same_rows
 from glasshouse.pipeline.existing_model import (
     Request,
@@ -208,7 +209,10 @@ class AuditCallback(Callback):
         datamodule = _datamodule(trainer)
         describes = judged.owner is not None or _gives_our_batches(judged.loader)
         declared = getattr(datamodule, "info", None) if describes and declares_info(datamodule) else None
-        hooks = transfer_hooks(judged.owner, module, judged.position)
+        hooks: dict[str, BatchHook] = {split: transfer_hooks(judged.owner, module, judged.position)}
+        for other in set(SPLITS) - {split}:
+            found = self._loaders(trainer, module, other)
+            hooks[other] = transfer_hooks(None if found is None else found.owner, module)
         return LoaderAdapter(loader_of, judged=split, reading=reading, prepare_batch=hooks, declared=declared)
 
     def _other_loader(self, trainer: Trainer, module: LightningModule, split: str) -> Any:

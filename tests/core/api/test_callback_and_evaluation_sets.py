@@ -145,6 +145,32 @@ def test_several_loaders_of_a_data_module_after_fit(parts: Any, quiet_trainer: A
     assert {record.audits["membership_inference"].status for record in callback.records} == {"completed"}
 
 
+class Centred(LightningDataModule):
+    """Training rows in other units until the hook sees them."""
+
+    def __init__(self, parts: Any, table: Any) -> None:
+        super().__init__()
+        self.scaled = DataLoader(TensorDataset(100 * table[0][:150], table[1][:150]), batch_size=32)
+
+    def train_dataloader(self) -> DataLoader:
+        return self.scaled
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return batch[0] / 100, batch[1]
+
+
+def test_each_loader_has_the_hooks_of_its_owner(parts: Any, classifier: Any, quiet_trainer: Any, table: Any) -> None:
+    callback = glasshouse.AuditCallback(audits=AUDITS)
+    model, trainer = classifier(), quiet_trainer(callbacks=[callback])
+    trainer.fit(model, datamodule=Centred(parts, table))
+    trainer.test(model, parts["test"], verbose=False)
+    (record,) = callback.records
+    expected = glasshouse.audit(model, {"train": parts["train"], "test": parts["test"]}, audits=AUDITS)
+    for split in ("train", "test"):
+        one, other = (pq.read_table(r.folder / "predictions" / f"{split}.parquet") for r in (record, expected))
+        np.testing.assert_allclose(one["score_1"], other["score_1"], rtol=1e-4)
+
+
 def test_several_training_loaders_leave_the_test_to_be_audited(
     parts: Any, classifier: Any, quiet_trainer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

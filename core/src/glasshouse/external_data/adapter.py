@@ -73,7 +73,7 @@ class LoaderAdapter(WithDefaults):
         loader_of: returns a split's loader; called once per split.
         judged: the split that is evaluated.
         reading: how to read the data; by default without attributes, and batches by `usual_parts`.
-        prepare_batch: applied to every batch before it is read.
+        prepare_batch: applied to every batch before it is read; or a function for each split.
         owner: the data module that the loaders belong to, which may have optional members of `AuditableData`.
         declared: the description of the data; default: the owner's `info`, if it has one.
     """
@@ -84,7 +84,7 @@ class LoaderAdapter(WithDefaults):
         *,
         judged: str,
         reading: Reading | None = None,
-        prepare_batch: BatchHook = lambda batch: batch,
+        prepare_batch: BatchHook | Mapping[str, BatchHook] = lambda batch: batch,
         owner: Any = None,
         declared: DataInfo | None = None,
     ) -> None:
@@ -97,7 +97,7 @@ class LoaderAdapter(WithDefaults):
         self.in_batches: BatchAttributes | None = None
         """The attributes that batches carry, once `find_attributes` has looked for them."""
         self._weights: dict[str, list[tuple[Tensor, Tensor]]] = {}
-        self._prepare_batch = prepare_batch
+        self._prepare_batch = dict.fromkeys(SPLITS, prepare_batch) if callable(prepare_batch) else prepare_batch
         self._info: DataInfo | None = None
 
     @property
@@ -196,7 +196,7 @@ class LoaderAdapter(WithDefaults):
         return found
 
     def _parts(self, split: str) -> Iterator[Parts]:
-        for batch in map(self._prepare_batch, self._required(split).batches):
+        for batch in map(self._prepare_batch[split], self._required(split).batches):
             if isinstance(batch, Batch):
                 yield Parts(x=batch.x, y=batch.y, index=batch.index, sensitive={"sensitive": batch.sensitive})
             else:
