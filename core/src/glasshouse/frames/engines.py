@@ -15,7 +15,7 @@ from glasshouse.data.level_names import level_names
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.assembling import build_tables
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.in_memory import arrow_of, eager_batches, pandas_batches
+from glasshouse.frames.in_memory import eager_batches, pandas_batches
 from glasshouse.frames.reading import is_regression, new_tally, not_a_probability, refined_tables
 from glasshouse.frames.tally import MISSING_CODE, HistogramTally, NumbersFoundLaterError, Tally
 from glasshouse.statistics.scores.bin_numbers import (
@@ -266,4 +266,4 @@ def _numbers(found: pa.Table, name: str) -> NDArray[np.float64]:
 
 
 def _arrow(rows: nw.LazyFrame[Any]) -> pa.Table:
-    return arrow_of(rows.collect())
+    return rows.collect().to_arrow()

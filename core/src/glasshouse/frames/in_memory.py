@@ -47,29 +47,12 @@ def eager_batches(frame: nw.DataFrame[Any], columns: PredictionColumns) -> Itera
         if name not in frame.columns:
             raise UserError("frame", f"there is no column '{name}'.", did_you_mean(name, frame.columns))
     try:
-        table = arrow_of(frame.select(*columns.names))
+        table = frame.select(*columns.names).to_arrow()
     except pa.ArrowException as error:
         kinds = ", ".join(f"'{name}' {frame.schema[name]}" for name in columns.names)
         raise UserError("frame", f"has a type that Arrow does not read, among {kinds}.", "Convert it.") from error
     yield from table.to_batches(max_chunksize=_BATCH_ROWS)
 
 
-def arrow_of(frame: nw.DataFrame[Any]) -> pa.Table:
-    """A frame as Arrow; an Enum of Polars keeps the order of its categories."""
-    table = frame.to_arrow()
-    for name, kind in frame.schema.items() if frame.implementation.is_polars() else ():
-        if kind == nw.Enum:
-            table = table.set_column(table.column_names.index(name), name, _ordered(table[name]))
-    return table
-
-
 def _one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-
-
-def _ordered(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pa.types.is_dictionary(values.type):
-        return values
-    return pa.chunked_array(
-        [pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary, ordered=True) for chunk in values.chunks]
-    )
