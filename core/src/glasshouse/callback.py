@@ -22,6 +22,7 @@ from glasshouse.data.data_info import SPLITS
 from glasshouse.errors import UserError
 from glasshouse.external_data.adapter import BatchHook, LoaderAdapter, as_auditable, loaders_from, transfer_hooks
 from glasshouse.external_data.evaluation_sets import named_loaders, same_rows
+from glasshouse.external_data.reading import refuse_unknown_sets
 from glasshouse.pipeline.existing_model import (
     Request,
     audit_existing,
@@ -50,7 +51,8 @@ class AuditCallback(Callback):
     run` does, and logs to the Trainer's loggers. Training is identical with and without it, to the last bit. What
     cannot be used is refused when the callback is constructed or training begins, as far as it is known then.
 
-    Several test loaders, in a list or by name, give a record each; their names are part of the runs' names. Training
+    Several test loaders, in a list or by name, give a record each; their names are part of the runs' names, and may
+    have attributes of their own: ``sensitive={"clean": "clean.csv", "shifted": "shifted.csv"}``. Training
     and validation rows are those of the model's last fit, also after `Trainer.test`, or else those of the data module.
 
     With several processes rank 0 audits, on all rows. A model that is sharded over processes (FSDP, DeepSpeed) is
@@ -172,6 +174,7 @@ class AuditCallback(Callback):
         if found is None:
             raise UserError("AuditCallback", f"there is no loader for the split '{split}'.", "Set another evaluate_on.")
         named = named_loaders(found.loaders)
+        refuse_unknown_sets(self._request.reading, named)
         for position, (name, loader) in enumerate(named.items()):
             judged = EvaluationSet(name, loader, position, found.owner)
             if not any(digest == weights and judged.has_rows_of(known) for weights, known in self._audited):
@@ -213,7 +216,9 @@ class AuditCallback(Callback):
         for other in set(SPLITS) - {split}:
             found = self._loaders(trainer, module, other)
             hooks[other] = transfer_hooks(None if found is None else found.owner, module)
-        return LoaderAdapter(loader_of, judged=split, reading=reading, prepare_batch=hooks, declared=declared)
+        return LoaderAdapter(
+            loader_of, judged=split, reading=reading, prepare_batch=hooks, declared=declared, set_name=judged.name
+        )
 
     def _other_loader(self, trainer: Trainer, module: LightningModule, split: str) -> Any:
         """The loader of a split that is not evaluated; None where there is none, or several."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import glasshouse
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -105,6 +106,26 @@ def test_each_of_several_loaders_has_a_record_with_its_name(
     values = [record.measurement("accuracy").value for record in callback.records]
     rows = [(table[0][200:], table[1][200:]), (table[0][:40] - 1, 1 - table[1][:40])]
     assert values == pytest.approx([accuracy(model, x, y) for x, y in rows])
+
+
+def test_each_evaluation_set_may_have_attributes_of_its_own(parts: Any, quiet_trainer: Any, table: Any) -> None:
+    _, _, sex = table
+    sensitive = {"clean": {"sex": sex[200:]}, "harder": pd.DataFrame({"sex": sex[:40]})}
+    callback = glasshouse.AuditCallback(audits=["fairness"], sensitive=sensitive)
+    model, trainer = SeveralTests(), quiet_trainer(callbacks=[callback])
+    trainer.fit(model, parts["train"], parts["validate"])
+    trainer.test(model, {"clean": parts["test"], "harder": parts["other"]}, verbose=False)
+    model.eval()
+    rows = [(table[0][200:], sex[200:]), (table[0][:40] - 1, sex[:40])]
+    for record, (x, known) in zip(callback.records, rows, strict=True):
+        chosen = model(x).argmax(dim=1).numpy() == 1
+        for level in ("f", "m"):
+            (rate,) = [m for m in record.measurements("selection_rate", sex=level) if len(m.group) == 1]
+            assert rate.value == pytest.approx(chosen[known == level].mean())
+    with pytest.raises(glasshouse.UserError, match=r"no split or evaluation set 'clean'\. Known: other, test"):
+        trainer.test(model, {"other": parts["other"]}, verbose=False)
+    with pytest.raises(glasshouse.UserError, match="there is no split or evaluation set 'clean'"):
+        glasshouse.audit(model, parts["test"], sensitive=sensitive, audits=["fairness"])
 
 
 class SeveralTests(Classifier):

@@ -76,6 +76,7 @@ class LoaderAdapter(WithDefaults):
         prepare_batch: applied to every batch before it is read; or a function for each split.
         owner: the data module that the loaders belong to, which may have optional members of `AuditableData`.
         declared: the description of the data; default: the owner's `info`, if it has one.
+        set_name: which of several evaluation sets the judged split is.
     """
 
     def __init__(
@@ -87,9 +88,11 @@ class LoaderAdapter(WithDefaults):
         prepare_batch: BatchHook | Mapping[str, BatchHook] = lambda batch: batch,
         owner: Any = None,
         declared: DataInfo | None = None,
+        set_name: str = "",
     ) -> None:
         super().__init__(owner)
         self._declared = declared
+        self._set_name = set_name
         self._loader_of = loader_of
         self._orders: dict[str, OrderedLoader | None] = {}
         self._judged = judged
@@ -241,7 +244,7 @@ class LoaderAdapter(WithDefaults):
     def _codes(self, split: str, order: OrderedLoader) -> Codes | None:
         if self.reading.aligned is None:
             return None
-        return self.reading.aligned.of_split(split, order, judged=split == self._judged)
+        return self.reading.aligned.of_split(split, order, judged=split == self._judged, set_name=self._set_name)
 
     def _groups(self, parts: Parts, codes: Codes | None, index: Tensor, split: str) -> Tensor:
         """Level codes (n, attributes) of one batch: from a file, from the batch itself, or none."""

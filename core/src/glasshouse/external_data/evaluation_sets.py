@@ -15,14 +15,14 @@ from glasshouse.external_data.ordered_loader import in_dataset_order
 
 
 def named_loaders(loaders: Any) -> dict[str, Any]:
-    """Name -> loader, in the order of Lightning's `dataloader_idx`; a single loader has an empty name.
+    """Name -> loader, in the order of Lightning's `dataloader_idx`; the name of a single loader without key is empty.
 
     The names are the keys of a mapping, and ``dataloader_idx_0``, ... in a list, as Lightning logs them; those of
     nested collections are joined by a hyphen.
     """
     found = list(_flat(loaders))
     if len(found) == 1:
-        return {"": found[0][1]}
+        return {"-".join(found[0][0]): found[0][1]}
     return {"-".join(path) if path else f"dataloader_idx_{k}": loader for k, (path, loader) in enumerate(found)}
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from glasshouse.data.batch_layout import REMEDY, BatchLayout
-from glasshouse.errors import UserError
+from glasshouse.data.data_info import SPLITS
+from glasshouse.errors import UserError, did_you_mean
 from glasshouse.evidence.self_scoring import self_score_target
 from glasshouse.external_data.side_attributes import SideAttributes, read_side_attributes
 
@@ -29,6 +30,22 @@ class Reading:
     def attributes_in_batches(self) -> bool:
         """Whether batches carry attributes."""
         return self.layout is not None and bool(self.layout.attributes)
+
+
+def refuse_unknown_sets(reading: Reading, known: Collection[str] = ()) -> None:
+    """Refuse attributes by names of which none is a split or a known evaluation set.
+
+    Raises:
+        UserError: naming one of them.
+    """
+    named = set() if reading.aligned is None else reading.aligned.evaluation_sets
+    if named and not named & set(known):
+        wrong = sorted(named)[0]
+        raise UserError(
+            "`sensitive`",
+            f"there is no split or evaluation set '{wrong}'.",
+            did_you_mean(wrong, [*SPLITS, *filter(None, known)]),
+        )
 
 
 def refuse_missing_targets(reading: Reading, model: Any) -> None:
@@ -74,6 +91,8 @@ def reading_in(data_info: Mapping[str, Any] | None) -> Reading:
         UserError: as `reading_of`.
     """
     values = data_info or {}
-    return reading_of(
+    reading = reading_of(
         batch=values.get("batch"), attributes=values.get("aligned"), bins=values.get("bins"), where="data_info."
     )
+    refuse_unknown_sets(reading)
+    return reading

@@ -45,18 +45,25 @@ class SideAttributes:
         """`info` with these attributes."""
         return with_attributes(info, self.declared)
 
-    def of_split(self, split: str, order: OrderedLoader, *, judged: bool) -> Codes | None:
+    @property
+    def evaluation_sets(self) -> set[str]:
+        """The names under which there are attributes and that are no splits."""
+        return {name for name in self.codes if name is not None} - set(SPLITS)
+
+    def of_split(self, split: str, order: OrderedLoader, *, judged: bool, set_name: str = "") -> Codes | None:
         """The codes of a split's rows in its order, (n, attributes); None where there are none for it.
 
-        Columns of a split match its rows in the order of its data set. Columns for all splits match the data set that
-        the splits are subsets of; where the splits are no subsets, the columns belong to the judged split.
+        Columns of a split match its rows in the order of its data set; of several evaluation sets of the judged split,
+        each may have columns under `set_name`. Columns for all splits match the data set that the splits are subsets
+        of; where the splits are no subsets, the columns belong to the judged split.
 
         Raises:
             UserError: where the number of rows differs, or the order of the rows is not known.
         """
         whole = self.codes.get(None)
         if whole is None:
-            return None if split not in self.codes else _matched(self.codes[split], split, order.length)
+            name = set_name if judged and set_name in self.codes else split
+            return None if name not in self.codes else _matched(self.codes[name], name, order.length)
         dataset, rows = order.origin
         if rows is not None and (dataset is not order.dataset or len(rows) != len(dataset)):
             return _matched(whole, split, len(dataset))[rows]
@@ -74,14 +81,19 @@ def read_side_attributes(given: Any, bins: Mapping[str, Sequence[float]]) -> Sid
 
     Args:
         given: a mapping of an attribute's name to its values; a frame (pandas, Polars, PyArrow); the path of a CSV or
-            Parquet file; or a mapping of ``train``, ``validate``, ``test`` to any of these.
+            Parquet file; or a mapping of ``train``, ``validate``, ``test``, or of names of evaluation sets, to any of
+            these.
         bins: edges for columns of numbers: (40, 60) makes "under 40", "40 to under 60" and "60 and over".
 
     Raises:
         UserError: for a file that cannot be read, columns that differ between splits or in length, or values that
             cannot be grouped.
     """
-    by_split = isinstance(given, Mapping) and bool(given) and set(given) <= set(SPLITS)
+    by_split = (
+        isinstance(given, Mapping)
+        and bool(given)
+        and (set(given) <= set(SPLITS) or all(map(_is_table, given.values())))
+    )
     tables = {split: _columns(values) for split, values in (given if by_split else {None: given}).items()}
     names = list(next(iter(tables.values())))
     for split, columns in tables.items():
@@ -103,6 +115,13 @@ def read_side_attributes(given: Any, bins: Mapping[str, Sequence[float]]) -> Sid
         codes=dict(zip(tables, np.split(together, ends), strict=True)),
         source={split: _source(values) for split, values in given.items()} if by_split else _source(given),
     )
+
+
+def _is_table(values: Any) -> bool:
+    """Whether it is columns by name, a frame or the path of a file, rather than the values of one column."""
+    if isinstance(values, (str, Path)):
+        return Path(values).suffix.lower() in (".csv", ".parquet", ".pq")
+    return isinstance(values, Mapping) or hasattr(values, "columns") or hasattr(values, "column_names")
 
 
 def _source(values: Any) -> str:

@@ -24,7 +24,7 @@ from glasshouse.evidence.model_outputs import OutputKind, as_columns
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
 from glasshouse.external_data.adapter import LoaderAdapter, as_auditable, single
 from glasshouse.external_data.infer_info import answer, complete_info, look_at_outputs
-from glasshouse.external_data.reading import Reading, reading_of
+from glasshouse.external_data.reading import Reading, reading_of, refuse_unknown_sets
 from glasshouse.measure.selection import choose_audits, required_splits
 from glasshouse.pipeline.conclude import audit_and_conclude, current_provenance
 from glasshouse.pipeline.gather_evidence import chosen_attributes, gather_evidence
@@ -168,6 +168,7 @@ def audit_model(model: nn.Module, data: Any, **asked: Any) -> Concluded:
     request = make_request(**asked)
     how: dict[str, Any] = {MADE_BY: "glasshouse.audit"}
     judged, reading = request.options.evaluate_on, request.reading
+    refuse_unknown_sets(reading)
     if isinstance(data, LightningDataModule):
         how["data"] = {"class_path": class_path(data)}
         if is_auditable(data):
