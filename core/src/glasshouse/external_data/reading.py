@@ -41,11 +41,8 @@ def refuse_unknown_sets(reading: Reading, known: Collection[str] = ()) -> None:
     named = set() if reading.aligned is None else reading.aligned.evaluation_sets
     if named and not named & set(known):
         wrong = sorted(named)[0]
-        raise UserError(
-            "`sensitive`",
-            f"there is no split or evaluation set '{wrong}'.",
-            did_you_mean(wrong, [*SPLITS, *filter(None, known)]),
-        )
+        remedy = did_you_mean(wrong, [*SPLITS, *filter(None, known)])
+        raise UserError("`sensitive`", f"there is no split or evaluation set '{wrong}'.", remedy)
 
 
 def refuse_missing_targets(reading: Reading, model: Any) -> None:
