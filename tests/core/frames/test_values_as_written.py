@@ -239,3 +239,20 @@ def test_an_enum_of_polars_keeps_its_order(lazy: bool) -> None:
     frame = pl.DataFrame({"d": [0, 1, 1], "g": pl.Series(["large", "small", "middle"], dtype=sizes_in_order)})
     found = tables_from_frame(frame.lazy() if lazy else frame, columns("g"))
     assert list(sizes(found)) == ["small", "middle", "large"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; expected a header"),
+        (b"\n\n", "is empty; expected a header"),
+        (b"d,sex\n", "have no rows"),
+        (b"d,sex\n1,F\n1\n", "cannot be read: .*Expected 2 columns, got 1"),
+        (b"d" * 200_000 + b",sex\n1,F\n", "has no header: field larger than field limit"),
+        (b"d,sex\0\n1,F\n", "is not UTF-8 text"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "p.csv").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        tables_from_files([tmp_path / "p.csv"], columns("sex"))

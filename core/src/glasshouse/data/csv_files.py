@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from glasshouse.errors import UserError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyarrow import csv
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
@@ -43,7 +44,8 @@ def find_delimiter(path: Path, columns: Collection[str] = (), *, who: str = "") 
         UserError: if the file cannot be read.
     """
     usual = "\t" if ".tsv" in path.name.lower() else ","
-    found = {delimiter: read_header(path, delimiter, who=who) for delimiter in (usual, *_DELIMITERS)}
+    start = _start(path, who)
+    found = {delimiter: _names(start, delimiter, path, who) for delimiter in (usual, *_DELIMITERS)}
     for delimiter, names in found.items():
         if columns and set(columns) <= set(names):
             return delimiter
@@ -56,12 +58,24 @@ def read_header(path: Path, delimiter: str, *, who: str = "") -> list[str]:
     Raises:
         UserError: for a file that cannot be read, or is not UTF-8.
     """
+    return _names(_start(path, who), delimiter, path, who)
+
+
+def _start(path: Path, who: str) -> list[str]:
+    """The first lines of a file."""
     import pyarrow as pa
 
     with refuse_unreadable(path, who), pa.input_stream(str(path), compression="detect") as stream:
         start = stream.read(_MAX_HEADER)
-    text = start.decode("utf-8-sig", errors="replace")
-    names = next((row for row in lines.reader(text.splitlines(), delimiter=delimiter) if row), [])
+    text: str = start.decode("utf-8-sig", errors="replace")
+    return text.splitlines()
+
+
+def _names(start: Sequence[str], delimiter: str, path: Path, who: str) -> list[str]:
+    try:
+        names = next((row for row in lines.reader(start, delimiter=delimiter) if row), [])
+    except lines.Error as error:  # such as a field that never ends
+        raise _about(path, who, f"has no header: {error}.") from error
     if any("\ufffd" in name or "\0" in name for name in names):
         raise _not_utf8(path, who)
     return names
@@ -79,13 +93,7 @@ def check_columns_once(names: Sequence[str], used: Collection[str], where: str) 
 
 
 def open_text(
-    path: Path,
-    delimiter: str,
-    names: Sequence[str],
-    *,
-    numbers: Collection[str] = (),
-    coded: bool = False,
-    verbatim: bool = False,
+    path: Path, delimiter: str, names: Sequence[str], *, numbers: Collection[str] = (), coded: bool = False
 ) -> csv.CSVStreamingReader:
     """A reader of some columns of a file, in blocks of rows.
 
@@ -95,21 +103,49 @@ def open_text(
         names: the columns.
         numbers: those that are read as float64; anything else in them raises `pyarrow.ArrowInvalid`.
         coded: dictionary-encode text, block by block.
-        verbatim: no word is a missing value, and cells may contain line breaks.
     """
+    from pyarrow import csv
+
+    return csv.open_csv(
+        path,
+        parse_options=csv.ParseOptions(delimiter=delimiter),
+        convert_options=_convert_options(names, numbers=numbers, coded=coded),
+    )
+
+
+def read_text(
+    path: Path, delimiter: str, names: Sequence[str], *, verbatim: bool = False, newlines: bool = False
+) -> pa.Table:
+    """Some columns of a file as text.
+
+    Args:
+        path: the file.
+        delimiter: the separator.
+        names: the columns.
+        verbatim: no word is a missing value.
+        newlines: quoted cells may contain line breaks.
+    """
+    from pyarrow import csv
+
+    return csv.read_csv(
+        path,
+        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=newlines),
+        convert_options=_convert_options(names, verbatim=verbatim),
+    )
+
+
+def _convert_options(
+    names: Sequence[str], *, numbers: Collection[str] = (), coded: bool = False, verbatim: bool = False
+) -> csv.ConvertOptions:
     import pyarrow as pa
     from pyarrow import csv
 
     text = pa.dictionary(pa.int32(), pa.string()) if coded else pa.string()
-    return csv.open_csv(
-        path,
-        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=verbatim),
-        convert_options=csv.ConvertOptions(
-            include_columns=list(names),
-            column_types={name: pa.float64() if name in numbers else text for name in names},
-            null_values=[] if verbatim else list(MISSING_WORDS),
-            strings_can_be_null=not verbatim,
-        ),
+    return csv.ConvertOptions(
+        include_columns=list(names),
+        column_types={name: pa.float64() if name in numbers else text for name in names},
+        null_values=[] if verbatim else list(MISSING_WORDS),
+        strings_can_be_null=not verbatim,
     )
 
 

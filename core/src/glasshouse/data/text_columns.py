@@ -14,8 +14,10 @@ LARGE_INTEGERS = "integers beyond 2^53"
 
 _CODE = r"^\s*[-+]?0[0-9]"
 _LONG = r"^\s*[-+]?[0-9]{16,}\s*$"
+_EXACT_DIGITS = 16
+"""Shorter integers are exact as float64."""
 _SAMPLE = 1_000
-"""Rows of which the spaces are removed first."""
+"""Rows that are tried first."""
 
 
 def infer_type(text: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
@@ -62,12 +64,22 @@ def code_like(text: Any) -> str:
     """Why the numbers in a column of text are codes: `LEADING_ZEROS`, `LARGE_INTEGERS`, or empty if they are not."""
     import pyarrow.compute as pc
 
-    if pc.any(pc.match_substring_regex(text, _CODE)).as_py():
+    starts = pc.utf8_slice_codeunits(text, 0, 1)
+    suspect = text.filter(pc.fill_null(pc.is_in(starts, value_set=_strings("0", "-", "+", " ")), False))
+    if pc.any(pc.match_substring_regex(suspect, _CODE)).as_py():
         return LEADING_ZEROS
+    if (pc.max(pc.binary_length(text)).as_py() or 0) < _EXACT_DIGITS:
+        return ""
     long = text.filter(pc.fill_null(pc.match_substring_regex(text, _LONG), False))
     if any(abs(int(number)) > EXACT_INTEGERS for number in long.unique().to_pylist()):
         return LARGE_INTEGERS
     return ""
+
+
+def _strings(*values: str) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(values, pa.string())
 
 
 def _cast(text: Any, kind: pa.DataType) -> Any | None:
@@ -78,6 +90,7 @@ def _cast(text: Any, kind: pa.DataType) -> Any | None:
     if text.null_count == len(text):
         return None
     try:
+        text[:_SAMPLE].cast(kind)
         return text.cast(kind)
     except pa.ArrowInvalid:
         pass

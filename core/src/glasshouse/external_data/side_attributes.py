@@ -16,8 +16,8 @@ from glasshouse.data.csv_files import (
     check_columns_once,
     find_delimiter,
     is_csv,
-    open_text,
     read_header,
+    read_text,
     refuse_unreadable,
 )
 from glasshouse.data.data_info import SPLITS, DataInfo, Sensitive
@@ -227,7 +227,7 @@ def _read(path: Path) -> dict[str, Any]:
             delimiter = find_delimiter(path, who=WHO)
             names = read_header(path, delimiter, who=WHO)
             check_columns_once(names, names, f"{WHO}: {path}")
-            table = open_text(path, delimiter, names).read_all()
+            table = read_text(path, delimiter, names)
         elif suffix in (".parquet", ".pq"):
             table = parquet.read_table(path)
         elif suffix in (".arrow", ".feather"):

@@ -20,8 +20,8 @@ from glasshouse.data import (
     first_not_a_number,
     infer_type,
     is_csv,
-    open_text,
     read_header,
+    read_text,
     refuse_unreadable,
 )
 from numpy.typing import NDArray
@@ -167,8 +167,7 @@ class TableFile:
     def _text(self, names: list[str], *, verbatim: bool) -> pa.Table:
         if not names:
             return pa.table({})
-        with open_text(self.path, self._delimiter, names, verbatim=verbatim or bool(self.texts)) as reader:
-            return reader.read_all()
+        return read_text(self.path, self._delimiter, names, verbatim=verbatim, newlines=bool(self.texts))
 
 
 def _with_values(table: pa.Table) -> dict[str, pa.ChunkedArray]:
