@@ -256,3 +256,15 @@ def test_files_that_are_no_tables(tmp_path: Path, content: bytes, message: str) 
     (tmp_path / "p.csv").write_bytes(content)
     with pytest.raises(UserError, match=message):
         tables_from_files([tmp_path / "p.csv"], columns("sex"))
+
+
+def test_null_among_the_values_of_a_dictionary_is_missing() -> None:
+    """Arrow allows it, and then counts no null among the rows."""
+    decisions = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 0], pa.int8()), pa.array(["no", None, "yes"]))
+    assert decisions.null_count == 0
+    table = pa.table({"d": decisions, "g": decisions, "y": ["no", "no", "yes", "no"]})
+    found = tables_from_frame(table, columns("g", target="y"))
+    assert found.left_out == {"no prediction": 1}
+    assert found.counts.cells.sum(axis=0).tolist() == [[2, 0], [0, 1]]  # type: ignore[union-attr]
+    whole = tables_from_frame(table, columns("g", prediction="y"))
+    assert sizes(whole) == {"no": 2, "yes": 1, "missing": 1}

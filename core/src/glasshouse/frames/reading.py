@@ -249,6 +249,8 @@ def drop_incomplete_rows(tally: Tally, batch: pa.RecordBatch, columns: Predictio
     """The rows without missing values in the needed columns; the others are counted by reason."""
     for reason, name in columns.needed:
         values = batch.column(name)
+        if pa.types.is_dictionary(values.type) and values.dictionary.null_count:
+            values = values.dictionary_decode()
         floating = pa.types.is_floating(values.type)
         if values.null_count == 0 and not (floating and pc.any(pc.is_nan(values)).as_py()):
             continue
