@@ -7,7 +7,8 @@ import traceback
 LONGEST = 1000
 """Characters of an exception's text that are kept."""
 
-LONGEST_TRACEBACK = 100_000
+LONGEST_LINE, LONGEST_TRACEBACK = 1_000, 100_000
+"""Characters of a line, and of a whole traceback; the search for secrets takes long on long lines."""
 
 
 def text_of(error: BaseException) -> str:
@@ -22,8 +23,9 @@ def text_of(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The exception's traceback, cut in the middle to `LONGEST_TRACEBACK` characters."""
-    return shortened("".join(traceback.format_exception(error)), LONGEST_TRACEBACK)
+    """The exception's traceback, each line and the whole cut in the middle."""
+    lines = "".join(traceback.format_exception(error)).split("\n")
+    return shortened("\n".join(shortened(line, LONGEST_LINE) for line in lines), LONGEST_TRACEBACK)
 
 
 def shortened(text: str, longest: int) -> str:

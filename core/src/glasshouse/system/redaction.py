@@ -17,7 +17,7 @@ _TEXT = {"pad", "unk", "unknown", "mask", "cls", "sep", "bos", "eos", "sos", "st
 """Words before `token` that mean a token of text, such as `pad_token`."""
 
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@?#]*):([^/\s]+)@")
-_NAMED = re.compile(r"""(["']?)([A-Za-z][\w.-]*)\1(\s*[:=]\s*)(?!//)(["']?)([^\s"',;&}\]]+)\4""")
+_NAMED = re.compile(r"""(["']?)(?<![A-Za-z])([A-Za-z][\w.-]*)\1(\s*[:=]\s*)(?!//)(["']?)([^\s"',;&}\]]+)\4""")
 _FORMS = re.compile(
     r"gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|hf_\w{20,}|sk-[\w-]{20,}|xox[abprs]-[\w-]{10,}"
     r"|(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[\w-]{35}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
