@@ -54,13 +54,14 @@ def run_audits(
         kept = None if force else finished(path, choice)
         result = kept or _run_one(run, choice, folder, missing)
         if kept is None and result.status == "completed":
-            write_json(path, result_to_dict(result))
+            write_json(path, result_to_dict(result), levels=2)
             run.send()
         run.say(f"audit {choice.name}: {result.status}" + (f" ({result.reason})" if result.reason else ""))
         results.append(result)
     distributed.broadcast_from_rank0("")  # the other processes stop waiting
     named = {choice.name for choice in run.audits}
-    return results + [result for name, result in sorted(earlier_results(run.folder).items()) if name not in named]
+    others = earlier_results(run.folder, without={file_stem(choice) for choice in run.audits})
+    return results + [result for name, result in sorted(others.items()) if name not in named]
 
 
 def run_shared_audits(run: RunView) -> None:

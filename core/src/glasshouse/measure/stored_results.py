@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from glasshouse.config.run_options import Choice
@@ -21,11 +22,18 @@ def finished(path: Path, choice: Choice) -> AuditResult | None:
     return result if same and result.status == "completed" else None
 
 
-def earlier_results(folder: Path) -> dict[str, AuditResult]:
-    """Earlier results of a run's audits, by name: from the record, or from a newer file of the audit."""
+def earlier_results(folder: Path, *, without: Collection[str] = ()) -> dict[str, AuditResult]:
+    """Earlier results of a run's audits, by name: from the record, or from a newer file of the audit.
+
+    Args:
+        folder: the run's folder.
+        without: stems of the files of audits that are not asked for, and not read.
+    """
     record = earlier_record(folder)
     earlier = {result.name: result for result in record.audits} if record is not None else {}
     for path in (folder / "audits").glob("*.json"):
+        if path.stem in without:
+            continue
         result = result_from_dict(read_json(path), source=str(path))
         earlier[result.name] = result
     return earlier

@@ -20,6 +20,7 @@ from glasshouse.record.seed_repeats import Repeats, only_measurements, spread_of
 from glasshouse.report.writing import write_reports
 from glasshouse.run_folder.provenance import command_line, provenance
 from glasshouse.system.atomic_files import write_json
+from glasshouse.system.garbage import no_collection
 from glasshouse.system.interrupts import noticed_interrupts
 from glasshouse.system.redaction import redact
 from glasshouse.system.threads import threads_for
@@ -72,9 +73,10 @@ def conclude(audited: Audited) -> Concluded:
     answers = run.registry.call("glasshouse_report_sections", run=run)
     sections: list[Section] = [section for answer in answers for section in answer]
     write_json(run.folder / "provenance.json", run.provenance)
-    record = build_record(_header(audited), results, findings, sections, audited.repeats)
+    with no_collection():
+        record = build_record(_header(audited), results, findings, sections, audited.repeats)
+        write_json(run.folder / "record.json", record.to_dict())
     run.record = record
-    write_json(run.folder / "record.json", record.to_dict())
     write_reports(record, run.folder, run.options.report)
     if run.trainer is not None:
         log_record(record, run.folder, run.trainer.loggers, step=run.trainer.global_step)

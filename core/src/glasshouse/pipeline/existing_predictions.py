@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from glasshouse.config.run_options import RunOptions, parse_choices
 from glasshouse.data.data_info import DataInfo, Sensitive, Target
 from glasshouse.evidence.evidence import Evidence
+from glasshouse.evidence.group_sizes import notes_on_small_groups
 from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
 from glasshouse.measure.selection import choose_audits
 from glasshouse.pipeline.conclude import audit_and_conclude, current_provenance
@@ -59,7 +60,7 @@ def audit_predictions(source: Sequence[Path] | Any, columns: PredictionColumns, 
         run.evidence = Evidence(info=info, predictions={}, tables=tables, small_group_limit=options.small_group_limit)
     for reason, rows in tables.left_out.items():
         run.say(f"left out: {rows:,} rows with {reason}")
-    for note in info.notes:
+    for note in (*info.notes, *notes_on_small_groups(run.evidence)):
         run.say(note)
     with lifecycle(run, new=True):
         run.announce("evidence")

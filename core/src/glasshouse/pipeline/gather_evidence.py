@@ -14,6 +14,7 @@ from glasshouse.data.data_info import SPLITS, DataInfo
 from glasshouse.errors import ModelOutputError, UserError, did_you_mean
 from glasshouse.evidence.collect import collect, look_at_writing
 from glasshouse.evidence.evidence import Evidence
+from glasshouse.evidence.group_sizes import notes_on_small_groups
 from glasshouse.evidence.network_work import work_of_audits
 from glasshouse.evidence.predictions import Predictions
 from glasshouse.evidence.self_scoring import with_default_target, with_self_score_target
@@ -63,6 +64,8 @@ def _gather(trained: Trained) -> WithEvidence:
         inputs_at=data.inputs_at,
         spelled=data.spelled,
     )
+    for note in notes_on_small_groups(run.evidence):
+        run.say(note)
     run.announce("evidence")
     return _with_evidence(trained, run.evidence)
 

@@ -131,26 +131,40 @@ def refuse_duplicates(what: str, names: Iterable[str]) -> None:
         raise ValueError(f"{what}: identifiers must be unique, repeated: {', '.join(repeated[:5])}")
 
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+@cache
+def _field_names(dataclass: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(dataclass))
+
+
 def plain_values(value: Any, where: str) -> Any:
     """Dataclasses as dictionaries, tuples as lists, NumPy numbers as Python numbers.
 
     Raises:
         ValueError: for a value that JSON cannot represent, naming its place `where`.
     """
-    if value is None or isinstance(value, (str, bool, int)):
+    if type(value) in _PLAIN or isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{where}: {value} is not finite; use None for an undefined value")
         return value
+    # places of plain items are never needed, and naming them would take most of the time
     if isinstance(value, Mapping):
-        return {str(key): plain_values(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain_values(item, f"{where}[{position}]") for position, item in enumerate(value)]
-    if is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: plain_values(getattr(value, field.name), f"{where}.{field.name}") for field in fields(value)
+            str(key): item if type(item) in _PLAIN else plain_values(item, f"{where}.{key}")
+            for key, item in value.items()
         }
+    if isinstance(value, (list, tuple)):
+        return [
+            item if type(item) in _PLAIN else plain_values(item, f"{where}[{position}]")
+            for position, item in enumerate(value)
+        ]
+    if is_dataclass(value) and not isinstance(value, type):
+        items = ((name, getattr(value, name)) for name in _field_names(type(value)))
+        return {name: item if type(item) in _PLAIN else plain_values(item, f"{where}.{name}") for name, item in items}
     if hasattr(value, "tolist"):
         return plain_values(value.tolist(), where)
     raise ValueError(

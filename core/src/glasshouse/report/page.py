@@ -12,6 +12,7 @@ from glasshouse.record.findings import SEVERITIES, VERDICT_LABELS, Finding, Find
 from glasshouse.record.measurements import AuditResult, Figure, Measurement, Section, Table, measurement_id
 from glasshouse.record.record import Record
 from glasshouse.record.seed_repeats import Spread
+from glasshouse.report.crowded_groups import folded_measurements, without_suppressed_rows
 from glasshouse.report.facts import Fact, Facts, data_facts, flat, provenance, run_facts
 from glasshouse.report.figures.tables import table_behind
 from glasshouse.report.formatting import (
@@ -146,6 +147,9 @@ class Page:
     chapters: tuple[Chapter, ...]
     not_covered: tuple[NotCovered, ...]
     measurements: tuple[ShownMeasurement, ...]
+    """All but those of attributes with many groups; see `folded_measurements`."""
+    folded: int
+    """How many measurements of such attributes are left out."""
     data_facts: tuple[Fact, ...]
     features: ShownTable | None
     provenance: tuple[Facts, ...]
@@ -156,6 +160,7 @@ def build_page(record: Record) -> Page:
     """The page of a record; small groups are suppressed."""
     record = suppress_small_groups(record)
     run = record.run
+    folded = folded_measurements(record)
     measurements = _shown_measurements(record)
     judged = sorted((_shown_finding(finding, measurements) for finding in record.findings), key=_importance)
     unapplied = [one for one in judged if one.finding.verdict == "info" and one.measurement is None]
@@ -170,7 +175,8 @@ def build_page(record: Record) -> Page:
         facts=run_facts(run),
         chapters=_chapters(record, measurements),
         not_covered=_not_covered(record, unapplied),
-        measurements=tuple(measurements.values()),
+        measurements=tuple(one for identifier, one in measurements.items() if identifier not in folded),
+        folded=len(folded),
         data_facts=data_facts(run["data"]),
         features=_features(run["data"]),
         provenance=provenance(run),
@@ -301,7 +307,8 @@ def _shown_measurement(audit: str, measurement: Measurement, number: int, spread
 
 
 def shown_table(table: Table) -> ShownTable:
-    """The cells of a table as text, each column in its own format."""
+    """The cells of a table as text, each column in its own format; a long table leaves suppressed rows out."""
+    table = without_suppressed_rows(table)
     names = [column.name.replace("_", " ") for column in table.columns]
     header = tuple(
         f"{name} ({column.unit})" if column.unit else name for name, column in zip(names, table.columns, strict=True)

@@ -51,6 +51,11 @@ def suppressed(limit: int) -> str:
     return f"suppressed (fewer than {limit})"
 
 
+def is_suppressed(cell: Cell) -> bool:
+    """Whether a cell of a table shows, instead of a count, that it is suppressed."""
+    return isinstance(cell, str) and cell.startswith("suppressed (fewer than ")
+
+
 def suppress_small_groups(record: Record, limit: int | None = None) -> Record:
     """The record without any value of a group of 1 to `limit` - 1 people."""
     limit = small_group_limit(record) if limit is None else limit
@@ -165,6 +170,8 @@ def _reveals_few_people(measurement: Measurement, labels: Labels, hidden: Hidden
         return labels in hidden.small or (measurement.name, labels) in hidden.thin
     # the parameters of a pairwise difference name its two groups, and its name starts with the rate's
     named = {str(value) for value in measurement.parameters.values()}
+    if not named:
+        return False
     few = [group for rate, group in hidden.thin if measurement.name.startswith(rate)]
     return any(
         {attribute for attribute, _ in group} == set(measurement.over) and named & _spellings(group)
@@ -186,7 +193,11 @@ def _suppressed_table(table: Table, groups: Hidden, limit: int, removed: Sequenc
     sizes = {key: int(count) for key, count in zip(labels, counts, strict=True) if isinstance(count, (int, float))}
     hidden = hidden_cells(sizes, limit)
     elsewhere = {name for labels in groups.withheld for name in _spellings(labels)}
-    marks = [(_named(m), {m.value, m.low, m.high}) for m in removed if m.value is not None]
+    marks: dict[str, list[tuple[set[str], set[float | None]]]] = {}
+    for m in removed:
+        levels = _named(m)
+        if m.value is not None and levels:
+            marks.setdefault(min(levels), []).append((levels, {m.value, m.low, m.high}))
 
     def shown(key: Labels, row: tuple[Cell, ...]) -> tuple[Cell, ...]:
         if key in hidden.small:
@@ -195,7 +206,8 @@ def _suppressed_table(table: Table, groups: Hidden, limit: int, removed: Sequenc
                 for position, cell in enumerate(row)
             )
         words = {label for _, label in key}
-        secret = {number for levels, numbers in marks if levels and levels <= words for number in numbers}
+        near = (mark for word in words for mark in marks.get(word, ()))
+        secret = {number for levels, numbers in near if levels <= words for number in numbers}
         row = tuple("suppressed" if isinstance(cell, float) and cell in secret else cell for cell in row)
         if key in hidden.withheld or (at is not None and words & elsewhere):
             # all integers of the row, because they are counts of parts of the group

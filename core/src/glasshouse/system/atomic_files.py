@@ -51,13 +51,13 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             file.write(part.encode("utf-8") if isinstance(part, str) else part)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, keys in the given order.
+def write_json(path: Path, value: Any, *, levels: int = 4) -> None:
+    """Write JSON atomically, keys in the given order, with lines as in `json_text`.
 
     Raises:
         ValueError: for NaN and infinity.
     """
-    write_atomic(path, json_text(value) + "\n")
+    write_atomic(path, json_text(value, levels=levels) + "\n")
 
 
 def json_text(value: Any, *, levels: int = 4) -> str:

@@ -40,7 +40,7 @@ def measure(study: Study) -> PartialResult:
         return found
     binary = study.tables.kind == "binary"
     positive_classes = {positive_class.label: positive_class for positive_class in study.positive_classes}
-    for names in study.attribute_sets:
+    for names in study.detailed_sets:
         for label, histogram in study.tables_over[names].scores.items():
             if label not in positive_classes:
                 continue

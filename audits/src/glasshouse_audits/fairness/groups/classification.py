@@ -28,7 +28,7 @@ from glasshouse.statistics import (
 )
 
 from glasshouse_audits.fairness.groups import report
-from glasshouse_audits.fairness.groups.study import PartialResult, PositiveClass, Study
+from glasshouse_audits.fairness.groups.study import MAX_GROUPS_IN_DETAIL, PartialResult, PositiveClass, Study
 
 RATES = (
     "selection_rate",
@@ -91,13 +91,16 @@ def measure(study: Study) -> PartialResult:
         found.measurements += gap_tests(table, positive_class, study)
         if len(names) == 1:
             found.measurements += other_gaps(table, positive_class, study)
-            found.measurements += differences_to_overall(table, positive_class, study)
+            if study.in_detail(names):
+                found.measurements += differences_to_overall(table, positive_class, study)
             if len(table) <= MAX_LEVELS_FOR_PAIRS:
                 found.measurements += pairwise_gaps(table, positive_class, study)
             elif positive_class is study.positive_classes[0]:
                 found.notes.append(f"Pairs of groups are omitted for {names[0]}, which has {len(table)} levels.")
-        found.measurements += differences_to_reference(table, positive_class, study)
+        if study.in_detail(names):
+            found.measurements += differences_to_reference(table, positive_class, study)
         found.notes += _left_out_notes(table, positive_class)
+    found.notes += _notes_on_many_groups(study)
     report.add_rate_tables(found, study)
     return found
 
@@ -364,6 +367,19 @@ def _method_notes(study: Study) -> Iterator[str]:
         )
     if study.tables.has_targets:
         yield "Treatment equality is false negatives over false positives; it has no upper limit."
+
+
+def _notes_on_many_groups(study: Study) -> Iterator[str]:
+    """What is not measured by group where there are too many, and how few rows such groups have."""
+    for names in study.attribute_sets:
+        if not study.in_detail(names):
+            table = study.table(names, study.positive_classes[0])
+            half = int(np.median(table.sizes))
+            yield (
+                f"{' and '.join(names)}: {len(table):,} groups, half of them of at most {half:,} rows. With more than "
+                f"{MAX_GROUPS_IN_DETAIL} groups, counts, rates and impact ratios are measured by group; power, scores, "
+                "calibration and differences from all rows are not."
+            )
 
 
 def _left_out_notes(table: GroupCounts, positive_class: PositiveClass) -> Iterator[str]:

@@ -20,7 +20,7 @@ def measure(study: Study) -> PartialResult:
     if not study.positive_classes:
         return found
     for names, positive_class, table in study.each_table():
-        if len(names) == 1:
+        if len(names) == 1 and study.in_detail(names):
             for name in available_rates(table, _RATES):
                 found.measurements += power_of_rate(table, name, positive_class, study)
     if study.tables.kind == "binary":

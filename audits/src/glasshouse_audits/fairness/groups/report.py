@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from glasshouse import Column, Figure, Measurement, Table
+from glasshouse import Cell, Column, Figure, Measurement, Table
 from glasshouse.statistics import GroupCounts, group_rates
 
 from glasshouse_audits.fairness.groups.p_values import is_p_value
@@ -62,12 +63,13 @@ def add_rate_tables(found: PartialResult, study: Study) -> None:
     measurements = found.measurements
     found.tables.append(gap_table(measurements))
     for over in study.attribute_sets:
-        found.tables.append(group_table(measurements, over, _TABLED[: None if len(over) == 1 else _TABLED_TOGETHER]))
+        table = group_table(measurements, over, _TABLED[: None if len(over) == 1 else _TABLED_TOGETHER])
+        found.tables.append(table if study.in_detail(over) else worst_first(table, metric=len(over) + 1))
     if (pairs := pairwise_table(measurements)) is not None:
         found.tables.append(pairs)
     binary = study.tables.kind == "binary"
     drawn = _DRAWN if binary else ("accuracy",)
-    for name in study.attributes[:MAX_ATTRIBUTES_DRAWN]:
+    for name in study.detailed_attributes[:MAX_ATTRIBUTES_DRAWN]:
         for metric in drawn:
             if any(m.name == metric and m.value is not None for m in measurements):
                 reference = _overall_rate(study, metric)
@@ -111,6 +113,16 @@ def group_table(
         description="Empty cells: the metric is undefined, because a rate over no rows is not zero.",
         count_column="rows",
     )
+
+
+def worst_first(table: Table, *, metric: int) -> Table:
+    """The table with the groups of the lowest rate first, by column `metric`; groups without a rate are last."""
+
+    def place(row: tuple[Cell, ...]) -> tuple[bool, float]:
+        rate = row[metric] if len(row) > metric else None
+        return rate is None, float(rate) if isinstance(rate, (int, float)) else 0.0
+
+    return replace(table, rows=tuple(sorted(table.rows, key=place)))
 
 
 def gap_table(measurements: Sequence[Measurement]) -> Table:

@@ -23,7 +23,7 @@ def measure(study: Study) -> PartialResult:
     if not study.tables.scores:
         return found
     bounds: list[Measurement] = []
-    for names in study.attribute_sets:
+    for names in study.detailed_sets:
         for label, histogram in study.tables_over[names].scores.items():
             output = None if study.tables.kind == "binary" else label
             found.measurements += score_measures(histogram, names, study, label, output)
@@ -37,7 +37,7 @@ def measure(study: Study) -> PartialResult:
         found.notes.append(auc_error_note(max(bound.value or 0.0 for bound in bounds), study))
     if study.tables.kind == "binary":
         found.tables.append(distribution_table(study))
-        for name in study.attributes[:MAX_ATTRIBUTES_DRAWN]:
+        for name in study.detailed_attributes[:MAX_ATTRIBUTES_DRAWN]:
             figure = distribution_figure(study, name)
             found.figures += [figure] if figure is not None else []
     found.notes.append(
@@ -172,7 +172,7 @@ def top_counts(histogram: ScoreHistogram, k: float) -> np.ndarray:
 def distribution_table(study: Study) -> Table:
     """Quantiles of the favourable class's scores of every group of a single attribute."""
     rows = []
-    for name in study.attributes:
+    for name in study.detailed_attributes:
         for histogram in study.tables_over[(name,)].scores.values():
             for group, size, row in zip(histogram.groups, histogram.sizes, histogram.quantiles(QUANTILES), strict=True):
                 cells = (float(value) if np.isfinite(value) else None for value in row)

@@ -31,6 +31,10 @@ from glasshouse_audits.fairness.groups.options import FairnessOptions
 MAX_CLASSES = 20
 """A multiclass target is measured one class against the rest, for at most this many classes."""
 
+MAX_GROUPS_IN_DETAIL = 200
+"""With more groups than this, an attribute's groups have counts, rates and impact ratios only: each further number by
+group would cost time and space that nobody reads."""
+
 MAX_POISSON_DRAWS = 500_000_000
 """Most Poisson draws, over weighted rows or clusters and all replicates, in one bootstrap: about ten seconds."""
 
@@ -128,6 +132,22 @@ class Study:
                         f"available: {', '.join(self.attributes) or 'none'}.",
                     )
         return alone + tuple(names for names in intersections if len(names) > 1)
+
+    def in_detail(self, names: tuple[str, ...]) -> bool:
+        """Whether there are few enough groups of these attributes for every measurement by group."""
+        tables = self.tables_over[names]
+        counted = (tables.counts, *tables.labels.values(), tables.values)
+        return all(one is None or len(one.codes) <= MAX_GROUPS_IN_DETAIL for one in counted)
+
+    @cached_property
+    def detailed_sets(self) -> tuple[tuple[str, ...], ...]:
+        """Those of `attribute_sets` that have at most `MAX_GROUPS_IN_DETAIL` groups."""
+        return tuple(names for names in self.attribute_sets if self.in_detail(names))
+
+    @property
+    def detailed_attributes(self) -> tuple[str, ...]:
+        """Names of the attributes with at most `MAX_GROUPS_IN_DETAIL` groups."""
+        return tuple(names[0] for names in self.detailed_sets if len(names) == 1)
 
     @cached_property
     def tables_over(self) -> dict[tuple[str, ...], PredictionTables]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from glasshouse.statistics.counts.gaps import GapKind
+from glasshouse.statistics.counts.others import sums_of_others
 from glasshouse.statistics.counts.rates import effective_counts, group_rates, rate
 from glasshouse.statistics.counts.table import GroupCounts
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Intervals
@@ -95,7 +96,7 @@ def _against_rest(
 
 def _others(values: Floats) -> Floats:
     """For each entry the sum of all others; total minus entry would leave rounding errors."""
-    return np.asarray((1 - np.eye(len(values))) @ values)
+    return sums_of_others(values)
 
 
 def _group_index(table: GroupCounts, reference: Mapping[str, str]) -> int:

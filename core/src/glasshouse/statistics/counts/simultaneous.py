@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from glasshouse.statistics.counts.gaps import gap_rates
+from glasshouse.statistics.counts.others import sums_of_others
 from glasshouse.statistics.counts.permutation import MAX_GROUPS_IN_PAIRS
 from glasshouse.statistics.counts.rates import effective_counts, rate
 from glasshouse.statistics.counts.table import GroupCounts
@@ -150,9 +151,8 @@ class Counts:
         """
         groups = len(self)
         share = 1.0 if groups > MAX_GROUPS_IN_PAIRS else 1 - 2 / groups
-        others = 1 - np.eye(groups)
-        rest_total = others @ self.total
-        rest = np.minimum(others @ self.hits, rest_total)
+        rest_total = sums_of_others(self.total)
+        rest = np.minimum(sums_of_others(self.hits), rest_total)
         each = np.full(groups, alpha * share / groups)
         lower = Comparisons(self.hits, self.total, rest, rest_total, each)
         return lower + Comparisons(rest, rest_total, self.hits, self.total, each) if both else lower
