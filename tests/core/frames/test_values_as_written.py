@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv as lines
 import gzip
 import json
+import tempfile
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,12 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from glasshouse import audit_predictions
+from glasshouse.data.csv_files import MISSING_WORDS
 from glasshouse.data.raw_table import SensitiveColumn
 from glasshouse.errors import UserError
 from glasshouse.frames import PredictionColumns, tables_from_files, tables_from_frame
+from hypothesis import given
+from hypothesis import strategies as st
 
 ID = 9_007_199_254_740_993
 """2^53 + 1, the first integer that float64 rounds to another one."""
@@ -268,3 +274,20 @@ def test_null_among_the_values_of_a_dictionary_is_missing() -> None:
     assert found.counts.cells.sum(axis=0).tolist() == [[2, 0], [0, 1]]  # type: ignore[union-attr]
     whole = tables_from_frame(table, columns("g", prediction="y"))
     assert sizes(whole) == {"no": 2, "yes": 1, "missing": 1}
+
+
+words = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=6
+).filter(lambda word: word not in MISSING_WORDS)
+
+
+@given(st.lists(words, min_size=1, max_size=30), st.sampled_from(",;\t|"))
+def test_groups_are_the_cells_of_the_file_whatever_they_are(cells: list[str], delimiter: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = lines.writer(file, delimiter=delimiter)
+            writer.writerows([["d", "g"], *([k % 2, cell] for k, cell in enumerate(cells))])
+        found = sizes(tables_from_files([path], columns("g")))
+    expected = Counter('"missing"' if cell == "missing" else cell for cell in cells)
+    assert found == expected
