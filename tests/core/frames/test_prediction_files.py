@@ -240,7 +240,11 @@ def test_rows_without_a_prediction_are_left_out_and_counted() -> None:
     ("table", "roles", "message"),
     [
         ({"pred": [0, 1]}, {"target": "label"}, "there is no column 'label'"),
-        ({"pred": [0, 1], "s": ["x", "y"]}, {"score": "s"}, "column 's': expected numbers, found text"),
+        (
+            {"pred": [0, 1], "s": ["x", "y"]},
+            {"score": "s"},
+            "column 's', row 1: 'x' is not a number, which --score needs",
+        ),
         ({"pred": [0, 1], "s": [0.5, 3.0]}, {"score": "s"}, "expected probabilities from 0 to 1, found 3"),
         ({"pred": [0, 1], "w": [1.0, -1.0]}, {"weights": "w"}, "expected weights of 0 or more, found -1"),
         ({"pred": [0, 1], "w": [1.0, None]}, {"weights": "w"}, "expected a weight for every row"),
@@ -251,7 +255,7 @@ def test_rows_without_a_prediction_are_left_out_and_counted() -> None:
             "contains numbers while the target 'y' contains classes",
         ),
         ({"pred": [0.1, 0.7], "y": [0, 1]}, {"target": "y"}, "--threshold 0.5"),
-        ({"pred": ["a", "b"]}, {"threshold": 0.5}, "expected numbers, found text"),
+        ({"pred": ["a", "b"]}, {"threshold": 0.5}, "row 1: 'a' is not a number, which --threshold needs"),
         ({"pred": [0, 1], "y": [None, None]}, {"target": "y"}, "have no row to audit .2 with no target"),
         ({"pred": [[1], [2]]}, {}, "expected text, numbers or true/false"),
     ],

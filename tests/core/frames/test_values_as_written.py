@@ -176,8 +176,10 @@ def test_decimals_object_columns_sparse_ones_and_numbers_as_text_are_read() -> N
         frame = pd.DataFrame({"d": pd.arrays.SparseArray([0, 1, 1, 0]), "p": values})
         found = tables_from_frame(frame, columns(score="p")).scores["1"]
         np.testing.assert_array_equal(found.occupied.low, expected.occupied.low)
-    with pytest.raises(UserError, match=r"column 'w': expected numbers, found text: '12,345.67'. Write numbers as"):
-        tables_from_frame(pd.DataFrame({"d": [0, 1], "w": ["1", "12,345.67"]}), columns(weights="w"))
+    with pytest.raises(
+        UserError, match=r"column 'w', row 3: '12,345.67' is not a number, which --weights needs. Write num"
+    ):
+        tables_from_frame(pd.DataFrame({"d": [0, None, 1], "w": ["1", "2", "12,345.67"]}), columns(weights="w"))
 
 
 def test_objects_of_several_types_are_named_one_by_one() -> None:

@@ -107,7 +107,7 @@ def test_splitting_files_changes_nothing(glasshouse: Command, file: Path, tmp_pa
         (["--predictions", "gone.csv", "--prediction", "p"], "no file 'gone.csv'"),
         (["--predictions", "FILE"], "expected the column with the decisions"),
         (["--predictions", "FILE", "--prediction", "prde"], "there is no column 'prde'"),
-        (["--predictions", "FILE", "--prediction", "pred", "--score", "text"], "expected numbers, found text"),
+        (["--predictions", "FILE", "--prediction", "pred", "--score", "text"], "row 1: 'x' is not a number"),
         (["--predictions", "FILE", "--prediction", "pred", "--favourable", "hier"], "Did you mean 'hire'?"),
         (["--predictions", "FILE", "--prediction", "pred", "--sensitive", "age=a"], "expected numbers after '='"),
         (["--predictions", "FILE", "--prediction", "score", "--target", "label"], "--threshold 0.5"),

@@ -30,7 +30,7 @@ from glasshouse.data.csv_files import (
 from glasshouse.data.text_columns import LEADING_ZEROS, as_numbers, code_like, first_not_a_number
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
-from glasshouse.frames.reading import how_to_give_numbers, is_numeric, is_regression, refined_tables
+from glasshouse.frames.reading import is_numeric, is_regression, not_a_number, refined_tables
 from glasshouse.statistics.tables import PredictionTables
 
 ARROW_SUFFIXES = (".arrow", ".feather")
@@ -284,11 +284,7 @@ def _refuse_other_than_numbers(file: PredictionFile, numeric: list[str], options
                     continue
                 place, value = first_not_a_number(batch.column(name))
                 option = options.get(name, "--prediction")
-                raise UserError(
-                    str(file.path),
-                    f"column '{name}', row {row + place:,}: '{value}' is not a number, which {option} needs.",
-                    how_to_give_numbers(option, name, value),
-                )
+                raise not_a_number(f"{file.path}: column '{name}', row {row + place:,}", value, option, name)
             row += batch.num_rows
 
 

@@ -197,7 +197,21 @@ def is_numeric(kind: pa.DataType) -> bool:
 
 
 def count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *, regression: bool) -> None:
-    """Add one batch to a tally."""
+    """Add one batch to a tally.
+
+    Raises:
+        UserError: for values that do not fit their role; text that is not a number is named with its row.
+    """
+    try:
+        _count_batch(tally, batch, columns, regression=regression)
+    except TextNotNumbersError as error:
+        place, value = first_not_a_number(_text(batch.column(error.column)))
+        row, option = tally.rows_read + place + 1, columns.number_columns.get(error.column, "--prediction")
+        raise not_a_number(f"column '{error.column}', row {row:,}", value, option, error.column) from None
+    tally.rows_read += batch.num_rows
+
+
+def _count_batch(tally: Tally, batch: pa.RecordBatch, columns: PredictionColumns, *, regression: bool) -> None:
     batch = drop_incomplete_rows(tally, batch, columns)
     n = batch.num_rows
     if not n:
@@ -320,13 +334,30 @@ def plain_numbers(values: pa.Array, name: str) -> pa.Array:
         text = values.cast(pa.string())
         found = as_numbers(text)
         if found is None and text.null_count < len(text):
-            _, value = first_not_a_number(text)
-            remedy = how_to_give_numbers("", name, value)
-            raise UserError(f"column '{name}'", f"expected numbers, found text: '{value}'.", remedy)
+            raise TextNotNumbersError(name)
         return text.cast(pa.float64()) if found is None else found
     if not is_numeric(kind):
         raise UserError(f"column '{name}'", f"expected numbers, found {kind} values.", "Name a numeric column.")
     return values
+
+
+class TextNotNumbersError(UserError):
+    """A column of text, needed as numbers, has a value that is none; `count_batch` says which."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(f"column '{column}'", "expected numbers, found text.", "Name a numeric column.")
+        self.column = column
+
+
+def _text(values: pa.Array) -> pa.Array:
+    return (values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).cast(pa.string())
+
+
+def not_a_number(where: str, value: str, option: str, column: str) -> UserError:
+    """The error for a value that is not a number."""
+    return UserError(
+        where, f"'{value}' is not a number, which {option} needs.", how_to_give_numbers(option, column, value)
+    )
 
 
 def how_to_give_numbers(option: str, name: str, value: str) -> str:

@@ -190,6 +190,8 @@ class Tally:
     sums: list[tuple[NDArray[np.int64], GroupSums]] = field(default_factory=list)
     center: float | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    rows_read: int = 0
+    """Rows so far, those left out included."""
 
     def count(self, codes: NDArray[np.int64], amounts: NDArray[np.float64]) -> None:
         """Add cells: codes (m, a + 2) and their rows, weights and squared weights (m, 3)."""
