@@ -17,6 +17,28 @@ _MAX_CLASSES = 3
 _OPERATIONS = 1e12
 """Floating-point operations for all rows together: one or two minutes on one CPU core."""
 
+_OPERATIONS_OF_MANY_FEATURES = 2e11
+"""Operations where two random orders of the features exceed `_OPERATIONS`: the checks repeat them several times."""
+
+_LEAST_ROWS = 10
+_LEAST_BACKGROUND = 10
+
+
+def affordable(question: Question) -> tuple[int, int]:
+    """How many rows and background rows to explain, where two random orders of all features cost too much for all.
+
+    First the background shrinks to `_LEAST_BACKGROUND` rows, then the explained rows to `_LEAST_ROWS`, until two orders
+    take at most `_OPERATIONS_OF_MANY_FEATURES`. Operations are counted, so the sizes are the same on every machine.
+    """
+    rows, background = len(question.rows), len(question.background)
+    each = operations_per_row(question)
+    if two_permutations(question) * rows * each <= _OPERATIONS:
+        return rows, background
+    features = question.rows.shape[1] if question.features is None else question.features
+    pairs = _OPERATIONS_OF_MANY_FEATURES / (4 * features * each)
+    fewer = max(min(background, _LEAST_BACKGROUND), min(background, int(pairs / rows)))
+    return max(min(rows, _LEAST_ROWS), min(rows, int(pairs / fewer))), fewer
+
 
 def evaluation_budget(question: Question) -> int:
     """Model evaluations for each row: `MAX_EVALUATIONS`, or what `_OPERATIONS` allow, but at least `two_permutations`.

@@ -41,7 +41,8 @@ class FeatureAttributionAudit:
         background: number of training rows that represent "the feature is unknown"; methods with a single baseline
             start at their mean.
         budget: most model evaluations for each explained row; by default 500,000, and fewer if all rows together
-            would take more than 10^12 floating-point operations.
+            would take more than 10^12 floating-point operations. With so many features that two random orders of
+            them take more, fewer rows and background rows are explained, at least 10 of each.
         tolerance: sampling of a row's Shapley values stops when their standard error is at most this fraction of
             their size.
         completeness: largest accepted completeness error: a method that promises values which add up is replaced by

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from glasshouse_audits.explain.question import (
     MAX_EVALUATIONS,
+    affordable,
     evaluation_budget,
     explained_outputs,
     feature_of_column,
@@ -90,6 +91,11 @@ def draw_sample(
         max_batch=max_batch or (_CPU_BATCH if evidence.model.device.type == "cpu" else _ACCELERATOR_BATCH),
     )
     if budget is None:
+        some, fewer = affordable(question)
+        if (some, fewer) != (len(x), len(z)):
+            kept = np.sort(rng.choice(len(x), size=some, replace=False))
+            positions, x, z = positions[kept], x[kept], z[np.sort(rng.choice(len(z), size=fewer, replace=False))]
+            question = replace(question, rows=x, background=z)
         question = replace(question, budget=evaluation_budget(question))
     scores = question.scores(x)
     if not np.isfinite(scores).all():

@@ -22,6 +22,11 @@ Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 EXACT_EVALUATIONS = 1_500_000
 """All 2^d coalitions are evaluated if that takes at most this many model evaluations (a second or two)."""
 
+PERMUTATION_EVALUATIONS = 4_000_000
+"""Otherwise as many orders are drawn as take at most this many model evaluations, and at least `LEAST_PERMUTATIONS`."""
+
+LEAST_PERMUTATIONS = 2
+
 # Model evaluations per block: larger ones fall out of the processor's cache and are several times slower.
 _BLOCK = 8192
 
@@ -120,11 +125,13 @@ def shapley_values(game: CoalitionGame, *, permutations: int, seed: int) -> Shap
     """Shapley values of every row of a game.
 
     Exact within `EXACT_EVALUATIONS` (KernelExplainer's regression on all coalitions, which is exact); beyond, the mean
-    over `permutations` random orders, each forwards and backwards, which is exact for interactions of up to two
+    over at most `permutations` random orders, each forwards and backwards, which is exact for interactions of up to two
     features. In both cases the values of a row add up to its output minus the mean output over the background.
     """
     d = game.features
     exact = 2**d * len(game.rows) * len(game.background) <= EXACT_EVALUATIONS
+    each = len(game.rows) * len(game.background) * (2 * d + 1)
+    permutations = max(LEAST_PERMUTATIONS, min(permutations, PERMUTATION_EVALUATIONS // each))
     # shap draws its orders from NumPy's global generator, whose state is restored.
     state = np.random.get_state()
     try:
