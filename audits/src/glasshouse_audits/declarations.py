@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from glasshouse import AuditPlugin, ExplainerPlugin, hookimpl
 
+from glasshouse_audits import measurement_names as names
+
 if TYPE_CHECKING:
     from glasshouse import Section
 
@@ -17,6 +19,7 @@ glasshouse_spec = "1.0"
 def glasshouse_audits() -> Iterator[AuditPlugin]:
     yield AuditPlugin(
         name="performance",
+        measurements=names.PERFORMANCE,
         target="glasshouse_audits.performance.audit:PerformanceAudit",
         summary="overall performance metrics with intervals, confusion matrix and calibration",
         family="performance",
@@ -26,6 +29,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="fairness",
+        measurements=names.FAIRNESS,
         target="glasshouse_audits.fairness.groups.audit:FairnessAudit",
         summary="rates, scores and errors by group and intersection, and the gaps between groups",
         family="fairness",
@@ -42,6 +46,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="fairness_what_if",
+        measurements=names.FAIRNESS_WHAT_IF,
         target="glasshouse_audits.fairness.thresholds.audit:FairnessWhatIfAudit",
         summary="accuracy and gaps at other thresholds, for all rows or for each group",
         family="fairness",
@@ -114,6 +119,7 @@ def glasshouse_audits() -> Iterator[AuditPlugin]:
     )
     yield AuditPlugin(
         name="membership_inference",
+        measurements=names.MEMBERSHIP_INFERENCE,
         target="glasshouse_audits.privacy.audit:MembershipInferenceAudit",
         summary="whether the model's loss reveals which rows were in the training data",
         family="privacy",

@@ -87,10 +87,14 @@ def test_check_writes_junit(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     rules = {"held\x01": "{min: 0.7}", "not held": "{min: 0.8}", "open": "{min: 0.7, evidence: interval}"}
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert main(["check", str(run), "--policy", policy(run, **rules), "--junit", str(run.parent / "junit.xml")]) == 1
+    numbers = "0.750 (0.600 to 0.900), n = 40"
     assert capsys.readouterr().out.splitlines() == [
         "fail          not held",
+        f"              {numbers}; expected at least 0.8",
         "inconclusive  open",
+        f"              {numbers}; expected at least 0.7",
         "pass          held ",
+        f"              {numbers}; expected at least 0.7",
         "1 fail, 1 inconclusive, 1 pass (policy 'house')",
     ]
     (suite,) = ElementTree.parse(run.parent / "junit.xml").getroot()
@@ -100,7 +104,14 @@ def test_check_writes_junit(run: Path, capsys: pytest.CaptureFixture[str]) -> No
         "skipped": "1",
     }
     results = {case.attrib["name"]: [element.tag for element in case] for case in suite}
-    assert results == {"held ": [], "not held": ["failure"], "open": ["skipped"]}
+    assert results == {
+        "held ": ["system-out"],
+        "not held": ["failure", "system-out"],
+        "open": ["skipped", "system-out"],
+    }
+    assert {case.findtext("system-out") for case in suite if case.attrib["name"] == "open"} == {
+        f"{numbers}; expected at least 0.7"
+    }
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -191,3 +202,106 @@ def test_predictions_are_gated_as_well(tmp_path: Path, hired: str, gated: int) -
     assert main([*arguments, "--gate"]) == gated
     for folder in (tmp_path / "runs" / "predictions").iterdir():
         assert main(["verify", str(folder)]) == 0
+
+
+PERFORMANCE = {"audit": "performance", "measurement": "accuracy", "min": "0.5"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({}, 0, ""),
+        (
+            {"audit": "performence"},
+            2,
+            "is neither installed nor in the record. Did you mean 'performance'",
+        ),
+        (
+            {"measurement": "acuracy"},
+            2,
+            "'acuracy' of performance is neither installed nor in",
+        ),
+        ({"min": "majority_acuracy"}, 2, "'majority_acuracy' of performance is neither"),
+        ({"measurement": "roc_auc"}, 1, "measured no roc_auc"),  # a known name that this record lacks
+        ({"measurement": "roc_auc", "optional": "true"}, 0, ""),
+        ({"audit": "membership_inference", "measurement": "attack_roc_auc"}, 1, "was not run"),
+        ({"audit": "membership_inference", "measurement": "attack_roc_auc", "optional": "true"}, 0, ""),
+        ({"audit": "subgroups", "measurement": "whatever"}, 1, "was not run"),  # names of another audit are not known
+        ({"over": "[sex]"}, 2, "no sensitive attribute 'sex'"),
+        ({"group": "{sex: f}"}, 2, "no sensitive attribute 'sex'"),
+        ({"min": "5e-1"}, 0, ""),
+        ({"min": "yes"}, 2, "'yes' of performance is neither"),
+        ({"optional": "true", "required": "never"}, 2, "given together with `required`"),
+        ({"optional": "maybe"}, 2, "expected true or false"),
+    ],
+)
+def test_a_rule_that_checks_nothing_is_not_green(
+    run: Path, changes: dict[str, str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """design.md: 2 for a name that is nowhere, 1 for a rule that applies to nothing, unless it is optional."""
+    rule = ", ".join(f"{key}: {value}" for key, value in {**PERFORMANCE, **changes}.items())
+    path = run.parent / "policy.yaml"
+    fixed = "title: t, severity: high, explanation: e, source: s, evidence: value"
+    path.write_text(f"name: house\nrules:\n  - {{{fixed}, {rule}}}\n")
+    assert main(["check", str(run), "--policy", str(path)]) == code
+    captured = capsys.readouterr()
+    assert said in " ".join((captured.out + captured.err).split())
+
+
+def test_a_policy_without_rules_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.parent / "policy.yaml").write_text("name: house\nrules: []\n")
+    assert main(["check", str(run), "--policy", str(run.parent / "policy.yaml")]) == 2
+    assert "would pass every run" in capsys.readouterr().err
+
+
+def test_an_audit_in_error_is_code_3_unless_a_rule_fails(run: Path) -> None:
+    record = json.loads((run / "record.json").read_text())
+    crashed = {"name": "fairness", "family": "fairness", "status": "error", "reason": "no luck"}
+    record["audits"].append({**record["audits"][0], **crashed, "measurements": []})
+    write_json(run / "record.json", record)
+    assert main(["check", str(run), "--policy", policy(run, rule="{min: 0.7}")]) == 3
+    assert main(["check", str(run), "--policy", policy(run, rule="{min: 0.8}")]) == 1
+
+
+def test_an_edited_record_is_refused_unless_accepted(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(run)
+    rules = policy(run, rule="{min: 0.8}")
+    assert main(["check", str(run), "--policy", rules]) == 1
+    edited = (run / "record.json").read_text().replace("0.75", "0.85")
+    (run / "record.json").write_text(edited)
+    for command in (["check", str(run), "--policy", rules], ["report", str(run), "--format", "md"]):
+        capsys.readouterr()
+        assert main(command) == 2
+        assert "was changed after the run" in capsys.readouterr().err
+    assert not (run / "report.md").exists()
+    assert main(["check", str(run), "--policy", rules, "--unverified"]) == 0
+    assert main(["report", str(run), "--format", "md", "--unverified"]) == 0
+
+
+def test_verify_sees_links_and_unfinished_files(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(run)
+    (run / "gone").symlink_to(run / "nowhere")
+    (run / "audits" / "record.link").symlink_to(run / "record.json")
+    (run / ".record.json.1.partial").write_text("{")
+    assert main(["verify", str(run)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "added    .record.json.1.partial",
+        "added    audits/record.link",
+        "added    gone",
+    ]
+
+
+def test_a_small_group_is_not_printed(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = json.loads((run / "record.json").read_text())
+    measurement = record["audits"][0]["measurements"][0]
+    few = {**measurement, "id": "performance/accuracy[sex=f]@test", "group": {"sex": "f"}, "n": 7, "value": 0.571}
+    record["audits"][0]["measurements"].append(few)
+    record["performance"].append(few)
+    record["run"]["data"]["sensitive"] = [{"name": "sex", "levels": ["f", "m"], "seen_by_model": False}]
+    write_json(run / "record.json", record)
+    rules = policy(run, rule="{min: 0.8, group: {sex: f}}")
+    assert main(["check", str(run), "--policy", rules, "--junit", str(run.parent / "junit.xml")]) == 1
+    printed = capsys.readouterr().out + (run.parent / "junit.xml").read_text()
+    assert "suppressed (fewer than 10)" in printed
+    assert "0.571" not in printed
+    assert "n = 7" not in printed

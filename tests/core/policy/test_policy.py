@@ -133,7 +133,8 @@ def test_a_missing_measurement_is_not_a_held_rule(
 
 
 def test_not_judged_says_so() -> None:
-    findings, verdict = judge([fairness(status="skipped", reason="needs targets")], Policy(name="p", rules=(rule(),)))
+    rules = (rule(required="if_audited"),)
+    findings, verdict = judge([fairness(status="skipped", reason="needs targets")], Policy(name="p", rules=rules))
     assert verdict == "not_judged"
     assert findings[0].measurement is None
     assert findings[0].explanation == "Not judged: The audit 'fairness' was skipped: needs targets. Why."

@@ -13,6 +13,7 @@ from typing import Any
 from glasshouse.config.later_choices import without_superseded
 from glasshouse.config.member_models import options_with_models
 from glasshouse.config.option_checks import OptionChecks, shown
+from glasshouse.config.policy_names import load_checked_policy
 from glasshouse.config.run_options import KEYS, LIST_KEYS, parse_choices, parse_hooks, run_options
 from glasshouse.config.settings import UNREAD, ChosenClass, Settings, loaded, read_settings
 from glasshouse.config.short_names import (
@@ -195,9 +196,7 @@ def _check_names(settings: Settings, registry: Registry) -> None:
                 registry.find(kind, choice.name)
     policy = _own(settings, "policy")
     if isinstance(policy, str):
-        from glasshouse.policy.rules import load_policy
-
-        load_policy(policy)
+        load_checked_policy(policy, registry)
 
 
 def _check_hooks(checks: OptionChecks, settings: Settings, registry: Registry) -> None:

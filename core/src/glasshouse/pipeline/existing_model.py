@@ -14,6 +14,7 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 
+from glasshouse.config.policy_names import check_attributes, load_checked_policy
 from glasshouse.config.run_options import Choice, RunOptions, parse_choices
 from glasshouse.config.yaml_files import MADE_BY
 from glasshouse.data.auditable import WithDefaults, is_auditable
@@ -32,7 +33,6 @@ from glasshouse.pipeline.lifecycle import lifecycle
 from glasshouse.pipeline.run import Run
 from glasshouse.pipeline.stages import Concluded, Trained
 from glasshouse.plugins import Registry, registry
-from glasshouse.policy.rules import load_policy
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
 from glasshouse.run_folder.mirror import mirror_of, parent_of_runs
@@ -67,7 +67,7 @@ class Request:
     registry: Registry = field(default_factory=registry)
 
     def __post_init__(self) -> None:
-        load_policy(self.options.policy)
+        load_checked_policy(self.options.policy, self.registry)
         self.choices()
         check_formats(self.options.report, self.registry)
         parent_of_runs(self.options.run_dir)
@@ -197,7 +197,7 @@ def _new_run(model: nn.Module, data: WithDefaults, request: Request, trainer: Tr
         registry=request.registry,
         command="audit",
         options=request.options,
-        policy=load_policy(request.options.policy),
+        policy=load_checked_policy(request.options.policy, request.registry),
         audits=request.choices(),
         seed=request.seed,
         datamodule=data.datamodule,
@@ -228,6 +228,7 @@ def _described(
         raise UserError(f"`{what}`", "is for data that do not describe themselves; these do.", "Leave it out.")
     info = run.info = with_self_score_target(data.info, model)
     chosen_attributes(run.options.sensitive, info)
+    check_attributes(run.policy, run.registry, info)
     handle = run.handle = ModelHandle(model, info, name=type(model).__name__, output_kind=kind)
     run.registry.call("glasshouse_check_run", run=run)
     return info, handle

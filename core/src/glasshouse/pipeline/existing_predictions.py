@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse.config.policy_names import check_attributes, load_checked_policy
 from glasshouse.config.run_options import RunOptions, parse_choices
 from glasshouse.data.data_info import DataInfo, Sensitive, Target
 from glasshouse.evidence.evidence import Evidence
@@ -17,7 +18,6 @@ from glasshouse.pipeline.lifecycle import lifecycle
 from glasshouse.pipeline.run import Run
 from glasshouse.pipeline.stages import Concluded, WithEvidence
 from glasshouse.plugins import registry
-from glasshouse.policy.rules import load_policy
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
 from glasshouse.run_folder.mirror import mirror_of, parent_of_runs
@@ -44,7 +44,7 @@ def audit_predictions(source: Sequence[Path] | Any, columns: PredictionColumns, 
         registry=known,
         command="audit",
         options=options,
-        policy=load_policy(options.policy),
+        policy=load_checked_policy(options.policy, known),
         audits=choose_audits(known, None if options.audits is None else parse_choices("audits", options.audits)),
         seed=0,
     )
@@ -52,6 +52,7 @@ def audit_predictions(source: Sequence[Path] | Any, columns: PredictionColumns, 
     parent = parent_of_runs(options.run_dir)
     tables = tables_of_source(source, columns)
     info = run.info = data_info(tables, columns, source)
+    check_attributes(run.policy, known, info)
     known.call("glasshouse_check_run", run=run)
     with fresh_folder(parent, options.name or "predictions") as run.folder:
         run.mirror = mirror_of(options.run_dir, run.folder)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glasshouse.config.policy_names import check_attributes, load_checked_policy
 from glasshouse.config.run_options import Choice, RunOptions, parse_choices
 from glasshouse.config.yaml_files import read_yaml
 from glasshouse.data.auditable import WithDefaults, declares_info
@@ -27,7 +28,6 @@ from glasshouse.pipeline.gather_evidence import (
 from glasshouse.pipeline.progress import Progress, check_unchanged, make_ready, read_progress
 from glasshouse.pipeline.run import Run
 from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
-from glasshouse.policy.rules import load_policy
 from glasshouse.record.audited_data import audited_fingerprint
 from glasshouse.report.writing import check_formats
 from glasshouse.run_folder.folders import fresh_folder
@@ -70,6 +70,8 @@ def prepare(cli: GlasshouseCLI, registry: Registry, folder: Path | None = None) 
     if isinstance(model, Task):
         model.layout = reading.layout
     chosen_attributes(run.options.sensitive, run.info)
+    if run.info is not None:
+        check_attributes(run.policy, registry, run.info)
     run.config = cli.resolved(run.info)
     if cli.command in ("run", "fit"):
         check_optimizer(model)
@@ -160,7 +162,7 @@ def parse_request(
         registry=registry,
         command=cli.command,
         options=options,
-        policy=load_policy(options.policy),
+        policy=load_checked_policy(options.policy, registry),
         audits=choose_audits(registry, chosen, seconds=options.audit_seconds) if audits else [],
         techniques=parse_choices("techniques", options.techniques),
         seed=cli.values["seed_everything"],
@@ -216,6 +218,7 @@ def reopen(cli: GlasshouseCLI, registry: Registry, folder: Path, *, changed_data
         raise UserError(str(folder), "does not describe its data: its model was trained without audits.")
     info = run.info = with_self_score_target(info, model)
     chosen_attributes(run.options.sensitive, info)
+    check_attributes(run.policy, registry, info)
     data = data_to_audit(datamodule, model, info, run.options.evaluate_on, reading)
     return Trained(run=run, info=info, handle=handle, data=data)
 

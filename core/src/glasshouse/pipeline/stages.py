@@ -13,6 +13,7 @@ from glasshouse.data.auditable import AuditableData
 from glasshouse.data.data_info import DataInfo
 from glasshouse.evidence.evidence import Evidence
 from glasshouse.pipeline.run import Run
+from glasshouse.policy.gate import gate_code
 from glasshouse.record.measurements import AuditResult
 from glasshouse.record.record import Record
 from glasshouse.record.seed_repeats import Repeats
@@ -97,7 +98,5 @@ class Concluded:
         return self.run.folder
 
     def exit_code(self, *, gate: bool) -> int:
-        """0 done, 1 the policy failed and the run was asked to gate, 3 an audit ended in error."""
-        if gate and self.record.verdict == "fail":
-            return 1
-        return 3 if any(result.status == "error" for result in self.results) else 0
+        """The exit code: that of `gate_code` if the run was asked to gate, else 3 if an audit ended in error, or 0."""
+        return gate_code(self.record.findings if gate else (), self.results)

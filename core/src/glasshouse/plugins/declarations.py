@@ -130,6 +130,9 @@ class AuditPlugin(Plugin):
     """The evidence that it requires: names of `glasshouse.evidence.evidence.REQUIREMENTS`."""
     uses: tuple[str, ...] = ()
     """The evidence that it uses if available, and does not require: names of `REQUIREMENTS`."""
+    measurements: tuple[str, ...] = ()
+    """The names that its measurements can have; a policy that names another one is refused. Without them, only the
+    names in a record are known."""
     shares_work: bool = False
     """Whether all processes of a distributed run compute it together (`glasshouse.system.distributed`), without a time
     limit; otherwise rank 0 computes it."""

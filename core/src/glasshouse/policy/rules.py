@@ -37,7 +37,7 @@ class Rule:
     source: str = ""
     evidence: Evidence = "interval"
     minimum_n: int | None = None
-    required: Required = "if_audited"
+    required: Required = "always"
     severity: Severity
     explanation: str
 
@@ -62,6 +62,8 @@ class Policy:
 
     name: str
     rules: tuple[Rule, ...]
+    is_packaged: bool = False
+    """Whether it is part of glasshouse; its rules may be about audits that are not installed."""
 
 
 def load_policy(name_or_path: str | Path) -> Policy:
@@ -90,22 +92,25 @@ def load_policy(name_or_path: str | Path) -> Policy:
         values = read_yaml_text(text)
     except yaml.YAMLError as error:
         raise UserError(who, "is not YAML: " + " ".join(str(error).split()) + ".") from None
-    return _policy(values, who)
+    return _policy(values, who, is_packaged=str(name_or_path) in names)
 
 
-def _policy(values: Any, who: str) -> Policy:
+def _policy(values: Any, who: str, *, is_packaged: bool) -> Policy:
     values = _mapping(values, who, "a mapping with the keys name and rules")
     _refuse_unknown(values, ("name", "rules"), who)
     rules = values.get("rules")
     if not isinstance(values.get("name"), str) or not isinstance(rules, list):
         raise UserError(who, "expected `name:` (text) and `rules:` (a list).", "See the policy 'default'.")
-    return Policy(name=values["name"], rules=tuple(_rule(rule, f"{who}, rules[{at}]") for at, rule in enumerate(rules)))
+    if not rules:
+        raise UserError(f"{who}.rules", "is empty: such a policy would pass every run.", "Write at least one rule.")
+    read = tuple(_rule(rule, f"{who}, rules[{at}]") for at, rule in enumerate(rules))
+    return Policy(name=values["name"], rules=read, is_packaged=is_packaged)
 
 
 def _rule(values: Any, who: str) -> Rule:
     values = _mapping(values, who, "a mapping")
     plain = [f.name for f in fields(Rule) if f.name not in ("bound", "limit")]
-    _refuse_unknown(values, (*plain, *BOUNDS), who)
+    _refuse_unknown(values, (*plain, "optional", *BOUNDS), who)
     absent = [key for key in ("title", "audit", "measurement", "severity", "explanation") if key not in values]
     if absent:
         raise UserError(who, f"lacks {', '.join(absent)}.", "See the policy 'default'.")
@@ -117,7 +122,11 @@ def _rule(values: Any, who: str) -> Rule:
         raise UserError(who, f"has {' and '.join(bounds)}; a rule has one bound.", "Write two rules.")
     if bounds and not values.get("source"):
         raise UserError(f"{who}.source", "a threshold needs its source.", "Name the law, standard or paper.")
-    given = {key: value for key, value in values.items() if key not in BOUNDS}
+    if "optional" in values and "required" in values:
+        raise UserError(f"{who}.optional", "is given together with `required`.", "Keep one of them.")
+    given = {key: value for key, value in values.items() if key not in (*BOUNDS, "optional")}
+    if values.get("optional"):
+        given["required"] = "never"
     for key in ("over", "targets"):
         if key in given:
             given[key] = tuple(given[key])
@@ -150,6 +159,8 @@ def _expected(key: str, value: Any) -> str:
     if key == "group":
         texts = isinstance(value, dict) and all(isinstance(x, str) for pair in value.items() for x in pair)
         return "" if texts else "a mapping from attribute to level, both in quotes where they look like numbers"
+    if key == "optional":
+        return "" if isinstance(value, bool) else "true or false"
     if key == "parameters":
         return "" if isinstance(value, dict) else "a mapping from parameter to value"
     return "" if isinstance(value, str) else "text"

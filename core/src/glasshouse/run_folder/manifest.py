@@ -55,6 +55,22 @@ def update_manifest(folder: Path, before: Stamps) -> None:
     _write(folder, {**hashes, **{name: _hash(folder / name) for name in written}})
 
 
+def check_unchanged(folder: Path, name: str) -> None:
+    """Refuse a file whose content is not what the manifest says; without a manifest nothing is checked.
+
+    Raises:
+        UserError: if the hash differs, or the manifest does not list the file.
+    """
+    if not (folder / NAME).is_file() or not (folder / name).is_file():
+        return
+    if _read(folder).get(name) != _hash(folder / name):
+        raise UserError(
+            str(folder / name),
+            "was changed after the run: its manifest has another hash.",
+            "See `glasshouse verify`, or use --unverified to accept it.",
+        )
+
+
 def differences(folder: Path) -> Differences:
     """The files that changed since the manifest was written.
 
@@ -66,8 +82,14 @@ def differences(folder: Path) -> Differences:
     return Differences(
         changed=tuple(sorted(name for name in names & hashes.keys() if _hash(folder / name) != hashes[name])),
         missing=tuple(sorted(hashes.keys() - names)),
-        added=tuple(sorted(names - hashes.keys())),
+        added=tuple(sorted((names | _leftovers(folder)) - hashes.keys())),
     )
+
+
+def _leftovers(folder: Path) -> set[str]:
+    """Links, also those that lead nowhere, and unfinished files: a run writes none that stay."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or path.name.endswith(PARTIAL))
+    return {path.relative_to(folder).as_posix() for path in found}
 
 
 def _names(folder: Path) -> list[str]:

@@ -18,6 +18,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--format", metavar="NAMES", default="html", help="html, md, json or a plugin's; several with commas (html)"
     )
+    parser.add_argument("--unverified", action="store_true", help="render a record that its manifest does not confirm")
     options = parser.parse_args(argv)
     run_dir: Path = options.run_dir
     if not run_dir.is_dir():
@@ -29,9 +30,11 @@ def main(argv: list[str]) -> int:
     from glasshouse.plugins import registry
     from glasshouse.record.record import read_record
     from glasshouse.report.writing import check_formats, write_reports
-    from glasshouse.run_folder.manifest import stamps, update_manifest
+    from glasshouse.run_folder.manifest import check_unchanged, stamps, update_manifest
 
     check_formats(formats, registry())  # report a misspelt name before reading a long record
+    if not options.unverified:
+        check_unchanged(run_dir, "record.json")
     before = stamps(run_dir)
     for path in write_reports(read_record(run_dir / "record.json"), run_dir, formats):
         print(display_path(path))
