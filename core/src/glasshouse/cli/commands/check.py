@@ -89,7 +89,7 @@ def evidence_lines(record: Record) -> dict[str, str]:
 
 
 def _evidence(finding: Finding, numbers: Mapping[str, str]) -> str:
-    """What a finding rests on: value, interval, rows and threshold; the reason where nothing was measured."""
+    """The evidence of a finding: value, interval, rows and threshold; the reason where nothing was measured."""
     from glasshouse.report.formatting import show_threshold
 
     if finding.measurement is None:
