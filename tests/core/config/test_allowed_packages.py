@@ -80,6 +80,67 @@ def test_what_is_taken_verbatim_is_text_whatever_it_says(command, write_config, 
     assert not Path("ran").exists()
 
 
+RECORDING = """
+    from pathlib import Path
+    from torch import nn
+
+    class Recorder:
+        def __init__(self):
+            Path("built").touch()
+
+    def record():
+        Path("built").touch()
+
+    class Net(nn.Module):
+        def __init__(self, in_features: int, num_classes: int, extra=None, other: object = None):
+            super().__init__()
+            self.head = nn.Linear(in_features, num_classes)
+
+        def forward(self, x):
+            return self.head(x)
+"""
+"""A class that records that it was built, in a package that the command allows."""
+
+
+@pytest.mark.parametrize("option", ["extra", "other"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_parameter_that_asks_for_no_class_takes_plain_values(command, site, write_config, option, nested):
+    site.install("their-models", {"their_models.py": RECORDING}, entry_points={})
+    recorder = {"class_path": "their_models.Recorder"}
+    value = [{"inner": recorder}] if nested else recorder
+    model = {"class_path": "their_models.Net", "init_args": {option: value}}
+    error = command("fit", "--config", write_config({"model": model}), "--allow", "their_models").refused()
+    assert f"expected a plain value, received a class: the option '{option}' asks for none." in error
+    assert not Path("built").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", linear({"class_path": "torch.Size"})),
+        ("model", {"class_path": "torch.Generator"}),
+        ("trainer", {"callbacks": [{"class_path": "torch.Generator"}]}),
+        ("trainer", lambda_callback("torch.manual_seed")),
+        ("trainer", lambda_callback("torch.nn.functional.torch.manual_seed")),
+        ("optimizer", {"class_path": "torch.utils.data.DataLoader"}),
+    ],
+)
+def test_of_torch_and_lightning_only_what_a_run_is_made_of_is_built(command, write_config, key, value):
+    error = command("fit", "--config", write_config({key: value})).refused()
+    assert "is not instantiated: of torch, Lightning and glasshouse, configurations build only modules" in error
+
+
+def test_the_configuration_of_a_run_folder_is_data(command, site, write_config):
+    """A folder from elsewhere is audited by the same rules: nothing in its config.yaml is built before they hold."""
+    folder = command("run", "--config", write_config({"trainer": {"max_epochs": 1}, "report": ["md"]})).folder
+    site.install("their-models", {"their_models.py": RECORDING}, entry_points={})
+    changed = (folder / "config.yaml").read_text().replace("glasshouse_plugins.models.mlp.MLP", "their_models.Recorder")
+    (folder / "config.yaml").write_text(changed)
+    error = command("audit", str(folder), "--force").refused()
+    assert "'their_models.Recorder' is not instantiated" in error
+    assert not Path("built").exists()
+
+
 def test_yaml_tags_make_no_objects(command, write_config):
     error = command("fit", "--config", write_config("model: !!python/object/apply:os.system ['touch ran']\n")).refused()
     assert "is not valid YAML at line 1, column 8" in error

@@ -13,13 +13,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lightning_fabric.plugins import ClusterEnvironment
 from pytorch_lightning import Callback, LightningDataModule, Trainer
+from pytorch_lightning.accelerators import Accelerator
 from pytorch_lightning.cli import LRSchedulerTypeTuple
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins import CheckpointIO, LayerSync, Precision
+from pytorch_lightning.profilers import Profiler
+from pytorch_lightning.strategies import Strategy
 from torch import nn
 from torch.optim import Optimizer
 
-from glasshouse.config.allowed_packages import allowed_packages
+from glasshouse.config.allowed_packages import ALWAYS, allowed_packages
 from glasshouse.config.option_checks import OptionChecks, shown
 from glasshouse.config.settings import ChosenClass, Settings, is_file
 from glasshouse.config.short_names import KINDS, TRAINER_KINDS
@@ -37,6 +42,24 @@ _BASES: dict[str, tuple[type, ...]] = {
     "trainer.callbacks": (Callback,),
     "trainer.logger": (Logger,),
 }
+
+_BUILDABLE: tuple[type, ...] = (
+    nn.Module,
+    LightningDataModule,
+    Optimizer,
+    *LRSchedulerTypeTuple,
+    Callback,
+    Logger,
+    Profiler,
+    Strategy,
+    Accelerator,
+    Precision,
+    ClusterEnvironment,
+    CheckpointIO,
+    LayerSync,
+)
+_UNTYPED = ("", "Any", "typing.Any", "object")
+"""Annotations of options that ask for no class."""
 
 
 def check_classes(checks: OptionChecks, settings: Settings, registry: Registry, *, may_lack: bool = False) -> None:
@@ -89,9 +112,10 @@ def _check_class(
     if is_file(path):
         return
     found = _imported(where, path, registry, checks.help_on(key, ""))
+    _require_buildable(where, path, found)
     base = _BASES.get(key, ())
     if not inspect.isclass(found):
-        return  # a function that returns an object
+        return  # a function of the user's own package that returns an object
     if base and not issubclass(found, base):
         remedy = f"`glasshouse plugins list` shows every {key.replace('_', ' ')}; other classes need their full path."
         raise UserError(where, f"{shown(path)} is no {base[0].__name__}.", remedy if kind else checks.help_on(key, ""))
@@ -103,12 +127,47 @@ def _check_class(
     short = path if component is None else registry.shortest_name(component)
     lack = may_lack or "dict_kwargs" in spec or not kind
     checks.class_options(key, path, signature, options, short=short, optional=sizes, may_lack=lack)
-    callables = {option.name for option in signature.options if "Callable" in option.type}
+    types = {option.name: option.type for option in signature.options}
     for name, value in options.items():
         inner = f"{key}.init_args.{name}"
-        if name in callables and isinstance(value, str) and "." in value:
-            _imported(checks.where(inner), value, registry, checks.help_on(key, ""))
+        if "Callable" in types.get(name, "") and isinstance(value, str) and "." in value:
+            function = _imported(checks.where(inner), value, registry, checks.help_on(key, ""))
+            _require_buildable(checks.where(inner), value, function)
         _check_nested(checks, inner, value, registry, may_lack)
+        if types.get(name, "") in _UNTYPED and _names_class(value):
+            raise UserError(
+                checks.where(inner),
+                f"expected a plain value, received a class: the option '{name}' asks for none.",
+                f"Annotate '{name}' with the class that it takes, or remove class_path.",
+            )
+
+
+def _names_class(value: Any) -> bool:
+    """Whether a value is a mapping with class_path, or contains one."""
+    if isinstance(value, Mapping):
+        return isinstance(value.get("class_path"), str) or any(_names_class(each) for each in value.values())
+    return isinstance(value, list) and any(_names_class(each) for each in value)
+
+
+def _require_buildable(where: str, path: str, found: Any) -> None:
+    """Of torch and Lightning, whose packages contain much else, only classes of `_BUILDABLE` are built.
+
+    Raises:
+        UserError: for another class, or a function other than those of `torch.nn.functional`.
+    """
+    module = str(getattr(found, "__module__", None) or path.rpartition(".")[0])
+    if module.partition(".")[0] not in ALWAYS:
+        return
+    if path == f"torch.nn.functional.{path.rpartition('.')[2]}" and not inspect.isclass(found):
+        return  # activations and losses
+    if inspect.isclass(found) and issubclass(found, _BUILDABLE):
+        return
+    raise UserError(
+        where,
+        f"'{path}' is not instantiated: of torch, Lightning and glasshouse, configurations build only modules, data "
+        "modules, optimizers, schedules, callbacks, loggers, profilers, strategies and their plugins.",
+        "Put what you need into a class of your own, and add `--plugin FILE.py` or `--allow PACKAGE`.",
+    )
 
 
 def _imported(where: str, path: str, registry: Registry, remedy: str) -> Any:

@@ -385,9 +385,9 @@ def restrict_imports(*, also: Iterable[str] = ()) -> None:
     set_parsing_settings(
         import_path_denylist=["*", *withdrawn],
         import_path_allowlist=sorted(allowed),
-        # an argument without a type may be a class as well, but only one that could be made
-        validate_subclass_spec_in_any=True,
-        instantiate_subclass_spec_in_any=True,
+        # an argument that asks for no class takes plain values: see `class_checks`
+        validate_subclass_spec_in_any=False,
+        instantiate_subclass_spec_in_any=False,
     )
 
 
