@@ -6,7 +6,8 @@
 them. OPTIONS go to both runs, e.g. ``--trainer.max_epochs=2``. Two records that exist already are compared by
 ``--records OLD NEW``. Exit code 1 where they differ; the first differences are printed.
 
-Everything in a record has to be equal, numbers bit by bit, but for the keys of `ELSEWHERE`, `TEXTS` and `HEADINGS`.
+Everything in a record has to be equal, numbers bit by bit, but for the keys of `ELSEWHERE`, `TEXTS` and `HEADINGS`, and
+for the ends of intervals whose method has become another one (decisions 0060 and 0061), where only being there counts.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ ELSEWHERE = {
     "run.provenance.versions": "version",
     "run.provenance.command": "names the folder of the results",
     "run.config.run_dir": "names the folder of the results",
+    "run.config.hooks": "an option that old runs do not have",
     "audits.seconds": "time",
 }
 """What is not compared, by its path without the places in lists, and why."""
@@ -51,6 +53,13 @@ TEXTS = {
     "y_label",
 }
 """Keys of sentences, which may be put in other words: both records have one, or neither has."""
+
+ENDS = {
+    f"{where}.{end}"
+    for where in ("audits.measurements", "performance", "audits.figures.data")
+    for end in ("low", "high", "interval_method")
+}
+"""Intervals, by path: there in both records or in neither. What they cover is tested by simulation."""
 
 HEADINGS = {
     "audits.figures.data.images.label",
@@ -76,6 +85,9 @@ def differences(old: Any, new: Any, path: str = "", where: str = "") -> Iterator
         return
     if path.rpartition(".")[2] in TEXTS or path in HEADINGS:
         if bool(old) != bool(new):
+            yield f"{where}: {old!r} is now {new!r}"
+    elif path in ENDS and not isinstance(old, list):
+        if (old is None) != (new is None):
             yield f"{where}: {old!r} is now {new!r}"
     elif isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compat.compare_records import ELSEWHERE, HEADINGS, TEXTS, differences
+from compat.compare_records import ELSEWHERE, ENDS, HEADINGS, TEXTS, differences
 
 RECORD: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parents[1] / "gold/before_rooms/uninterrupted.json").read_text(encoding="utf-8")
@@ -76,8 +76,9 @@ def test_what_is_missing_new_or_of_another_type_differs():
 
 
 def test_nothing_else_is_left_out():
-    assert len(ELSEWHERE) == 11
+    assert len(ELSEWHERE) == 12
     assert not {"id", "name", "value", "low", "high", "n", "verdict", "status", "rows", "data"} & TEXTS
+    assert len(ENDS) == 9
     assert len(HEADINGS) == 6
     assert all("tables" in path or "figures" in path for path in HEADINGS)
 
