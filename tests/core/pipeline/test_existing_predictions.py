@@ -94,11 +94,53 @@ def test_splitting_files_changes_nothing(glasshouse: Command, file: Path, tmp_pa
     for k, start in enumerate(range(0, 400, 90)):
         pq.write_table(table.slice(start, 90), folder / f"{9 - k}.parquet")
     asked = ("--prediction", "pred", "--target", "label", "--sensitive", "sex", "--audits", "fairness")
+    asked = (*asked, "--favourable", str(table["label"][0]))
     audits = [
         record(glasshouse("audit", "--predictions", str(path), *asked), tmp_path / "here")["audits"][0]
         for path in (file, folder)
     ]
     assert audits[0]["measurements"] == audits[1]["measurements"]
+
+
+def decisions(tmp_path: Path) -> str:
+    """Approved: 5 % of 200 women, 10 % of 200 men; the ratio of selection rates is .5."""
+    lines = ["sex,decision,score,income"]
+    for sex, approved in (("f", 10), ("m", 20)):
+        for row in range(200):
+            chosen = row < approved
+            lines.append(f"{sex},{'approved' if chosen else 'denied'},{0.9 if chosen else 0.1},{row}.5")
+    (tmp_path / "decisions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(tmp_path / "decisions.csv")
+
+
+def test_the_better_class_is_asked_for_where_a_verdict_depends_on_it(glasshouse: Command, tmp_path: Path) -> None:
+    asked = ("audit", "--predictions", decisions(tmp_path), "--prediction", "decision", "--sensitive", "sex")
+    refused = glasshouse(*asked)
+    assert refused.code == 2
+    assert "--favourable: is needed: the classes are 'approved' and 'denied'" in refused.err
+    for favourable, ratio in (("approved", 0.5), ("denied", 0.9 / 0.95)):
+        found = record(glasshouse(*asked, "--favourable", favourable), tmp_path / "here")
+        fairness = next(audit for audit in found["audits"] if audit["name"] == "fairness")
+        (value,) = [m["value"] for m in fairness["measurements"] if m["name"] == "demographic_parity_ratio"]
+        assert value == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--prediction", "decision", "--score", "score", "--threshold", "0.5"),
+            "decides by the score 'score', so the",
+        ),
+        (("--prediction", "income", "--favourable", "1"), "--favourable: is for classes; the predictions are numbers"),
+        (("--prediction", "income", "--classes", "1,2"), "--classes: is for classes; the predictions are numbers"),
+        (("--prediction", "decision", "--threshold", "0.5"), "column 'decision'"),
+    ],
+)
+def test_an_option_without_effect_is_refused(glasshouse: Command, tmp_path: Path, arguments: Any, message: str) -> None:
+    refused = glasshouse("audit", "--predictions", decisions(tmp_path), *arguments)
+    assert refused.code == 2
+    assert message in refused.err
 
 
 @pytest.mark.parametrize(

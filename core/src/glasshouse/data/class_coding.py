@@ -77,6 +77,14 @@ def find_class(name: str, classes: Collection[str]) -> str | None:
     return None
 
 
+def obvious_favourable(classes: Collection[str]) -> str | None:
+    """The favourable one of two classes that say so themselves: yes of no and yes, 1 of 0 and 1; else None."""
+    names = sorted(classes, key=lambda name: without_spelling(name) in _YES)
+    if len(names) == 2 and without_spelling(names[0]) in _NO and without_spelling(names[1]) in _YES:
+        return names[1]
+    return None
+
+
 def opposite(name: str) -> str | None:
     """The other one of two classes, if their names are those of yes and no: ``"yes"`` for ``"no"``.
 

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasshouse.data.class_coding import find_class, opposite, read_decisions, refuse_two_spellings, respelled
+from glasshouse.data.class_coding import (
+    find_class,
+    obvious_favourable,
+    opposite,
+    read_decisions,
+    refuse_two_spellings,
+    respelled,
+)
 from glasshouse.data.level_names import level_order
 from glasshouse.errors import UserError, did_you_mean
 from glasshouse.frames.columns import PredictionColumns
@@ -41,6 +48,11 @@ def build_tables(tally: Tally, columns: PredictionColumns, *, regression: bool, 
     blank = PredictionTables(
         split=split, kind="regression", classes=(), positive=None, attributes=groups, left_out=dict(tally.left_out)
     )
+    for option, given in (("--favourable", columns.favourable), ("--classes", columns.classes)):
+        if regression and given:
+            raise UserError(
+                option, "is for classes; the predictions are numbers.", "Leave it out, or give --threshold."
+            )
     if regression:
         return replace(blank, **_regression(tally, groups, order))
     classes, positive, read_as = _classes(tally, columns)
@@ -106,7 +118,11 @@ def _scored(name: str | None, classes: tuple[str, ...], positive: int | None) ->
 def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...], int | None, dict[str, str]]:
     """The classes in order, the code of the favourable one, and the class of each decision as it is written.
 
-    Of two classes the second is favourable unless another is declared.
+    Of two classes the favourable one is that which is declared, or says so itself (yes of no and yes). Otherwise it is
+    the second, where nothing depends on it.
+
+    Raises:
+        UserError: where a gap, a rate or a score depends on it.
     """
     if columns.threshold is not None and columns.target is None:
         return (REJECTED, columns.favourable or SELECTED), 1, {}
@@ -136,8 +152,18 @@ def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...],
         only = next(iter(names))
         names.add(opposite(only) or f"not {only}")
     classes = tuple(level_order(names))
+    if columns.favourable is None and len(classes) != 2:
+        return classes, None, read_as
     if columns.favourable is None:
-        return classes, 1 if len(classes) == 2 else None, read_as
+        obvious = obvious_favourable(classes)
+        if obvious is None and (columns.sensitive or columns.probabilities):
+            raise UserError(
+                "--favourable",
+                f"is needed: the classes are '{classes[0]}' and '{classes[1]}', and neither says that it is the better "
+                "outcome.",
+                f"Give e.g. --favourable '{classes[1]}'.",
+            )
+        return classes if obvious is None else (next(c for c in classes if c != obvious), obvious), 1, read_as
     favourable = find_class(columns.favourable, classes)
     if favourable is None:
         raise UserError(

@@ -29,7 +29,7 @@ class LabelColumns:
 class PredictionColumns:
     """The roles of the columns of a frame of predictions.
 
-    - `prediction`: the decision, a class or a number; with a `threshold` and no `score`, the number to compare with it.
+    - `prediction`: the decision, a class or a number; with a `threshold`, the number to compare with it.
     - `target`: the true value; None if unknown.
     - `score`: probability of the favourable class, from 0 to 1.
     - `scores`: instead of `score`, pairs of a class and the column of its probability, for one class against the rest.
@@ -61,6 +61,13 @@ class PredictionColumns:
             raise UserError("--prediction", "expected the column with the decisions.", "Give --prediction COLUMN.")
         if self.labels and self.classes:
             raise UserError("--classes", "is for one target; each of several labels applies or not.", "Leave it out.")
+        for each in self.by_label.values():
+            if self.threshold is not None and each.score not in (None, each.prediction):
+                raise UserError(
+                    "--threshold",
+                    f"decides by the score '{each.score}', so the decisions in '{each.prediction}' would not be used.",
+                    f"Give --prediction {each.score} with --threshold and no --score, or leave --threshold out.",
+                )
         if self.score and self.scores:
             raise UserError("--score", "expected one column, or CLASS=COLUMN for each class; received both.")
         for option, names in (
