@@ -15,6 +15,7 @@ from glasshouse.errors import UserError
 from glasshouse.evidence.predictions import save_scores
 from glasshouse.pipeline.gather_evidence import data_to_audit, has_loader
 from glasshouse.pipeline.stages import Prepared, PreparedRun, Trained
+from glasshouse.run_folder.safe_names import path_inside
 from glasshouse.system import distributed, library_errors
 from glasshouse.training.metrics_csv import MetricsFile
 from glasshouse.training.model_building import handle_for, rebuild
@@ -30,7 +31,9 @@ def fit_and_test(prepared: PreparedRun) -> Trained:
         lightning(prepared, "fit", ckpt_path=prepared.resume_from or prepared.ckpt_path)
     run.folder = Path(distributed.broadcast_from_rank0(str(run.folder)))
     folder = run.folder
-    weights = best_checkpoint(trainer, folder) if progress.weights is None else folder / progress.weights
+    weights = (
+        best_checkpoint(trainer, folder) if progress.weights is None else _stored_weights(folder, progress.weights)
+    )
     model = prepared.model
     if shards_weights(trainer):
         handle = rebuild(folder, weights)
@@ -84,6 +87,11 @@ def lightning(prepared: Prepared, method: str, **arguments: Any) -> Any:
         if isinstance(left.__context__, KeyboardInterrupt) or isinstance(left, SIGTERMException):
             raise KeyboardInterrupt from None
         raise
+
+
+def _stored_weights(folder: Path, name: str) -> Path:
+    """The checkpoint that progress.json names; an absolute name is that of a checkpoint given with `--ckpt_path`."""
+    return Path(name) if Path(name).is_absolute() else path_inside(folder, name, who=str(folder / "progress.json"))
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from glasshouse.errors import UserError
 from glasshouse.run_folder.folders import LOCK, display_as_url, lock_folder, writable_parent
+from glasshouse.run_folder.safe_names import path_inside
 from glasshouse.system.atomic_files import PARTIAL
 from glasshouse.system.redaction import redact
 
@@ -105,14 +106,25 @@ class Mirror:
         with _storage_errors(self.url, "read"):
             system, root = _system(self.url)
             found = [path for path in system.find(root) if names is None or PurePosixPath(path).name in names]
-            for path in found:
-                inside = PurePosixPath(path).relative_to(PurePosixPath(root))
-                target = self.folder / inside
+            inside = {path: self._name_below(root, path) for path in found}
+            targets = {path: path_inside(self.folder, name, who=redact(self.url)) for path, name in inside.items()}
+            for path, target in targets.items():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 system.get_file(path, str(target))
-                self._sent[str(inside)] = (target.stat().st_size, target.stat().st_mtime_ns)
+                self._sent[inside[path]] = (target.stat().st_size, target.stat().st_mtime_ns)
         if not found and names is None:
             raise UserError(redact(self.url), "no files found.", "See `glasshouse runs` with the URL of its parent.")
+
+    def _name_below(self, root: str, path: str) -> str:
+        """The name of a listed object below the run's URL.
+
+        Raises:
+            UserError: for an object elsewhere.
+        """
+        prefix = f"{root.rstrip('/')}/"
+        if not path.startswith(prefix):
+            raise UserError(redact(self.url), f"lists {path!r}, which is not below it.", "Do not trust this run.")
+        return path.removeprefix(prefix)
 
     def callback(self) -> Callback:
         """A callback that uploads checkpoints during training; it has to follow the callback that writes them."""
@@ -146,7 +158,7 @@ def downloaded_arguments(word: str, arguments: Sequence[str]) -> Iterator[list[s
                     local[at] = f"--resume={folder}" if equals else str(folder)
             elif is_url(argument) and not argument.startswith("-") and (before in _FLAGS or not before.startswith("-")):
                 above = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                folder = above / argument.rstrip("/").rsplit("/", 1)[-1]
+                folder = path_inside(above, argument.rstrip("/").rsplit("/", 1)[-1], who=redact(argument))
                 folder.mkdir()
                 display_as_url(folder, redact(argument.rstrip("/")))
                 mirror = Mirror(folder, argument)
@@ -166,7 +178,7 @@ def _folder_to_resume(url: str) -> Path:
     if len(parts) < 3:
         raise UserError(redact(url), "is not the folder of a run.", "Expected RUN_DIR/NAME/TIME-ID.")
     parent, name, run = parts
-    folder = local_parent(parent) / name / run
+    folder = path_inside(local_parent(parent), f"{name}/{run}", who=redact(url))
     if folder.is_dir():
         with lock_folder(folder):
             for path in folder.iterdir():
