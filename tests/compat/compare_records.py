@@ -7,7 +7,7 @@ them. OPTIONS go to both runs, e.g. ``--trainer.max_epochs=2``. Two records that
 ``--records OLD NEW``. Exit code 1 where they differ; the first differences are printed.
 
 Everything in a record has to be equal, numbers bit by bit, but for the keys of `ELSEWHERE`, `TEXTS` and `HEADINGS`, and
-for the ends of intervals whose method has become another one (decisions 0060 and 0061), where only being there counts.
+for the ends of intervals whose method has become another one (decisions 0059 and 0060), where only being there counts.
 """
 
 from __future__ import annotations

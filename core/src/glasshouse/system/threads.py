@@ -2,7 +2,7 @@
 
 PyTorch's threads wait for each other at the end of every layer, and wait by spinning. Where other processes keep the
 cores busy, each of these waits costs a slice of the scheduler: a small network is 4 to 80 times slower on two threads
-than on one, and gains little from the second thread where it is alone (decision 0096 has the figures).
+than on one, and gains little from the second thread where it is alone (decision 0069 has the figures).
 """
 
 from __future__ import annotations
