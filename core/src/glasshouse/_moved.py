@@ -108,7 +108,7 @@ MOVED = {
     "statistics.bin_tables": "statistics.scores.bin_tables",
     "statistics.binning": "statistics.scores.binning",
     "statistics.calibration": "statistics.scores.calibration",
-    "statistics.calibration_resampling": "statistics.scores.calibration_resampling",
+    "statistics.calibration_resampling": "statistics.scores.calibration_deviations",
     "statistics.clustered_scores": "statistics.scores.clustered_scores",
     "statistics.clusters": "statistics.counts.clusters",
     "statistics.estimates": "statistics.intervals.estimates",

@@ -76,7 +76,7 @@ def test_intervals_name_how_they_came_about(repeated, make_evidence, find) -> No
         "impact_ratio": "simultaneous_melded_effective",
         "mean_score": "student_t_clustered",
         "roc_auc": "delong_score_clustered",
-        "expected_calibration_error": "normal_bootstrap_basic",
+        "expected_calibration_error": "folded_normal",
     }
     assert {name: found.one(name, group=group).interval_method for name in methods} == methods
     assert any("clusters" in note for note in result.notes)

@@ -53,7 +53,7 @@ def test_worked_by_hand() -> None:
 
 def test_intervals_hold_their_estimate_and_their_range() -> None:
     rng = np.random.default_rng(1)
-    for n in (2, 5, 50):
+    for n in (10, 15, 50):
         y = rng.normal(size=n)
         f = y + rng.normal(size=n)
         rmse, r2 = root_mean_squared_error(y, f), r2_score(y, f)
@@ -76,7 +76,46 @@ def test_intervals_cover_their_level() -> None:
             interval = measure(y, f, weights=w).interval
             covered[measure] += interval.low <= value <= interval.high
     for measure, hits in covered.items():
-        assert hits / 2000 == pytest.approx(0.95, abs=0.02), measure.__name__
+        most = 0.97 if measure in (mean_error, mean_absolute_error) else 1.0  # the others allow for heavier tails
+        assert 0.93 <= hits / 2000 <= most, measure.__name__
+
+
+@pytest.mark.parametrize("n", [30, 300])
+@pytest.mark.parametrize("name", ["normal", "t5", "uniform"])
+def test_coverage_for_three_kinds_of_errors(name, n) -> None:
+    """700 samples; at least .93 less three standard errors (.029); intervals exist in at least .9 of them."""
+    rng = np.random.default_rng(4)
+    draw, variance = {
+        "normal": (lambda: rng.normal(size=n), 1),
+        "t5": (lambda: rng.standard_t(5, size=n), 5 / 3),
+        "uniform": (lambda: rng.uniform(-1, 1, n), 1 / 3),
+    }[name]
+    true = {root_mean_squared_error: np.sqrt(variance), r2_score: 0.5}
+    covered, made = dict.fromkeys(true, 0), dict.fromkeys(true, 0)
+    for _ in range(700):
+        f, e = rng.normal(size=n) * np.sqrt(variance), draw()
+        for measure, value in true.items():
+            interval = measure(f - e, f).interval
+            if interval.low is not None:
+                made[measure] += 1
+                covered[measure] += interval.low <= value <= interval.high
+    for measure in true:
+        assert made[measure] >= 630
+        assert covered[measure] / made[measure] >= 0.93 - 0.029
+
+
+def test_heavy_tails_have_no_interval() -> None:
+    """Cauchy errors have no RMSE at all: of 200 samples of 300 rows at least 190 are recognised."""
+    rng = np.random.default_rng(5)
+    reasons = []
+    for _ in range(200):
+        f = rng.normal(size=300)
+        found = root_mean_squared_error(f + rng.standard_cauchy(300), f)
+        assert found.value is not None
+        reasons.append(found.interval.undefined)
+    assert sum(reason is not None and "Bahadur and Savage" in reason for reason in reasons) >= 190
+    few = root_mean_squared_error([1.0, 2.0, 4.0], [1.5, 2.0, 3.0]).interval
+    assert few.undefined == "fewer than 10 rows do not show the spread of squared errors"
 
 
 def test_delta_method_agrees_with_the_jackknife() -> None:

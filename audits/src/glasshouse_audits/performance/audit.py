@@ -19,7 +19,7 @@ class PerformanceAudit:
     """Performance on the evaluated split, with 95 % intervals, compared with the baseline that a model must beat.
 
     Args:
-        replicates: bootstrap replicates for the metrics without a closed-form interval.
+        replicates: simulated samples for the interval of the calibration error and the p-value of calibration.
     """
 
     def __init__(self, *, replicates: int = 1000) -> None:
@@ -62,8 +62,8 @@ class PerformanceAudit:
         assert targets is not None
         curve = classification.calibration(predictions)
         measurements = [
-            *classification.decision_metrics(predictions, replicates=self.replicates, seed=seed),
-            *classification.score_metrics(predictions, curve),
+            *classification.decision_metrics(predictions),
+            *classification.score_metrics(predictions, curve, replicates=self.replicates, seed=seed),
             classification.majority_accuracy(predictions, baseline),
         ]
         if baseline is not predictions:
@@ -80,7 +80,7 @@ class PerformanceAudit:
                 "Calibration refers to the probability of the predicted class.",
             ]
         if predictions.weights is not None:
-            notes.append("Rows are weighted, except for the ROC curve and its area; there are no bootstrap intervals.")
+            notes.append("Rows are weighted, except for the ROC curve and its area.")
         pictures = [figures.calibration_figure(curve, about)]
         tables = []
         if len(target.classes) <= _MOST_CLASSES_IN_MATRIX:

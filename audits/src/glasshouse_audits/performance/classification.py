@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,34 @@ from glasshouse.statistics import (
     Estimate,
     GroupCounts,
     ReliabilityCurve,
-    bootstrap,
     brier_score,
+    calibration_error_interval,
+    calibration_p_value,
+    clustered_deviations,
     count,
     expected_calibration_error,
     group_rates,
     log_loss,
     mean,
     newcombe,
-    rate,
+    normal_calibration_p_value,
     reliability_curve,
+    resampled_calibration_error,
     roc_auc,
+    squared_calibration_error,
 )
 from numpy.typing import NDArray
 
-# Our names for some of `glasshouse.statistics.RATES`: recall is the usual name for classifiers.
-_PER_CLASS = {"precision": "precision", "recall": "true_positive_rate", "f1": "f1"}
+# Our names for some of `glasshouse.statistics.RATES`, of a class and of their mean: recall is the usual name for
+# classifiers.
+Deviations = tuple[NDArray[np.float64], NDArray[np.float64], float]
+"""Sums of prediction minus target by bin, their covariance, and the total weight."""
+
+_PER_CLASS = {
+    "precision": ("precision", "macro_precision"),
+    "recall": ("true_positive_rate", "balanced_accuracy"),
+    "f1": ("f1", "macro_f1"),
+}
 
 
 def confusion_table(predictions: Predictions) -> GroupCounts:
@@ -41,50 +53,42 @@ def confusion_table(predictions: Predictions) -> GroupCounts:
     )
 
 
-def decision_metrics(predictions: Predictions, *, replicates: int, seed: int) -> Iterator[Measurement]:
+def decision_metrics(predictions: Predictions) -> Iterator[Measurement]:
     """Accuracy, balanced accuracy, precision, recall and f1 of the decisions.
 
     Binary: precision, recall and f1 of the favourable class. Multiclass: of each class (`output`), and their
     unweighted mean (``average=macro``).
     """
-    table = confusion_table(predictions)
-    yield from table_metrics(table, predictions.split, predictions.target, replicates=replicates, seed=seed)
+    yield from table_metrics(confusion_table(predictions), predictions.split, predictions.target)
 
 
-def table_metrics(
-    table: GroupCounts, split: str, target: Target, *, replicates: int, seed: int
-) -> Iterator[Measurement]:
+def table_metrics(table: GroupCounts, split: str, target: Target) -> Iterator[Measurement]:
     """`decision_metrics` from the count table of all rows."""
-    drawing = {"replicates": replicates, "seed": seed}
     yield Measurement(name="accuracy", split=split, **group_rates(table, "accuracy")[0].fields())
     empty = [target.classes[k] for k in np.flatnonzero(table.rows[0].sum(axis=1) == 0)]
-    balanced = _with_bootstrap(
-        table, partial(_macro, "balanced_accuracy", [0]), f"no rows with target {', '.join(empty)}", **drawing
-    )
+    balanced = _mean_over_classes(table, "balanced_accuracy", f"no rows with target {', '.join(empty)}")
     yield Measurement(name="balanced_accuracy", split=split, **balanced.fields())
     positives = list(range(len(target.classes)))
     if target.kind == "binary":
         assert target.favourable_index is not None
         positives = [target.favourable_index]
-    for name, known_as in _PER_CLASS.items():
+    for name, (known_as, macro_name) in _PER_CLASS.items():
         undefined = []
         for k in positives:
             estimate = group_rates(table, known_as, positive=k)[0]
             if estimate.value is None:
                 undefined.append(target.classes[k])
-            elif name == "f1":
-                estimate = _with_bootstrap(table, partial(_macro, "f1", [k]), "", **drawing)
             output = None if target.kind == "binary" else target.classes[k]
             yield Measurement(name=name, output=output, split=split, **estimate.fields())
         if target.kind == "multiclass":
-            macro = _with_bootstrap(
-                table, partial(_macro, known_as, positives), f"undefined for {', '.join(undefined)}", **drawing
-            )
+            macro = _mean_over_classes(table, macro_name, f"undefined for {', '.join(undefined)}")
             yield Measurement(name=name, split=split, parameters={"average": "macro"}, **macro.fields())
 
 
-def score_metrics(predictions: Predictions, curve: ReliabilityCurve) -> Iterator[Measurement]:
-    """ROC AUC, log loss, Brier score and expected calibration error of the probabilities.
+def score_metrics(
+    predictions: Predictions, curve: ReliabilityCurve, *, replicates: int, seed: int
+) -> Iterator[Measurement]:
+    """ROC AUC, log loss, Brier score and calibration errors of the probabilities.
 
     Multiclass: AUC of each class against the rest, and their unweighted mean.
     """
@@ -104,16 +108,54 @@ def score_metrics(predictions: Predictions, curve: ReliabilityCurve) -> Iterator
         loss = log_loss(targets, scores, weights=weights)
     yield Measurement(name="log_loss", split=split, **loss.fields())
     yield Measurement(name="brier_score", split=split, **brier.fields())
-    yield Measurement(name="expected_calibration_error", split=split, **expected_calibration_error(curve).fields())
+    deviations = None
+    if weights is not None or predictions.clusters is not None:
+        clusters = np.arange(len(predictions)) if predictions.clusters is None else predictions.clusters
+        deviations = clustered_deviations(*_judged_scores(predictions), clusters, weights=weights)
+    for name, found in calibration_errors(curve, deviations, replicates=replicates, seed=seed):
+        yield Measurement(name=name, split=split, **found.fields())
+
+
+def calibration_errors(
+    curve: ReliabilityCurve, deviations: Deviations | None, *, replicates: int, seed: int
+) -> Iterator[tuple[str, Estimate]]:
+    """Calibration errors over the bins of a curve, and the p-value of calibration, each with its name.
+
+    `deviations` of weighted or clustered rows replace the rows of the bins; they are their sums, covariance and the total
+    weight.
+    """
+    rng = np.random.default_rng(seed)
+    error, p_value = expected_calibration_error(curve), Estimate(None, int(curve.counts.sum()), undefined="no rows")
+    if deviations is None:
+        interval = calibration_error_interval(curve, rng=rng, replicates=replicates)
+        p_value = calibration_p_value(curve, rng=rng, replicates=replicates)
+    elif error.value is not None:
+        interval = resampled_calibration_error(*deviations, rng=rng, replicates=replicates)
+        found = normal_calibration_p_value(deviations[0], deviations[1], rng=rng, replicates=replicates)
+        p_value = Estimate(found, error.n)
+    if error.value is not None:
+        error = replace(error, interval=interval)
+    yield "expected_calibration_error", error
+    if deviations is None:
+        yield "squared_calibration_error", squared_calibration_error(curve)
+    else:
+        reason = "not implemented for weighted or clustered rows"
+        yield "squared_calibration_error", Estimate(None, error.n, undefined=reason)
+    yield "calibration_p_value", p_value
 
 
 def calibration(predictions: Predictions) -> ReliabilityCurve:
     """Reliability of the favourable class's probability (binary) or of the most probable class's (multiclass)."""
+    return reliability_curve(*_judged_scores(predictions), weights=predictions.weights)
+
+
+def _judged_scores(predictions: Predictions) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Whether each row is of the favourable class (binary), or predicted right, and the score for that."""
     targets, scores = _targets(predictions), predictions.scores
     if predictions.target.kind == "binary":
         positive = _favourable(predictions)
-        return reliability_curve(targets == positive, scores[:, positive], weights=predictions.weights)
-    return reliability_curve(targets == predictions.predicted, scores.max(axis=1), weights=predictions.weights)
+        return targets == positive, scores[:, positive]
+    return targets == predictions.predicted, scores.max(axis=1)
 
 
 def majority_accuracy(predictions: Predictions, counted: Predictions) -> Measurement:
@@ -172,29 +214,10 @@ def _one_against_rest(predictions: Predictions) -> Iterator[Measurement]:
     )
 
 
-def _macro(name: str, positives: Sequence[int], cells: NDArray[Any]) -> NDArray[np.float64]:
-    """Unweighted mean of a rate over some classes, (..., K, K) to (...); undefined if the rate is for any of them."""
-    values: NDArray[np.float64] = np.mean([rate(cells, name, positive=k).values for k in positives], axis=0)
-    return values
-
-
-def _with_bootstrap(
-    table: GroupCounts,
-    statistic: Callable[[NDArray[Any]], NDArray[Any]],
-    reason: str,
-    *,
-    replicates: int,
-    seed: int,
-) -> Estimate:
-    """A statistic of all rows with its percentile interval; weighted rows, which it does not support, have none."""
-    n = int(table.sizes[0])
-    value = float(statistic(table.cells[None])[0, 0])
-    if np.isnan(value):
-        return Estimate(value=None, n=n, undefined=reason)
-    if table.weighted:
-        return Estimate(value=value, n=n)
-    drawn = bootstrap(table, statistic, rng=np.random.default_rng(seed), replicates=replicates)
-    return Estimate(value=value, n=n, interval=drawn.intervals().item(0))
+def _mean_over_classes(table: GroupCounts, name: str, reason: str) -> Estimate:
+    """A mean over the classes; `reason` if it is undefined."""
+    found = group_rates(table, name)[0]
+    return found if found.value is not None else Estimate(None, found.n, undefined=reason)
 
 
 def _targets(predictions: Predictions) -> NDArray[Any]:

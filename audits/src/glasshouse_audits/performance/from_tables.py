@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from glasshouse import DataInfo, Figure, Measurement, Table
-from glasshouse.statistics import PredictionTables, expected_calibration_error, group_rates
+from glasshouse.statistics import PredictionTables, binned_deviations, group_rates
 
 from glasshouse_audits.performance import classification, figures
 
@@ -39,7 +39,7 @@ def _errors(everyone: PredictionTables) -> Iterator[Measurement]:
 def _classification(everyone: PredictionTables, info: DataInfo, *, replicates: int, seed: int) -> Measured:
     table, split = everyone.counts, everyone.split
     assert table is not None
-    measurements = list(classification.table_metrics(table, split, info.target, replicates=replicates, seed=seed))
+    measurements = list(classification.table_metrics(table, split, info.target))
     pictures, shown, notes = [], [], ["Computed from tables of counts and scores, without the rows."]
     for label, histogram in everyone.scores.items():
         curve = histogram.reliability()[0]
@@ -49,7 +49,12 @@ def _classification(everyone: PredictionTables, info: DataInfo, *, replicates: i
             ("roc_auc", histogram.roc_auc()[0]),
             ("log_loss", histogram.log_loss()[0]),
             ("brier_score", histogram.brier_score()[0]),
-            ("expected_calibration_error", expected_calibration_error(curve)),
+            *classification.calibration_errors(
+                curve,
+                binned_deviations(histogram, 0) if histogram.weighted else None,
+                replicates=replicates,
+                seed=seed,
+            ),
         ):
             yielded = Measurement(name=name, output=of_class, split=split, **estimate.fields())
             measurements.append(yielded)
@@ -65,7 +70,7 @@ def _classification(everyone: PredictionTables, info: DataInfo, *, replicates: i
         label = everyone.classes[everyone.positive]
         notes.append(f"Precision, recall, f1, ROC AUC, Brier score and calibration refer to the class {label}.")
     if table.weighted:
-        notes.append("Rows are weighted; there are no bootstrap intervals.")
+        notes.append("Rows are weighted; intervals use the effective number of rows.")
     return measurements, shown, pictures, notes
 
 

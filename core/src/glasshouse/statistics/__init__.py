@@ -6,6 +6,7 @@ tests are computed from it. Undefined is never zero: arrays contain NaN, `Estima
 
 from glasshouse.statistics.counts.clusters import ClusteredCounts, UnitCounts, count_clusters, count_units, only_groups
 from glasshouse.statistics.counts.gaps import GAPS, Gap, GapKind, difference, gap, impact_ratios, ratio
+from glasshouse.statistics.counts.group_rates import group_rates
 from glasshouse.statistics.counts.inequality import Entropy, differential_fairness, generalized_entropy, theil_index
 from glasshouse.statistics.counts.pairwise import (
     Pairwise,
@@ -23,7 +24,7 @@ from glasshouse.statistics.counts.permutation import (
     permutation_test,
     weighted_gap_test,
 )
-from glasshouse.statistics.counts.rates import RATES, Confusion, Rate, confusion, effective_counts, group_rates, rate
+from glasshouse.statistics.counts.rates import RATES, Confusion, Rate, confusion, effective_counts, rate
 from glasshouse.statistics.counts.reference import compared_with
 from glasshouse.statistics.counts.resampling import MOST_EXCLUDED, Bootstrap, bootstrap, gamma_bootstrap
 from glasshouse.statistics.counts.simultaneous import gap_interval, impact_ratio_intervals
@@ -41,15 +42,17 @@ from glasshouse.statistics.scores.bin_numbers import SHIFT as BIN_SHIFT
 from glasshouse.statistics.scores.calibration import (
     ReliabilityCurve,
     brier_score,
-    calibration_error_interval,
     expected_calibration_error,
     log_loss,
     reliability_curve,
 )
-from glasshouse.statistics.scores.calibration_resampling import (
-    binned_deviations,
-    clustered_deviations,
+from glasshouse.statistics.scores.calibration_deviations import binned_deviations, clustered_deviations
+from glasshouse.statistics.scores.calibration_error import (
+    calibration_error_interval,
+    calibration_p_value,
+    normal_calibration_p_value,
     resampled_calibration_error,
+    squared_calibration_error,
 )
 from glasshouse.statistics.scores.clustered_scores import clustered_mean, clustered_roc_auc, linearized_error
 from glasshouse.statistics.scores.histogram_rows import score_histogram
@@ -98,6 +101,7 @@ __all__ = [
     "bootstrap_pairwise_differences",
     "brier_score",
     "calibration_error_interval",
+    "calibration_p_value",
     "clopper_pearson",
     "clustered_deviations",
     "clustered_mean",
@@ -136,6 +140,7 @@ __all__ = [
     "melded",
     "miettinen_nurminen",
     "newcombe",
+    "normal_calibration_p_value",
     "normal_interval",
     "only_groups",
     "operating_point",
@@ -155,6 +160,7 @@ __all__ = [
     "rows_needed",
     "score_histogram",
     "score_test",
+    "squared_calibration_error",
     "t_interval",
     "tabulate",
     "theil_index",

@@ -290,16 +290,7 @@ def _rates_with_output(
 def _by_group(
     table: GroupCounts, name: str, positive_class: PositiveClass, output: str | None, study: Study
 ) -> Iterator[Measurement]:
-    positive = positive_class.code
-    estimates = group_rates(table, name, positive=positive)
-    if not rate(table.cells, name, positive=positive).proportion:
-        drawn = study.bootstrap(table, positive_class, lambda cells: rate(cells, name, positive=positive).values)
-        if drawn is not None:
-            intervals = drawn.intervals()
-            estimates = tuple(
-                estimate if estimate.value is None else Estimate(estimate.value, estimate.n, intervals.item(k))
-                for k, estimate in enumerate(estimates)
-            )
+    estimates = group_rates(table, name, positive=positive_class.code)
     for group, estimate in zip(table.groups, estimates, strict=True):
         yield Measurement(name=name, group=group, output=output, split=study.split, **estimate.fields())
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasshouse.statistics.counts.clusters import UnitCounts
-from glasshouse.statistics.counts.rates import effective_counts, group_rates, rate
+from glasshouse.statistics.counts.group_rates import group_rates
+from glasshouse.statistics.counts.rates import effective_counts, rate
 from glasshouse.statistics.counts.resampling import bootstrap
 from glasshouse.statistics.counts.table import Cells, GroupCounts
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval, Intervals

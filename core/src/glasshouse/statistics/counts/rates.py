@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from glasshouse.statistics.counts.clusters import ClusteredCounts
 from glasshouse.statistics.counts.table import Cells, GroupCounts
-from glasshouse.statistics.intervals.estimates import Estimate, Floats, Intervals
-from glasshouse.statistics.intervals.proportions import clopper_pearson, wilson
-
-IntervalMethod = Literal["wilson", "clopper_pearson"]
-_INTERVALS: dict[str, Callable[..., Intervals]] = {"wilson": wilson, "clopper_pearson": clopper_pearson}
+from glasshouse.statistics.intervals.estimates import Floats
 
 
 class Confusion(NamedTuple):
@@ -117,6 +113,12 @@ _RATES: dict[str, _OneClass | _AllClasses] = {
     ),
 }
 
+_PARTS: dict[str, _OneClass | _AllClasses] = {
+    "jaccard_index": _OneClass(lambda c: (c.tp, c.tp + c.fp + c.fn), "no rows with target or prediction {label}"),
+    "false_negative_share": _OneClass(lambda c: (c.fn, c.fn + c.fp), "no errors"),
+}
+"""Proportions of which other rates are functions."""
+
 RATES = ("count", "selection_rate", *_RATES)
 """Names of the rates. `count` is the number of rows (or sum of weights) itself; it and `selection_rate` need no
 targets."""
@@ -167,49 +169,17 @@ def rate(cells: Cells, name: str, *, positive: int = 1, label: str | None = None
             return Rate(name, total, np.ones_like(total), proportion=False, reason="")
         _classes(cells, positive)
         return Rate(name, decisions[..., positive], total, proportion=True, reason="no rows")
-    if name not in _RATES:
+    if name not in _RATES and name not in _PARTS:
         raise ValueError(f"'{name}' is not a rate; known: {', '.join(RATES)}")
     if cells.shape[-2] == 1:
         raise ValueError(f"{name} needs targets, and these counts have none")
-    rule = _RATES[name]
+    rule = _RATES[name] if name in _RATES else _PARTS[name]
     if isinstance(rule, _OneClass):
         numerator, denominator = rule.parts(confusion(cells, positive=positive))
     else:
         numerator, denominator = rule.parts(cells)
     reason = rule.reason.format(label=positive if label is None else f"'{label}'")
     return Rate(name, numerator, denominator, rule.proportion, reason)
-
-
-def group_rates(
-    table: GroupCounts, name: str, *, positive: int = 1, level: float = 0.95, method: IntervalMethod = "wilson"
-) -> tuple[Estimate, ...]:
-    """A rate in every group of a table, in its order, each with its denominator and interval.
-
-    Intervals are for proportions; f1, balanced accuracy and count have none here (see `bootstrap`), and their `n` is
-    the group's size. Weighted proportions take the effective number of rows (sum w)^2 / sum w^2 of their denominator
-    for the number of rows (Kish 1965, Survey Sampling, section 11.7) and have the method ``wilson_effective``.
-
-    Raises:
-        ValueError: as `rate`.
-    """
-    found = rate(table.cells, name, positive=positive, label=table.classes[positive])
-    rows = rate(table.rows, name, positive=positive).denominator if found.proportion else table.sizes
-    intervals = None
-    if found.proportion:
-        hits, total = effective_counts(table, name, positive=positive)
-        intervals = _INTERVALS[method](hits, total, level=level)
-        if table.weighted:
-            intervals = intervals.from_effective_counts()
-    values = found.values
-    estimates = []
-    for k in range(len(table)):
-        n, reason = int(rows[k]), found.undefined(k)
-        if reason is not None:
-            estimates.append(Estimate(None, n, undefined=reason if n == 0 or not found.proportion else "weights of 0"))
-            continue
-        interval = None if intervals is None else intervals.item(k)
-        estimates.append(Estimate(float(values[k]), n, interval))
-    return tuple(estimates)
 
 
 def effective_counts(table: GroupCounts, name: str, *, positive: int = 1) -> tuple[Floats, Floats]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from glasshouse.statistics.counts.gaps import GapKind
+from glasshouse.statistics.counts.group_rates import group_rates
 from glasshouse.statistics.counts.others import sums_of_others
-from glasshouse.statistics.counts.rates import effective_counts, group_rates, rate
+from glasshouse.statistics.counts.rates import effective_counts, rate
 from glasshouse.statistics.counts.table import GroupCounts
 from glasshouse.statistics.intervals.estimates import Estimate, Floats, Intervals
 from glasshouse.statistics.intervals.two_proportions import koopman, miettinen_nurminen

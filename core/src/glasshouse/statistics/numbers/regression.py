@@ -1,8 +1,8 @@
 """Error measures of predicted numbers, with intervals.
 
 Bias and absolute error are means and have Student's t intervals. RMSE and R2 are smooth functions of two means; their
-intervals are normal on the log scale of the mean squared error, or of its ratio to the variance, by the delta method
-(van der Vaart 1998, Asymptotic Statistics, chapter 3), which keeps RMSE above 0 and R2 below 1: ``delta_log``.
+intervals are made on the log scale of the mean squared error, or of its ratio to the variance, which keeps RMSE above 0
+and R2 below 1 (``delta_log``, see `error_interval`); undefined for few rows and heavy tails.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
-from glasshouse.statistics.intervals.means import columns, mean, normal_quantile, standard_error
+from glasshouse.statistics.intervals.estimates import Estimate, Floats
+from glasshouse.statistics.intervals.means import columns, mean, standard_error
+from glasshouse.statistics.numbers.error_interval import error_interval
 
 
 def mean_error(
@@ -39,8 +40,10 @@ def root_mean_squared_error(
     if w.sum() == 0:
         return _nothing(y)
     error = float(np.average(squared, weights=w))
-    low, high = _log_interval(error, standard_error(squared - error, w), level)
-    return Estimate(float(np.sqrt(error)), len(y), _interval(np.sqrt(low), np.sqrt(high), level))
+    kurtosis = _kurtosis(squared, w)
+    spread = standard_error(squared - error, w)
+    interval = error_interval(error, spread, _effective(w), [kurtosis], level=level, back=np.sqrt)
+    return Estimate(float(np.sqrt(error)), len(y), interval)
 
 
 def r2_score(
@@ -59,23 +62,25 @@ def r2_score(
     if variance == 0 or np.ptp(y[w > 0]) == 0:
         return Estimate(None, len(y), undefined="the targets do not vary")
     q = float(np.average(squared, weights=w)) / variance
-    low, high = _log_interval(q, standard_error((squared - q * deviation) / variance, w), level)
-    return Estimate(1 - q, len(y), _interval(1 - high, 1 - low, level))
+    interval = error_interval(
+        q,
+        standard_error((squared - q * deviation) / variance, w),
+        _effective(w),
+        [_kurtosis(squared, w), _kurtosis(deviation, w)],
+        level=level,
+        back=lambda ratio: 1 - ratio,
+    )
+    return Estimate(1 - q, len(y), interval)
 
 
-def _log_interval(value: float, error: float, level: float) -> tuple[float, float]:
-    """Normal interval of the logarithm, transformed back; NaN for a value of 0, which has no logarithm."""
-    if value == 0 or np.isnan(error):
-        return float("nan"), float("nan")
-    # delta method: the standard error of log(x) is that of x divided by x
-    factor = float(np.exp(normal_quantile(level) * error / value))
-    return value / factor, value * factor
+def _kurtosis(squared: Floats, weights: Floats) -> float:
+    """Mean of the squares of squared distances over the square of their mean; at least 1, and 1 if all are 0."""
+    second = float(np.average(squared, weights=weights))
+    return float(np.average((squared / second) ** 2, weights=weights)) if second > 0 else 1.0
 
 
-def _interval(low: float, high: float, level: float) -> Interval:
-    if np.isfinite(low) and np.isfinite(high):
-        return Interval(float(low), float(high), level, "delta_log")
-    return Interval(None, None, level, "delta_log", undefined="a single row, or no error at all, has no spread")
+def _effective(weights: Floats) -> float:
+    return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
 def _nothing(rows: Floats) -> Estimate:

@@ -22,9 +22,10 @@ from glasshouse.statistics.counts.table import (
     listed_groups,
     marginal_groups,
 )
-from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval
+from glasshouse.statistics.intervals.estimates import Estimate, Floats
 from glasshouse.statistics.intervals.means import columns as checked_columns
-from glasshouse.statistics.intervals.means import normal_quantile, t_interval
+from glasshouse.statistics.intervals.means import t_interval
+from glasshouse.statistics.numbers.error_interval import error_interval
 
 POWERS = ((0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (0, 1), (0, 2), (0, 4), (1, 1), (1, 2), (2, 2))
 """The stored sums: w v^i e^j for each (i, j), then w |e|. Without targets only those with j = 0."""
@@ -138,8 +139,14 @@ class GroupSums:
         """
         self._need_targets()
         mean, error = self._mean_and_error(self._of(0, 2), self._of(0, 4))
+        kurtosis, effective = self._kurtosis_of_errors(), self._effective_rows()
         return tuple(
-            self._nothing(k) or Estimate(float(np.sqrt(mean[k])), n, _log_interval(mean[k], error[k], level, np.sqrt))
+            self._nothing(k)
+            or Estimate(
+                float(np.sqrt(mean[k])),
+                n,
+                error_interval(mean[k], error[k], effective[k], [kurtosis[k]], level=level, back=np.sqrt),
+            )
             for k, n in enumerate(self.rows.tolist())
         )
 
@@ -160,7 +167,9 @@ class GroupSums:
             fourth = sum(comb(4, k) * self._of(k, 0)[1] * (-m) ** (4 - k) for k in range(5))
             spread = np.maximum(self._of(0, 4)[1] - 2 * q * both + q**2 * fourth, 0) / variance**2
             error = np.sqrt(spread * n / (n - 1)) / weight
-        found = []
+            fourth_moment = sum(comb(4, k) * self._of(k, 0)[0] * (-m) ** (4 - k) for k in range(5)) / weight
+            kurtosis = np.maximum(fourth_moment / variance**2, 1)
+        of_errors, effective, found = self._kurtosis_of_errors(), self._effective_rows(), []
         for k, rows in enumerate(n.tolist()):
             if self._nothing(k) is None and (self.low[k] == self.high[k] or variance[k] == 0):
                 found.append(Estimate(None, rows, undefined="the targets do not vary"))
@@ -168,8 +177,12 @@ class GroupSums:
             if self._nothing(k) is None and not np.isfinite(q[k]):
                 found.append(Estimate(None, rows, undefined="errors and targets are too far apart for a ratio"))
                 continue
-            interval = _log_interval(q[k], error[k], level, lambda value: 1 - value)
-            found.append(self._nothing(k) or Estimate(float(1 - q[k]), rows, interval))
+            if (nothing := self._nothing(k)) is not None:
+                found.append(nothing)
+                continue
+            kurtoses = [of_errors[k], kurtosis[k]]
+            interval = error_interval(q[k], error[k], effective[k], kurtoses, level=level, back=lambda ratio: 1 - ratio)
+            found.append(Estimate(float(1 - q[k]), rows, interval))
         return tuple(found)
 
     # ------------------------------------------------------------------ arithmetic
@@ -178,6 +191,16 @@ class GroupSums:
         """(2, G) sums of v^i e^j, with weights and with squared weights."""
         column = POWERS.index((i, j))
         return np.stack([self.sums[:, column], self.squares[:, column]])
+
+    def _effective_rows(self) -> Floats:
+        """(G,) (sum w)^2 / sum w^2; the number of rows without weights."""
+        weight, squares = self._of(0, 0)
+        return np.asarray(np.divide(weight**2, squares, out=np.zeros_like(weight), where=squares > 0))
+
+    def _kurtosis_of_errors(self) -> Floats:
+        """(G,) kurtosis of the errors about 0; 1 if all are 0."""
+        weight, second, fourth = self._of(0, 0)[0], self._of(0, 2)[0], self._of(0, 4)[0]
+        return np.asarray(np.divide(fourth * weight, second**2, out=np.ones_like(weight), where=second > 0))
 
     def _need_targets(self) -> None:
         if not self.has_targets:
@@ -299,16 +322,3 @@ def _moved(sums: Floats, by: float) -> Floats:
     for column, (i, j) in enumerate(POWERS):
         moved[:, column] = sum(comb(i, k) * by ** (i - k) * sums[:, POWERS.index((k, j))] for k in range(i + 1))
     return moved
-
-
-def _log_interval(value: float, error: float, level: float, back: Any) -> Interval:
-    """Normal interval of the logarithm of a value; `back` transforms each end to the scale of the quantity."""
-    if not value > 0 or not np.isfinite(error):
-        reason = "a single row, or no error at all, has no spread"
-        return Interval(None, None, level, "delta_log", undefined=reason)
-    with np.errstate(over="ignore"):
-        factor = float(np.exp(normal_quantile(level) * error / value))
-    low, high = sorted((float(back(value / factor)), float(back(value * factor))))
-    if not np.isfinite(low) or not np.isfinite(high):
-        return Interval(None, None, level, "delta_log", undefined="the error is too large for an interval")
-    return Interval(low, high, level, "delta_log")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glasshouse.statistics.intervals.estimates import Estimate, Floats, Interval, Intervals
+from glasshouse.statistics.intervals.estimates import Estimate, Floats, Intervals
 from glasshouse.statistics.intervals.means import columns, mean
 from glasshouse.statistics.intervals.proportions import wilson
 
@@ -91,28 +91,6 @@ def expected_calibration_error(curve: ReliabilityCurve) -> Estimate:
     filled = curve.weights > 0
     distance = np.abs(curve.predicted[filled] - curve.observed[filled])
     return Estimate(float(np.sum(curve.weights[filled] * distance) / total), n)
-
-
-def calibration_error_interval(
-    curve: ReliabilityCurve, *, rng: np.random.Generator, replicates: int = 1000, level: float = 0.95
-) -> Interval:
-    """Interval of a curve's expected calibration error, from resampling its bins' rows and positives.
-
-    Basic bootstrap intervals (Davison and Hinkley 1997, section 5.2), which correct the upward bias that resampling
-    reveals; truncated at 0. The mean predictions of the bins are fixed, because they vary far less than the observed
-    shares. Undefined without rows, and for weighted curves, whose rows cannot be resampled from bins.
-    """
-    estimate, method = expected_calibration_error(curve).value, "bootstrap_basic"
-    if estimate is None or curve.intervals.method != "wilson":
-        return Interval(None, None, level, method, undefined="no rows" if estimate is None else "rows are weighted")
-    filled = np.flatnonzero(curve.counts)
-    n = int(curve.counts.sum())
-    counts = rng.multinomial(n, curve.counts[filled] / n, size=replicates)
-    hits = rng.binomial(counts, np.clip(curve.observed[filled], 0, 1))
-    errors = np.abs(counts * curve.predicted[filled] - hits).sum(axis=1) / n
-    # the basic interval reflects the quantiles at the estimate, which is what corrects the bias
-    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(max(0.0, 2 * estimate - float(high)), max(0.0, 2 * estimate - float(low)), level, method)
 
 
 def brier_score(

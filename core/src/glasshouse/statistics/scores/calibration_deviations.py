@@ -1,47 +1,13 @@
-"""Interval of the expected calibration error of weighted or clustered rows."""
+"""Deviations of the bins of weighted or clustered rows from calibration, with their covariance."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glasshouse.statistics.intervals.estimates import Floats, Interval
+from glasshouse.statistics.intervals.estimates import Floats
 from glasshouse.statistics.intervals.means import columns
 from glasshouse.statistics.scores.histograms import ScoreHistogram
-
-METHOD = "normal_bootstrap_basic"
-
-
-def resampled_calibration_error(
-    deviations: ArrayLike,
-    covariance: ArrayLike,
-    total: float,
-    *,
-    rng: np.random.Generator,
-    replicates: int = 1000,
-    level: float = 0.95,
-) -> Interval:
-    """Basic bootstrap interval of sum |deviation| / total, the deviations drawn from their normal limit.
-
-    A bin's deviation is the weighted sum of prediction minus target over its rows. Under Poisson resampling of rows or
-    clusters it varies with the sum over these of their squared contributions, and with those products between bins.
-    Basic intervals correct the upward bias that resampling reveals; truncated at 0 (Davison and Hinkley 1997, section
-    5.2).
-
-    Args:
-        deviations: (b,) of the bins.
-        covariance: (b, b) of the deviations.
-        total: sum of the weights of all rows, above 0.
-    """
-    centre = np.asarray(deviations, dtype=np.float64)
-    # an eigendecomposition, because a covariance of empty bins is singular and has no Cholesky factor
-    values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
-    spread: Floats = vectors * np.sqrt(np.maximum(values, 0))
-    drawn = centre + rng.normal(size=(replicates, len(centre))) @ spread.T
-    errors = np.abs(drawn).sum(axis=1) / total
-    estimate = float(np.abs(centre).sum() / total)
-    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(max(0.0, 2 * estimate - float(high)), max(0.0, 2 * estimate - float(low)), level, METHOD)
 
 
 def binned_deviations(histogram: ScoreHistogram, group: int, *, bins: int = 10) -> tuple[Floats, Floats, float]:
