@@ -53,6 +53,7 @@ FAIRNESS = (
     "between_group_generalized_entropy_index",
     "between_group_theil_index",
     "calibration_intercept",
+    "calibration_p_value",
     "calibration_slope",
     "count",
     "detectable_gap",
@@ -69,6 +70,7 @@ FAIRNESS = (
     "roc_auc_error_bound",
     "rows_needed",
     "score_quantile",
+    "squared_calibration_error",
     "scoring_rate",
     "smoothed_differential_fairness_epsilon",
     "theil_index",
@@ -81,6 +83,7 @@ PERFORMANCE = (
     "baseline_root_mean_squared_error",
     "brier_score",
     "calibration_intercept",
+    "calibration_p_value",
     "calibration_slope",
     "count",
     "expected_calibration_error",
@@ -96,6 +99,7 @@ PERFORMANCE = (
     "roc_auc",
     "roc_auc_error_bound",
     "root_mean_squared_error",
+    "squared_calibration_error",
 )
 MEMBERSHIP_INFERENCE = (
     "attack_advantage",

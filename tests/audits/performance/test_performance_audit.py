@@ -39,7 +39,7 @@ def test_binary_metrics_are_those_of_scikit_learn(make_predictions, make_evidenc
         assert measured.low < measured.value < measured.high, name
         assert measured.split == "test"
     assert found.one("accuracy").interval_method == "wilson"
-    assert found.one("balanced_accuracy").interval_method == "bootstrap_percentile"
+    assert found.one("balanced_accuracy").interval_method == "mover"
     assert found.one("recall").n == targets.sum()
     assert found.one("precision").n == decided.sum()
 

@@ -53,7 +53,7 @@ def test_where_hits_are_none_or_all_each_cluster_is_one_observation() -> None:
     _, total = effective_counts(table, "selection_rate")
     assert total[0] == pytest.approx(1.6 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 1)) ** 2)
     interval = group_rates(table, "selection_rate")[0].interval
-    assert (interval.low, interval.method) == (0, "wilson_effective")
+    assert (interval.low, interval.method) == (0, "clopper_pearson_effective")
     assert interval.high > 0.7
 
 

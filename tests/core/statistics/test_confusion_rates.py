@@ -125,7 +125,45 @@ def test_intervals_are_wilson_or_exact_over_the_rates_denominator() -> None:
         expected = stats.binomtest(7, 10).proportion_ci(0.9, method=oracle)
         assert (estimate.interval.low, estimate.interval.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
         assert (estimate.n, estimate.interval.method, estimate.interval.level) == (10, method, 0.9)
-    assert group_rates(table, "f1")[0].interval is None
+    shared = stats.binomtest(7, 30).proportion_ci(
+        0.95, method="wilson"
+    )  # of 30 rows that are 1 or called 1, 7 are both
+    f1 = group_rates(table, "f1")[0].interval
+    assert (f1.low, f1.high) == pytest.approx(tuple(2 * end / (1 + end) for end in (shared.low, shared.high)))
+    assert f1.method == "wilson_transformed"
+
+
+def test_perfect_classes_have_an_exact_interval_and_small_ones_none() -> None:
+    """Clopper and Pearson 1934: with 12 hits of 12 the lower end is .025 ** (1 / 12); F1 transforms it."""
+    perfect = table_of([0] * 12 + [1] * 12, [0] * 12 + [1] * 12)
+    low = 0.025 ** (1 / 12)
+    recall, f1 = (group_rates(perfect, name)[0].interval for name in ("true_positive_rate", "f1"))
+    assert (recall.low, recall.high) == (pytest.approx(low), 1)
+    assert (f1.low, f1.high) == (pytest.approx(2 * low / (1 + low)), 1)
+    balanced = group_rates(perfect, "balanced_accuracy")[0].interval
+    assert balanced.low == pytest.approx(1 - np.hypot(1 - low, 1 - low) / 2)
+    few = group_rates(table_of([0] * 12 + [1] * 4, [0] * 12 + [1] * 4), "balanced_accuracy")[0]
+    assert (few.value, few.interval.low) == (1, None)
+
+
+@pytest.mark.parametrize(("n", "share"), [(10, 0.5), (40, 0.3), (200, 0.1)])
+def test_f1_and_balanced_accuracy_cover(n, share) -> None:
+    """1,000 samples with recall .8 and false positive rate .2; at least .93 less three standard errors (.024)."""
+    rng = np.random.default_rng(n)
+    recall, fallout = 0.8, 0.2
+    true = {"f1": 2 * share * recall / (share * recall + share + (1 - share) * fallout), "balanced_accuracy": 0.8}
+    covered, made = dict.fromkeys(true, 0), dict.fromkeys(true, 0)
+    for _ in range(1000):
+        y = (rng.random(n) < share).astype(int)
+        p = (rng.random(n) < np.where(y, recall, fallout)).astype(int)
+        for name, value in true.items():
+            found = group_rates(table_of(y, p), name)[0]
+            if found.value is not None and found.interval is not None and found.interval.low is not None:
+                made[name] += 1
+                covered[name] += found.interval.low <= value <= found.interval.high
+    for name in true:
+        assert made[name] > 200, name
+        assert covered[name] / made[name] >= 0.93 - 0.024, name
 
 
 def test_equal_weights_change_no_interval_and_unequal_ones_widen_it() -> None:

@@ -121,8 +121,8 @@ def calibration_errors(
 ) -> Iterator[tuple[str, Estimate]]:
     """Calibration errors over the bins of a curve, and the p-value of calibration, each with its name.
 
-    `deviations` of weighted or clustered rows replace the rows of the bins; they are their sums, covariance and the total
-    weight.
+    `deviations` of weighted or clustered rows replace the rows of the bins; they are their sums, covariance and the
+    total weight.
     """
     rng = np.random.default_rng(seed)
     error, p_value = expected_calibration_error(curve), Estimate(None, int(curve.counts.sum()), undefined="no rows")

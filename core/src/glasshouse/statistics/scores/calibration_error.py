@@ -1,7 +1,7 @@
 """Calibration error over the bins of a reliability curve: estimates, intervals and a test.
 
-The error of a bin is its mean prediction minus its share of positives. All quantities are about the population's errors in
-the same bins, not about the limit of ever finer bins.
+The error of a bin is its mean prediction minus its share of positives. All quantities are about the population's errors
+in the same bins, not about the limit of ever finer bins.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def calibration_error_interval(
 ) -> Interval:
     """Interval of a curve's expected calibration error (l1), for the population's value over the same bins.
 
-    With d_b the observed and t_b the population's error of bin b and w_b its share of the rows, the estimate is sum w |d|
-    and the value sum w |t|. They differ by at most E = sum w |d - t|, whose distribution is simulated: the estimate minus
-    the (1 + level) / 2 quantile of E is a lower limit, whatever the errors are; it is cut off at 0. And the estimate is
-    at least sum w sign(t) d, which is unbiased and normal, so that adding a normal quantile of its standard error gives an
-    upper limit. Both allow for the random sizes of bins. Positives are drawn with the shares observed, two added to
-    positives and to others, and with the predictions themselves, which makes a lower end above 0 a test of calibration
-    (Bröcker and Smith 2007, Weather and Forecasting 22:651); the larger quantile counts.
+    With d_b the observed and t_b the population's error of bin b and w_b its share of the rows, the estimate is sum w
+    |d| and the value sum w |t|. They differ by at most E = sum w |d - t|, whose distribution is simulated: the estimate
+    minus the (1 + level) / 2 quantile of E is a lower limit, whatever the errors are; it is cut off at 0. And the
+    estimate is at least sum w sign(t) d, which is unbiased and normal, so that adding a normal quantile of its standard
+    error gives an upper limit. Both allow for the random sizes of bins. Positives are drawn with the shares observed,
+    two added to positives and to others, and with the predictions themselves, which makes a lower end above 0 a test of
+    calibration (Bröcker and Smith 2007, Weather and Forecasting 22:651); the larger quantile counts.
 
     Coverage is at least `level`; it is larger for errors near 0. Undefined without rows, and for weighted curves (see
     `resampled_calibration_error`): ``simulated_bins``.
@@ -124,11 +124,11 @@ def squared_calibration_error(curve: ReliabilityCurve, *, level: float = 0.95) -
 def calibration_p_value(curve: ReliabilityCurve, *, rng: np.random.Generator, replicates: int = 1000) -> Estimate:
     """P-value of the hypothesis that the scores are calibrated, in [0, 1]; small values are evidence against it.
 
-    The statistic is that of `squared_calibration_error` (T-Cal: Lee, Huang, Hassani and Dobriban 2023, Journal of Machine
-    Learning Research 24:335); its distribution under calibration is simulated by drawing each bin's positives with its
-    mean prediction. p = (1 + b) / (1 + B) with b of B draws at least as large, so that the test keeps its level. Rows of
-    one bin with different predictions vary less than the draws: the test is then conservative. Undefined for weighted
-    curves.
+    The statistic is that of `squared_calibration_error` (T-Cal: Lee, Huang, Hassani and Dobriban 2023, Journal of
+    Machine Learning Research 24:335); its distribution under calibration is simulated by drawing each bin's positives
+    with its mean prediction. p = (1 + b) / (1 + B) with b of B draws at least as large, so that the test keeps its
+    level. Rows of one bin with different predictions vary less than the draws: the test is then conservative. Undefined
+    for weighted curves.
     """
     n = int(curve.counts.sum())
     if curve.intervals.method != "wilson" or not n:
