@@ -6,8 +6,8 @@
 them. OPTIONS go to both runs, e.g. ``--trainer.max_epochs=2``. Two records that exist already are compared by
 ``--records OLD NEW``. Exit code 1 where they differ; the first differences are printed.
 
-Everything in a record has to be equal, numbers bit by bit, but for the keys of `ELSEWHERE`, `TEXTS` and `HEADINGS`, and
-for the ends of intervals whose method has become another one (decisions 0059 and 0060), where only being there counts.
+Everything in a record has to be equal, numbers bit by bit, but for the keys of `ELSEWHERE`, `TEXTS` and `HEADINGS`, for
+intervals (`ENDS`), whose methods have changed (decisions 0059 and 0060), and for new measurements (`NEW_MEASUREMENTS`).
 """
 
 from __future__ import annotations
@@ -54,12 +54,15 @@ TEXTS = {
 }
 """Keys of sentences, which may be put in other words: both records have one, or neither has."""
 
+NEW_MEASUREMENTS = {"squared_calibration_error", "calibration_p_value"}
+"""Names of measurements that old records do not have."""
+
 ENDS = {
     f"{where}.{end}"
     for where in ("audits.measurements", "performance", "audits.figures.data")
-    for end in ("low", "high", "interval_method")
+    for end in ("low", "high", "level", "interval_method")
 }
-"""Intervals, by path: there in both records or in neither. What they cover is tested by simulation."""
+"""Intervals, by path. That they cover is tested by simulation."""
 
 HEADINGS = {
     "audits.figures.data.images.label",
@@ -86,9 +89,8 @@ def differences(old: Any, new: Any, path: str = "", where: str = "") -> Iterator
     if path.rpartition(".")[2] in TEXTS or path in HEADINGS:
         if bool(old) != bool(new):
             yield f"{where}: {old!r} is now {new!r}"
-    elif path in ENDS and not isinstance(old, list):
-        if (old is None) != (new is None):
-            yield f"{where}: {old!r} is now {new!r}"
+    elif path in ENDS:
+        return
     elif isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             inner, at = (f"{path}.{key}" if path else key), (f"{where}.{key}" if where else key)
@@ -97,6 +99,8 @@ def differences(old: Any, new: Any, path: str = "", where: str = "") -> Iterator
             else:
                 yield from differences(old.get(key), new.get(key), inner, at)
     elif isinstance(old, list) and isinstance(new, list):
+        if path in ("audits.measurements", "performance"):
+            new = [each for each in new if each["name"] not in NEW_MEASUREMENTS]
         if len(old) != len(new):
             yield f"{where}: {len(old)} entries are now {len(new)}"
         for at, pair in enumerate(zip(old, new, strict=False)):
