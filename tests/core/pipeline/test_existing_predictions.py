@@ -165,3 +165,21 @@ def test_mistakes_are_said_in_two_lines(
     done = command("audit", *(str(file) if argument == "FILE" else argument for argument in arguments))
     assert message in done.refused()
     assert not (tmp_path / "runs").exists()
+
+
+def test_rows_without_a_target_are_named_with_what_they_bias(glasshouse: Command, tmp_path: Path) -> None:
+    """Outcomes known only for those selected: men 60 %, women 20 %; over the known rows both rates are 1."""
+    lines = ["sex,decision,repaid"]
+    for sex, selected in (("f", 20), ("m", 60)):
+        for row in range(100):
+            lines.append(f"{sex},{int(row < selected)},{row % 2 if row < selected else ''}")
+    (tmp_path / "loans.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    asked = ("audit", "--predictions", str(tmp_path / "loans.csv"), "--prediction", "decision", "--sensitive", "sex")
+    done = glasshouse(*asked, "--target", "repaid")
+    assert "120 rows with no target are left out of every measure, selection rates and their gaps included" in done.err
+    assert "120 rows with no target" in record(done, tmp_path / "here")["run"]["data"]["notes"][0]
+    whole = record(glasshouse(*asked), tmp_path / "here")
+    fairness = next(audit for audit in whole["audits"] if audit["name"] == "fairness")
+    (ratio,) = [m["value"] for m in fairness["measurements"] if m["name"] == "demographic_parity_ratio"]
+    assert ratio == pytest.approx(0.2 / 0.6)
+    assert whole["verdict"] == "fail"

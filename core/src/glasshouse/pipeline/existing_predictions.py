@@ -102,14 +102,31 @@ def data_info(tables: PredictionTables, columns: PredictionColumns, source: Sequ
         input_shape=(),
         sensitive=tuple(Sensitive(name=a.name, levels=a.levels) for a in tables.attributes),
         rows={tables.split: len(tables)},
-        notes=tuple(
-            f"Column '{column}' is written differently from the classes and read as them: "
-            + ", ".join(f"{word!r} as {name!r}" for word, name in words.items())
-            + "."
-            for column, words in tables.read_as.items()
-        ),
+        notes=(*_respelled(tables), *_left_out(tables)),
         source=", ".join(Path(name).name for name in names[:5]) + (f" and {len(names) - 5} more" if names[5:] else ""),
     )
+
+
+def _respelled(tables: PredictionTables) -> list[str]:
+    return [
+        f"Column '{column}' is written differently from the classes and read as them: "
+        + ", ".join(f"{word!r} as {name!r}" for word, name in words.items())
+        + "."
+        for column, words in tables.read_as.items()
+    ]
+
+
+def _left_out(tables: PredictionTables) -> list[str]:
+    """What rows without a target or score mean for measures that need neither, such as selection rates."""
+    rows = {reason: n for reason, n in tables.left_out.items() if reason.startswith(("no target", "no score"))}
+    if not rows or not tables.attributes:
+        return []
+    counted = " and ".join(f"{n:,} rows with {reason}" for reason, n in rows.items())
+    return [
+        f"{counted} are left out of every measure, selection rates and their gaps included. Where outcomes are known "
+        "mainly for those who were selected, selection rates of the other rows are biased: audit the decisions of all "
+        "rows without --target and --score as well."
+    ]
 
 
 def configuration(source: Sequence[Path] | Any, columns: PredictionColumns, run: Run) -> dict[str, Any]:
