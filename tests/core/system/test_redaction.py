@@ -57,7 +57,7 @@ def test_names_of_other_things(name: str) -> None:
         ("https://h/a?X-Amz-Signature=0a1b&part=2", f"https://h/a?X-Amz-Signature={REDACTED}&part=2"),
         ("https://h/a?sv=1&sig=aB%2F", f"https://h/a?sv=1&sig={REDACTED}"),
         ("Server=db;Password=hunter2;Timeout=3", f"Server=db;Password={REDACTED};Timeout=3"),
-        ("Authorization: Bearer abcdefghijk", f"Authorization: {REDACTED} {REDACTED}"),
+        ("Authorization: Bearer abcdefghijk", f"Authorization: Bearer {REDACTED}"),
         ("ghp_" + "a" * 36, REDACTED),
         ("use hf_" + "B" * 34 + " here", f"use {REDACTED} here"),
         ("AKIA" + "Q" * 16, REDACTED),
@@ -102,3 +102,49 @@ def test_long_words_take_no_longer_than_they_are() -> None:
     """A search from every letter of a word would take an hour for this one."""
     word = "x" * 500_000
     assert redact(f"{word} password=abc") == f"{word} password=[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("PGPASSWORD=hunter2x psql", "PGPASSWORD=[redacted] psql"),
+        ("pass=hunter2x", "pass=[redacted]"),
+        ('password: "two words here"', 'password: "[redacted]"'),
+        ("run --password 'two words' --rows 3", "run --password '[redacted]' --rows 3"),
+        ("run --db.password secret1 --rows 3", "run --db.password [redacted] --rows 3"),
+        ("postgres://u:pa/ss@h/db", "postgres://u:[redacted]@h/db"),
+        ("https://x1y2z3w4x5y6z7w8q9@github.com/a", "https://[redacted]@github.com/a"),
+        ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic [redacted]"),
+        ("a: 1\napi_key: |\n  line one\n  line two\nb: 2", "a: 1\napi_key: |\n  [redacted]\nb: 2"),
+        ("  token: >-\n    abc\n", "  token: >-\n    [redacted]\n"),
+    ],
+)
+def test_secrets_in_other_forms(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://localhost:8080/a@b",
+        "ssh://git@host/x",
+        "postgres://reader@host/db",
+        "tests: 3 pass, 1 fail",
+        "description: |\n  a text\n",
+        "--rows 3 --name x",
+        "basic training",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_values_of_secret_variables_and_options_are_redacted_wherever_they_appear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_DB_PASSWORD", "correct horse")
+    monkeypatch.setenv("SHOP_TOKEN", "short")
+    monkeypatch.setattr("sys.argv", ["glasshouse", "run", "--data.password", "battery7", "--api_key=staple99"])
+    text = "cannot open correct horse at battery7 for staple99; short is too short to look for"
+    expected = "cannot open [redacted] at [redacted] for [redacted]; short is too short to look for"
+    assert redact({"error": [text]}) == {"error": [expected]}

@@ -161,7 +161,7 @@ def _classes(tally: Tally, columns: PredictionColumns) -> tuple[tuple[str, ...],
                 "--favourable",
                 f"is needed: the classes are '{classes[0]}' and '{classes[1]}', and neither says that it is the better "
                 "outcome.",
-                f"Give e.g. --favourable '{classes[1]}'.",
+                f"Give --favourable '{classes[0]}' or --favourable '{classes[1]}'.",
             )
         return classes if obvious is None else (next(c for c in classes if c != obvious), obvious), 1, read_as
     favourable = find_class(columns.favourable, classes)
